@@ -1,0 +1,53 @@
+# Everything here needs Python >= 3.11 and make, nothing else.
+
+PYTHON ?= python3
+PORT ?= 8888
+LAB_FLAGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Numbers in tests and notebooks are compared digit by digit: one thread each.
+test test-unit test-notebooks test-browser notebooks: export OMP_NUM_THREADS = 1
+
+.PHONY: help setup lab test test-unit test-notebooks test-browser notebooks lint
+
+help:
+	@echo "make lab        open JupyterLab on the tour (PORT=$(PORT), LAB_FLAGS for more options)"
+	@echo "make test       every test: code, parity with the released network, notebooks, browser"
+	@echo "make setup      make $(VENV) and install the package into it (the others do this first)"
+	@echo "make notebooks  rebuild the notebooks whose source has changed"
+	@echo "make lint       ruff"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "handlib needs Python 3.11 or newer, '$(PYTHON)' is `$(PYTHON) -V 2>&1`." \
+	    "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu it needs the package python3-venv." >&2; exit 1; }
+	$(BIN)/python -m pip install --no-compile -e '.[dev]'
+	@touch $@
+
+lab: setup
+	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(LAB_FLAGS) notebooks/00_tour.ipynb
+
+test: test-unit test-notebooks test-browser
+
+test-unit: setup
+	$(BIN)/python -m pytest tests/unit tests/parity -n 2
+
+test-notebooks: setup
+	$(BIN)/python -m pytest tests/notebooks
+
+test-browser: setup
+	$(BIN)/python -m pytest tests/browser
+
+notebooks: setup
+	$(BIN)/python scripts/build_notebooks.py
+
+lint: setup
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .

@@ -1,0 +1,127 @@
+"""Every choice that makes a DIR: one frozen dataclass. An ablation is a ``dataclasses.replace``."""
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class DIRConfig:
+    """What a DIR network is made of. The defaults are the released network (ResNet-50, 256 px, two stages).
+
+    Encoder:
+        image_size: side of the input picture in pixels.
+        backbone: a timm model with four feature levels c1 to c4 (fine to coarse).
+        backbone_layers, backbone_channels, backbone_stem_width, output_stride: passed to timm where given.
+        pretrained: load timm's ImageNet weights when the network is built.
+        separate_encoders: one backbone per hand instead of a shared one.
+        hand_attention: one attention map per hand over c4 (Sec. 3.1); otherwise both hands pool the same mean.
+        attention_channels: hidden width of the attention maps' convolution.
+        initial_head: ``pooled``: a linear layer on the pooled vector (released); ``layout``: an MLP that also sees
+            where things are (the flattened coarse map and the attention's centre).
+
+    Refinement (Sec. 3.2):
+        stage_levels: one stage per entry, on the map size of that encoder level (0 = c1 ... 3 = c4).
+        channels, joint_features, token_features: widths of maps, joint features, and tokens after the transformer.
+        gcn_layers: graph layers within each hand; 0 switches the GCN off.
+        gcn_residual: adds each layer's input to its output (the released class is called residual but doesn't).
+        inter_hand: what exchanges features between the hands; ``gcn`` puts as many graph layers in the
+            transformer's place, ``none`` leaves the tokens alone.
+        transformer_depth, transformer_heads, skip_first_block: the released loop starts at the second block.
+        update: ``absolute``: each stage predicts the parameters anew (released); ``residual``: a correction.
+        head_gain: factor on every stage's predicted numbers.
+        log_scale: the camera's scale is the exponential of the predicted number.
+        nominal_pose: start of the heads' biases for a right hand: 6D root and camera scale as predicted
+            (the left hand's is mirrored); None leaves the biases to the default initialisation.
+
+    Projection (Sec. 3.2.3):
+        projection: a plane per bone (released), per joint (the paper's text), one shared plane, or none.
+        plane_channels: width of a plane.
+        half_width: half the width of what is drawn, in uv (0.125 is one pixel of a 16 x 16 map).
+        enhancement: merge the projected features into the map (off also switches the projection off).
+
+    Hand:
+        tips: convention for the fingertip vertices, see ``skeleton.TIP_CONVENTIONS``.
+    """
+
+    image_size: int = 256
+    backbone: str = "resnet50"
+    backbone_layers: tuple[int, ...] | None = None
+    backbone_channels: tuple[int, ...] | None = None
+    backbone_stem_width: int | None = None
+    output_stride: Literal[8, 16, 32] = 32
+    pretrained: bool = False
+    separate_encoders: bool = False
+    hand_attention: bool = True
+    attention_channels: int = 1024
+    initial_head: Literal["pooled", "layout"] = "pooled"
+
+    stage_levels: tuple[int, ...] = (2, 1)
+    channels: int = 256
+    joint_features: int = 128
+    token_features: int = 64
+    gcn_layers: int = 4
+    gcn_residual: bool = False
+    inter_hand: Literal["transformer", "gcn", "none"] = "transformer"
+    transformer_depth: int = 4
+    transformer_heads: int = 4
+    skip_first_block: bool = True
+    update: Literal["absolute", "residual"] = "absolute"
+    head_gain: float = 1.0
+    log_scale: bool = False
+    nominal_pose: tuple[float, ...] | None = None
+
+    projection: Literal["bone", "joint", "single", "none"] = "bone"
+    plane_channels: int = 64
+    half_width: float = 0.125
+    enhancement: bool = True
+
+    tips: str = "dir_layer"
+
+    def __post_init__(self) -> None:
+        """Turns lists (from JSON) into tuples and refuses what can't be built."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        if not all(0 <= level <= 3 for level in self.stage_levels):
+            raise ValueError(f"stage_levels: expected encoder levels 0 to 3, got {self.stage_levels}")
+        if self.nominal_pose is not None and len(self.nominal_pose) != 7:
+            raise ValueError(f"nominal_pose: expected 7 numbers (6D root, scale), got {len(self.nominal_pose)}")
+        if self.joint_features % self.transformer_heads:
+            raise ValueError("transformer_heads: expected a divisor of joint_features")
+
+    @classmethod
+    def released(cls) -> "DIRConfig":
+        """The authors' network as released, quirks included."""
+        return cls()
+
+    @classmethod
+    def small(cls) -> "DIRConfig":
+        """A network that two CPU cores can train: 128 px, every mechanism of DIR, aids for short training.
+
+        The encoder keeps c4 at 8 x 8 (``output_stride`` 16) and the stages take c2 and c1, so that all three
+        map sizes (8, 16, 32) are the released ones.
+        """
+        return cls(
+            image_size=128,
+            backbone="resnet10t",
+            backbone_layers=(1, 2, 2, 1),
+            backbone_channels=(32, 64, 128, 256),
+            backbone_stem_width=16,
+            output_stride=16,
+            attention_channels=64,
+            initial_head="layout",
+            stage_levels=(1, 0),
+            channels=64,
+            joint_features=64,
+            gcn_layers=2,
+            gcn_residual=True,
+            transformer_depth=2,
+            skip_first_block=False,
+            update="residual",
+            head_gain=0.1,
+            log_scale=True,
+            nominal_pose=(0.0, 0.5, 0.0, 0.0, 0.0, -0.5, 1.8),
+            plane_channels=16,
+            tips="smplx",
+        )

@@ -1,0 +1,152 @@
+"""Augmentation: pictures are turned, scaled, shifted, mirrored and recoloured, and the truth with them.
+
+Turning the picture in its plane is turning the camera about its axis, so every changed sample is again an
+exact one: a pinhole camera's view of two hands in three dimensions.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import affine_grid, conv2d, grid_sample
+
+from handlib.data.sample import Sample
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges, uniform where not said otherwise. ``released`` has the paper's; the defaults suit ``desk`` pairs.
+
+    ``rotation`` in degrees either way, ``scale`` as a share either way, ``shift`` as a share of the picture's
+    side either way, ``flip`` and ``blur`` probabilities, ``noise`` the deviation of pixel noise, ``gain``
+    and ``tint`` shares by which brightness and each colour change.
+    """
+
+    rotation: float = 15.0
+    scale: float = 0.12
+    shift: float = 0.04
+    flip: float = 0.5
+    blur: float = 0.15
+    noise: float = 0.01
+    gain: float = 0.25
+    tint: float = 0.1
+
+    @classmethod
+    def released(cls) -> "Augmentation":
+        """The paper's training: any rotation, 10 % scale, 10 of 256 pixels, motion blur, 1 % noise."""
+        return cls(rotation=180, scale=0.1, shift=10 / 256, flip=0.5, blur=0.3, noise=0.01, gain=0, tint=0)
+
+
+def flip(batch: Sample) -> Sample:
+    """The mirror image of every picture: left hands become right ones and the other way round."""
+    mirror = batch.vertices.new_tensor([-1.0, 1.0, 1.0])
+    turn = batch.pose.new_tensor([1.0, -1.0, -1.0]).repeat(15)
+    label = torch.where(batch.label > 0, 3 - batch.label, batch.label)
+    fx, fy, cx, cy = batch.intrinsics.unbind(-1)
+    return replace(
+        batch,
+        image=batch.image.flip(-1),
+        label=label.flip(-1),
+        dense=batch.dense.flip(-1),
+        depth=batch.depth.flip(-1),
+        vertices=batch.vertices.flip(1) * mirror,
+        joints=batch.joints.flip(1) * mirror,
+        root=batch.root.flip(1) * mirror[:, None] * mirror,
+        pose=batch.pose.flip(1) * turn,
+        betas=batch.betas.flip(1),
+        intrinsics=torch.stack((fx, fy, batch.size - cx, cy), dim=-1),
+        visible=batch.visible.flip(1),
+    )
+
+
+def select(condition: Tensor, yes: Sample, no: Sample) -> Sample:
+    """Per sample of a batch, the one or the other."""
+
+    def pick(name: str) -> Tensor:
+        a, b = getattr(yes, name), getattr(no, name)
+        return torch.where(condition.view(-1, *(1,) * (a.ndim - 1)), a, b)
+
+    return Sample(**{name: pick(name) for name in Sample.__dataclass_fields__})
+
+
+def turn(
+    batch: Sample, angle: Float[Tensor, "batch"], scale: Float[Tensor, "batch"], shift: Float[Tensor, "batch 2"]
+) -> Sample:
+    """Turns every picture by an angle (radians, clockwise as seen), scales it and shifts it (uv units).
+
+    The truth turns about the camera's axis; the principal point moves as every pixel does. Pixels from outside
+    the picture repeat its edge in ``image`` and are background elsewhere. Needs fx = fy.
+    """
+    cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
+    in_plane = torch.stack((cos, -sin, sin, cos), dim=-1).unflatten(-1, (2, 2))
+    camera = torch.stack((cos, -sin, zero, sin, cos, zero, zero, zero, one), dim=-1).unflatten(-1, (3, 3))
+    forward = in_plane * scale[:, None, None]
+
+    half = batch.size / 2
+    principal = (batch.intrinsics[:, 2:] / half - 1)[..., None]
+    principal = ((forward @ principal)[..., 0] + shift + 1) * half
+    intrinsics = torch.cat((batch.intrinsics[:, :2] * scale[:, None], principal), dim=-1)
+
+    backward = in_plane.transpose(1, 2) / scale[:, None, None]
+    theta = torch.cat((backward, -backward @ shift[..., None]), dim=-1)
+    grid = affine_grid(theta, list(batch.image.shape), align_corners=False)
+    image = grid_sample(batch.image.float(), grid, "bilinear", "border", align_corners=False)
+    maps = torch.cat((batch.label[:, None].float(), batch.dense.float(), batch.depth[:, None]), dim=1)
+    maps = grid_sample(maps, grid, "nearest", "zeros", align_corners=False)
+    rotate = camera[:, None]
+    return replace(
+        batch,
+        image=image.round().to(torch.uint8),
+        label=maps[:, 0].to(torch.uint8),
+        dense=maps[:, 1:4].to(torch.uint8),
+        depth=maps[:, 4],
+        vertices=batch.vertices @ rotate.transpose(-1, -2),
+        joints=batch.joints @ rotate.transpose(-1, -2),
+        root=rotate @ batch.root,
+        intrinsics=intrinsics,
+    )
+
+
+def recolour(
+    image: Float[Tensor, "batch 3 size size"], ranges: Augmentation, generator: torch.Generator
+) -> Float[Tensor, "batch 3 size size"]:
+    """Motion blur, brightness, tint and noise on colours in [0, 1]."""
+    batch, size = len(image), image.shape[-1]
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator) * 2 - 1
+
+    if ranges.blur:
+        # A short streak in a random direction, drawn on a 5 x 5 kernel; unblurred pictures get its centre only.
+        ticks = torch.arange(5) - 2.0
+        direction = uniform(batch) * math.pi
+        across = direction.cos()[:, None, None] * ticks[:, None] - direction.sin()[:, None, None] * ticks
+        streak = (1 - across.abs()).clamp_min(0)
+        blurred = torch.rand(batch, generator=generator) < ranges.blur
+        point = torch.zeros(5, 5).index_put((torch.tensor(2), torch.tensor(2)), torch.tensor(1.0))
+        kernel = torch.where(blurred[:, None, None], streak / streak.sum((1, 2), keepdim=True), point)
+        kernel = kernel.repeat_interleave(3, dim=0)[:, None]
+        planes = torch.nn.functional.pad(image.reshape(1, -1, size, size), (2, 2, 2, 2), mode="replicate")
+        image = conv2d(planes, kernel, groups=3 * batch).view_as(image)
+    gain = (1 + ranges.gain * uniform(batch, 1, 1, 1)) * (1 + ranges.tint * uniform(batch, 3, 1, 1))
+    lift = 0.6 * ranges.gain * uniform(batch, 1, 1, 1)
+    image = (image - 0.5) * gain + 0.5 + lift
+    return (image + ranges.noise * torch.randn(image.shape, generator=generator)).clamp(0, 1)
+
+
+def augment(batch: Sample, ranges: Augmentation, generator: torch.Generator) -> Sample:
+    """A changed copy of a batch; the same generator state gives the same change."""
+    size = len(batch)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator) * 2 - 1
+
+    if ranges.flip:
+        batch = select(torch.rand(size, generator=generator) < ranges.flip, flip(batch), batch)
+    angle = uniform(size) * math.radians(ranges.rotation)
+    scale = 1 + ranges.scale * uniform(size)
+    batch = turn(batch, angle, scale, 2 * ranges.shift * uniform(size, 2))
+    image = recolour(batch.image.float() / 255, ranges, generator)
+    return replace(batch, image=(image * 255).round().to(torch.uint8))

@@ -1,0 +1,185 @@
+"""Photographs from outside: read what a camera or a phone wrote, cut out the hands, find the way back.
+
+Pixels are continuous, as in :mod:`handlib.camera`: a picture of width W covers [0, W].
+"""
+
+import math
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from handlib.camera import pixels_to_uv, uv_to_pixels
+from handlib.errors import InputError
+
+MAX_PIXELS = 100_000_000
+FORMATS = ("JPEG", "PNG", "WEBP")
+MID_GREY = (128, 128, 128)
+HANDS_SHARE = 0.8
+"""Share of the crop's side that the box around the hands takes, as DIR's evaluation crops."""
+
+Picture = UInt8[np.ndarray, "height width 3"]
+
+
+class PictureError(InputError):
+    """A file that can't be read as a picture; the message names it and says what was expected."""
+
+
+class BoxError(InputError):
+    """A box that can't be meant; the message says what was expected."""
+
+
+def read_picture(path: str | Path) -> Picture:
+    """A JPEG, PNG or WebP file as upright 8-bit RGB.
+
+    Turns the picture as its EXIF orientation says, lays transparency over mid-grey, takes the first frame of
+    an animation, and scales 16-bit grey to 8 bits. More than 100 megapixels are refused before
+    they are decoded.
+
+    Raises:
+        PictureError: the file is missing, empty, damaged, too large or no such picture.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise PictureError(f"{path}: expected a picture, got a folder")
+    try:
+        if path.stat().st_size == 0:
+            raise PictureError(f"{path}: expected a picture, the file is empty")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=FORMATS)
+        with image:
+            _refuse_huge(path, *image.size)
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureError(
+            f"{path}: expected at most {MAX_PIXELS / 1e6:.0f} megapixels, got far more"
+        ) from error
+    except Image.UnidentifiedImageError as error:
+        raise PictureError(f"{path}: expected a JPEG, PNG or WebP picture") from error
+    except OSError as error:
+        raise PictureError(f"{path}: can't be read: {error.strerror or error}") from error
+    except Exception as error:  # Damaged files make the decoders raise almost anything.
+        raise PictureError(f"{path}: damaged picture: {error or type(error).__name__}") from error
+
+
+def _refuse_huge(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        expected = f"expected at most {MAX_PIXELS / 1e6:.0f} megapixels"
+        raise PictureError(f"{path}: {expected}, got {width} x {height}")
+
+
+def _to_rgb(image: Image.Image) -> Picture:
+    if image.mode.startswith("I"):
+        grey = np.rint(np.asarray(image).clip(0, 65535) / 257).astype(np.uint8)
+        return np.stack((grey, grey, grey), axis=-1)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, (*MID_GREY, 255))
+        image = Image.alpha_composite(background, image)
+    return np.array(image.convert("RGB"))
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in a picture, in pixels: left and top edge, width, height."""
+
+    x: int | float
+    y: int | float
+    width: int | float
+    height: int | float
+
+    def __post_init__(self) -> None:
+        """Refuses what has no area, and what isn't a number."""
+        if not all(map(math.isfinite, (self.x, self.y, self.width, self.height))):
+            raise BoxError(f"box: expected finite numbers, got {self}")
+        if self.width <= 0 or self.height <= 0:
+            raise BoxError(f"box: expected a positive width and height, got {self.width:g} x {self.height:g}")
+
+    @classmethod
+    def around(cls, picture: Picture) -> "Box":
+        """The whole picture."""
+        height, width = picture.shape[:2]
+        return cls(0, 0, width, height)
+
+    def inside(self, picture: Picture) -> "Box":
+        """The part of this box that lies in the picture; none is a :class:`BoxError`."""
+        height, width = picture.shape[:2]
+        left, top = max(self.x, 0), max(self.y, 0)
+        right, bottom = min(self.x + self.width, width), min(self.y + self.height, height)
+        if right <= left or bottom <= top:
+            raise BoxError(f"box: expected to overlap the picture ({width} x {height}), got {self}")
+        return Box(left, top, right - left, bottom - top)
+
+    def __str__(self) -> str:
+        """As :func:`parse_box` reads it."""
+        return f"{self.x:g},{self.y:g},{self.width:g},{self.height:g}"
+
+
+def parse_box(text: str) -> Box:
+    """A box from ``x,y,width,height`` in pixels; anything else is a :class:`BoxError`."""
+    try:
+        x, y, width, height = map(float, text.split(","))
+    except ValueError:
+        raise BoxError(f"box: expected x,y,width,height in pixels, got {text!r}") from None
+    return Box(x, y, width, height)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square window of a picture: its top left corner and its side, in the picture's pixels.
+
+    The window may reach beyond the picture.
+    """
+
+    x: int | float
+    y: int | float
+    side: int | float
+
+    @classmethod
+    def around(cls, box: Box, share: int | float) -> "Crop":
+        """The square about the box's centre whose side the box's longer side fills to ``share``."""
+        side = max(box.width, box.height) / share
+        return cls(box.x + box.width / 2 - side / 2, box.y + box.height / 2 - side / 2, side)
+
+    def to_picture(self, uv: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
+        """From uv in [-1, 1] over the crop to the picture's pixels."""
+        return uv_to_pixels(uv, self.side) + uv.new_tensor((self.x, self.y))
+
+    def to_uv(self, pixels: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
+        """From the picture's pixels to uv in [-1, 1] over the crop."""
+        return pixels_to_uv(pixels - pixels.new_tensor((self.x, self.y)), self.side)
+
+
+def square_crop(
+    picture: Picture, box: Box, size: int, share: int | float = HANDS_SHARE
+) -> tuple[UInt8[np.ndarray, "{size} {size} 3"], Crop]:
+    """Cuts a square around the box and resamples it to ``size`` pixels without aliasing.
+
+    The box is first cut to the picture. What the square shows of outside repeats the picture's edge.
+    Returns the square and where it lies, which maps its uv back to the picture.
+
+    Raises:
+        BoxError: the box lies outside the picture.
+    """
+    crop = Crop.around(box.inside(picture), share)
+    # Whole blocks of pixels are averaged first, so that large pictures cost no more than small ones to pad.
+    step = max(1, int(crop.side / (4 * size)))
+    blocks = np.asarray(Image.fromarray(picture).reduce(step))
+    left, top, side = crop.x / step, crop.y / step, crop.side / step
+    height, width = blocks.shape[:2]
+    before_x, before_y = (max(0, math.ceil(-start)) for start in (left, top))
+    after_x, after_y = (
+        max(0, math.ceil(start + side - end)) + 1 for start, end in ((left, width), (top, height))
+    )
+    padded = np.pad(blocks, ((before_y, after_y), (before_x, after_x), (0, 0)), mode="edge")
+    left, top = left + before_x, top + before_y
+    window = (left, top, left + side, top + side)
+    square = Image.fromarray(padded).resize((size, size), Image.Resampling.BICUBIC, box=window)
+    return np.array(square), crop

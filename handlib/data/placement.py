@@ -1,0 +1,213 @@
+"""Where two hands stand: the worlds that pairs are drawn from, placed without passing through each other.
+
+A world fixes how the hands are turned, how they meet and how the camera looks at them. ``desk`` is narrow: first
+person, left hand on the left, backs mostly visible. In ``studio`` every orientation occurs. Hands are posed within
+their joints' limits, refused if they cross themselves, slid together to the first contact and, for the strata that don't
+touch, drawn back the way they came, which can't make them cross.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import torch
+from embreex.rtcore_scene import EmbreeScene
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from handlib.data.arm import add_forearm
+from handlib.data.contact import build_scene, count_self_crossings, slide_to_contact, surface_distance
+from handlib.data.poses import joint_axes, sample_finger_pose
+from handlib.data.sample import STRATA
+from handlib.hand import Hand
+from handlib.skeleton import SIDES
+
+# Of the hand's 2315 edges, how many may pierce the hand itself (skin that is pressed, not fingers that cross).
+MAX_SELF_CROSSINGS = 12
+# Metres: below the first the hands touch, above the second they are apart.
+NEAR_FROM, NEAR_TO = 0.002, 0.030
+# Gap in metres to which a stratum's hands are drawn back along the direction of approach.
+GAPS = {"touching": (0.0, 0.0), "near": (0.003, 0.032), "apart": (0.032, 0.090)}
+MIRROR = np.diag([-1.0, 1.0, 1.0])
+# Right hand, MANO frame to camera frame: fingers up, back of the hand towards the camera.
+BACK_TO_CAMERA = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class World:
+    """A named distribution of pairs: the shares of ``STRATA`` and how a pair is turned and brought together."""
+
+    shares: tuple[float, float, float, float]
+    pose_spread: float
+    turn: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
+    approach: Callable[[np.random.Generator, "Arm", "Arm", str], tuple[np.ndarray, np.ndarray]]
+    look: Callable[[np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One posed arm, its wrist at the origin, with the parameters that made it and a scene to cast rays into."""
+
+    root: Float[np.ndarray, "3 3"]
+    pose: Float[np.ndarray, "45"]
+    betas: Float[np.ndarray, "10"]
+    vertices: Float[np.ndarray, "778 3"]
+    joints: Float[np.ndarray, "21 3"]
+    surface: Float[np.ndarray, "arm 3"]
+    scene: EmbreeScene
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two placed hands (left, right), metres."""
+
+    root: Float[np.ndarray, "2 3 3"]
+    pose: Float[np.ndarray, "2 45"]
+    betas: Float[np.ndarray, "2 10"]
+    vertices: Float[np.ndarray, "2 778 3"]
+    joints: Float[np.ndarray, "2 21 3"]
+    distance: float
+    stratum: str
+
+
+@cache
+def hands() -> tuple[Hand, Hand]:
+    """The open hand, left and right."""
+    left, right = (Hand.open(side) for side in SIDES)
+    return left, right
+
+
+def _euler(degrees: np.ndarray) -> np.ndarray:
+    return Rotation.from_euler("yxz", degrees, degrees=True).as_matrix()
+
+
+def _desk_turn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    right = _euler(rng.uniform(-30, 30, 3)) @ BACK_TO_CAMERA
+    left = _euler(rng.uniform(-30, 30, 3)) @ BACK_TO_CAMERA
+    return MIRROR @ left @ MIRROR, right
+
+
+def _desk_approach(
+    rng: np.random.Generator, left: Arm, right: Arm, stratum: str
+) -> tuple[np.ndarray, np.ndarray]:
+    offset = np.array([-rng.uniform(-0.01, 0.10), 0.03 * rng.normal(), 0.0])
+    sideways = stratum == "apart" or rng.random() < 0.45
+    direction = np.array([-1.0, 0, 0]) if sideways else np.array([0, 0, rng.choice([-1.0, 1.0])])
+    return offset, direction + 0.25 * rng.normal(size=3)
+
+
+def _desk_look(rng: np.random.Generator) -> np.ndarray:
+    return _euler(rng.uniform(-20, 20, 3))
+
+
+def _studio_turn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    relative = (
+        Rotation.from_euler("z", 180, degrees=True),
+        Rotation.from_euler("y", 180, degrees=True),
+        Rotation.from_euler("yx", [180, 90], degrees=True),
+        Rotation.from_euler("z", 180, degrees=True) * Rotation.from_euler("y", 180, degrees=True),
+    )[rng.integers(4)]
+    return (Rotation.from_rotvec(0.5 * rng.normal(size=3)) * relative).as_matrix(), np.eye(3)
+
+
+def _studio_approach(
+    rng: np.random.Generator, left: Arm, right: Arm, stratum: str
+) -> tuple[np.ndarray, np.ndarray]:
+    offset = right.vertices[rng.integers(778)] - left.vertices[rng.integers(778)]
+    return offset, rng.normal(size=3)
+
+
+def _studio_look(rng: np.random.Generator) -> np.ndarray:
+    return Rotation.random(rng=rng).as_matrix()
+
+
+WORLDS = {
+    "desk": World((0.25, 0.35, 0.40, 0.0), 0.75, _desk_turn, _desk_approach, _desk_look),
+    "studio": World((0.20, 0.30, 0.50, 0.0), 1.0, _studio_turn, _studio_approach, _studio_look),
+}
+
+
+def sample_arm(rng: np.random.Generator, hand: Hand, root: Float[np.ndarray, "3 3"], spread: float) -> Arm:
+    """A random hand, turned by ``root``, whose fingers don't cross; ``spread`` scales poses around the mean."""
+    right = hand.side == "right"
+    mean = hands()[1].hands_mean.numpy()
+    while True:
+        pose = mean + spread * (sample_finger_pose(rng, joint_axes()) - mean)
+        pose = (pose if right else pose * np.tile([1.0, -1.0, -1.0], 15)).astype(np.float32)
+        betas = (0.7 * rng.normal(size=10)).astype(np.float32)
+        posed = hand(
+            root_rotation=torch.from_numpy(root).float(),
+            pose_axis_angle=torch.from_numpy(pose),
+            betas=torch.from_numpy(betas),
+        )
+        vertices, joints = posed.vertices.numpy(), posed.joints.numpy()
+        surface = add_forearm(vertices, 1 if right else -1)
+        scene = build_scene(surface)
+        if count_self_crossings(surface, scene) <= MAX_SELF_CROSSINGS:
+            return Arm(root, pose, betas, vertices, joints, surface, scene)
+
+
+def _bring_together(
+    rng: np.random.Generator, world: World, left: Arm, right: Arm, stratum: str
+) -> tuple[np.ndarray, float] | None:
+    """Where the left wrist stands from the right one, and the distance of the hands; None if it didn't work out."""
+    offset, direction = world.approach(rng, left, right, stratum)
+    gap = rng.uniform(*GAPS[stratum])
+    direction = direction / np.linalg.norm(direction)
+    contact = slide_to_contact(left.surface, left.scene, right.surface, right.scene, offset, direction)
+    if contact is None or (stratum == "touching" and not contact[1]):
+        return None
+    offset = offset + (contact[0] + gap) * direction
+    if stratum == "touching":
+        return offset, 0.0
+    distance = surface_distance((left.vertices + offset).astype(np.float32), right.vertices)
+    fits = distance > NEAR_TO if stratum == "apart" else NEAR_FROM < distance <= NEAR_TO
+    return (offset, distance) if fits else None
+
+
+def place_pair(world: World, rng: np.random.Generator) -> Pair:
+    """A random pair of the world, the right wrist at the origin; the stratum is drawn first and kept."""
+    stratum = str(rng.choice(STRATA, p=world.shares))
+    while True:
+        left, right = (
+            sample_arm(rng, hand, root, world.pose_spread)
+            for hand, root in zip(hands(), world.turn(rng), strict=True)
+        )
+        for _ in range(6):
+            placed = _bring_together(rng, world, left, right, stratum)
+            if placed is None:
+                continue
+            offsets = np.stack((placed[0], np.zeros(3))).astype(np.float32)[:, None]
+            return Pair(
+                root=np.stack((left.root, right.root)),
+                pose=np.stack((left.pose, right.pose)),
+                betas=np.stack((left.betas, right.betas)),
+                vertices=np.stack((left.vertices, right.vertices)) + offsets,
+                joints=np.stack((left.joints, right.joints)) + offsets,
+                distance=placed[1],
+                stratum=stratum,
+            )
+
+
+def look_at(world: World, pair: Pair, rng: np.random.Generator) -> tuple[Pair, Float[np.ndarray, "4"]]:
+    """The pair in the frame of a random camera, and the intrinsics (fx, fy, cx, cy) of a picture of side 1.
+
+    The camera stands 45 to 80 cm away; the crop leaves about a tenth of the picture around the hands, with jitter.
+    """
+    turn = world.look(rng)
+    points = pair.vertices.reshape(-1, 3)
+    centre = (points.max(0) + points.min(0)) / 2
+    away = np.array([0, 0, rng.uniform(0.45, 0.80)])
+
+    def move(x: np.ndarray) -> np.ndarray:
+        return ((x - centre) @ turn.T + away).astype(np.float32)
+
+    moved = replace(
+        pair, root=(turn @ pair.root).astype(np.float32), vertices=move(pair.vertices), joints=move(pair.joints)
+    )
+    seen = moved.vertices[..., :2] / moved.vertices[..., 2:]
+    low, high = seen.min((0, 1)), seen.max((0, 1))
+    focal = 0.8 / (high - low).max() * rng.uniform(0.82, 1.08)
+    centre_2d = 0.5 - focal * (low + high) / 2 + rng.uniform(-0.06, 0.06, 2)
+    return moved, np.array([focal, focal, *centre_2d], dtype=np.float32)

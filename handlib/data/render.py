@@ -1,0 +1,233 @@
+"""Pictures of two hands with their exact truth, by ray casting on the CPU (embree), without OpenGL.
+
+Labels, depth and the dense map come from one ray through every pixel's centre; colours from several rays per pixel.
+Which arm a ray meets, and where on the right hand's surface, is all that either needs.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from embreex.rtcore_scene import EmbreeScene
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from handlib.data.arm import add_forearm, arm_faces, hand_faces, vertex_normals
+from handlib.data.contact import build_scene
+from handlib.data.sample import BACKGROUND
+from handlib.data.shading import (
+    LIFT,
+    Appearance,
+    _weighted,
+    face_rotations,
+    light_skin,
+    linear_to_srgb_bytes,
+    look_up_texture,
+    openness,
+)
+from handlib.hand import open_hand_data
+
+# Side of the coarse picture in which visible shares are counted, whatever the size of the picture itself.
+VISIBILITY_GRID = 64
+SHADOW_FROM = -0.3
+
+
+@dataclass(frozen=True)
+class RenderedPair:
+    """A picture and its truth; see :class:`handlib.data.sample.Sample` for the meaning of each array."""
+
+    image: UInt8[np.ndarray, "size size 3"]
+    label: UInt8[np.ndarray, "size size"]
+    dense: UInt8[np.ndarray, "size size 3"]
+    depth: Float[np.ndarray, "size size"]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What rays from the eye met, for those that met something: ``ray`` numbers them; ``weights`` belong to the
+    three corners of ``face``; ``depth`` is z in metres."""
+
+    ray: Int[np.ndarray, "n"]
+    arm: Int[np.ndarray, "n"]
+    face: Int[np.ndarray, "n"]
+    weights: Float[np.ndarray, "n 3"]
+    depth: Float[np.ndarray, "n"]
+    facet_normal: Float[np.ndarray, "n 3"]
+    direction: Float[np.ndarray, "n 3"]
+
+
+class PairScene:
+    """Two arms in front of a camera: built once, then asked for truth, visibility and colour.
+
+    ``vertices`` are the hands (left, right) in the camera's frame, ``intrinsics`` (fx, fy, cx, cy) belong to a
+    picture of side 1.
+    """
+
+    def __init__(self, vertices: Float[np.ndarray, "2 778 3"], intrinsics: Float[np.ndarray, "4"]):
+        self.vertices = np.ascontiguousarray(vertices, dtype=np.float32)
+        self.intrinsics = intrinsics.astype(np.float32)
+        self.arms = [add_forearm(hand, sign) for hand, sign in zip(self.vertices, (-1, 1), strict=True)]
+        if min(arm[:, 2].min() for arm in self.arms) <= 0:
+            raise ValueError("vertices: expected both arms in front of the camera (z > 0)")
+        self.scene: EmbreeScene = build_scene(*self.arms)
+
+    def window(self, size: int) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of the pixels that the arms may cover in a picture of this size."""
+        points = np.concatenate(self.arms)
+        seen = points[:, :2] / points[:, 2:] * self.intrinsics[:2] + self.intrinsics[2:]
+        low = np.clip(np.floor(seen.min(0) * size), 0, size - 1).astype(int)
+        high = np.clip(np.ceil(seen.max(0) * size), low + 1, size).astype(int)
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+    def directions(self, window: tuple[int, int, int, int], size: int, samples: int) -> np.ndarray:
+        """Rays (z = 1) through the centres of ``samples`` x ``samples`` parts of every pixel of a window, row by row."""
+        left, top, right, bottom = window
+        fx, fy, cx, cy = self.intrinsics
+        step = np.float32(1 / (size * samples))
+        x = ((np.arange(left * samples, right * samples, dtype=np.float32) + 0.5) * step - cx) / fx
+        y = ((np.arange(top * samples, bottom * samples, dtype=np.float32) + 0.5) * step - cy) / fy
+        rays = np.ones((len(y), len(x), 3), dtype=np.float32)
+        rays[..., 0] = x
+        rays[..., 1] = y[:, None]
+        return rays.reshape(-1, 3)
+
+    def cast(self, directions: Float[np.ndarray, "rays 3"]) -> Hits:
+        """The first thing that rays from the eye meet."""
+        result = self.scene.run(np.zeros_like(directions), directions, output=True)
+        ray = np.flatnonzero(result["primID"] >= 0)
+        second, third = result["u"][ray], result["v"][ray]
+        return Hits(
+            ray=ray,
+            arm=result["geomID"][ray],
+            face=result["primID"][ray],
+            weights=np.stack((1 - second - third, second, third), axis=1),
+            depth=result["tfar"][ray],
+            facet_normal=result["Ng"][ray],
+            direction=directions[ray],
+        )
+
+    def truth(self, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Label, dense map and depth at the pixels' centres; forearms are labelled as their hands but have no dense colour."""
+        window = self.window(size)
+        left, top, right, bottom = window
+        hits = self.cast(self.directions(window, size, 1))
+        row, column = np.divmod(hits.ray, right - left)
+        place = (top + row, left + column)
+        label = np.full((size, size), BACKGROUND, dtype=np.uint8)
+        label[place] = 1 + hits.arm
+        depth = np.zeros((size, size), dtype=np.float32)
+        depth[place] = hits.depth
+        dense = np.zeros((size, size, 3), dtype=np.uint8)
+        on_hand = hits.face < len(hand_faces())
+        dense[place[0][on_hand], place[1][on_hand]] = dense_colour(hits.face[on_hand], hits.weights[on_hand])
+        return label, dense, depth
+
+    def visibility(self) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+        """Per hand: which share of its silhouette nothing of the other arm hides, and the area seen (share of the picture).
+
+        The silhouette is what would be seen of the hand, without its forearm, were the other arm not there. Counted
+        in a picture of 64 x 64 pixels, so that it doesn't depend on the size that is rendered; 0 if all is out of the picture.
+        """
+        size = VISIBILITY_GRID
+        hits = self.cast(self.directions(self.window(size), size, 1))
+        seen, hidden = np.zeros(2), np.zeros(2)
+        for arm in (0, 1):
+            seen[arm] = ((hits.arm == arm) & (hits.face < len(hand_faces()))).sum()
+            hidden[arm] = self._behind(hits.direction[hits.arm != arm], hits.depth[hits.arm != arm], arm)
+        return (seen / np.maximum(seen + hidden, 1)).astype(np.float32), (seen / size**2).astype(np.float32)
+
+    def _behind(self, directions: np.ndarray, depth: np.ndarray, arm: int) -> int:
+        """Rays that, behind what they met first, meet the hand of ``arm`` before its forearm."""
+        count = 0
+        while len(directions):
+            start = directions * (depth + np.float32(1e-4))[:, None]
+            result = self.scene.run(start, directions, output=True)
+            found = (result["geomID"] == arm) & (result["primID"] >= 0)
+            count += int((found & (result["primID"] < len(hand_faces()))).sum())
+            onwards = ~found & (result["primID"] >= 0)
+            directions = directions[onwards]
+            depth = depth[onwards] + np.float32(1e-4) + result["tfar"][onwards]
+        return count
+
+    def colour(self, size: int, appearance: Appearance, samples: int) -> UInt8[np.ndarray, "size size 3"]:
+        """The picture in sRGB bytes, with ``samples`` x ``samples`` rays per pixel."""
+        window = self.window(size)
+        left, top, right, bottom = window
+        rays = self.directions(window, size, samples)
+        hits = self.cast(rays)
+        layer = torch.zeros(len(rays), 4)
+        layer[torch.from_numpy(hits.ray)] = torch.cat(
+            (self._shade(hits, appearance), torch.ones(len(hits.ray), 1)), dim=1
+        )
+        layer = layer.view(bottom - top, samples, right - left, samples, 4).mean((1, 3)).numpy()
+        picture = appearance.background.astype(np.float32)
+        patch = picture[top:bottom, left:right]
+        picture[top:bottom, left:right] = patch * (1 - layer[..., 3:]) + layer[..., :3]
+        return linear_to_srgb_bytes(picture)
+
+    def _shade(self, hits: Hits, appearance: Appearance) -> Float[Tensor, "n 3"]:
+        faces = arm_faces()
+        normals = np.concatenate(
+            [sign * vertex_normals(arm, faces) for arm, sign in zip(self.arms, (-1, 1), strict=True)]
+        )
+        sky = openness(self.scene, np.concatenate(self.arms), normals)
+        table = torch.from_numpy(np.concatenate((normals, sky[:, None]), axis=1))
+        face = torch.from_numpy(hits.face).long()
+        arm = torch.from_numpy(hits.arm).long()
+        weights = torch.from_numpy(hits.weights)
+        corner = torch.from_numpy(faces).long()[face] + (arm * len(self.arms[0]))[:, None]
+        smooth = _weighted(table, corner, weights)
+        texture = look_up_texture(face, weights)
+        turned = face_rotations(self.vertices)[face + arm * len(faces)]
+        normal = normalize(smooth[:, :3] + (turned * texture[:, None, 4:]).sum(-1), dim=1)
+        lit = self._lit(hits, normal, appearance.light)
+        towards_eye = -normalize(torch.from_numpy(hits.direction), dim=1)
+        return light_skin(texture, normal, smooth[:, 3], towards_eye, lit, appearance)
+
+    def _lit(self, hits: Hits, normal: Float[Tensor, "n 3"], light: np.ndarray) -> Float[Tensor, "n"]:
+        light = (light / np.linalg.norm(light)).astype(np.float32)
+        asked = np.flatnonzero(normal.numpy() @ light > SHADOW_FROM)
+        facet, direction = hits.facet_normal[asked], hits.direction[asked]
+        facet = facet / np.linalg.norm(facet, axis=1, keepdims=True)
+        facet *= -np.sign((facet * direction).sum(1, keepdims=True))
+        start = direction * hits.depth[asked, None] + facet * np.float32(LIFT)
+        lit = np.ones(len(normal), dtype=np.float32)
+        lit[asked] = self.scene.run(start, np.broadcast_to(light, start.shape).copy(), query="OCCLUDED") < 0
+        return torch.from_numpy(lit)
+
+
+@cache
+def _rest_colours() -> Float[np.ndarray, "778 3"]:
+    rest = open_hand_data("right").v_template
+    low, high = rest.min(0), rest.max(0)
+    return (1 + 254 * (rest - low) / (high - low)).astype(np.float32)
+
+
+def dense_colour(
+    face: Int[np.ndarray, "n"], weights: Float[np.ndarray, "n 3"]
+) -> UInt8[np.ndarray, "n 3"]:
+    """Colour of a surface point: its place in the right hand's bounding box at rest, 1 to 255 along each axis.
+
+    The same point of the left hand has the same colour.
+    """
+    colours = (_rest_colours()[hand_faces()[face]] * weights[..., None]).sum(1)
+    return np.clip(np.rint(colours), 1, 255).astype(np.uint8)
+
+
+def render_pair(
+    vertices: Float[np.ndarray, "2 778 3"],
+    intrinsics: Float[np.ndarray, "4"],
+    size: int,
+    appearance: Appearance,
+    samples: int = 2,
+) -> RenderedPair:
+    """Draws two hands (left, right; camera frame, metres) with their forearms.
+
+    ``intrinsics`` (fx, fy, cx, cy) are pixels of the picture of ``size``; ``samples`` x ``samples`` rays per pixel give the colour.
+    Raises ``ValueError`` if an arm reaches behind the camera.
+    """
+    scene = PairScene(vertices, intrinsics / size)
+    label, dense, depth = scene.truth(size)
+    return RenderedPair(scene.colour(size, appearance, samples), label, dense, depth)

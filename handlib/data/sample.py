@@ -1,0 +1,81 @@
+"""What one sample is: a picture of two hands with its exact truth, alone or stacked into a batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from handlib.camera import pixels_to_uv, project_pinhole
+
+STRATA = ("apart", "near", "touching", "interlocked")
+BACKGROUND, LEFT, RIGHT = 0, 1, 2
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A square picture of two hands and everything that is true of it; ``hand`` is (left, right).
+
+    Metres in the camera's frame (x right, y down, z away); ``dense`` colours every visible surface point by
+    where it lies on the hand at rest (1-255 per channel; 0 on the background and on forearms); ``depth`` is z, 0 where nothing
+    was hit; ``pose`` is axis-angle around the flat hand; ``intrinsics`` are (fx, fy, cx, cy) in pixels;
+    ``visible`` is the share of each hand's silhouette that nothing hides; ``distance`` is the smallest
+    distance between the two surfaces; ``stratum`` numbers ``STRATA``.
+    """
+
+    image: UInt8[Tensor, "*batch 3 size size"]
+    label: UInt8[Tensor, "*batch size size"]
+    dense: UInt8[Tensor, "*batch 3 size size"]
+    depth: Float[Tensor, "*batch size size"]
+    vertices: Float[Tensor, "*batch hand=2 778 3"]
+    joints: Float[Tensor, "*batch hand=2 21 3"]
+    root: Float[Tensor, "*batch hand=2 3 3"]
+    pose: Float[Tensor, "*batch hand=2 45"]
+    betas: Float[Tensor, "*batch hand=2 10"]
+    intrinsics: Float[Tensor, "*batch 4"]
+    visible: Float[Tensor, "*batch hand=2"]
+    distance: Float[Tensor, "*batch"]
+    stratum: Int[Tensor, "*batch"]
+
+    @property
+    def size(self) -> int:
+        """Side of the square picture in pixels."""
+        return self.image.shape[-1]
+
+    @property
+    def uv(self) -> Float[Tensor, "*batch 2 21 2"]:
+        """Joints in the picture, [-1, 1] over its sides, by the true pinhole camera."""
+        return self._project(self.joints)
+
+    @property
+    def vertex_uv(self) -> Float[Tensor, "*batch 2 778 2"]:
+        """Vertices in the picture, [-1, 1] over its sides, by the true pinhole camera."""
+        return self._project(self.vertices)
+
+    def _project(self, points: Tensor) -> Tensor:
+        return pixels_to_uv(project_pinhole(points, self.intrinsics[..., None, :]), self.size)
+
+    def __getitem__(self, index: int | slice | Tensor) -> "Sample":
+        """One sample, or some, of a batch."""
+        return Sample(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+    def __len__(self) -> int:
+        """How many samples a batch holds; a single sample has no length."""
+        if self.image.ndim == 3:
+            raise TypeError("a single sample has no length")
+        return len(self.image)
+
+
+def stack(samples: Sequence[Sample]) -> Sample:
+    """A batch from single samples of one size."""
+    return Sample(**{f.name: torch.stack([getattr(s, f.name) for s in samples]) for f in fields(Sample)})
+
+
+def normalise(image: UInt8[Tensor, "*batch 3 height width"]) -> Float[Tensor, "*batch 3 height width"]:
+    """The network's input: colours scaled to [0, 1], then to ImageNet's mean and deviation."""
+    mean = torch.tensor(IMAGE_MEAN, device=image.device)[:, None, None]
+    std = torch.tensor(IMAGE_STD, device=image.device)[:, None, None]
+    return (image.float() / 255 - mean) / std

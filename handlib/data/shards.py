@@ -1,0 +1,126 @@
+"""Data sets on disk: samples in safetensors shards that are read by memory mapping.
+
+A folder holds ``dataset.json`` (what was asked for) and ``shard-00000.safetensors`` and so on, 250 samples each.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from handlib.data.sample import Sample
+
+FORMAT = 1
+SHARD_SIZE = 250
+FIELDS = tuple(field.name for field in fields(Sample))
+
+
+@cache
+def _hand_digest() -> str:
+    return hashlib.sha256((files("handlib") / "assets" / "open_hand.npz").read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a data set is made of; two folders with equal infos hold equal samples."""
+
+    world: str
+    split: str
+    count: int
+    size: int
+    seed: int
+    format: int
+    hand_sha256: str
+
+    @classmethod
+    def current(cls, *, world: str, split: str, count: int, size: int, seed: int) -> "DatasetInfo":
+        """The info of a data set that this version of the package would make."""
+        return cls(world, split, count, size, seed, FORMAT, _hand_digest())
+
+
+def shard_ranges(count: int) -> list[range]:
+    """The sample numbers of every shard."""
+    return [range(start, min(start + SHARD_SIZE, count)) for start in range(0, count, SHARD_SIZE)]
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Where a shard lies."""
+    return folder / f"shard-{number:05d}.safetensors"
+
+
+def write_shard(path: Path, batch: Sample) -> None:
+    """Writes a batch under a temporary name and renames it when it is whole; depth is kept to half precision."""
+    tensors = {name: getattr(batch, name).contiguous() for name in FIELDS}
+    tensors["depth"] = tensors["depth"].half()
+    temporary = path.with_name(f".{path.name}.part")
+    save_file(tensors, temporary)
+    os.replace(temporary, path)
+
+
+def prepare_folder(folder: Path, info: DatasetInfo) -> None:
+    """Creates the folder and its ``dataset.json``, or checks that the one there asks for the same data."""
+    path = folder / "dataset.json"
+    if path.exists():
+        found = read_info(folder)
+        wrong = [f"{k} {v!r} (asked for: {asdict(info)[k]!r})" for k, v in asdict(found).items() if v != asdict(info)[k]]
+        if wrong:
+            raise ValueError(f"{folder}: already holds another data set: {', '.join(wrong)}")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    made_with = {name: version(name) for name in ("handlib", "numpy", "torch", "embreex")}
+    temporary = folder / ".dataset.json.part"
+    temporary.write_text(json.dumps({**asdict(info), "made_with": made_with}, indent=2) + "\n")
+    os.replace(temporary, path)
+
+
+def read_info(folder: Path) -> DatasetInfo:
+    """The folder's ``dataset.json``; a ``ValueError`` says what is wrong with it."""
+    path = folder / "dataset.json"
+    try:
+        content = json.loads(path.read_text())
+        return DatasetInfo(**{field.name: content[field.name] for field in fields(DatasetInfo)})
+    except FileNotFoundError as error:
+        raise ValueError(f"{folder}: not a data set, dataset.json is missing") from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not the description of a data set: {error}") from error
+
+
+class Dataset:
+    """A finished data set, memory-mapped; nothing is read before it is asked for."""
+
+    def __init__(self, folder: Path):
+        self.info = read_info(folder)
+        if self.info.format != FORMAT:
+            raise ValueError(f"{folder}: expected format {FORMAT}, got {self.info.format}")
+        paths = [shard_path(folder, n) for n in range(len(shard_ranges(self.info.count)))]
+        missing = [path.name for path in paths if not path.exists()]
+        if missing:
+            raise ValueError(f"{folder}: {len(missing)} of {len(paths)} shards are missing, the first is {missing[0]}")
+        self._shards = [load_file(path) for path in paths]
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+        return self.info.count
+
+    def sample(self, indices: Int[Tensor, "n"]) -> Sample:
+        """A batch of the samples with these numbers, in this order."""
+        if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < len(self):
+            raise IndexError(f"indices: expected numbers from 0 to {len(self) - 1}")
+        places = [divmod(i, SHARD_SIZE) for i in indices.tolist()]
+        batch = {name: torch.stack([self._shards[s][name][k] for s, k in places]) for name in FIELDS}
+        batch["depth"] = batch["depth"].float()
+        return Sample(**batch)
+
+
+def load_dataset(path: str | Path) -> Dataset:
+    """Opens the folder that :func:`handlib.data.synthetic.make_dataset` has made; a ``ValueError`` if it isn't whole."""
+    return Dataset(Path(path))

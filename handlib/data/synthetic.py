@@ -1,0 +1,148 @@
+"""Synthetic pairs: any number of pictures of two hands with exact truth, from a seed.
+
+Sample ``index`` of a split depends on the seed, the split and the index alone, so that any number of processes
+makes the same data set, and splits never share random numbers.
+"""
+
+import dataclasses
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from handlib.data.backgrounds import sample_background
+from handlib.data.placement import WORLDS, Pair, look_at, place_pair
+from handlib.data.render import PairScene
+from handlib.data.sample import STRATA, Sample, stack
+from handlib.data.shading import Appearance
+from handlib.data.shards import DatasetInfo, load_dataset, prepare_folder, shard_path, shard_ranges, write_shard
+
+__all__ = ["SPLITS", "load_dataset", "make_dataset", "make_sample"]
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+# Either hand must cover at least this share of what both cover.
+MIN_SHARE = 0.15
+# Linear multipliers of the baked skin, from very light to very dark.
+TONES = np.array(
+    [(1.12, 1.12, 1.12), (1.0, 0.95, 0.90), (0.85, 0.76, 0.68), (0.60, 0.49, 0.41), (0.38, 0.29, 0.24), (0.20, 0.145, 0.12)]
+)
+
+
+def sample_appearance(rng: np.random.Generator, size: int) -> Appearance:
+    """Random skin tone, light and background."""
+    place = rng.uniform(0, len(TONES) - 1)
+    tone = np.array([np.interp(place, np.arange(len(TONES)), channel) for channel in TONES.T])
+    return Appearance(
+        tone=np.clip(tone * (1 + 0.04 * rng.normal(size=3)), 0.08, 1.2).astype(np.float32),
+        light=(rng.normal(size=3) * (0.6, 0.5, 0.4) + (0, -0.6, -0.7)).astype(np.float32),
+        background=sample_background(rng, size),
+    )
+
+
+def _generator(seed: int, split: Split, index: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(SPLITS.index(split), index)))
+
+
+def make_sample(world: str, size: int, seed: int, index: int, split: Split = "train") -> Sample:
+    """Sample number ``index`` of a split of a world, ``size`` pixels square.
+
+    The same scene at another ``size`` is the same sample at another resolution. Raises ``ValueError`` for an unknown
+    world or split.
+    """
+    if world not in WORLDS:
+        raise ValueError(f"world: expected one of {', '.join(WORLDS)}, got {world!r}")
+    if split not in SPLITS:
+        raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
+    rng = _generator(seed, split, index)
+    while True:
+        pair, intrinsics = look_at(WORLDS[world], place_pair(WORLDS[world], rng), rng)
+        scene = PairScene(pair.vertices, intrinsics)
+        visible, area = scene.visibility()
+        if area.min() >= MIN_SHARE * area.sum():
+            break
+    label, dense, depth = scene.truth(size)
+    image = scene.colour(size, sample_appearance(rng, size), samples=2)
+    return _assemble(pair, intrinsics * size, visible, image, label, dense, depth)
+
+
+def _assemble(
+    pair: Pair,
+    intrinsics: np.ndarray,
+    visible: np.ndarray,
+    image: np.ndarray,
+    label: np.ndarray,
+    dense: np.ndarray,
+    depth: np.ndarray,
+) -> Sample:
+    return Sample(
+        image=torch.from_numpy(image).permute(2, 0, 1).contiguous(),
+        label=torch.from_numpy(label),
+        dense=torch.from_numpy(dense).permute(2, 0, 1).contiguous(),
+        depth=torch.from_numpy(depth),
+        vertices=torch.from_numpy(pair.vertices),
+        joints=torch.from_numpy(pair.joints),
+        root=torch.from_numpy(pair.root),
+        pose=torch.from_numpy(pair.pose),
+        betas=torch.from_numpy(pair.betas),
+        intrinsics=torch.from_numpy(intrinsics),
+        visible=torch.from_numpy(visible),
+        distance=torch.tensor(pair.distance, dtype=torch.float32),
+        stratum=torch.tensor(STRATA.index(pair.stratum)),
+    )
+
+
+def _make_shard(folder: Path, info: DatasetInfo, number: int) -> int:
+    indices = shard_ranges(info.count)[number]
+    samples = [make_sample(info.world, info.size, info.seed, i, info.split) for i in indices]
+    write_shard(shard_path(folder, number), stack(samples))
+    return len(indices)
+
+
+def _use_one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def make_dataset(
+    out: str | Path,
+    split: Split,
+    count: int,
+    size: int,
+    seed: int,
+    world: str = "desk",
+    workers: int = 1,
+) -> None:
+    """Makes ``count`` samples of a split in the folder ``out`` and shows its progress.
+
+    Samples lie in shards of 250, each written whole or not at all. Called again after an interruption it makes what is
+    missing; finished shards are never touched. The bytes don't depend on ``workers`` (processes of one thread each).
+    Raises ``ValueError`` for settings that can't be, or that contradict what ``out`` already holds.
+    """
+    for name, value in (("count", count), ("size", size), ("workers", workers)):
+        if value < 1:
+            raise ValueError(f"{name}: expected at least 1, got {value}")
+    if world not in WORLDS or split not in SPLITS:
+        make_sample(world, size, seed, 0, split)
+    folder = Path(out)
+    info = DatasetInfo.current(world=world, split=split, count=count, size=size, seed=seed)
+    prepare_folder(folder, info)
+    numbers = range(len(shard_ranges(count)))
+    missing = [n for n in numbers if not shard_path(folder, n).exists()]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        done = count - sum(len(shard_ranges(count)[n]) for n in missing)
+        task = progress.add_task(f"{world} {split} {size} px", total=count, completed=done)
+        make = partial(_make_shard, folder, info)
+        if workers == 1:
+            for number in missing:
+                progress.advance(task, make(number))
+            return
+        context = get_context("spawn")
+        with ProcessPoolExecutor(min(workers, max(1, len(missing))), context, _use_one_thread) as pool:
+            for finished in as_completed([pool.submit(make, n) for n in missing]):
+                progress.advance(task, finished.result())

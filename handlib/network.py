@@ -1,0 +1,118 @@
+"""DIR: from one picture to two hands, wired from its mechanisms (Sec. 3)."""
+
+from pathlib import Path
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from handlib.camera import project_weak_perspective
+from handlib.config import DIRConfig
+from handlib.encoder import Encoder
+from handlib.estimate import Estimate, Prediction, StageTrace, Trace
+from handlib.hand import Hand, HandParams
+from handlib.refine import RefinementStage
+from handlib.skeleton import SIDES
+
+SHIPPED = Path(__file__).parent.parent / "data_samples" / "checkpoints"
+
+
+class PixelHeads(nn.Module):
+    """Segmentation and dense correspondence, read off the last map (Sec. 3.3)."""
+
+    def __init__(self, channels: int, hidden: int):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, hidden, 3, padding=1, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(),
+            nn.Conv2d(hidden, hidden, 1),
+        )
+        self.segmentation, self.dense = (
+            nn.Sequential(
+                nn.Conv2d(hidden, hidden // 2, 3, padding=1),
+                nn.BatchNorm2d(hidden // 2),
+                nn.ReLU(),
+                nn.Conv2d(hidden // 2, 3, 1),
+            )
+            for _ in range(2)
+        )
+
+    def forward(
+        self, feature_map: Float[Tensor, "batch _ height width"]
+    ) -> tuple[Float[Tensor, "batch 3 height width"], Float[Tensor, "batch 3 height width"]]:
+        """Scores of (background, left, right), and dense colours."""
+        stem = self.stem(feature_map)
+        return self.segmentation(stem), self.dense(stem)
+
+
+class DIR(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="handlib",
+    license="mit",
+    tags=["hand-reconstruction", "interacting-hands"],
+):
+    """The whole network. ``hands`` are the hand models, the open hand unless others are given."""
+
+    def __init__(self, config: DIRConfig, hands: dict[str, Hand] | None = None):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        deep, stages = self.encoder.channels[-1], []
+        for level in config.stage_levels:
+            stages.append(RefinementStage(config, deep, self.encoder.channels[level]))
+            deep = config.channels
+        self.stages = nn.ModuleList(stages)
+        self.heads = PixelHeads(deep, config.channels)
+        self.hands = nn.ModuleDict(hands or {side: Hand.open(side, config.tips) for side in SIDES})
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **options) -> "DIR":
+        """Loads a network from a folder, from the hub, or by the name of one that ships (``small``)."""
+        shipped = SHIPPED / str(name)
+        return super().from_pretrained(str(shipped if shipped.is_dir() else name), **options)
+
+    def decode(self, vectors: Float[Tensor, "batch hand=2 64"], offset: Float[Tensor, "batch 3"]) -> Estimate:
+        """Hand vectors to posed hands: hand model, then weak-perspective camera, both in float32."""
+        with torch.autocast(vectors.device.type, enabled=False):
+            params = HandParams.from_vector(vectors.float())
+            if self.config.log_scale:
+                camera = torch.cat((params.camera[..., :1].clamp(-4, 6).exp(), params.camera[..., 1:]), dim=-1)
+            else:
+                camera = params.camera
+            posed = [
+                self.hands[side](
+                    root_6d=params.root[:, h], pose_pca=params.pose[:, h], betas=params.betas[:, h], centre="wrist"
+                )
+                for h, side in enumerate(SIDES)
+            ]
+            joints = torch.stack([hand.joints for hand in posed], dim=1)
+            vertices = torch.stack([hand.vertices for hand in posed], dim=1)
+            return Estimate(
+                params=params,
+                joints=joints,
+                vertices=vertices,
+                uv=project_weak_perspective(joints, camera),
+                vertex_uv=project_weak_perspective(vertices, camera),
+                offset=offset.float(),
+            )
+
+    def trace(self, image: Float[Tensor, "batch 3 size size"]) -> Trace:
+        """A forward pass that keeps everything it computed; ``image`` is normalised (``data.normalise``)."""
+        features, attention, vectors, offset = self.encoder(image)
+        estimate = self.decode(vectors, offset)
+        estimates, stages, deep = [estimate], [], features[-1]
+        for level, stage in zip(self.config.stage_levels, self.stages, strict=True):
+            step: StageTrace = stage(deep, features[level], estimates[-1], self.decode)
+            stages.append(step)
+            estimates.append(step.after)
+            deep = step.enhanced
+        segmentation, dense = self.heads(deep)
+        prediction = Prediction(tuple(estimates), segmentation, dense)
+        return Trace(tuple(features), attention, tuple(stages), prediction)
+
+    def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
+        """The answer alone."""
+        return self.trace(image).prediction

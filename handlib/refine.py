@@ -1,0 +1,162 @@
+"""One refinement stage: read the map at the joints, let joints talk, estimate anew, draw them back (Sec. 3.2)."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from handlib.blocks import JointMLP, PerHand, ResidualBlock
+from handlib.config import DIRConfig
+from handlib.encoder import nominal_vectors
+from handlib.estimate import LENGTH_UNIT, Estimate, StageTrace
+from handlib.gcn import SkeletonGCN
+from handlib.hand import HAND_VECTOR_SIZE
+from handlib.mfp import MultiPlaneProjection
+from handlib.sampling import sample_joints
+from handlib.skeleton import NUM_JOINTS
+from handlib.transformer import TwoHandTransformer
+
+Decode = Callable[[Tensor, Tensor], Estimate]
+"""Turns hand vectors (batch, 2, 64) and offset (batch, 3) into an :class:`Estimate`."""
+
+
+class Fusion(nn.Module):
+    """Upsamples the deeper map to the encoder map's size and merges the two."""
+
+    def __init__(self, deep_channels: int, skip_channels: int, channels: int):
+        super().__init__()
+        self.skip = ResidualBlock(skip_channels, channels)
+        self.merge = ResidualBlock(deep_channels + channels, channels)
+
+    def forward(
+        self, deep: Float[Tensor, "batch _ _ _"], skip: Float[Tensor, "batch _ height width"]
+    ) -> Float[Tensor, "batch channels height width"]:
+        """The deeper map comes first in the concatenation."""
+        deep = interpolate(deep, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+        return self.merge(torch.cat((deep, self.skip(skip)), dim=1))
+
+
+class VectorUpdate(nn.Module):
+    """New hand vectors and offset from all joint tokens and the previous numbers."""
+
+    def __init__(self, config: DIRConfig):
+        super().__init__()
+        per_hand = NUM_JOINTS * config.token_features
+        self.hands = nn.ModuleList(nn.Linear(per_hand + HAND_VECTOR_SIZE, HAND_VECTOR_SIZE) for _ in range(2))
+        self.offset = nn.Linear(2 * per_hand + 3, 3)
+        self.residual, self.gain = config.update == "residual", config.head_gain
+        nominal = torch.zeros(2, HAND_VECTOR_SIZE) if self.residual else nominal_vectors(config)
+        self.register_buffer("nominal", nominal, persistent=False)
+        if config.head_gain != 1:
+            for layer in (*self.hands, self.offset):
+                nn.init.normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch hand=2 21 features"],
+        vectors: Float[Tensor, "batch hand=2 64"],
+        offset: Float[Tensor, "batch 3"],
+    ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
+        """In absolute mode the previous numbers are only an input; in residual mode they are corrected."""
+        per_hand = torch.cat((tokens.flatten(2), vectors.to(tokens.dtype)), dim=-1)
+        both = torch.cat((tokens.flatten(1), offset.to(tokens.dtype)), dim=-1)
+        new = torch.stack([layer(per_hand[:, h]) for h, layer in enumerate(self.hands)], dim=1).float() * self.gain
+        new_offset = self.offset(both).float() * self.gain
+        if self.residual:
+            return vectors + new, offset + new_offset
+        return self.nominal + new, new_offset
+
+
+class RefinementStage(nn.Module):
+    """From a deeper map, an encoder map and the previous estimate to a finer map and a new estimate."""
+
+    def __init__(self, config: DIRConfig, deep_channels: int, skip_channels: int):
+        super().__init__()
+        features = config.joint_features
+        self.fuse = Fusion(deep_channels, skip_channels, config.channels)
+        self.joint_mlp = PerHand(lambda: JointMLP(config.channels, features, features))
+        self.local_position = PerHand(lambda: JointMLP(3, features, features))
+        self.global_position = PerHand(lambda: JointMLP(3, features, features), shared=True)
+        self.gcn = self._gcn(config, config.gcn_layers)
+        replacement = config.transformer_depth if config.inter_hand == "gcn" else 0
+        self.second_gcn = self._gcn(config, replacement)
+        self.transformer = TwoHandTransformer(
+            2 * NUM_JOINTS,
+            features,
+            config.token_features,
+            config.transformer_depth if config.inter_hand == "transformer" else 0,
+            config.transformer_heads,
+            config.skip_first_block,
+        )
+        self.update = VectorUpdate(config)
+        self.enhancement = config.enhancement
+        if config.enhancement and config.projection != "none":
+            self.plane_mlp = PerHand(
+                lambda: JointMLP(config.token_features, config.plane_channels, config.plane_channels), shared=True
+            )
+            self.project = MultiPlaneProjection(
+                config.plane_channels, config.channels, config.half_width, config.projection
+            )
+            self.enhance = ResidualBlock(2 * config.channels, config.channels)
+        elif config.enhancement:
+            self.plane_mlp = self.project = None
+            self.enhance = ResidualBlock(config.channels, config.channels)
+
+    @staticmethod
+    def _gcn(config: DIRConfig, layers: int) -> nn.Module:
+        if not layers:
+            return nn.Identity()
+        return PerHand(lambda: SkeletonGCN(config.joint_features, layers, config.gcn_residual))
+
+    def forward(
+        self,
+        deep: Float[Tensor, "batch _ _ _"],
+        skip: Float[Tensor, "batch _ height width"],
+        before: Estimate,
+        decode: Decode,
+    ) -> StageTrace:
+        """No gradient flows into the previous estimate or the places drawn at; it does into the deeper map."""
+        fused = self.fuse(deep, skip)
+        local = before.joints.detach() / LENGTH_UNIT
+        offset = before.offset.detach()
+        uv = before.uv.detach()
+        sampled = self.joint_mlp(sample_joints(fused, uv.flatten(1, 2)).unflatten(1, (2, -1)))
+        embedded = sampled + self.local_position(local)
+        graph = self.gcn(embedded)
+
+        half = offset[:, None, :] / 2
+        in_one_frame = local + torch.stack((-half, half), dim=1)
+        tokens = self.second_gcn(graph + self.global_position(in_one_frame))
+        tokens, attention = self.transformer(tokens.flatten(1, 2))
+        tokens = tokens.unflatten(1, (2, -1))
+        after = decode(*self.update(tokens, before.params.to_vector().detach(), offset))
+
+        plane_features, projected, enhanced = self._draw(fused, tokens, after.uv.detach())
+        return StageTrace(
+            before=before,
+            after=after,
+            skip=skip,
+            fused=fused,
+            sampled=sampled,
+            embedded=embedded,
+            graph=graph,
+            attention=attention,
+            tokens=tokens,
+            plane_features=plane_features,
+            projected=projected,
+            enhanced=enhanced,
+        )
+
+    def _draw(self, fused: Tensor, tokens: Tensor, uv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Plane features, projected map and enhanced map; empty where the configuration has none."""
+        no_planes, no_map = tokens[..., :0], fused[:, :0]
+        if not self.enhancement:
+            return no_planes, no_map, fused
+        if self.project is None:
+            return no_planes, no_map, self.enhance(fused)
+        plane_features = self.plane_mlp(tokens)
+        projected = self.project(plane_features, uv, fused.shape[-1])
+        return plane_features, projected, self.enhance(torch.cat((fused, projected), dim=1))

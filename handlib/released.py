@@ -1,0 +1,250 @@
+"""The authors' released checkpoint, loaded into this package's modules.
+
+``python -m handlib.released CHECKPOINT INPUTS.npz OUT.npz [--mano FOLDER]`` writes what the released network
+computes on the given inputs, stage by stage, in the release's units.
+"""
+
+import argparse
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from handlib.config import DIRConfig
+from handlib.estimate import Prediction
+from handlib.hand import Hand
+from handlib.mano_file import HandData, hand_data_from_mapping
+from handlib.mfp import project_planes
+from handlib.network import DIR
+from handlib.skeleton import MANO_PARENTS, SIDES, Side
+
+_SIDE = {"left": "0", "right": "1"}
+_STAGE = {"4": "0", "3": "1"}
+_MLP = {"0": "first", "1": "norm", "3": "second"}
+_RESIDUAL = {
+    "bn1": "body.0",
+    "conv1.conv": "body.2",
+    "bn2": "body.3",
+    "conv2.conv": "body.5",
+    "bn3": "body.6",
+    "conv3.conv": "body.8",
+    "skip_layer.conv": "shortcut",
+}
+_TRANSFORMER = {
+    "norm1": "norm_attention",
+    "attn.qkv": "attention.qkv",
+    "attn.proj": "attention.project",
+    "norm2": "norm_mlp",
+    "mlp.fc1": "mlp.0",
+    "mlp.fc2": "mlp.2",
+}
+_RESIDUAL_BLOCK = {"skip_layer": "fuse.skip", "fusion_layer": "fuse.merge", "enhance_layer": "enhance"}
+_PER_HAND_MLP = {"img2joint": "joint_mlp", "pos_emb": "local_position"}
+_SHARED_MLP = {"global_pos_emb": "global_position", "proj_feat_emb": "plane_mlp"}
+_FUSION = {"0": "gather", "1": "norm", "3": "mix"}
+_GRAPH = {"gconv.e_1": "scores", "gconv.bias": "bias"}
+_HEADS = {"conv_final": "stem", "seg": "segmentation", "dense": "dense"}
+
+
+def _names(table: Mapping[str, str]) -> str:
+    return "(" + "|".join(re.escape(name) for name in table) + ")"
+
+
+# Released name (a pattern) -> how ours is made from the pattern's groups.
+_RULES: list[tuple[str, object]] = [
+    (r"backbone\.(.+)", lambda rest: f"encoder.backbone.encoders.0.{rest}"),
+    (r"init_regressor\.attention_(left|right)\.(.+)", lambda s, rest: f"encoder.attention.maps.{_SIDE[s]}.{rest}"),
+    (r"init_regressor\.mano_(left|right)\.(weight|bias)", lambda s, rest: f"encoder.head.hands.{_SIDE[s]}.{rest}"),
+    (r"init_regressor\.offset\.(.+)", lambda rest: f"encoder.head.offset.{rest}"),
+    (
+        rf"decoder\.{_names(_RESIDUAL_BLOCK)}([34])\.{_names(_RESIDUAL)}\.(.+)",
+        lambda block, n, layer, rest: f"stages.{_STAGE[n]}.{_RESIDUAL_BLOCK[block]}.{_RESIDUAL[layer]}.{rest}",
+    ),
+    (
+        rf"decoder\.projecter_([34])\.{_names(_PER_HAND_MLP)}_(left|right)\.(?:filters\.)?([013])\.(.+)",
+        lambda n, mlp, s, layer, rest: (
+            f"stages.{_STAGE[n]}.{_PER_HAND_MLP[mlp]}.modules_per_hand.{_SIDE[s]}.{_MLP[layer]}.{rest}"
+        ),
+    ),
+    (
+        rf"decoder\.projecter_([34])\.{_names(_SHARED_MLP)}\.([013])\.(.+)",
+        lambda n, mlp, layer, rest: f"stages.{_STAGE[n]}.{_SHARED_MLP[mlp]}.modules_per_hand.0.{_MLP[layer]}.{rest}",
+    ),
+    (
+        r"decoder\.projecter_([34])\.gcn_(left|right)\.gconv_layers\.(\d)\.bn\.(.+)",
+        lambda n, s, k, rest: f"stages.{_STAGE[n]}.gcn.modules_per_hand.{_SIDE[s]}.{k}.norm.{rest}",
+    ),
+    (
+        rf"decoder\.projecter_([34])\.gcn_(left|right)\.gconv_layers\.(\d)\.{_names(_GRAPH)}",
+        lambda n, s, k, part: f"stages.{_STAGE[n]}.gcn.modules_per_hand.{_SIDE[s]}.{k}.{_GRAPH[part]}",
+    ),
+    (
+        rf"decoder\.projecter_([34])\.interaction\.STEblocks\.(\d)\.{_names(_TRANSFORMER)}\.(.+)",
+        lambda n, k, part, rest: f"stages.{_STAGE[n]}.transformer.blocks.{k}.{_TRANSFORMER[part]}.{rest}",
+    ),
+    (
+        r"decoder\.projecter_([34])\.interaction\.spatial_pos_embed",
+        lambda n: f"stages.{_STAGE[n]}.transformer.position",
+    ),
+    (
+        r"decoder\.projecter_([34])\.interaction\.spatial_norm\.(.+)",
+        lambda n, rest: f"stages.{_STAGE[n]}.transformer.norm.{rest}",
+    ),
+    (
+        r"decoder\.projecter_([34])\.interaction\.head\.(.+)",
+        lambda n, rest: f"stages.{_STAGE[n]}.transformer.head.{rest}",
+    ),
+    (
+        r"decoder\.projecter_([34])\.fusion\.([013])\.(.+)",
+        lambda n, layer, rest: f"stages.{_STAGE[n]}.project.{_FUSION[layer]}.{rest}",
+    ),
+    (
+        r"decoder\.projecter_([34])\.regressor\.mano_(left|right)\.(weight|bias)",
+        lambda n, s, rest: f"stages.{_STAGE[n]}.update.hands.{_SIDE[s]}.{rest}",
+    ),
+    (
+        r"decoder\.projecter_([34])\.regressor\.offset\.(.+)",
+        lambda n, rest: f"stages.{_STAGE[n]}.update.offset.{rest}",
+    ),
+    (rf"decoder\.{_names(_HEADS)}\.(.+)", lambda head, rest: f"heads.{_HEADS[head]}.{rest}"),
+]
+
+# In the file, but not weights of the network: ImageNet's classifier, constants, the self-loop scores whose softmax is always 1,
+# and the hand model, which is read separately.
+_CONSTANTS = re.compile(r"backbone\.fc\.\w+|seg_loss\.weight|.*\.img_gird|.*\.gconv\.e_0|.*\.mano_layer_(left|right)\.th_\w+")
+_GRAPH_MATRICES = re.compile(r"decoder\.projecter_([34])\.gcn_(left|right)\.gconv_layers\.(\d)\.gconv\.W")
+
+
+class CheckpointError(ValueError):
+    """A file that isn't the released checkpoint; the message lists the entries that are off."""
+
+
+def our_name(released: str) -> str | None:
+    """This package's name of a released entry; None if no rule knows it."""
+    for pattern, build in _RULES:
+        match = re.fullmatch(pattern, released)
+        if match:
+            return build(*match.groups())  # type: ignore[operator]
+    return None
+
+
+def convert(released: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """The released weights under our names and shapes, and the names that no rule knows."""
+    ours: dict[str, Tensor] = {}
+    unknown = []
+    for name, value in released.items():
+        matrices = _GRAPH_MATRICES.fullmatch(name)
+        if matrices:
+            stage, side, layer = matrices.groups()
+            prefix = f"stages.{_STAGE[stage]}.gcn.modules_per_hand.{_SIDE[side]}.{layer}"
+            ours[f"{prefix}.own"], ours[f"{prefix}.neighbour"] = value
+        elif _CONSTANTS.fullmatch(name):
+            continue
+        elif (new := our_name(name)) is not None:
+            if name.endswith("gconv.e_1"):
+                value = value[0]
+            elif value.ndim == 3 and "spatial_pos_embed" not in name:
+                value = value.squeeze(-1)
+            ours[new] = value
+        else:
+            unknown.append(name)
+    return ours, unknown
+
+
+def hand_from_checkpoint(released: Mapping[str, Tensor], side: Side, path: Path) -> HandData:
+    """The hand model that the checkpoint carries in its buffers."""
+    prefix = f"init_regressor.mano_layer_{side}.th_"
+    fields = {name.removeprefix(prefix): value.numpy() for name, value in released.items() if name.startswith(prefix)}
+    content = {
+        "f": fields.get("faces"),
+        "kintree_table": np.array([MANO_PARENTS, range(16)]),
+        "hands_components": fields.get("comps"),
+        **{name: fields.get(name) for name in ("shapedirs", "posedirs", "J_regressor", "weights")},
+        **{name: fields[name][0] if name in fields else None for name in ("v_template", "hands_mean")},
+    }
+    return hand_data_from_mapping({k: v for k, v in content.items() if v is not None}, side, path)
+
+
+def load_checkpoint(path: str | Path, mano: str | Path | None = None) -> DIR:
+    """The released network with the weights of a checkpoint, in evaluation mode.
+
+    ``mano`` is a folder with MANO_LEFT.pkl and MANO_RIGHT.pkl; without it the hand model comes from the
+    checkpoint's own buffers. Optimiser state in the file is ignored.
+
+    Raises:
+        CheckpointError: the file can't be read, or entries are missing, unexpected or of another shape.
+    """
+    path = Path(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CheckpointError(f"{path}: not a checkpoint of plain tensors: {error}") from error
+    released = content.get("net") if isinstance(content, dict) else None
+    if not isinstance(released, dict) or not all(isinstance(v, Tensor) for v in released.values()):
+        raise CheckpointError(f"{path}: expected the weights under the key 'net'")
+    weights, unexpected = convert(released)
+    config = DIRConfig.released()
+    if mano is None:
+        hands = {side: Hand(hand_from_checkpoint(released, side, path), config.tips) for side in SIDES}
+    else:
+        hands = {side: Hand.from_mano(mano, side, config.tips) for side in SIDES}
+    model = DIR(config, hands)
+    expected = model.state_dict()
+    unexpected += [name for name in weights if name not in expected]
+    # Older files lack the batch counters of batch norm, which evaluation doesn't use.
+    missing = [n for n in expected if n not in weights and not n.endswith("num_batches_tracked")]
+    shapes = [
+        f"{n} (expected {tuple(expected[n].shape)}, got {tuple(v.shape)})"
+        for n, v in weights.items()
+        if n in expected and expected[n].shape != v.shape
+    ]
+    problems = {"missing": missing, "unexpected": unexpected, "wrong shape": shapes}
+    if any(problems.values()):
+        listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
+        raise CheckpointError(f"{path}: not the released network: {listed}")
+    model.load_state_dict(weights, strict=False)
+    return model.eval()
+
+
+def named_outputs(prediction: Prediction) -> dict[str, Tensor]:
+    """A prediction under the names of the release's outputs."""
+    out: dict[str, Tensor] = {"seg": prediction.segmentation, "dense": prediction.dense}
+    for k, estimate in enumerate(prediction.estimates):
+        for h, side in enumerate(SIDES):
+            out[f"stage{k}/joint_uv_{side}"] = estimate.uv[:, h]
+            out[f"stage{k}/mesh_xyz_{side}"] = estimate.vertices[:, h]
+            out[f"stage{k}/joint_xyz_{side}"] = estimate.joints[:, h]
+            out[f"stage{k}/proj_{side}"] = estimate.params.camera[:, h]
+        out[f"stage{k}/offset"] = estimate.offset
+    return out
+
+
+@torch.no_grad()
+def run(model: DIR, image: Tensor) -> dict[str, Tensor]:
+    """Everything the reference stores for a normalised picture, the last stage's planes included: each hand's mean, summed."""
+    trace = model.trace(image)
+    last, config = trace.stages[-1], model.config
+    size = last.fused.shape[-1]
+    planes = project_planes(last.plane_features, last.after.uv, size, config.half_width, config.projection)
+    return {**named_outputs(trace.prediction), "planes_sum_last": 2 * planes.mean((1, 2))}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line: load, run, write."""
+    parser = argparse.ArgumentParser(description="Runs the released network on stored inputs.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("inputs", type=Path, help="npz with img (batch, 3, 256, 256), normalised")
+    parser.add_argument("out", type=Path, help="npz to write")
+    parser.add_argument("--mano", type=Path, default=None, help="folder with MANO_LEFT.pkl and MANO_RIGHT.pkl")
+    args = parser.parse_args(arguments)
+    model = load_checkpoint(args.checkpoint, args.mano)
+    with np.load(args.inputs) as inputs:
+        image = torch.from_numpy(inputs["img"])
+    np.savez_compressed(args.out, **{name: value.numpy() for name, value in run(model, image).items()})
+
+
+if __name__ == "__main__":
+    main()

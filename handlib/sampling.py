@@ -1,0 +1,18 @@
+"""Joint feature sampling: reading a feature map at the joints' places in the picture (Sec. 3.2.1)."""
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+
+def sample_joints(
+    feature_map: Float[Tensor, "batch channels height width"], uv: Float[Tensor, "batch points 2"]
+) -> Float[Tensor, "batch points channels"]:
+    """Bilinear interpolation of a map at uv in [-1, 1], x right, y down, map edges at -1 and 1.
+
+    A point outside the map reads zeros; within half a map pixel of the border it fades towards them. Points so
+    far away that arithmetic would overflow are moved to uv = +-1e4 first: they read zeros all the same.
+    """
+    grid = uv.clamp(-1e4, 1e4).unsqueeze(2).to(feature_map.dtype)
+    sampled = grid_sample(feature_map, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return sampled[..., 0].transpose(1, 2)

@@ -1,0 +1,247 @@
+"""Training: the loop, its schedule, checkpoints that resume exactly (Lightning Fabric carries the devices).
+
+What a step does depends on its number and the seed alone: which pairs it sees, how they are augmented, its learning
+rate. So a run that was killed and resumed ends with the same weights as one that wasn't.
+"""
+
+import json
+import math
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from lightning_fabric import Fabric
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from handlib.config import DIRConfig
+from handlib.data.augment import Augmentation, augment
+from handlib.data.sample import Sample, normalise
+from handlib.data.synthetic import Dataset, load_dataset
+from handlib.errors import InputError
+from handlib.evaluate import evaluate, one_line
+from handlib.hand import Hand
+from handlib.losses import LossWeights, dir_loss
+from handlib.network import DIR
+from handlib.skeleton import SIDES
+from handlib.targets import Targets
+
+CHECKPOINT, LOG = "checkpoint.ckpt", "log.jsonl"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network is trained. The defaults are what two CPU cores can do with ``desk`` pairs.
+
+    ``warmup`` is the share of the steps in which the learning rate rises; then it falls on a cosine to 1 %.
+    ``weight_decay`` applies to matrices and kernels only. ``clip`` bounds the gradient's norm.
+    """
+
+    steps: int = 3000
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    warmup: float = 0.03
+    clip: float = 5.0
+    seed: int = 0
+    evaluate_every: int = 500
+    save_every: int = 250
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """Linear warm-up, then a cosine down to a hundredth."""
+    done = step / config.steps
+    rise = min(1.0, done / config.warmup + 0.02)
+    fall = max(0.0, (done - config.warmup) / (1 - config.warmup))
+    return config.learning_rate * rise * (0.01 + 0.99 * (1 + math.cos(math.pi * fall)) / 2)
+
+
+def batch_indices(step: int, count: int, config: TrainConfig) -> Int[Tensor, "batch"]:
+    """The pairs of a step: each epoch is a permutation of its own, cut into batches, an incomplete one dropped."""
+    size = min(config.batch_size, count)
+    epoch, place = divmod(step, count // size)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(1_000_003 * config.seed + epoch))
+    return order[place * size : (place + 1) * size]
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Weight decay for matrices and kernels, none for biases, norms and scores."""
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def hand_faces(hands: dict[str, Hand] | nn.ModuleDict) -> Int[Tensor, "hand=2 1538 3"]:
+    """Faces of the left and the right hand model, as the losses take them."""
+    return torch.stack([torch.from_numpy(hands[side].faces) for side in SIDES])
+
+
+def save_checkpoint(fabric: Fabric, path: Path, state: dict) -> None:
+    """Writes beside the target, then replaces it: an interruption leaves the old checkpoint whole."""
+    temporary = path.with_suffix(".tmp")
+    fabric.save(temporary, state)
+    if fabric.is_global_zero:
+        os.replace(temporary, path)
+    fabric.barrier()
+
+
+def append_line(path: Path, record: dict) -> None:
+    """Adds a JSON line to a log."""
+    with open(path, "a") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def cut_log(path: Path, step: int) -> None:
+    """Forgets what a log says of steps that a resumed run will do again."""
+    if path.exists():
+        lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
+        path.write_text("".join(line + "\n" for line in lines))
+
+
+def check_same_run(path: Path, settings: dict) -> None:
+    """A run's folder belongs to one set of settings; resuming it with others is an :class:`InputError`."""
+    text = json.dumps(settings, indent=2, default=str)
+    if not path.exists():
+        path.write_text(text + "\n")
+        return
+    before, now = json.loads(path.read_text()), json.loads(text)
+    changed = [name for name in now if before.get(name) != now[name]]
+    if changed:
+        raise InputError(f"{path.parent}: holds a run with other settings ({', '.join(changed)}); use a new folder")
+
+
+def training_step(
+    model: nn.Module,
+    batch: Sample,
+    hands: list[Hand],
+    weights: LossWeights,
+    faces: Int[Tensor, "hand=2 1538 3"],
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss and its terms on an (augmented) batch."""
+    prediction = model(normalise(batch.image).contiguous(memory_format=torch.channels_last))
+    return dir_loss(prediction, Targets.from_sample(batch, hands), weights, faces)
+
+
+def train(
+    data: Path,
+    out: Path,
+    network: DIRConfig,
+    config: TrainConfig,
+    weights: LossWeights,
+    ranges: Augmentation,
+    validation: Path | None = None,
+    start_from: Path | None = None,
+    fabric: Fabric | None = None,
+) -> DIR:
+    """Trains a network on a folder of pairs; call again with the same arguments to go on where it stopped.
+
+    ``out`` receives ``checkpoint.ckpt`` (to resume), ``log.jsonl``, ``settings.json`` and, at the end, the
+    network as ``save_pretrained`` writes it. ``start_from`` is a saved network whose weights to begin with.
+
+    Raises:
+        InputError: the pairs have another size than the network's picture, or ``out`` holds a different run.
+    """
+    fabric = fabric or Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    fabric.launch()
+    pairs: Dataset = load_dataset(data)
+    if pairs.size != network.image_size:
+        raise InputError(f"{data}: pairs have {pairs.size} px, the network takes {network.image_size} px")
+    out.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "network": asdict(network),
+        "training": asdict(config),
+        "losses": asdict(weights),
+        "augmentation": asdict(ranges),
+        "data": pairs.description,
+        "start_from": str(start_from) if start_from else None,
+    }
+    if fabric.is_global_zero:
+        check_same_run(out / "settings.json", settings)
+    fabric.barrier()
+
+    torch.manual_seed(config.seed)
+    torch.set_flush_denormal(True)
+    raw = DIR.from_pretrained(start_from) if start_from else DIR(network)
+    raw = raw.train().to(memory_format=torch.channels_last)
+    model, optimiser = fabric.setup(
+        raw,
+        torch.optim.AdamW(
+            parameter_groups(raw, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
+        ),
+    )
+    state = {"model": model, "optimizer": optimiser, "step": 0}
+    if (out / CHECKPOINT).exists():
+        fabric.load(out / CHECKPOINT, state)
+    if fabric.is_global_zero:
+        cut_log(out / LOG, state["step"])
+    fabric.barrier()
+    run_steps(fabric, model, optimiser, state, pairs, out, config, weights, ranges, validation)
+    if fabric.is_global_zero:
+        raw.eval().save_pretrained(out)
+    return raw
+
+
+def run_steps(
+    fabric: Fabric,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    state: dict,
+    pairs: Dataset,
+    out: Path,
+    config: TrainConfig,
+    weights: LossWeights,
+    ranges: Augmentation,
+    validation: Path | None,
+) -> None:
+    """From ``state["step"]`` to the last step; every process of a run takes its share of each batch."""
+    network: DIR = model.module  # type: ignore[assignment]
+    hands = [network.hands[side] for side in SIDES]
+    faces = hand_faces(network.hands).to(fabric.device)
+    validation_pairs = load_dataset(validation) if validation else None
+    mean_loss: float | None = None
+    with progress(fabric.is_global_zero) as bar:
+        task = bar.add_task("training", total=config.steps, completed=state["step"], loss=float("nan"))
+        for step in range(state["step"], config.steps):
+            rate = learning_rate(step, config)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            share = batch_indices(step, len(pairs), config)[fabric.global_rank :: fabric.world_size]
+            generator = torch.Generator().manual_seed(config.seed * 2**40 + step * 2**12 + fabric.global_rank)
+            batch = fabric.to_device(augment(pairs.sample(share), ranges, generator))
+            loss, terms = training_step(model, batch, hands, weights, faces)
+            if not torch.isfinite(loss):
+                broken = [name for name, term in terms.items() if not torch.isfinite(term)]
+                raise FloatingPointError(f"step {step}: the loss is not finite; terms: {', '.join(broken)}")
+            optimiser.zero_grad(set_to_none=True)
+            fabric.backward(loss)
+            fabric.clip_gradients(model, optimiser, max_norm=config.clip)
+            optimiser.step()
+
+            state["step"] = done = step + 1
+            mean_loss = float(loss) if mean_loss is None else 0.98 * mean_loss + 0.02 * float(loss)
+            bar.update(task, completed=done, loss=mean_loss)
+            if validation_pairs and (done % config.evaluate_every == 0 or done == config.steps):
+                record = {"step": done, "loss": mean_loss, "rate": rate, "seconds": time.time()}
+                model.eval()
+                record["validation"] = evaluate(network, validation_pairs.batches(config.batch_size))
+                model.train()
+                if fabric.is_global_zero:
+                    append_line(out / LOG, record)
+                    bar.console.print(one_line(done, record["validation"]))
+            if done % config.save_every == 0 or done == config.steps:
+                save_checkpoint(fabric, out / CHECKPOINT, state)
+
+
+def progress(visible: bool) -> Progress:
+    """A bar with the running mean of the loss."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        TimeRemainingColumn(),
+        disable=not visible,
+    )
