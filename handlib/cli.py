@@ -22,7 +22,7 @@ app.command(data, name="data", help="Pairs of hands with exact truth.")
 
 @hand.command
 def export(out: Path) -> None:
-    """Write the open hand as MANO_LEFT.pkl and MANO_RIGHT.pkl, for programs that read MANO.
+    """Write the open hand as MANO_LEFT and MANO_RIGHT (.pkl and .npz), for programs that read MANO.
 
     It has MANO's format, not its values: MANO's coefficients mean something else on it.
 
@@ -31,8 +31,8 @@ def export(out: Path) -> None:
     """
     from handlib.mano_file import export_open_hand
 
-    export_open_hand(out)
-    print(f"{out}: the open hand in the MANO format")
+    for path in export_open_hand(out):
+        print(path)
 
 
 @data.command
@@ -58,7 +58,10 @@ def make(
     """
     from handlib.data.synthetic import make_dataset
 
-    make_dataset(out, split=split, count=count, size=size, seed=seed, world=world, workers=workers)
+    try:
+        make_dataset(out, split=split, count=count, size=size, seed=seed, world=world, workers=workers)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 @app.command
@@ -91,6 +94,111 @@ def reconstruct(
     print(f"{out}: {', '.join(FILES)}")
 
 
+@app.command
+def train(
+    data: Path,
+    out: Path,
+    network: Literal["small", "released"] = "small",
+    validation: Path | None = None,
+    start_from: Path | None = None,
+    steps: int = 3000,
+    batch_size: int = 32,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+    evaluate_every: int = 500,
+    save_every: int = 250,
+    pretrained: bool = False,
+    accelerator: str = "cpu",
+    devices: int = 1,
+    num_nodes: int = 1,
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed",
+    threads: int = 0,
+) -> None:
+    """Train a network on pairs that ``handlib data make`` has made. The same command goes on after a stop.
+
+    Args:
+        data: folder of training pairs, as large in pixels as the network's pictures.
+        out: folder for checkpoint, log and, in the end, the network.
+        network: small: what two CPU cores can train; released: the authors' network and recipe, for GPUs.
+        validation: folder of pairs to measure on now and then.
+        start_from: folder of a trained network whose weights to begin with.
+        steps: how many batches.
+        batch_size: pairs in a batch, over all devices together.
+        learning_rate: highest rate; it warms up, then falls on a cosine.
+        seed: of the weights, the order of pairs and their augmentation.
+        evaluate_every: steps between two measurements.
+        save_every: steps between two checkpoints.
+        pretrained: start from timm's ImageNet weights (downloads them).
+        accelerator: cpu, cuda, mps or auto.
+        devices: how many of them.
+        num_nodes: how many machines.
+        precision: arithmetic.
+        threads: CPU threads to compute with; 0 leaves torch's choice.
+    """
+    from dataclasses import replace
+
+    import torch
+    from lightning_fabric import Fabric
+
+    from handlib.config import DIRConfig
+    from handlib.data.augment import Augmentation
+    from handlib.losses import LossWeights
+    from handlib.train import TrainConfig, train
+
+    if threads:
+        torch.set_num_threads(threads)
+    small = network == "small"
+    train(
+        data,
+        out,
+        replace(DIRConfig.small() if small else DIRConfig.released(), pretrained=pretrained),
+        TrainConfig(
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            seed=seed,
+            evaluate_every=evaluate_every,
+            save_every=save_every,
+        ),
+        LossWeights.small() if small else LossWeights.released(),
+        Augmentation() if small else Augmentation.released(),
+        validation=validation,
+        start_from=start_from,
+        fabric=Fabric(accelerator=accelerator, devices=devices, num_nodes=num_nodes, precision=precision),
+    )
+
+
+@app.command(name="eval")
+def evaluate(
+    checkpoint: str = "small",
+    count: int = 500,
+    seed: int = 7,
+    world: Literal["desk", "studio"] = "desk",
+    protocol: Literal["INTAG_MCP", "INTAG_WRIST", "INTERNET"] = "INTAG_MCP",
+    json: Path | None = None,
+) -> None:
+    """Render fresh test pairs and measure a network on them, stage by stage and stratum by stratum.
+
+    Args:
+        checkpoint: a network that ships with the package, or a folder or hub name that holds one.
+        count: how many pairs.
+        seed: of the pairs.
+        world: how varied they are.
+        protocol: how errors are measured.
+        json: file to write all numbers to.
+    """
+    from handlib import metrics
+    from handlib.evaluate import evaluate, fresh_batches, tables, write_report
+
+    model = load_checkpoint(checkpoint).eval()
+    chosen = getattr(metrics, protocol)
+    report = evaluate(model, fresh_batches(world, count, model.config.image_size, seed), chosen)
+    report |= {"checkpoint": checkpoint, "world": world, "seed": seed, "count": count}
+    print(tables(report, chosen))
+    if json:
+        write_report(json, report)
+
+
 def load_checkpoint(name: str) -> "DIR":
     """A network that ships, or one from a folder or the hub; what can't be loaded is an ``InputError``."""
     from handlib.network import DIR, SHIPPED
@@ -99,6 +207,8 @@ def load_checkpoint(name: str) -> "DIR":
     if name not in shipped and "/" not in name and not Path(name).is_dir():
         known = f"one of {', '.join(shipped)}, " if shipped else ""
         raise InputError(f"checkpoint: expected {known}a folder, or owner/name on the hub, got {name!r}")
+    if Path(name).is_dir() and not (Path(name) / "config.json").exists():
+        raise InputError(f"checkpoint {name}: expected config.json and model.safetensors in this folder")
     try:
         return DIR.from_pretrained(name)
     except Exception as error:  # Files from outside make the loaders raise almost anything.

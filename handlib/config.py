@@ -1,7 +1,8 @@
 """Every choice that makes a DIR: one frozen dataclass. An ablation is a ``dataclasses.replace``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class DIRConfig:
 
     image_size: int = 256
     backbone: str = "resnet50"
-    backbone_layers: tuple[int, ...] | None = None
-    backbone_channels: tuple[int, ...] | None = None
+    backbone_layers: Sequence[int] | None = None
+    backbone_channels: Sequence[int] | None = None
     backbone_stem_width: int | None = None
     output_stride: Literal[8, 16, 32] = 32
     pretrained: bool = False
@@ -55,7 +56,7 @@ class DIRConfig:
     attention_channels: int = 1024
     initial_head: Literal["pooled", "layout"] = "pooled"
 
-    stage_levels: tuple[int, ...] = (2, 1)
+    stage_levels: Sequence[int] = (2, 1)
     channels: int = 256
     joint_features: int = 128
     token_features: int = 64
@@ -68,7 +69,7 @@ class DIRConfig:
     update: Literal["absolute", "residual"] = "absolute"
     head_gain: float = 1.0
     log_scale: bool = False
-    nominal_pose: tuple[float, ...] | None = None
+    nominal_pose: Sequence[float] | None = None
 
     projection: Literal["bone", "joint", "single", "none"] = "bone"
     plane_channels: int = 64
@@ -83,6 +84,10 @@ class DIRConfig:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
+        for name, hint in get_type_hints(type(self)).items():
+            value, choices = getattr(self, name), get_args(hint)
+            if get_origin(hint) is Literal and value not in choices:
+                raise ValueError(f"{name}: expected one of {', '.join(map(str, choices))}, got {value!r}")
         if not all(0 <= level <= 3 for level in self.stage_levels):
             raise ValueError(f"stage_levels: expected encoder levels 0 to 3, got {self.stage_levels}")
         if self.nominal_pose is not None and len(self.nominal_pose) != 7:

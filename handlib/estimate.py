@@ -54,7 +54,7 @@ class StageTrace:
     after sampling at ``before.uv`` and their MLP, ``embedded`` those plus the position embedding, ``graph`` what
     the GCN made of them, ``tokens`` what the transformer returned, ``attention`` its weights per layer that
     ran. ``plane_features`` are what is drawn back into the picture at ``after.uv``, ``projected`` the map
-    made from all planes, ``enhanced`` the stage's final map.
+    made from all planes, ``enhanced`` the stage's final map. What a configuration leaves out has no channels.
     """
 
     before: Estimate
@@ -67,7 +67,7 @@ class StageTrace:
     attention: Float[Tensor, "batch layers heads 42 42"]
     tokens: Float[Tensor, "batch hand=2 21 token_features"]
     plane_features: Float[Tensor, "batch hand=2 21 plane_channels"]
-    projected: Float[Tensor, "batch channels height width"]
+    projected: Float[Tensor, "batch projected_channels height width"]
     enhanced: Float[Tensor, "batch channels height width"]
 
 

@@ -5,8 +5,6 @@ this package, or MANO itself for those who have it. Skinning is smplx's. Lengths
 """
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,7 @@ from jaxtyping import Float, Int
 from smplx.lbs import lbs
 from torch import Tensor, nn
 
-from handlib.mano_file import HandData, read_mano, repair_left_shapedirs
+from handlib.mano_file import HandData, open_hand_data, read_mano, repair_left_shapedirs
 from handlib.rotation import rotation_from_6d
 from handlib.skeleton import MANO_PARENTS, MANO_TO_21, SIDES, Side, joint_index, tip_vertices
 
@@ -55,29 +53,6 @@ class HandOutput:
     joints: Float[Tensor, "*batch 21 3"]
 
 
-@cache
-def open_hand_data(side: Side) -> HandData:
-    """The open hand that ships with the package (right as built, left its mirror image)."""
-    with np.load(files("handlib") / "assets" / "open_hand.npz", allow_pickle=False) as asset:
-        right = HandData(
-            side="right",
-            faces=asset["faces"].astype(np.int64),
-            **{
-                name: asset[name].astype(np.float64)
-                for name in (
-                    "v_template",
-                    "shapedirs",
-                    "posedirs",
-                    "J_regressor",
-                    "weights",
-                    "hands_mean",
-                    "hands_components",
-                )
-            },
-        )
-    return right if side == "right" else right.mirrored()
-
-
 class Hand(nn.Module):
     """One hand, left or right, as a differentiable function of its parameters.
 
@@ -90,7 +65,9 @@ class Hand(nn.Module):
         self.faces: Int[np.ndarray, "1538 3"] = data.faces
 
         def buffer(name: str, value: np.ndarray) -> None:
-            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(value)).float(), persistent=False)
+            self.register_buffer(
+                name, torch.from_numpy(np.ascontiguousarray(value)).float(), persistent=False
+            )
 
         buffer("v_template", data.v_template)
         buffer("shapedirs", data.shapedirs)
@@ -153,7 +130,8 @@ class Hand(nn.Module):
         Give at most one form of the root, (..., 6), (..., 3) or (..., 3, 3), and at most one of the finger
         pose: (..., k) principal components around the mean pose, (..., 45) axis-angle, or (..., 15, 3, 3)
         rotations in MANO's joint order. What is left out is zero: no rotation, flat hand, mean shape. Leading
-        dimensions broadcast. ``centre`` names the joint that is moved to the origin; None leaves the model's frame.
+        dimensions broadcast. ``centre`` names the joint that is moved to the origin; None leaves the model's
+        frame.
 
         Raises:
             ValueError: a field has the wrong shape or two forms of one thing are given; the message names it.

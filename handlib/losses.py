@@ -1,4 +1,4 @@
-"""What DIR is trained to make small: distances, edges and normals of the meshes, offset, pixels (Sec. 3.4).
+"""What DIR is trained to make small: distances, edges and normals of the meshes, offset, pixels.
 
 Every term is a function of its own; :func:`dir_loss` weighs them and adds them up over the initial
 estimate and all stages. Lengths enter the losses in units of ``LENGTH_UNIT`` (0.15 m), uv in [-1, 1].
@@ -20,6 +20,7 @@ from handlib.targets import CentredTargets, Targets
 HUBER_DELTA = 0.01
 CLASS_WEIGHTS = (0.1, 0.45, 0.45)
 """Of background, left and right hand in the cross-entropy."""
+Weight = float | int
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,19 @@ class LossWeights:
     Lovász term takes for probabilities.
     """
 
-    uv: float = 10
-    vertex_uv: float = 10
-    joints: float = 10
-    vertices: float = 10
-    edge: float = 1
-    normal: float = 0.1
-    offset: float = 10
-    segmentation: float = 0.1
-    lovasz: float = 0.1
-    dense: float = 1
-    root: float = 0
-    pose: float = 0
-    betas: float = 0
+    uv: Weight = 10
+    vertex_uv: Weight = 10
+    joints: Weight = 10
+    vertices: Weight = 10
+    edge: Weight = 1
+    normal: Weight = 0.1
+    offset: Weight = 10
+    segmentation: Weight = 0.1
+    lovasz: Weight = 0.1
+    dense: Weight = 1
+    root: Weight = 0
+    pose: Weight = 0
+    betas: Weight = 0
     target_centre: str = "middle1"
     lovasz_on: Literal["scores", "probabilities"] = "scores"
 

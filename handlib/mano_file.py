@@ -1,15 +1,18 @@
 """Hand models as files: MANO's pickles, read without chumpy and without running what a pickle asks for.
 
 A pickle is a program. The reader here knows a handful of names (numpy's and scipy's array constructors
-and a stand-in for chumpy's array) and refuses every other name before anything is called.
+and stand-ins for two of chumpy's arrays) and refuses every other name before anything is called.
 """
 
 import codecs
 import copyreg
+import os
 import pickle
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ import scipy.sparse
 from jaxtyping import Float, Int
 
 from handlib.errors import InputError
-from handlib.skeleton import MANO_PARENTS, Side
+from handlib.skeleton import MANO_PARENTS, SIDES, Side
 
 NUM_VERTICES, NUM_FACES, NUM_BETAS, NUM_PCA = 778, 1538, 10, 45
 
@@ -65,25 +68,43 @@ class HandData:
 
 
 class _ChumpyArray:
-    """Stands for ``chumpy.ch.Ch``: keeps the pickled state, from which only the array is taken."""
+    """Stands for ``chumpy.ch.Ch``: of what is pickled, only the array counts."""
+
+    array: np.ndarray | None = None
 
     def __setstate__(self, state: Any) -> None:
-        self.array = np.asarray(state["x"]) if isinstance(state, dict) and "x" in state else None
+        self.array = np.asarray(state["x"])
+
+
+class _ChumpySelection(_ChumpyArray):
+    """Stands for ``chumpy.reordering.Select``: entries of another array, by flat index.
+
+    MANO stores its shape directions as the first 10 of 20 in this way.
+    """
+
+    def __setstate__(self, state: Any) -> None:
+        chosen = state["a"].array.ravel()[state["idxs"]]
+        self.array = chosen.reshape(state.get("preferred_shape", chosen.shape))
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("chumpy.ch", "Ch"): _ChumpyArray,
+    ("chumpy.reordering", "Select"): _ChumpySelection,
     ("copy_reg", "_reconstructor"): copyreg._reconstructor,
     ("copyreg", "_reconstructor"): copyreg._reconstructor,
     ("__builtin__", "object"): object,
     ("builtins", "object"): object,
+    ("__builtin__", "set"): set,
+    ("builtins", "set"): set,
     ("_codecs", "encode"): codecs.encode,
 }
 for _package in ("numpy.core.multiarray", "numpy._core.multiarray"):
     _ALLOWED[_package, "_reconstruct"] = np._core.multiarray._reconstruct
     _ALLOWED[_package, "scalar"] = np._core.multiarray.scalar
+for _package in ("numpy.core.numeric", "numpy._core.numeric"):
+    _ALLOWED[_package, "_frombuffer"] = np._core.numeric._frombuffer
 for _format in ("csc", "csr", "coo"):
     for _package in (f"scipy.sparse.{_format}", f"scipy.sparse._{_format}"):
         _ALLOWED[_package, f"{_format}_matrix"] = getattr(scipy.sparse, f"{_format}_matrix")
@@ -175,15 +196,41 @@ def read_mano(path: str | Path, side: Side) -> HandData:
 def repair_left_shapedirs(left: HandData, right: HandData) -> HandData:
     """MANO's left file carries the right hand's sign in the x of its shape directions; mends just that.
 
-    The fault is found by comparison (the x parts of both hands agree), so a file without it comes back as it is.
+    The fault is found by comparison (the x parts of both hands agree); a file without it comes back as it is.
     """
     if np.abs(left.shapedirs[:, 0] - right.shapedirs[:, 0]).sum() >= 1:
         return left
     return replace(left, shapedirs=left.shapedirs * np.array([-1.0, 1.0, 1.0])[:, None])
 
 
+@cache
+def open_hand_data(side: Side) -> HandData:
+    """The open hand that ships with the package (right as built, left its mirror image)."""
+    with np.load(files("handlib") / "assets" / "open_hand.npz", allow_pickle=False) as asset:
+        right = HandData(
+            side="right",
+            faces=asset["faces"].astype(np.int64),
+            **{
+                name: asset[name].astype(np.float64)
+                for name in (
+                    "v_template",
+                    "shapedirs",
+                    "posedirs",
+                    "J_regressor",
+                    "weights",
+                    "hands_mean",
+                    "hands_components",
+                )
+            },
+        )
+    return right if side == "right" else right.mirrored()
+
+
 def write_mano(data: HandData, path: Path) -> None:
-    """Writes a hand as ``.pkl`` (protocol 2, plain numpy and scipy.sparse, as MANO's) or ``.npz``."""
+    """Writes a hand as ``.pkl`` (protocol 2, plain numpy and scipy.sparse, as MANO's) or ``.npz``.
+
+    The file appears whole or not at all.
+    """
     parents = np.array([[2**32 - 1, *MANO_PARENTS[1:]], range(16)], dtype=np.uint32)
     fields: dict[str, Any] = {
         "v_template": data.v_template,
@@ -200,8 +247,28 @@ def write_mano(data: HandData, path: Path) -> None:
         "bs_style": "lbs",
         "bs_type": "lrotmin",
     }
-    if path.suffix == ".npz":
-        np.savez_compressed(path, **fields)
-    else:
-        fields["J_regressor"] = scipy.sparse.csc_matrix(data.J_regressor)
-        path.write_bytes(pickle.dumps(fields, protocol=2))
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with open(partial, "wb") as file:
+            if path.suffix == ".npz":
+                np.savez_compressed(file, **fields)
+            else:
+                fields["J_regressor"] = scipy.sparse.csc_matrix(data.J_regressor)
+                pickle.dump(fields, file, protocol=2)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def export_open_hand(out: Path) -> list[Path]:
+    """Writes the open hand to a folder as MANO_LEFT and MANO_RIGHT, each as ``.pkl`` and ``.npz``.
+
+    It has MANO's format, not its values. Returns the four paths; what can't be written is an ``OSError``.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for side in SIDES:
+        for suffix in (".pkl", ".npz"):
+            paths.append(out / f"MANO_{side.upper()}{suffix}")
+            write_mano(open_hand_data(side), paths[-1])
+    return paths

@@ -35,8 +35,9 @@ UNITS = {
     "vertex_px": "px",
     "joint_percent": "% of side",
     "vertex_percent": "% of side",
+    "uv_percent": "% of side",
     "rotation_deg": "deg",
-    "rotation_wrong": f"share > {WRONG_ROTATION} deg",
+    "rotation_wrong": f"share > {WRONG_ROTATION}°",
 }
 """Every number of :func:`evaluate_batch` and its unit."""
 
@@ -218,6 +219,11 @@ def _valid_hands(aligned: Aligned) -> Bool[Tensor, "batch hand=2"]:
     return aligned.valid.any(dim=-1)
 
 
+def uv_error(estimate: Estimate, sample: Sample, aligned: Aligned) -> Float[Tensor, "batch"]:
+    """Mean distance of the joints' uv, placed by the network's own camera, from the truth: % of the side."""
+    return masked_mean(50 * (estimate.uv - sample.uv).norm(dim=-1), aligned.valid)
+
+
 def rotation_error(estimate: Estimate, sample: Sample) -> Float[Tensor, "batch hand=2"]:
     """Angle in degrees between estimated and true root rotation of each hand; no protocol plays a part."""
     angle = roma.rotmat_geodesic_distance(rotation_from_6d(estimate.params.root), sample.root)
@@ -269,6 +275,7 @@ def evaluate_batch(
         "vertex_px": vertex_px,
         "joint_percent": 100 * joint_px / sample.size,
         "vertex_percent": 100 * vertex_px / sample.size,
+        "uv_percent": uv_error(estimate, sample, aligned),
         "rotation_deg": rotation.mean(dim=1),
         "rotation_wrong": (rotation > WRONG_ROTATION).float().mean(dim=1),
     }

@@ -1,5 +1,6 @@
 """DIR: from one picture to two hands, wired from its mechanisms (Sec. 3)."""
 
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
@@ -66,13 +67,20 @@ class DIR(
             deep = config.channels
         self.stages = nn.ModuleList(stages)
         self.heads = PixelHeads(deep, config.channels)
-        self.hands = nn.ModuleDict(hands or {side: Hand.open(side, config.tips) for side in SIDES})
+        hands = hands or {side: Hand.open(side, config.tips) for side in SIDES}
+        given = {name: hand.side for name, hand in hands.items()}
+        if given != {side: side for side in SIDES}:
+            raise ValueError(f"hands: expected a left and a right hand under their names, got {given}")
+        self.hands = nn.ModuleDict(hands)
 
     @classmethod
     def from_pretrained(cls, name: str | Path, **options) -> "DIR":
         """Loads a network from a folder, from the hub, or by the name of one that ships (``small``)."""
         shipped = SHIPPED / str(name)
-        return super().from_pretrained(str(shipped if shipped.is_dir() else name), **options)
+        with redirect_stdout(None):  # The mixin prints which of its ways of loading it takes.
+            return super().from_pretrained(
+                str(shipped if shipped.is_dir() else name), **{"strict": True, **options}
+            )
 
     def decode(self, vectors: Float[Tensor, "batch hand=2 64"], offset: Float[Tensor, "batch 3"]) -> Estimate:
         """Hand vectors to posed hands: hand model, then weak-perspective camera, both in float32."""

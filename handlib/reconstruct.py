@@ -122,7 +122,7 @@ def reconstruct(model: DIR, picture: Picture, box: Box | None = None) -> Reconst
 
 def overlay(
     result: Reconstruction, picture: Picture, faces: list[Int[np.ndarray, "faces 3"]]
-) -> UInt8[np.ndarray, "height width 3"]:
+) -> UInt8[np.ndarray, "drawn_height drawn_width 3"]:
     """The hands drawn over the picture, at most ``OVERLAY_SIDE`` pixels wide and high."""
     extent = torch.tensor(picture.shape[1::-1])
     image = Image.fromarray(picture)

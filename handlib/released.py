@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from handlib.config import DIRConfig
+from handlib.errors import InputError
 from handlib.estimate import Prediction
 from handlib.hand import Hand
 from handlib.mano_file import HandData, hand_data_from_mapping
@@ -56,12 +57,20 @@ def _names(table: Mapping[str, str]) -> str:
 # Released name (a pattern) -> how ours is made from the pattern's groups.
 _RULES: list[tuple[str, object]] = [
     (r"backbone\.(.+)", lambda rest: f"encoder.backbone.encoders.0.{rest}"),
-    (r"init_regressor\.attention_(left|right)\.(.+)", lambda s, rest: f"encoder.attention.maps.{_SIDE[s]}.{rest}"),
-    (r"init_regressor\.mano_(left|right)\.(weight|bias)", lambda s, rest: f"encoder.head.hands.{_SIDE[s]}.{rest}"),
+    (
+        r"init_regressor\.attention_(left|right)\.(.+)",
+        lambda s, rest: f"encoder.attention.maps.{_SIDE[s]}.{rest}",
+    ),
+    (
+        r"init_regressor\.mano_(left|right)\.(weight|bias)",
+        lambda s, rest: f"encoder.head.hands.{_SIDE[s]}.{rest}",
+    ),
     (r"init_regressor\.offset\.(.+)", lambda rest: f"encoder.head.offset.{rest}"),
     (
         rf"decoder\.{_names(_RESIDUAL_BLOCK)}([34])\.{_names(_RESIDUAL)}\.(.+)",
-        lambda block, n, layer, rest: f"stages.{_STAGE[n]}.{_RESIDUAL_BLOCK[block]}.{_RESIDUAL[layer]}.{rest}",
+        lambda block, n, layer, rest: (
+            f"stages.{_STAGE[n]}.{_RESIDUAL_BLOCK[block]}.{_RESIDUAL[layer]}.{rest}"
+        ),
     ),
     (
         rf"decoder\.projecter_([34])\.{_names(_PER_HAND_MLP)}_(left|right)\.(?:filters\.)?([013])\.(.+)",
@@ -71,7 +80,9 @@ _RULES: list[tuple[str, object]] = [
     ),
     (
         rf"decoder\.projecter_([34])\.{_names(_SHARED_MLP)}\.([013])\.(.+)",
-        lambda n, mlp, layer, rest: f"stages.{_STAGE[n]}.{_SHARED_MLP[mlp]}.modules_per_hand.0.{_MLP[layer]}.{rest}",
+        lambda n, mlp, layer, rest: (
+            f"stages.{_STAGE[n]}.{_SHARED_MLP[mlp]}.modules_per_hand.0.{_MLP[layer]}.{rest}"
+        ),
     ),
     (
         r"decoder\.projecter_([34])\.gcn_(left|right)\.gconv_layers\.(\d)\.bn\.(.+)",
@@ -112,13 +123,15 @@ _RULES: list[tuple[str, object]] = [
     (rf"decoder\.{_names(_HEADS)}\.(.+)", lambda head, rest: f"heads.{_HEADS[head]}.{rest}"),
 ]
 
-# In the file, but not weights of the network: ImageNet's classifier, constants, the self-loop scores whose softmax is always 1,
-# and the hand model, which is read separately.
-_CONSTANTS = re.compile(r"backbone\.fc\.\w+|seg_loss\.weight|.*\.img_gird|.*\.gconv\.e_0|.*\.mano_layer_(left|right)\.th_\w+")
+# In the file, but not weights of the network: ImageNet's classifier, constants, the self-loop scores whose
+# softmax is always 1, and the hand model, which is read separately.
+_CONSTANTS = re.compile(
+    r"backbone\.fc\.\w+|seg_loss\.weight|.*\.img_gird|.*\.gconv\.e_0|.*\.mano_layer_(left|right)\.th_\w+"
+)
 _GRAPH_MATRICES = re.compile(r"decoder\.projecter_([34])\.gcn_(left|right)\.gconv_layers\.(\d)\.gconv\.W")
 
 
-class CheckpointError(ValueError):
+class CheckpointError(InputError):
     """A file that isn't the released checkpoint; the message lists the entries that are off."""
 
 
@@ -137,7 +150,7 @@ def convert(released: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str
     unknown = []
     for name, value in released.items():
         matrices = _GRAPH_MATRICES.fullmatch(name)
-        if matrices:
+        if matrices and value.shape[:1] == (2,):
             stage, side, layer = matrices.groups()
             prefix = f"stages.{_STAGE[stage]}.gcn.modules_per_hand.{_SIDE[side]}.{layer}"
             ours[f"{prefix}.own"], ours[f"{prefix}.neighbour"] = value
@@ -145,7 +158,7 @@ def convert(released: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str
             continue
         elif (new := our_name(name)) is not None:
             if name.endswith("gconv.e_1"):
-                value = value[0]
+                value = value.flatten()
             elif value.ndim == 3 and "spatial_pos_embed" not in name:
                 value = value.squeeze(-1)
             ours[new] = value
@@ -157,7 +170,11 @@ def convert(released: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str
 def hand_from_checkpoint(released: Mapping[str, Tensor], side: Side, path: Path) -> HandData:
     """The hand model that the checkpoint carries in its buffers."""
     prefix = f"init_regressor.mano_layer_{side}.th_"
-    fields = {name.removeprefix(prefix): value.numpy() for name, value in released.items() if name.startswith(prefix)}
+    fields = {
+        name.removeprefix(prefix): value.numpy()
+        for name, value in released.items()
+        if name.startswith(prefix)
+    }
     content = {
         "f": fields.get("faces"),
         "kintree_table": np.array([MANO_PARENTS, range(16)]),
@@ -168,6 +185,18 @@ def hand_from_checkpoint(released: Mapping[str, Tensor], side: Side, path: Path)
     return hand_data_from_mapping({k: v for k, v in content.items() if v is not None}, side, path)
 
 
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The weights in a released file; whatever else it holds is ignored, and nothing in it is run."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CheckpointError(f"{path}: not a checkpoint of plain tensors: {error}") from error
+    released = content.get("net") if isinstance(content, dict) else None
+    if not isinstance(released, dict) or not all(isinstance(v, Tensor) for v in released.values()):
+        raise CheckpointError(f"{path}: expected the weights under the key 'net'")
+    return released
+
+
 def load_checkpoint(path: str | Path, mano: str | Path | None = None) -> DIR:
     """The released network with the weights of a checkpoint, in evaluation mode.
 
@@ -176,36 +205,32 @@ def load_checkpoint(path: str | Path, mano: str | Path | None = None) -> DIR:
 
     Raises:
         CheckpointError: the file can't be read, or entries are missing, unexpected or of another shape.
+        HandFileError: the hand model can't be used.
     """
     path = Path(path)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise CheckpointError(f"{path}: not a checkpoint of plain tensors: {error}") from error
-    released = content.get("net") if isinstance(content, dict) else None
-    if not isinstance(released, dict) or not all(isinstance(v, Tensor) for v in released.values()):
-        raise CheckpointError(f"{path}: expected the weights under the key 'net'")
+    released = read_checkpoint(path)
     weights, unexpected = convert(released)
-    config = DIRConfig.released()
-    if mano is None:
-        hands = {side: Hand(hand_from_checkpoint(released, side, path), config.tips) for side in SIDES}
-    else:
-        hands = {side: Hand.from_mano(mano, side, config.tips) for side in SIDES}
-    model = DIR(config, hands)
+    model = DIR(DIRConfig.released())
     expected = model.state_dict()
-    unexpected += [name for name in weights if name not in expected]
-    # Older files lack the batch counters of batch norm, which evaluation doesn't use.
-    missing = [n for n in expected if n not in weights and not n.endswith("num_batches_tracked")]
-    shapes = [
-        f"{n} (expected {tuple(expected[n].shape)}, got {tuple(v.shape)})"
-        for n, v in weights.items()
-        if n in expected and expected[n].shape != v.shape
-    ]
-    problems = {"missing": missing, "unexpected": unexpected, "wrong shape": shapes}
+    problems = {
+        # Older files lack the batch counters of batch norm, which evaluation doesn't use.
+        "missing": [n for n in expected if n not in weights and not n.endswith("num_batches_tracked")],
+        "unexpected": unexpected + [n for n in weights if n not in expected],
+        "wrong shape": [
+            f"{n} (expected {tuple(expected[n].shape)}, got {tuple(v.shape)})"
+            for n, v in weights.items()
+            if n in expected and expected[n].shape != v.shape
+        ],
+    }
     if any(problems.values()):
         listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
         raise CheckpointError(f"{path}: not the released network: {listed}")
     model.load_state_dict(weights, strict=False)
+    for side in SIDES:
+        if mano is None:
+            model.hands[side] = Hand(hand_from_checkpoint(released, side, path), model.config.tips)
+        else:
+            model.hands[side] = Hand.from_mano(mano, side, model.config.tips)
     return model.eval()
 
 
@@ -224,7 +249,10 @@ def named_outputs(prediction: Prediction) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def run(model: DIR, image: Tensor) -> dict[str, Tensor]:
-    """Everything the reference stores for a normalised picture, the last stage's planes included: each hand's mean, summed."""
+    """What the command writes for a normalised picture: all outputs, and the last stage's planes as one map.
+
+    That map, ``planes_sum_last``, is the mean over each hand's planes and channels, summed over the hands.
+    """
     trace = model.trace(image)
     last, config = trace.stages[-1], model.config
     size = last.fused.shape[-1]
@@ -238,7 +266,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("inputs", type=Path, help="npz with img (batch, 3, 256, 256), normalised")
     parser.add_argument("out", type=Path, help="npz to write")
-    parser.add_argument("--mano", type=Path, default=None, help="folder with MANO_LEFT.pkl and MANO_RIGHT.pkl")
+    parser.add_argument(
+        "--mano", type=Path, default=None, help="folder with MANO_LEFT.pkl and MANO_RIGHT.pkl"
+    )
     args = parser.parse_args(arguments)
     model = load_checkpoint(args.checkpoint, args.mano)
     with np.load(args.inputs) as inputs:

@@ -1,6 +1,6 @@
 """From errors of single samples to the numbers of a test set: sums over batches and processes, tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,7 +14,7 @@ from handlib.metrics import UNITS, Protocol, evaluate_batch
 
 Errors = Mapping[str, Float[Tensor, "batch"]]
 """What :func:`handlib.metrics.evaluate_batch` returns: a number per sample under each name."""
-Rows = dict[str, dict[str, float]]
+Rows = dict[str, dict[str, float | int]]
 """Mean of every error for ``all`` samples and for each stratum that occurs; ``samples`` says of how many."""
 
 
@@ -41,7 +41,7 @@ def _rows(
     """Sums to means; a stratum without samples has no row."""
     names = list(names)
 
-    def row(which: slice) -> dict[str, float]:
+    def row(which: slice) -> dict[str, float | int]:
         means = total[which].sum(dim=0) / count[which].sum(dim=0)
         return {"samples": int(samples[which].sum()), **dict(zip(names, means.tolist(), strict=True))}
 
@@ -88,21 +88,29 @@ class HandMetrics(Metric):
         return {name: _rows(UNITS, total, count, self.samples) for name, total, count in sums}
 
 
-def format_table(rows: Mapping[str, Mapping[str, float]], protocol: Protocol) -> str:
+def format_table(
+    rows: Mapping[str, Mapping[str, float | int]], protocol: Protocol, names: Sequence[str] | None = None
+) -> str:
     """Rows of errors as a Markdown table under the description of their protocol.
 
     Any rows will do: one estimate's strata, or ``{name: rows["all"] for name, rows in scores.items()}``.
+    ``names`` chooses columns and their order; without it there is one for everything in the first row.
     """
-    names = list(next(iter(rows.values())))
+    names = list(next(iter(rows.values()))) if names is None else list(names)
     header = ["", *(f"{name} ({UNITS[name]})" if name in UNITS else name for name in names)]
-    body = [[label, *(_number(row[name]) for name in names)] for label, row in rows.items()]
-    widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
-    lines = [[cell.rjust(w) for cell, w in zip(line, widths, strict=True)] for line in (header, *body)]
-    rule = ["-" * (w - 1) + ":" for w in widths]
+    lines = [header, *([label, *(_number(row[name]) for name in names)] for label, row in rows.items())]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    first, *others = [
+        [line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]
+        for line in lines
+    ]
+    rule = ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]
     return "\n".join(
-        [f"{protocol}", "", *("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))]
+        [str(protocol), "", *("| " + " | ".join(line) + " |" for line in (first, rule, *others))]
     )
 
 
-def _number(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
+def _number(value: float | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"

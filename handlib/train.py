@@ -8,6 +8,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from handlib.config import DIRConfig
 from handlib.data.augment import Augmentation, augment
 from handlib.data.sample import Sample, normalise
-from handlib.data.synthetic import Dataset, load_dataset
+from handlib.data.shards import Dataset, load_dataset
 from handlib.errors import InputError
 from handlib.evaluate import evaluate, one_line
 from handlib.hand import Hand
@@ -65,6 +66,12 @@ def batch_indices(step: int, count: int, config: TrainConfig) -> Int[Tensor, "ba
     epoch, place = divmod(step, count // size)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(1_000_003 * config.seed + epoch))
     return order[place * size : (place + 1) * size]
+
+
+def batches(pairs: Dataset, size: int = 50) -> Iterator[Sample]:
+    """All pairs in their order, in batches."""
+    for indices in torch.arange(len(pairs)).split(size):
+        yield pairs.sample(indices)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
@@ -113,16 +120,20 @@ def check_same_run(path: Path, settings: dict) -> None:
         raise InputError(f"{path.parent}: holds a run with other settings ({', '.join(changed)}); use a new folder")
 
 
-def training_step(
-    model: nn.Module,
-    batch: Sample,
-    hands: list[Hand],
-    weights: LossWeights,
-    faces: Int[Tensor, "hand=2 1538 3"],
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Loss and its terms on an (augmented) batch."""
-    prediction = model(normalise(batch.image).contiguous(memory_format=torch.channels_last))
-    return dir_loss(prediction, Targets.from_sample(batch, hands), weights, faces)
+class LossOnBatch(nn.Module):
+    """Network and loss in one module, plain tensors in and out, as Fabric's wrappers want it."""
+
+    def __init__(self, network: DIR, weights: LossWeights):
+        super().__init__()
+        self.network, self.weights = network, weights
+        self.register_buffer("faces", hand_faces(network.hands), persistent=False)
+
+    def forward(self, **fields: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss and its terms on the batch that ``Sample(**fields)`` is."""
+        batch = Sample(**fields)
+        prediction = self.network(normalise(batch.image).contiguous(memory_format=torch.channels_last))
+        targets = Targets.from_sample(batch, [self.network.hands[side] for side in SIDES])
+        return dir_loss(prediction, targets, self.weights, self.faces)
 
 
 def train(
@@ -147,15 +158,17 @@ def train(
     fabric = fabric or Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     fabric.launch()
     pairs: Dataset = load_dataset(data)
-    if pairs.size != network.image_size:
-        raise InputError(f"{data}: pairs have {pairs.size} px, the network takes {network.image_size} px")
+    if pairs.info.size != network.image_size:
+        raise InputError(
+            f"{data}: pairs have {pairs.info.size} px, the network takes {network.image_size} px"
+        )
     out.mkdir(parents=True, exist_ok=True)
     settings = {
         "network": asdict(network),
         "training": asdict(config),
         "losses": asdict(weights),
         "augmentation": asdict(ranges),
-        "data": pairs.description,
+        "data": asdict(pairs.info),
         "start_from": str(start_from) if start_from else None,
     }
     if fabric.is_global_zero:
@@ -164,42 +177,36 @@ def train(
 
     torch.manual_seed(config.seed)
     torch.set_flush_denormal(True)
-    raw = DIR.from_pretrained(start_from) if start_from else DIR(network)
-    raw = raw.train().to(memory_format=torch.channels_last)
-    model, optimiser = fabric.setup(
-        raw,
-        torch.optim.AdamW(
-            parameter_groups(raw, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
-        ),
-    )
-    state = {"model": model, "optimizer": optimiser, "step": 0}
+    model = DIR.from_pretrained(start_from) if start_from else DIR(network)
+    model = model.train().to(memory_format=torch.channels_last)
+    groups = parameter_groups(model, config.weight_decay)
+    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+    loss_on_batch, optimiser = fabric.setup(LossOnBatch(model, weights), optimiser)
+    state = {"model": loss_on_batch, "optimizer": optimiser, "step": 0}
     if (out / CHECKPOINT).exists():
         fabric.load(out / CHECKPOINT, state)
     if fabric.is_global_zero:
         cut_log(out / LOG, state["step"])
     fabric.barrier()
-    run_steps(fabric, model, optimiser, state, pairs, out, config, weights, ranges, validation)
+    run_steps(fabric, loss_on_batch, optimiser, state, pairs, out, config, ranges, validation)
     if fabric.is_global_zero:
-        raw.eval().save_pretrained(out)
-    return raw
+        model.eval().save_pretrained(out)
+    return model
 
 
 def run_steps(
     fabric: Fabric,
-    model: nn.Module,
+    loss_on_batch: nn.Module,
     optimiser: torch.optim.Optimizer,
     state: dict,
     pairs: Dataset,
     out: Path,
     config: TrainConfig,
-    weights: LossWeights,
     ranges: Augmentation,
     validation: Path | None,
 ) -> None:
     """From ``state["step"]`` to the last step; every process of a run takes its share of each batch."""
-    network: DIR = model.module  # type: ignore[assignment]
-    hands = [network.hands[side] for side in SIDES]
-    faces = hand_faces(network.hands).to(fabric.device)
+    network: DIR = loss_on_batch.module.network
     validation_pairs = load_dataset(validation) if validation else None
     mean_loss: float | None = None
     with progress(fabric.is_global_zero) as bar:
@@ -211,26 +218,26 @@ def run_steps(
             share = batch_indices(step, len(pairs), config)[fabric.global_rank :: fabric.world_size]
             generator = torch.Generator().manual_seed(config.seed * 2**40 + step * 2**12 + fabric.global_rank)
             batch = fabric.to_device(augment(pairs.sample(share), ranges, generator))
-            loss, terms = training_step(model, batch, hands, weights, faces)
+            loss, terms = loss_on_batch(**vars(batch))
             if not torch.isfinite(loss):
                 broken = [name for name, term in terms.items() if not torch.isfinite(term)]
                 raise FloatingPointError(f"step {step}: the loss is not finite; terms: {', '.join(broken)}")
             optimiser.zero_grad(set_to_none=True)
             fabric.backward(loss)
-            fabric.clip_gradients(model, optimiser, max_norm=config.clip)
+            fabric.clip_gradients(loss_on_batch, optimiser, max_norm=config.clip)
             optimiser.step()
 
             state["step"] = done = step + 1
-            mean_loss = float(loss) if mean_loss is None else 0.98 * mean_loss + 0.02 * float(loss)
+            value = float(loss.detach())
+            mean_loss = value if mean_loss is None else 0.98 * mean_loss + 0.02 * value
             bar.update(task, completed=done, loss=mean_loss)
             if validation_pairs and (done % config.evaluate_every == 0 or done == config.steps):
                 record = {"step": done, "loss": mean_loss, "rate": rate, "seconds": time.time()}
-                model.eval()
-                record["validation"] = evaluate(network, validation_pairs.batches(config.batch_size))
-                model.train()
+                record["validation"] = evaluate(network.eval(), batches(validation_pairs))
+                network.train()
                 if fabric.is_global_zero:
                     append_line(out / LOG, record)
-                    bar.console.print(one_line(done, record["validation"]))
+                    bar.console.print(f"step {done}: {one_line(record['validation'])}")
             if done % config.save_every == 0 or done == config.steps:
                 save_checkpoint(fabric, out / CHECKPOINT, state)
 

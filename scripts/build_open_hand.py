@@ -2,9 +2,9 @@
 
     python scripts/build_open_hand.py [--out handlib/assets/open_hand.npz]
 
-Everything comes from the table in ``open_hand/design.py``; no mesh, scan or photograph goes in. Writes the right
-hand as one npz (see ``open_hand.model``) and its SHA256 beside it. Takes about a minute; the same machine
-gives the same bytes again.
+Everything comes from the table in ``open_hand/design.py``; no mesh, scan or photograph goes in. Writes the
+right hand as one npz (see ``open_hand.model`` and ``open_hand.skin``) and its SHA256 beside it. Takes half a
+minute; the same machine gives the same bytes again.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-
 from open_hand.model import build_model
 from open_hand.skin import bake_skin
 

@@ -6,6 +6,7 @@ either hand; the left arm's faces therefore look inwards.
 """
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -43,7 +44,7 @@ def arm_faces() -> Int[np.ndarray, "faces 3"]:
     count, first = len(loop), len(open_hand_data("right").v_template)
     rings = [loop, *(first + count * k + np.arange(count) for k in range(NUM_RINGS))]
     forearm = []
-    for near, far in zip(rings, rings[1:], strict=False):
+    for near, far in pairwise(rings):
         near_next, far_next = np.roll(near, -1), np.roll(far, -1)
         forearm += [np.stack((near, near_next, far), 1), np.stack((near_next, far_next, far), 1)]
     last = rings[-1]

@@ -36,7 +36,9 @@ class Augmentation:
     @classmethod
     def released(cls) -> "Augmentation":
         """The paper's training: any rotation, 10 % scale, 10 of 256 pixels, motion blur, 1 % noise."""
-        return cls(rotation=180, scale=0.1, shift=10 / 256, flip=0.5, blur=0.3, noise=0.01, gain=0, tint=0)
+        return cls(
+            rotation=180.0, scale=0.1, shift=10 / 256, flip=0.5, blur=0.3, noise=0.01, gain=0.0, tint=0.0
+        )
 
 
 def flip(batch: Sample) -> Sample:

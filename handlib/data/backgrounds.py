@@ -1,8 +1,8 @@
 """What stands behind the hands: procedural pictures of many kinds, so that no kind gives the hands away.
 
-Every picture is a ground (plain, gradient, clouds, wood, stripes, tiles or blobs) with hard-edged shapes on it, some in
-the colours of skin. All of it is laid out in a square of side 1, so the same random numbers give the same
-picture at every size.
+Every picture is a ground (plain, gradient, clouds, wood, stripes, tiles or blobs) with hard-edged shapes on
+it, some in the colours of skin. All of it is laid out in a square of side 1, so the same random numbers
+give the same picture at every size.
 """
 
 import numpy as np
@@ -25,7 +25,9 @@ def _coordinates(size: int) -> tuple[np.ndarray, np.ndarray]:
     return centre[None, :], centre[:, None]
 
 
-def smooth_noise(rng: np.random.Generator, size: int, rows: int, columns: int) -> Float[np.ndarray, "size size"]:
+def smooth_noise(
+    rng: np.random.Generator, size: int, rows: int, columns: int
+) -> Float[np.ndarray, "size size"]:
     """Random values of deviation about 1 on a grid, blended bicubically."""
     grid = torch.from_numpy(rng.normal(size=(1, 1, rows, columns)).astype(np.float32))
     return interpolate(grid, (size, size), mode="bicubic", align_corners=False)[0, 0].numpy()
@@ -73,7 +75,11 @@ def _wood(rng: np.random.Generator, size: int) -> np.ndarray:
 def _stripes(rng: np.random.Generator, size: int) -> np.ndarray:
     wave = _waves(rng, size)
     sharp = rng.random() < 0.5
-    t = (wave % 1 < rng.uniform(0.3, 0.7)).astype(np.float32) if sharp else 0.5 + 0.5 * np.sin(2 * np.pi * wave)
+    t = (
+        (wave % 1 < rng.uniform(0.3, 0.7)).astype(np.float32)
+        if sharp
+        else 0.5 + 0.5 * np.sin(2 * np.pi * wave)
+    )
     return _blend(t, _colour(rng), _colour(rng))
 
 
@@ -103,7 +109,9 @@ def _draw_shapes(rng: np.random.Generator, picture: Image.Image) -> None:
     draw = ImageDraw.Draw(picture)
     size = picture.width
     for _ in range(rng.integers(0, 7)):
-        colour = SKIN_COLOURS[rng.integers(4)] * rng.uniform(0.8, 1.1) if rng.random() < 0.25 else _colour(rng)
+        colour = (
+            SKIN_COLOURS[rng.integers(4)] * rng.uniform(0.8, 1.1) if rng.random() < 0.25 else _colour(rng)
+        )
         fill = tuple(int(c) for c in np.clip(colour * 255, 0, 255))
         centre, radius = rng.uniform(-0.1, 1.1, 2), rng.uniform(0.04, 0.35)
         kind = rng.choice(3, p=(0.55, 0.25, 0.20))

@@ -20,7 +20,9 @@ EDGE_MARGIN = 0.03
 
 
 def build_scene(*arms: Float[np.ndarray, "arm 3"]) -> EmbreeScene:
-    """A scene of arms that rays can be cast into; hits name the arm (``geomID``) and the face (``primID``)."""
+    """A scene of arms that rays can be cast into; hits name the arm (``geomID``) and the face
+    (``primID``).
+    """
     scene = EmbreeScene(robust=True)
     for arm in arms:
         TriangleMesh(scene, np.ascontiguousarray(arm, dtype=np.float32), arm_faces())
@@ -50,7 +52,6 @@ def _feelers(arm: Float[np.ndarray, "arm 3"]) -> Float[np.ndarray, "points 3"]:
     return np.concatenate((arm, (arm[edges[:, 0]] + arm[edges[:, 1]]) / 2)).astype(np.float32)
 
 
-
 def slide_to_contact(
     moving: Float[np.ndarray, "arm 3"],
     moving_scene: EmbreeScene,
@@ -59,12 +60,14 @@ def slide_to_contact(
     offset: Float[np.ndarray, "3"],
     direction: Float[np.ndarray, "3"],
 ) -> tuple[float, bool] | None:
-    """Puts one arm clear of the other on the side of ``direction`` (unit) and slides it back to the first contact.
+    """Puts one arm clear of the other on the side of ``direction`` (unit) and slides it back to the first
+    contact.
 
-    Each arm comes in its own frame with its own scene; ``offset`` leads from the moving arm's frame to the fixed one's.
-    Returns how far along ``direction`` from ``offset`` the moving arm ends, and whether the contact lies on both
-    hands (a forearm may be what touches); None if the arms pass each other. Contact is felt at vertices and at the
-    middle of the hand's edges of either arm, so that edges may sink in by a fraction of a millimetre.
+    Each arm comes in its own frame with its own scene; ``offset`` leads from the moving arm's frame to the
+    fixed one's. Returns how far along ``direction`` from ``offset`` the moving arm ends, and whether the
+    contact lies on both hands (a forearm may be what touches); None if the arms pass each other. Contact is
+    felt at vertices and at the middle of the hand's edges of either arm, so that edges may sink in by a
+    fraction of a millimetre.
     """
     offset, direction = offset.astype(np.float32), direction.astype(np.float32)
     clear = (fixed @ direction).max() - ((moving + offset) @ direction).min() + np.float32(0.02)
@@ -94,42 +97,55 @@ def _fans() -> Int[np.ndarray, "778 fan"]:
     return np.stack([np.resize(fan, width) for fan in fans])
 
 
-def closest_on_triangles(
-    points: Float[np.ndarray, "n 3"], triangles: Float[np.ndarray, "n fan 3 3"]
-) -> Float[np.ndarray, "n 3"]:
-    """For each point the closest point on its own set of triangles."""
-    points = points[:, None]
-    a, b, c = np.moveaxis(triangles, 2, 0)
-    candidates = []
-    for start, end in ((a, b), (b, c), (c, a)):
-        along = end - start
-        t = ((points - start) * along).sum(-1) / np.maximum((along * along).sum(-1), 1e-20)
-        candidates.append(start + np.clip(t, 0, 1)[..., None] * along)
-    normal = np.cross(b - a, c - a)
-    square = np.maximum((normal * normal).sum(-1, keepdims=True), 1e-30)
-    foot = points - ((points - a) * normal).sum(-1, keepdims=True) / square * normal
-    inside = np.ones(foot.shape[:-1], dtype=bool)
-    for start, end in ((a, b), (b, c), (c, a)):
-        inside &= (np.cross(end - start, foot - start) * normal).sum(-1) >= 0
-    candidates.append(np.where(inside[..., None], foot, candidates[0]))
-    every = np.concatenate(candidates, axis=1)
-    best = ((every - points) ** 2).sum(-1).argmin(1)
-    return every[np.arange(len(every)), best]
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.einsum("...i,...i->...", a, b)
+
+
+class Fans:
+    """A set of triangles per point, prepared so that closest points can be asked for again and again."""
+
+    def __init__(self, triangles: Float[np.ndarray, "n fan 3 3"]):
+        corners = [triangles[:, :, k] for k in range(3)]
+        self._starts = np.stack(corners, axis=2)
+        self._edges = np.stack([corners[(k + 1) % 3] - corners[k] for k in range(3)], axis=2)
+        self._squares = np.maximum(_dot(self._edges, self._edges), 1e-20)
+        self._first, self._second = self._edges[:, :, 0], -self._edges[:, :, 2]
+        self._mixed = _dot(self._first, self._second)
+        area = self._squares[:, :, 0] * self._squares[:, :, 2] - self._mixed**2
+        self._scale = 1 / np.maximum(area, 1e-30)
+
+    def closest(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+        """For each point the closest point on its own triangles: on an edge, or inside."""
+        away = points[:, None, None] - self._starts
+        t = np.clip(_dot(away, self._edges) / self._squares, 0, 1)
+        on_edges = self._starts + t[..., None] * self._edges
+        across = away[:, :, 0]
+        p, q = _dot(across, self._first), _dot(across, self._second)
+        u = (self._squares[:, :, 2] * p - self._mixed * q) * self._scale
+        v = (self._squares[:, :, 0] * q - self._mixed * p) * self._scale
+        foot = self._starts[:, :, 0] + u[..., None] * self._first + v[..., None] * self._second
+        inside = (u >= 0) & (v >= 0) & (u + v <= 1)
+        foot = np.where(inside[..., None], foot, on_edges[:, :, 0])
+        candidates = np.concatenate((on_edges.reshape(len(points), -1, 3), foot), axis=1)
+        gap = candidates - points[:, None]
+        return candidates[np.arange(len(points)), _dot(gap, gap).argmin(1)]
 
 
 def surface_distance(left: Float[np.ndarray, "778 3"], right: Float[np.ndarray, "778 3"]) -> float:
     """Smallest distance between the surfaces of two hands that don't cross.
 
-    The 32 closest pairs of vertices are each improved by projecting back and forth between the faces
-    around the two vertices; the smallest distance found is an upper bound, tight to a few hundredths of a millimetre.
+    The 16 vertices that come closest to the other hand's vertices are each improved by projecting back and
+    forth between the faces around the two vertices; the smallest distance found is an upper bound, tight to
+    0.1 mm.
     """
     between = torch.cdist(torch.from_numpy(left)[None].float(), torch.from_numpy(right)[None].float())[0]
-    pairs = between.flatten().topk(32, largest=False).indices.numpy()
-    i, j = pairs // NUM_HAND_VERTICES, pairs % NUM_HAND_VERTICES
+    distance, partner = between.min(1)
+    i = distance.topk(16, largest=False).indices.numpy()
+    j = partner.numpy()[i]
     fans, faces = _fans(), hand_faces()
-    around_left, around_right = left[faces[fans[i]]], right[faces[fans[j]]]
-    on_left = left[i]
-    for _ in range(4):
-        on_right = closest_on_triangles(on_left, around_right)
-        on_left = closest_on_triangles(on_right, around_left)
+    on_left, around_left = left[i], Fans(left[faces[fans[i]]])
+    around_right = Fans(right[faces[fans[j]]])
+    for _ in range(3):
+        on_right = around_right.closest(on_left)
+        on_left = around_left.closest(on_right)
     return float(np.linalg.norm(on_left - on_right, axis=1).min())

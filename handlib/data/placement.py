@@ -1,9 +1,9 @@
 """Where two hands stand: the worlds that pairs are drawn from, placed without passing through each other.
 
-A world fixes how the hands are turned, how they meet and how the camera looks at them. ``desk`` is narrow: first
-person, left hand on the left, backs mostly visible. In ``studio`` every orientation occurs. Hands are posed within
-their joints' limits, refused if they cross themselves, slid together to the first contact and, for the strata that don't
-touch, drawn back the way they came, which can't make them cross.
+A world fixes how the hands are turned, how they meet and how the camera looks at them. ``desk`` is narrow:
+first person, left hand on the left, backs mostly visible. In ``studio`` every orientation occurs. Hands are
+posed within their joints' limits, refused if they cross themselves, slid together to the first contact and,
+for the strata that don't touch, drawn back the way they came, which can't make them cross.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from handlib.data.sample import STRATA
 from handlib.hand import Hand
 from handlib.skeleton import SIDES
 
-# Of the hand's 2315 edges, how many may pierce the hand itself (skin that is pressed, not fingers that cross).
+# How many of the hand's 2315 edges may pierce the hand itself (skin that is pressed, not fingers that cross).
 MAX_SELF_CROSSINGS = 12
 # Metres: below the first the hands touch, above the second they are apart.
 NEAR_FROM, NEAR_TO = 0.002, 0.030
@@ -36,7 +36,9 @@ BACK_TO_CAMERA = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 @dataclass(frozen=True)
 class World:
-    """A named distribution of pairs: the shares of ``STRATA`` and how a pair is turned and brought together."""
+    """A named distribution of pairs: the shares of ``STRATA`` and how a pair is turned and brought
+    together.
+    """
 
     shares: tuple[float, float, float, float]
     pose_spread: float
@@ -47,7 +49,9 @@ class World:
 
 @dataclass(frozen=True)
 class Arm:
-    """One posed arm, its wrist at the origin, with the parameters that made it and a scene to cast rays into."""
+    """One posed arm, its wrist at the origin, with the parameters that made it and a scene to cast rays
+    into.
+    """
 
     root: Float[np.ndarray, "3 3"]
     pose: Float[np.ndarray, "45"]
@@ -129,7 +133,9 @@ WORLDS = {
 
 
 def sample_arm(rng: np.random.Generator, hand: Hand, root: Float[np.ndarray, "3 3"], spread: float) -> Arm:
-    """A random hand, turned by ``root``, whose fingers don't cross; ``spread`` scales poses around the mean."""
+    """A random hand, turned by ``root``, whose fingers don't cross; ``spread`` scales poses around the
+    mean.
+    """
     right = hand.side == "right"
     mean = hands()[1].hands_mean.numpy()
     while True:
@@ -151,7 +157,9 @@ def sample_arm(rng: np.random.Generator, hand: Hand, root: Float[np.ndarray, "3 
 def _bring_together(
     rng: np.random.Generator, world: World, left: Arm, right: Arm, stratum: str
 ) -> tuple[np.ndarray, float] | None:
-    """Where the left wrist stands from the right one, and the distance of the hands; None if it didn't work out."""
+    """Where the left wrist stands from the right one, and the distance of the hands; None if it didn't work
+    out.
+    """
     offset, direction = world.approach(rng, left, right, stratum)
     gap = rng.uniform(*GAPS[stratum])
     direction = direction / np.linalg.norm(direction)
@@ -193,7 +201,8 @@ def place_pair(world: World, rng: np.random.Generator) -> Pair:
 def look_at(world: World, pair: Pair, rng: np.random.Generator) -> tuple[Pair, Float[np.ndarray, "4"]]:
     """The pair in the frame of a random camera, and the intrinsics (fx, fy, cx, cy) of a picture of side 1.
 
-    The camera stands 45 to 80 cm away; the crop leaves about a tenth of the picture around the hands, with jitter.
+    The camera stands 45 to 80 cm away; the crop leaves about a tenth of the picture around the hands, with
+    jitter.
     """
     turn = world.look(rng)
     points = pair.vertices.reshape(-1, 3)
@@ -204,7 +213,10 @@ def look_at(world: World, pair: Pair, rng: np.random.Generator) -> tuple[Pair, F
         return ((x - centre) @ turn.T + away).astype(np.float32)
 
     moved = replace(
-        pair, root=(turn @ pair.root).astype(np.float32), vertices=move(pair.vertices), joints=move(pair.joints)
+        pair,
+        root=(turn @ pair.root).astype(np.float32),
+        vertices=move(pair.vertices),
+        joints=move(pair.joints),
     )
     seen = moved.vertices[..., :2] / moved.vertices[..., 2:]
     low, high = seen.min((0, 1)), seen.max((0, 1))

@@ -1,7 +1,7 @@
 """Pictures of two hands with their exact truth, by ray casting on the CPU (embree), without OpenGL.
 
-Labels, depth and the dense map come from one ray through every pixel's centre; colours from several rays per pixel.
-Which arm a ray meets, and where on the right hand's surface, is all that either needs.
+Labels, depth and the dense map come from one ray through every pixel's centre; colours from several rays
+per pixel. Which arm a ray meets, and where on the right hand's surface, is all that either needs.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float, Int, UInt8
+from scipy.ndimage import binary_dilation
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -20,12 +21,12 @@ from handlib.data.sample import BACKGROUND
 from handlib.data.shading import (
     LIFT,
     Appearance,
-    _weighted,
     face_rotations,
     light_skin,
     linear_to_srgb_bytes,
     look_up_texture,
     openness,
+    weighted_sum,
 )
 from handlib.hand import open_hand_data
 
@@ -46,8 +47,9 @@ class RenderedPair:
 
 @dataclass(frozen=True)
 class Hits:
-    """What rays from the eye met, for those that met something: ``ray`` numbers them; ``weights`` belong to the
-    three corners of ``face``; ``depth`` is z in metres."""
+    """What rays from the eye met, for those that met something: ``ray`` numbers them; ``weights`` belong to
+    the three corners of ``face``; ``depth`` is z in metres.
+    """
 
     ray: Int[np.ndarray, "n"]
     arm: Int[np.ndarray, "n"]
@@ -61,8 +63,8 @@ class Hits:
 class PairScene:
     """Two arms in front of a camera: built once, then asked for truth, visibility and colour.
 
-    ``vertices`` are the hands (left, right) in the camera's frame, ``intrinsics`` (fx, fy, cx, cy) belong to a
-    picture of side 1.
+    ``vertices`` are the hands (left, right) in the camera's frame, ``intrinsics`` (fx, fy, cx, cy) belong
+    to a picture of side 1.
     """
 
     def __init__(self, vertices: Float[np.ndarray, "2 778 3"], intrinsics: Float[np.ndarray, "4"]):
@@ -73,24 +75,30 @@ class PairScene:
             raise ValueError("vertices: expected both arms in front of the camera (z > 0)")
         self.scene: EmbreeScene = build_scene(*self.arms)
 
-    def window(self, size: int) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom of the pixels that the arms may cover in a picture of this size."""
+    def pixels(self, size: int) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+        """Rows and columns of the pixels that the arms may cover in a picture of this size: those of a
+        window.
+        """
         points = np.concatenate(self.arms)
         seen = points[:, :2] / points[:, 2:] * self.intrinsics[:2] + self.intrinsics[2:]
-        low = np.clip(np.floor(seen.min(0) * size), 0, size - 1).astype(int)
-        high = np.clip(np.ceil(seen.max(0) * size), low + 1, size).astype(int)
-        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+        left, top = np.clip(np.floor(seen.min(0) * size), 0, size - 1).astype(int)
+        right, bottom = np.clip(np.ceil(seen.max(0) * size), 1, size).astype(int)
+        rows, columns = np.mgrid[top : max(bottom, top + 1), left : max(right, left + 1)].astype(np.int32)
+        return rows.ravel(), columns.ravel()
 
-    def directions(self, window: tuple[int, int, int, int], size: int, samples: int) -> np.ndarray:
-        """Rays (z = 1) through the centres of ``samples`` x ``samples`` parts of every pixel of a window, row by row."""
-        left, top, right, bottom = window
+    def directions(
+        self, rows: Int[np.ndarray, "n"], columns: Int[np.ndarray, "n"], size: int, samples: int
+    ) -> Float[np.ndarray, "rays 3"]:
+        """Rays (z = 1) through the centres of ``samples`` x ``samples`` parts of every pixel, pixel by
+        pixel.
+        """
         fx, fy, cx, cy = self.intrinsics
-        step = np.float32(1 / (size * samples))
-        x = ((np.arange(left * samples, right * samples, dtype=np.float32) + 0.5) * step - cx) / fx
-        y = ((np.arange(top * samples, bottom * samples, dtype=np.float32) + 0.5) * step - cy) / fy
-        rays = np.ones((len(y), len(x), 3), dtype=np.float32)
-        rays[..., 0] = x
-        rays[..., 1] = y[:, None]
+        part = ((np.arange(samples, dtype=np.float32) + 0.5) / samples)[None]
+        x = ((columns[:, None] + part) / np.float32(size) - cx) / fx
+        y = ((rows[:, None] + part) / np.float32(size) - cy) / fy
+        rays = np.ones((len(rows), samples, samples, 3), dtype=np.float32)
+        rays[..., 0] = x[:, None, :]
+        rays[..., 1] = y[:, :, None]
         return rays.reshape(-1, 3)
 
     def cast(self, directions: Float[np.ndarray, "rays 3"]) -> Hits:
@@ -109,12 +117,12 @@ class PairScene:
         )
 
     def truth(self, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Label, dense map and depth at the pixels' centres; forearms are labelled as their hands but have no dense colour."""
-        window = self.window(size)
-        left, top, right, bottom = window
-        hits = self.cast(self.directions(window, size, 1))
-        row, column = np.divmod(hits.ray, right - left)
-        place = (top + row, left + column)
+        """Label, dense map and depth at the pixels' centres; forearms are labelled as their hands but have
+        no dense colour.
+        """
+        rows, columns = self.pixels(size)
+        hits = self.cast(self.directions(rows, columns, size, 1))
+        place = (rows[hits.ray], columns[hits.ray])
         label = np.full((size, size), BACKGROUND, dtype=np.uint8)
         label[place] = 1 + hits.arm
         depth = np.zeros((size, size), dtype=np.float32)
@@ -125,17 +133,23 @@ class PairScene:
         return label, dense, depth
 
     def visibility(self) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
-        """Per hand: which share of its silhouette nothing of the other arm hides, and the area seen (share of the picture).
+        """Per hand: which share of its silhouette nothing of the other arm hides, and the area seen (share
+        of the picture).
 
-        The silhouette is what would be seen of the hand, without its forearm, were the other arm not there. Counted
-        in a picture of 64 x 64 pixels, so that it doesn't depend on the size that is rendered; 0 if all is out of the picture.
+        The silhouette is what would be seen of the hand, without its forearm, were the other arm not there.
+        Counted in a picture of 64 x 64 pixels, so that it doesn't depend on the size that is rendered; 0 if
+        all is out of the picture.
         """
         size = VISIBILITY_GRID
-        hits = self.cast(self.directions(self.window(size), size, 1))
+        hits = self.cast(self.directions(*self.pixels(size), size, 1))
         seen, hidden = np.zeros(2), np.zeros(2)
         for arm in (0, 1):
             seen[arm] = ((hits.arm == arm) & (hits.face < len(hand_faces()))).sum()
-            hidden[arm] = self._behind(hits.direction[hits.arm != arm], hits.depth[hits.arm != arm], arm)
+            # Rays that meet the other arm, where this hand's bounding box in the picture lies.
+            slope = self.vertices[arm, :, :2] / self.vertices[arm, :, 2:]
+            in_box = (hits.direction[:, :2] >= slope.min(0)) & (hits.direction[:, :2] <= slope.max(0))
+            asked = (hits.arm != arm) & in_box.all(1)
+            hidden[arm] = self._behind(hits.direction[asked], hits.depth[asked], arm)
         return (seen / np.maximum(seen + hidden, 1)).astype(np.float32), (seen / size**2).astype(np.float32)
 
     def _behind(self, directions: np.ndarray, depth: np.ndarray, arm: int) -> int:
@@ -151,20 +165,23 @@ class PairScene:
             depth = depth[onwards] + np.float32(1e-4) + result["tfar"][onwards]
         return count
 
-    def colour(self, size: int, appearance: Appearance, samples: int) -> UInt8[np.ndarray, "size size 3"]:
-        """The picture in sRGB bytes, with ``samples`` x ``samples`` rays per pixel."""
-        window = self.window(size)
-        left, top, right, bottom = window
-        rays = self.directions(window, size, samples)
+    def colour(
+        self, label: UInt8[np.ndarray, "size size"], appearance: Appearance, samples: int
+    ) -> UInt8[np.ndarray, "size size 3"]:
+        """The picture in sRGB bytes, with ``samples`` x ``samples`` rays through every pixel that is
+        labelled or touches one.
+        """
+        size = len(label)
+        rows, columns = np.nonzero(binary_dilation(label != BACKGROUND, np.ones((3, 3))))
+        rays = self.directions(rows.astype(np.int32), columns.astype(np.int32), size, samples)
         hits = self.cast(rays)
         layer = torch.zeros(len(rays), 4)
         layer[torch.from_numpy(hits.ray)] = torch.cat(
             (self._shade(hits, appearance), torch.ones(len(hits.ray), 1)), dim=1
         )
-        layer = layer.view(bottom - top, samples, right - left, samples, 4).mean((1, 3)).numpy()
+        layer = layer.view(-1, samples**2, 4).mean(1).numpy()
         picture = appearance.background.astype(np.float32)
-        patch = picture[top:bottom, left:right]
-        picture[top:bottom, left:right] = patch * (1 - layer[..., 3:]) + layer[..., :3]
+        picture[rows, columns] = picture[rows, columns] * (1 - layer[:, 3:]) + layer[:, :3]
         return linear_to_srgb_bytes(picture)
 
     def _shade(self, hits: Hits, appearance: Appearance) -> Float[Tensor, "n 3"]:
@@ -178,7 +195,7 @@ class PairScene:
         arm = torch.from_numpy(hits.arm).long()
         weights = torch.from_numpy(hits.weights)
         corner = torch.from_numpy(faces).long()[face] + (arm * len(self.arms[0]))[:, None]
-        smooth = _weighted(table, corner, weights)
+        smooth = weighted_sum(table, corner, weights)
         texture = look_up_texture(face, weights)
         turned = face_rotations(self.vertices)[face + arm * len(faces)]
         normal = normalize(smooth[:, :3] + (turned * texture[:, None, 4:]).sum(-1), dim=1)
@@ -205,10 +222,9 @@ def _rest_colours() -> Float[np.ndarray, "778 3"]:
     return (1 + 254 * (rest - low) / (high - low)).astype(np.float32)
 
 
-def dense_colour(
-    face: Int[np.ndarray, "n"], weights: Float[np.ndarray, "n 3"]
-) -> UInt8[np.ndarray, "n 3"]:
-    """Colour of a surface point: its place in the right hand's bounding box at rest, 1 to 255 along each axis.
+def dense_colour(face: Int[np.ndarray, "n"], weights: Float[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
+    """Colour of a surface point: its place in the right hand's bounding box at rest, 1 to 255 along each
+    axis.
 
     The same point of the left hand has the same colour.
     """
@@ -225,9 +241,9 @@ def render_pair(
 ) -> RenderedPair:
     """Draws two hands (left, right; camera frame, metres) with their forearms.
 
-    ``intrinsics`` (fx, fy, cx, cy) are pixels of the picture of ``size``; ``samples`` x ``samples`` rays per pixel give the colour.
-    Raises ``ValueError`` if an arm reaches behind the camera.
+    ``intrinsics`` (fx, fy, cx, cy) are pixels of the picture of ``size``; ``samples`` x ``samples`` rays
+    per pixel give the colour. Raises ``ValueError`` if an arm reaches behind the camera.
     """
     scene = PairScene(vertices, intrinsics / size)
     label, dense, depth = scene.truth(size)
-    return RenderedPair(scene.colour(size, appearance, samples), label, dense, depth)
+    return RenderedPair(scene.colour(label, appearance, samples), label, dense, depth)

@@ -1,11 +1,12 @@
 """What one sample is: a picture of two hands with its exact truth, alone or stacked into a batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from handlib.camera import pixels_to_uv, project_pinhole
 
@@ -58,6 +59,10 @@ class Sample:
     def _project(self, points: Tensor) -> Tensor:
         return pixels_to_uv(project_pinhole(points, self.intrinsics[..., None, :]), self.size)
 
+    def to(self, device: torch.device | str) -> "Sample":
+        """The same sample on another device."""
+        return Sample(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
     def __getitem__(self, index: int | slice | Tensor) -> "Sample":
         """One sample, or some, of a batch."""
         return Sample(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
@@ -72,6 +77,26 @@ class Sample:
 def stack(samples: Sequence[Sample]) -> Sample:
     """A batch from single samples of one size."""
     return Sample(**{f.name: torch.stack([getattr(s, f.name) for s in samples]) for f in fields(Sample)})
+
+
+def resize(sample: Sample, size: int) -> Sample:
+    """The same scene at another resolution: colours averaged, labels, dense colours and depth picked."""
+    flat = sample.image.reshape(-1, 3, sample.size, sample.size).float()
+    image = interpolate(flat, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+
+    def pick(maps: Tensor) -> Tensor:
+        flat = maps.reshape(-1, 1, sample.size, sample.size).float()
+        picked = interpolate(flat, size=(size, size), mode="nearest-exact")
+        return picked.reshape(*maps.shape[:-2], size, size).to(maps.dtype)
+
+    return replace(
+        sample,
+        image=image.round().to(torch.uint8).reshape(*sample.image.shape[:-2], size, size),
+        label=pick(sample.label),
+        dense=pick(sample.dense),
+        depth=pick(sample.depth),
+        intrinsics=sample.intrinsics * (size / sample.size),
+    )
 
 
 def normalise(image: UInt8[Tensor, "*batch 3 height width"]) -> Float[Tensor, "*batch 3 height width"]:

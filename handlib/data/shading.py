@@ -1,7 +1,7 @@
 """How skin looks: the open hand's baked texture, occlusion, and a light.
 
-The texture gives every face 45 lattice points of colour, gloss and fine normals, so that 778 vertices look far
-denser. Colours are linear here; pictures become sRGB at the very end.
+The texture gives every face 45 lattice points of colour, gloss and fine normals, so that 778 vertices look
+far denser. Colours are linear here; pictures become sRGB at the very end.
 """
 
 from dataclasses import dataclass
@@ -24,13 +24,14 @@ WRAP = torch.tensor([0.30, 0.14, 0.10])
 AMBIENT_TINT = torch.tensor([0.95, 1.0, 1.08])
 # Rays start this far (metres) above the surface that they leave.
 LIFT = 0.0012
-NUM_OCCLUSION_RAYS = 12
+NUM_OCCLUSION_RAYS = 8
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """What a pair looks like: ``tone`` multiplies the skin's linear colour, ``light`` points towards the light
-    (camera frame), ``background`` is a linear picture of the size to be rendered."""
+    """What a pair looks like: ``tone`` multiplies the skin's linear colour, ``light`` points towards the
+    light (camera frame), ``background`` is a linear picture of the size to be rendered.
+    """
 
     tone: Float[np.ndarray, "3"]
     light: Float[np.ndarray, "3"]
@@ -62,7 +63,9 @@ def lattice_index() -> Int[np.ndarray, "10 10"]:
 
 @cache
 def _texture() -> Float[Tensor, "texels 7"]:
-    """Linear colour, gloss and fine normal (what the baked normal adds to the smooth one) of every texel of an arm."""
+    """Linear colour, gloss and fine normal (what the baked normal adds to the smooth one) of every texel of
+    an arm.
+    """
     with np.load(files("handlib") / "assets" / "open_hand.npz", allow_pickle=False) as asset:
         colour = srgb_to_linear(asset["albedo"].astype(np.float32) / 255)
         gloss = asset["gloss"].astype(np.float32)[..., None] / 255
@@ -79,15 +82,14 @@ def _texture() -> Float[Tensor, "texels 7"]:
     return torch.from_numpy(np.concatenate((texture, forearm))).float().flatten(0, 1).contiguous()
 
 
-def _weighted(
+def weighted_sum(
     table: Float[Tensor, "rows c"], rows: Int[Tensor, "n 3"], weights: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n c"]:
+    """Sums of three rows of a table, as barycentric interpolation takes them."""
     return embedding_bag(rows, table, per_sample_weights=weights, mode="sum")
 
 
-def look_up_texture(
-    face: Int[Tensor, "n"], weights: Float[Tensor, "n 3"]
-) -> Float[Tensor, "n 7"]:
+def look_up_texture(face: Int[Tensor, "n"], weights: Float[Tensor, "n 3"]) -> Float[Tensor, "n 7"]:
     """Texture at a place on a face, interpolated within its cell of the triangular lattice."""
     x, y = (weights[:, :2].clamp(0, 1) * (CELLS * 0.9999)).unbind(1)
     i, j = x.floor(), y.floor()
@@ -98,7 +100,7 @@ def look_up_texture(
     second, third = torch.where(upper.bool(), 1 - fy, fx), torch.where(upper.bool(), 1 - fx, fy)
     index = torch.from_numpy(lattice_index())
     corners = torch.stack((index[i + upper, j + upper], index[i + 1, j], index[i, j + 1]), dim=1)
-    return _weighted(_texture(), face[:, None] * 45 + corners, torch.stack((first, second, third), dim=1))
+    return weighted_sum(_texture(), face[:, None] * 45 + corners, torch.stack((first, second, third), dim=1))
 
 
 @cache
@@ -136,7 +138,8 @@ def _frames(corners: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]
 
 
 def face_rotations(vertices: Float[np.ndarray, "2 778 3"]) -> Float[Tensor, "faces 3 3"]:
-    """What has turned every face of the right hand at rest to where it is, for the left arm's and the right arm's faces.
+    """What has turned every face of the right hand at rest to where it is, for the left arm's and the right
+    arm's faces.
 
     The left hand's matrices include the mirroring; a forearm, which has no fine normals, has zeros.
     """
@@ -156,7 +159,9 @@ def light_skin(
     lit: Float[Tensor, "n"],
     appearance: Appearance,
 ) -> Float[Tensor, "n 3"]:
-    """Linear colour of skin: wrapped diffuse light (softer in red), a sky, a broad and a narrow highlight, a faint rim."""
+    """Linear colour of skin: wrapped diffuse light (softer in red), a sky, a broad and a narrow highlight,
+    a faint rim.
+    """
     light = normalize(torch.from_numpy(appearance.light), dim=0)
     gloss = texture[:, 3]
     diffuse = (((normal @ light)[:, None] + WRAP) / (1 + WRAP)).clamp(0, 1)

@@ -1,6 +1,7 @@
 """Data sets on disk: samples in safetensors shards that are read by memory mapping.
 
-A folder holds ``dataset.json`` (what was asked for) and ``shard-00000.safetensors`` and so on, 250 samples each.
+A folder holds ``dataset.json`` (what was asked for) and ``shard-00000.safetensors`` and so on, 250 samples
+each.
 """
 
 import hashlib
@@ -58,7 +59,9 @@ def shard_path(folder: Path, number: int) -> Path:
 
 
 def write_shard(path: Path, batch: Sample) -> None:
-    """Writes a batch under a temporary name and renames it when it is whole; depth is kept to half precision."""
+    """Writes a batch under a temporary name and renames it when it is whole; depth is kept to half
+    precision.
+    """
     tensors = {name: getattr(batch, name).contiguous() for name in FIELDS}
     tensors["depth"] = tensors["depth"].half()
     temporary = path.with_name(f".{path.name}.part")
@@ -71,7 +74,11 @@ def prepare_folder(folder: Path, info: DatasetInfo) -> None:
     path = folder / "dataset.json"
     if path.exists():
         found = read_info(folder)
-        wrong = [f"{k} {v!r} (asked for: {asdict(info)[k]!r})" for k, v in asdict(found).items() if v != asdict(info)[k]]
+        wrong = [
+            f"{k} {v!r} (asked for: {asdict(info)[k]!r})"
+            for k, v in asdict(found).items()
+            if v != asdict(info)[k]
+        ]
         if wrong:
             raise ValueError(f"{folder}: already holds another data set: {', '.join(wrong)}")
         return
@@ -104,7 +111,9 @@ class Dataset:
         paths = [shard_path(folder, n) for n in range(len(shard_ranges(self.info.count)))]
         missing = [path.name for path in paths if not path.exists()]
         if missing:
-            raise ValueError(f"{folder}: {len(missing)} of {len(paths)} shards are missing, the first is {missing[0]}")
+            raise ValueError(
+                f"{folder}: {len(missing)} of {len(paths)} shards are missing, the first is {missing[0]}"
+            )
         self._shards = [load_file(path) for path in paths]
 
     def __len__(self) -> int:
@@ -122,5 +131,7 @@ class Dataset:
 
 
 def load_dataset(path: str | Path) -> Dataset:
-    """Opens the folder that :func:`handlib.data.synthetic.make_dataset` has made; a ``ValueError`` if it isn't whole."""
+    """Opens the folder that :func:`handlib.data.synthetic.make_dataset` has made; a ``ValueError`` if it
+    isn't whole.
+    """
     return Dataset(Path(path))

@@ -1,10 +1,10 @@
 """Synthetic pairs: any number of pictures of two hands with exact truth, from a seed.
 
-Sample ``index`` of a split depends on the seed, the split and the index alone, so that any number of processes
-makes the same data set, and splits never share random numbers.
+Sample ``index`` of a split depends on the seed, the split and the index alone, so that any number of
+processes makes the same data set, and splits never share random numbers.
 """
 
-import dataclasses
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
@@ -20,7 +20,14 @@ from handlib.data.placement import WORLDS, Pair, look_at, place_pair
 from handlib.data.render import PairScene
 from handlib.data.sample import STRATA, Sample, stack
 from handlib.data.shading import Appearance
-from handlib.data.shards import DatasetInfo, load_dataset, prepare_folder, shard_path, shard_ranges, write_shard
+from handlib.data.shards import (
+    DatasetInfo,
+    load_dataset,
+    prepare_folder,
+    shard_path,
+    shard_ranges,
+    write_shard,
+)
 
 __all__ = ["SPLITS", "load_dataset", "make_dataset", "make_sample"]
 
@@ -30,7 +37,14 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 MIN_SHARE = 0.15
 # Linear multipliers of the baked skin, from very light to very dark.
 TONES = np.array(
-    [(1.12, 1.12, 1.12), (1.0, 0.95, 0.90), (0.85, 0.76, 0.68), (0.60, 0.49, 0.41), (0.38, 0.29, 0.24), (0.20, 0.145, 0.12)]
+    [
+        (1.12, 1.12, 1.12),
+        (1.0, 0.95, 0.90),
+        (0.85, 0.76, 0.68),
+        (0.60, 0.49, 0.41),
+        (0.38, 0.29, 0.24),
+        (0.20, 0.145, 0.12),
+    ]
 )
 
 
@@ -49,16 +63,19 @@ def _generator(seed: int, split: Split, index: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(SPLITS.index(split), index)))
 
 
+def _check_names(world: str, split: str) -> None:
+    for name, value, known in (("world", world, WORLDS), ("split", split, SPLITS)):
+        if value not in known:
+            raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+
+
 def make_sample(world: str, size: int, seed: int, index: int, split: Split = "train") -> Sample:
     """Sample number ``index`` of a split of a world, ``size`` pixels square.
 
-    The same scene at another ``size`` is the same sample at another resolution. Raises ``ValueError`` for an unknown
-    world or split.
+    The same scene at another ``size`` is the same sample at another resolution. Raises ``ValueError`` for
+    an unknown world or split.
     """
-    if world not in WORLDS:
-        raise ValueError(f"world: expected one of {', '.join(WORLDS)}, got {world!r}")
-    if split not in SPLITS:
-        raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
+    _check_names(world, split)
     rng = _generator(seed, split, index)
     while True:
         pair, intrinsics = look_at(WORLDS[world], place_pair(WORLDS[world], rng), rng)
@@ -67,7 +84,7 @@ def make_sample(world: str, size: int, seed: int, index: int, split: Split = "tr
         if area.min() >= MIN_SHARE * area.sum():
             break
     label, dense, depth = scene.truth(size)
-    image = scene.colour(size, sample_appearance(rng, size), samples=2)
+    image = scene.colour(label, sample_appearance(rng, size), samples=2)
     return _assemble(pair, intrinsics * size, visible, image, label, dense, depth)
 
 
@@ -97,15 +114,33 @@ def _assemble(
     )
 
 
-def _make_shard(folder: Path, info: DatasetInfo, number: int) -> int:
-    indices = shard_ranges(info.count)[number]
+def _make_shard(folder: Path, info: DatasetInfo, number: int, indices: range) -> int:
     samples = [make_sample(info.world, info.size, info.seed, i, info.split) for i in indices]
     write_shard(shard_path(folder, number), stack(samples))
     return len(indices)
 
 
-def _use_one_thread() -> None:
-    torch.set_num_threads(1)
+def _make_shards(
+    make: Callable[[int, range], int], shards: list[tuple[int, range]], workers: int
+) -> Iterator[int]:
+    """Makes shards one after another or in several processes; yields the size of each when it is written.
+
+    Every process uses one thread: sums must not depend on how many cores there are.
+    """
+    if workers == 1:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield from (make(*shard) for shard in shards)
+        finally:
+            torch.set_num_threads(threads)
+        return
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
+    try:
+        for finished in as_completed([pool.submit(make, *shard) for shard in shards]):
+            yield finished.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def make_dataset(
@@ -119,30 +154,23 @@ def make_dataset(
 ) -> None:
     """Makes ``count`` samples of a split in the folder ``out`` and shows its progress.
 
-    Samples lie in shards of 250, each written whole or not at all. Called again after an interruption it makes what is
-    missing; finished shards are never touched. The bytes don't depend on ``workers`` (processes of one thread each).
-    Raises ``ValueError`` for settings that can't be, or that contradict what ``out`` already holds.
+    Samples lie in shards of 250, each written whole or not at all. Called again after an interruption it
+    makes what is missing; finished shards are never touched. The bytes don't depend on ``workers``
+    (processes of one thread each). Raises ``ValueError`` for settings that can't be, or that contradict
+    what ``out`` already holds.
     """
     for name, value in (("count", count), ("size", size), ("workers", workers)):
         if value < 1:
             raise ValueError(f"{name}: expected at least 1, got {value}")
-    if world not in WORLDS or split not in SPLITS:
-        make_sample(world, size, seed, 0, split)
+    _check_names(world, split)
     folder = Path(out)
     info = DatasetInfo.current(world=world, split=split, count=count, size=size, seed=seed)
     prepare_folder(folder, info)
-    numbers = range(len(shard_ranges(count)))
-    missing = [n for n in numbers if not shard_path(folder, n).exists()]
+    missing = [(n, r) for n, r in enumerate(shard_ranges(count)) if not shard_path(folder, n).exists()]
+    make = partial(_make_shard, folder, info)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
-        done = count - sum(len(shard_ranges(count)[n]) for n in missing)
+        done = count - sum(len(indices) for _, indices in missing)
         task = progress.add_task(f"{world} {split} {size} px", total=count, completed=done)
-        make = partial(_make_shard, folder, info)
-        if workers == 1:
-            for number in missing:
-                progress.advance(task, make(number))
-            return
-        context = get_context("spawn")
-        with ProcessPoolExecutor(min(workers, max(1, len(missing))), context, _use_one_thread) as pool:
-            for finished in as_completed([pool.submit(make, n) for n in missing]):
-                progress.advance(task, finished.result())
+        for made in _make_shards(make, missing, min(workers, max(1, len(missing)))):
+            progress.advance(task, made)

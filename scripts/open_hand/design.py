@@ -1,7 +1,7 @@
 """The table that the open hand is made from: where its joints are, how long and how thick its fingers.
 
-All is in millimetres in the design frame of a right hand whose wrist joint is the origin: u along the fingers,
-v towards the thumb, w out of the back of the hand. Lengths and radii are those of an average adult hand.
+All is in millimetres in the design frame of a right hand whose wrist joint is the origin: u along the
+fingers, v towards the thumb, w out of the back of the hand. Lengths and radii are those of an average adult.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def direction(yaw: float, pitch: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Digit:
-    """Three bones in a row: base joint, directions, lengths (the last to the skin), and radii at the four joints.
+    """Three bones in a row: base joint, directions, lengths (the last to the skin), radii at the four joints.
 
     ``nail`` is where the nail faces, before it is made orthogonal to a bone.
     """
@@ -101,7 +101,10 @@ def to_mano(points: np.ndarray) -> np.ndarray:
 
 
 def joint_axes() -> np.ndarray:
-    """Unit axes (15, 3, 3) in the MANO frame: rows flexion, abduction, twist, signs as ``handlib.data.poses`` says."""
+    """Unit axes (15, 3, 3) in the MANO frame: rows flexion, abduction, twist.
+
+    ``handlib.data.poses`` explains their signs.
+    """
     axes = np.zeros((15, 3, 3))
     for j, name in enumerate(MANO_JOINT_NAMES[1:]):
         digit = name[:-1]

@@ -1,4 +1,4 @@
-"""The hand as a solid: a signed distance field (negative inside) of rounded cones and ellipsoids, millimetres.
+"""The hand as a solid: a signed distance field, negative inside, of rounded cones and ellipsoids (mm).
 
 Primitives are joined by a smooth minimum that rounds the seam over ``k`` millimetres. Fingers are joined with
 one another by a plain minimum, so that they never grow together.
@@ -6,10 +6,11 @@ one another by a plain minimum, so that they never grow together.
 
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 
-from open_hand.design import DORSAL, FINGERS, HAND, METACARPALS, Digit, direction, frame
+from open_hand.design import DORSAL, FINGERS, HAND, METACARPALS, Digit, frame
 
 CHUNK = 400_000
 
@@ -56,7 +57,7 @@ def rounded_cone(points: np.ndarray, a, b, radius_a: float, radius_b: float) -> 
 
 @dataclass(frozen=True)
 class Bump:
-    """An ellipsoid on a phalanx: position along it (of its length), height, radii (last three of its radius)."""
+    """An ellipsoid on a phalanx: ``along`` and the first radius in its lengths, all else in its radii."""
 
     along: float
     height: float
@@ -66,7 +67,7 @@ class Bump:
 
 @dataclass(frozen=True)
 class Phalanx:
-    """How one phalanx is modelled: thickness over width, girth at mid-shaft, pad, knuckle, nail bed height."""
+    """How a phalanx is modelled: thickness over width, girth at mid-shaft, pad, knuckle, nail bed height."""
 
     flatness: float
     waist: float
@@ -101,7 +102,9 @@ def _phalanx(points: np.ndarray, digit: Digit, k: int, style: Phalanx) -> np.nda
     pad_radii = np.array(pad.radii) * (length, near, near)
     solid = smooth_min(solid, ellipsoid(q, (length * pad.along, 0, near * pad.height), pad_radii), pad.blend)
     if style.knuckle:
-        solid = smooth_min(solid, ellipsoid(q, (-0.5, 0, 0.23 * near), near * np.array([0.95, 0.96, 0.88])), 4.0)
+        solid = smooth_min(
+            solid, ellipsoid(q, (-0.5, 0, 0.23 * near), near * np.array([0.95, 0.96, 0.88])), 4.0
+        )
     if style.nail is not None:
         above = q[:, 2] - far * style.nail + 0.1 * (q[:, 0] - 0.62 * length)
         onset = np.clip((q[:, 0] - 0.28 * length) / 6, 0, 1)
@@ -127,7 +130,9 @@ def finger(points: np.ndarray, name: str) -> np.ndarray:
 
 def thumb(points: np.ndarray) -> np.ndarray:
     """The thumb's two phalanges; its metacarpal is part of the palm."""
-    parts = [_phalanx(points, HAND["thumb"], k, style) for k, style in zip((1, 2), THUMB_PHALANGES, strict=True)]
+    parts = [
+        _phalanx(points, HAND["thumb"], k, style) for k, style in zip((1, 2), THUMB_PHALANGES, strict=True)
+    ]
     return smooth_min(*parts, 4.0)
 
 
@@ -143,7 +148,7 @@ def _metacarpus(points: np.ndarray) -> np.ndarray:
         head = HAND[name].base
         along = HAND[name].directions[0] * (1, 1, 0)
         solid = smooth_min(solid, ellipsoid(points, head + 3 * along - 6.5 * DORSAL, (13.0, 9.5, 6.5)), 8.0)
-        solid = smooth_min(solid, ellipsoid(points, head + (-1.0, 0, 2.4), (10.0, 7.4, 8.0)), 7.0)
+        solid = smooth_min(solid, ellipsoid(points, head + np.array([-1.0, 0, 2.4]), (10.0, 7.4, 8.0)), 7.0)
     return solid
 
 
@@ -151,8 +156,8 @@ def _thenar(points: np.ndarray) -> np.ndarray:
     """The ball of the thumb around its metacarpal."""
     digit = HAND["thumb"]
     base, head = digit.joint(0), digit.joint(1)
-    bone = rounded_cone(points, base + (0, -1.0, 0), head, 14.0, digit.radii[1])
-    centre = 0.52 * base + 0.48 * head + (2.0, -7.5, -6.5)
+    bone = rounded_cone(points, base + np.array([0, -1.0, 0]), head, 14.0, digit.radii[1])
+    centre = 0.52 * base + 0.48 * head + np.array([2.0, -7.5, -6.5])
     return smooth_min(bone, ellipsoid(points, centre, (27.0, 15.0, 12.5), digit.bone_frame(0)), 8.0)
 
 
@@ -160,14 +165,15 @@ def _thumb_web(points: np.ndarray) -> np.ndarray:
     """The skin between thumb and index finger."""
     base, head = HAND["thumb"].joint(0), HAND["thumb"].joint(1)
     knuckle = HAND["index"].base
-    edge = rounded_cone(points, head + (-6.0, -5, 1), knuckle + (-14.0, 3, -4), 6.5, 7.5)
-    inner = rounded_cone(points, (base + head) / 2 + (4.0, -2, 2), knuckle + (-30.0, 0, -3), 9.0, 9.0)
+    offsets = np.array([(-6.0, -5, 1), (-14.0, 3, -4), (4.0, -2, 2), (-30.0, 0, -3)])
+    edge = rounded_cone(points, head + offsets[0], knuckle + offsets[1], 6.5, 7.5)
+    inner = rounded_cone(points, (base + head) / 2 + offsets[2], knuckle + offsets[3], 9.0, 9.0)
     return smooth_min(edge, inner, 10.0)
 
 
 def _with_finger_webs(points: np.ndarray, solid: np.ndarray) -> np.ndarray:
     """Adds the skin between neighbouring fingers, up to two fifths of the first phalanx."""
-    for name, other in zip(FINGERS, FINGERS[1:], strict=False):
+    for name, other in pairwise(FINGERS):
         for share, depth, radius in ((0.40, 3.5, 4.6), (0.15, 3.0, 7.5)):
             ends = [
                 HAND[f].base + HAND[f].directions[0] * HAND[f].lengths[0] * share - depth * DORSAL
@@ -180,7 +186,9 @@ def _with_finger_webs(points: np.ndarray, solid: np.ndarray) -> np.ndarray:
 def palm(points: np.ndarray) -> np.ndarray:
     """Everything between wrist and fingers."""
     solid = smooth_min(_metacarpus(points), _thenar(points), 12.0)
-    hypothenar = ellipsoid(points, (40.0, -27, -8), (33.0, 13.5, 12.5), frame(np.array([1, -0.28, 0]), DORSAL))
+    hypothenar = ellipsoid(
+        points, (40.0, -27, -8), (33.0, 13.5, 12.5), frame(np.array([1, -0.28, 0]), DORSAL)
+    )
     solid = smooth_min(solid, hypothenar, 10.0)
     solid = smooth_min(solid, _thumb_web(points), 14.0)
     solid = _with_finger_webs(points, solid)
@@ -203,6 +211,9 @@ def signed_distance(points: np.ndarray) -> np.ndarray:
 def gradient(points: np.ndarray, step: float) -> np.ndarray:
     """Central differences of the field; outward and nearly of unit length."""
     return np.stack(
-        [(signed_distance(points + step * e) - signed_distance(points - step * e)) / (2 * step) for e in np.eye(3)],
+        [
+            (signed_distance(points + step * e) - signed_distance(points - step * e)) / (2 * step)
+            for e in np.eye(3)
+        ],
         axis=1,
     )

@@ -4,8 +4,8 @@ import numpy as np
 
 from handlib.skeleton import TIP_CONVENTIONS
 from open_hand.design import DIGITS, FINGERS, HAND, along_finger
+from open_hand.grid import SampledField
 from open_hand.mesh import boundary_of
-from open_hand.remesh import SampledField
 
 # Barycentric weights of the places where a face is compared with the field.
 PROBES = np.array(
@@ -30,7 +30,9 @@ def restore_volume(
     rim[boundary_of(faces)] = True
     tip_ids = list(tips.values())
     for _ in range(8):
-        distance = field(np.einsum("kb,fbc->fkc", PROBES, vertices[faces]).reshape(-1, 3)).reshape(len(faces), -1)
+        distance = field(np.einsum("kb,fbc->fkc", PROBES, vertices[faces]).reshape(-1, 3)).reshape(
+            len(faces), -1
+        )
         total, weight = np.zeros(len(vertices)), np.zeros(len(vertices))
         for corner in range(3):
             np.add.at(total, faces[:, corner], distance @ PROBES[:, corner])
@@ -44,7 +46,8 @@ def restore_volume(
 def part_of(vertices: np.ndarray) -> np.ndarray:
     """For each vertex the number of its part in ``PARTS``; a finger begins where it leaves its web."""
     along, distance = (
-        np.stack(columns, axis=1) for columns in zip(*(along_finger(vertices, f) for f in FINGERS), strict=True)
+        np.stack(columns, axis=1)
+        for columns in zip(*(along_finger(vertices, f) for f in FINGERS), strict=True)
     )
     nearest = distance.argmin(1)
     part = np.where(along[np.arange(len(vertices)), nearest] > 20, nearest + 1, 0)
@@ -68,7 +71,7 @@ def tip_numbers() -> dict[str, list[int]]:
 def number_vertices(
     vertices: np.ndarray, faces: np.ndarray, tips: dict[str, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sorts vertices by part and along the hand, but puts the fingertips where the conventions look for them."""
+    """Sorts vertices by part and along the hand, but puts fingertips where the conventions look for them."""
     order = list(np.lexsort((vertices[:, 0], part_of(vertices))))
     for digit in DIGITS:
         nearest = np.argsort(np.linalg.norm(vertices - vertices[tips[digit]], axis=1), kind="stable")

@@ -1,6 +1,7 @@
-"""What is drawn on the skin: creases, wrinkles, nails, knuckles, tendons and veins, each as a mask from 0 to 1."""
+"""What is drawn on the skin: creases, wrinkles, nails, knuckles, tendons, veins, each a mask from 0 to 1."""
 
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -40,11 +41,7 @@ class Marks:
     @property
     def relief(self) -> np.ndarray:
         return (
-            -0.55 * self.line
-            + 0.30 * self.nail
-            - 0.35 * self.nail_rim
-            + 0.55 * self.tendon
-            + 0.25 * self.vein
+            -0.5 * self.line + 0.30 * self.nail - 0.35 * self.nail_rim + 0.55 * self.tendon + 0.25 * self.vein
         )
 
 
@@ -64,12 +61,12 @@ def _curve_distance(points: np.ndarray, corners) -> np.ndarray:
     """Distance (n,) in the (u, v) plane to a smooth curve through ``corners``."""
     corners = np.asarray(corners, float)
     curve = CubicSpline(np.arange(len(corners)), corners)(np.linspace(0, len(corners) - 1, 24))
-    pieces = [distance_to_segment(points[:, :2], a, b) for a, b in zip(curve, curve[1:], strict=False)]
+    pieces = [distance_to_segment(points[:, :2], a, b) for a, b in pairwise(curve)]
     return np.min(pieces, axis=0)
 
 
 def _palm_lines(points: np.ndarray, palmar: np.ndarray) -> np.ndarray:
-    lines = [depth * _gauss(_curve_distance(points, corners), 0.9) for corners, depth in PALM_LINES]
+    lines = [depth * _gauss(_curve_distance(points, corners), 1.25) for corners, depth in PALM_LINES]
     return np.max(lines, axis=0) * palmar * (points[:, 2] < 5)
 
 
@@ -84,10 +81,14 @@ def _finger_creases(points: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarr
     for place, depth in folds:
         radius = digit.radii[0] if place < 0.8 * first else digit.radii[1]
         mine = (np.abs(y) < 1.25 * radius) & (np.abs(z) < 1.6 * radius)
-        line = np.maximum(line, 0.9 * depth * mine * _gauss(x - place, 0.75) * smoothstep(-z / radius, -0.1, 0.35))
+        line = np.maximum(
+            line, 0.9 * depth * mine * _gauss(x - place, 0.85) * smoothstep(-z / radius, -0.1, 0.35)
+        )
     for place, spacing, radius in ((first, 3.0, digit.radii[1]), (second, 1.9, digit.radii[2])):
         mine = (np.abs(y) < 1.25 * radius) & (np.abs(z) < 1.6 * radius)
-        knuckle = np.maximum(knuckle, mine * _gauss(x - place, 0.8 * radius) * smoothstep(z / radius, 0.2, 0.8))
+        knuckle = np.maximum(
+            knuckle, mine * _gauss(x - place, 0.8 * radius) * smoothstep(z / radius, 0.2, 0.8)
+        )
         for offset in (-spacing, 0.0, spacing):
             bow = 0.06 * y * y / radius * np.sign(offset)
             wrinkle = _gauss(x - place - offset + bow, 0.55) * smoothstep(z / radius, 0.35, 0.7)
@@ -115,8 +116,10 @@ def _fingertip(points: np.ndarray, name: str) -> dict[str, np.ndarray]:
     radius, length = digit.radii[3], digit.lengths[2]
     x, y, z = ((points - digit.joint(2)) @ digit.bone_frame(2)).T
     across = np.hypot(y, z)
-    dorsal = (np.abs(y) < 1.6 * radius) & (x > 0) & (x < length + 2) & (z > -0.1 * radius) & (z < 1.6 * radius)
-    start, end, half_width, corner = 0.50 * length, length - 1.2, 0.80 * radius, 0.42 * radius
+    dorsal = (
+        (np.abs(y) < 1.6 * radius) & (x > 0) & (x < length + 2) & (z > -0.1 * radius) & (z < 1.6 * radius)
+    )
+    start, end, half_width, corner = 0.47 * length, length - 1.2, 0.80 * radius, 0.42 * radius
     # Signed distance to a rounded rectangle around the nail.
     dx = np.abs(x - (start + end) / 2) - (end - start) / 2 + corner
     dy = np.abs(y) - half_width + corner
@@ -156,7 +159,7 @@ def marks_at(points: np.ndarray, facing: np.ndarray) -> Marks:
     add("line", line)
     add("knuckle", knuckle)
     for corners in VEINS:
-        add("vein", _gauss(_curve_distance(points, corners), 1.5) * back)
+        add("vein", _gauss(_curve_distance(points, corners), 2.0) * back)
     for name in DIGITS:
         for mark, mask in _fingertip(points, name).items():
             add(mark, mask)

@@ -1,4 +1,4 @@
-"""A triangle mesh that can be edited edge by edge: split, collapse and flip, each refused where it would harm."""
+"""A triangle mesh edited edge by edge: split, collapse and flip, each refused where it would harm."""
 
 import numpy as np
 
@@ -26,7 +26,9 @@ class EditableMesh:
 
     def edges(self) -> list[Edge]:
         """All edges (smaller vertex first), sorted."""
-        pairs = {(min(a, b), max(a, b)) for f in self.faces.values() for a, b in zip(f, f[1:] + f[:1], strict=True)}
+        pairs = {
+            (min(a, b), max(a, b)) for f in self.faces.values() for a, b in zip(f, f[1:] + f[:1], strict=True)
+        }
         return sorted(pairs)
 
     def boundary_edges(self) -> list[Edge]:
@@ -92,7 +94,7 @@ class EditableMesh:
         return True
 
     def flip(self, a: int, b: int) -> bool:
-        """Replaces an edge by the other diagonal of its two triangles; False if that would fold the surface."""
+        """Replaces an edge by its two triangles' other diagonal; False if that would fold the surface."""
         pair = self.opposite_vertices(a, b)
         if pair is None:
             return False

@@ -6,8 +6,9 @@ import numpy as np
 
 from open_hand.design import DESIGN_TO_MANO, MANO_JOINTS, joint_axes, to_mano
 from open_hand.fit import number_vertices, restore_volume
+from open_hand.grid import SampledField
 from open_hand.pose import pose_directions, pose_statistics
-from open_hand.remesh import SampledField, remesh
+from open_hand.remesh import remesh
 from open_hand.shape import shape_directions
 from open_hand.weights import joint_regressor, skinning_weights
 

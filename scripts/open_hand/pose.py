@@ -1,4 +1,4 @@
-"""How a pose changes the surface beyond skinning (pose directions), and which poses are likely (mean, components)."""
+"""How a pose changes the surface beyond skinning (pose directions), and which poses are likely."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def _gauss(x: np.ndarray, width: float) -> np.ndarray:
 
 
 def joint_bulges(vertices: np.ndarray, faces: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Displacements (15, 778) along the normals, in mm, that a bend of 90 degrees at each finger joint asks for."""
+    """Displacements (15, 778) along the normals, in mm, for a bend of 90 degrees at each finger joint."""
     bulges = np.zeros((15, len(vertices)))
     for name in FINGERS:
         digit = HAND[name]

@@ -1,20 +1,16 @@
-"""The hand's surface as 778 well-shaped vertices: marching cubes, decimation, then isotropic remeshing.
+"""The hand's surface as 778 well-shaped vertices.
 
-Remeshing follows Botsch and Kobbelt ("A Remeshing Approach to Multiresolution Modeling", 2004): split long edges,
-collapse short ones, flip, relax along the surface. What long means depends on the place: a metric asks for short edges
-around fingers and at joints and tips, for longer ones on the palm.
+Remeshing follows Botsch and Kobbelt ("A Remeshing Approach to Multiresolution Modeling", 2004): split long
+edges, collapse short ones, flip, relax along the surface. What long means depends on the place: a metric asks
+for short edges around fingers and at joints and tips, for longer ones on the palm.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
 
-import fast_simplification
 import numpy as np
-from scipy.ndimage import map_coordinates
-from skimage.measure import marching_cubes
 
-from open_hand.design import DIGITS, HAND, WRIST_CUT
-from open_hand.field import signed_distance
+from open_hand.design import DIGITS, HAND
+from open_hand.grid import SampledField, dense_surface
 from open_hand.mesh import Edge, EditableMesh, boundary_of
 
 NUM_VERTICES, NUM_RIM = 778, 16
@@ -25,70 +21,8 @@ PALM_EDGE, TIP_EDGE, TIP_LENGTH = 9.6, 3.7, 7.0
 COARSENESS = 1.08
 
 
-@dataclass(frozen=True)
-class SampledField:
-    """The signed distance on a regular grid, read by linear interpolation."""
-
-    origin: np.ndarray
-    step: float
-    values: np.ndarray
-
-    @classmethod
-    def sample(cls, step: float) -> "SampledField":
-        """The whole hand; the grid starts at the wrist's cut, so the surface stays open there."""
-        low, high = np.array([WRIST_CUT, -75.0, -46.0]), np.array([200.0, 98.0, 26.0])
-        counts = np.ceil((high - low) / step).astype(int) + 1
-        axes = [low[k] + step * np.arange(counts[k]) for k in range(3)]
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        return cls(low, step, signed_distance(points).reshape(counts))
-
-    @cached_property
-    def _slopes(self) -> list[np.ndarray]:
-        return np.gradient(self.values, self.step)
-
-    def _read(self, values: np.ndarray, points: np.ndarray) -> np.ndarray:
-        return map_coordinates(values, ((points - self.origin) / self.step).T, order=1, mode="nearest")
-
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Signed distances (n,)."""
-        return self._read(self.values, points)
-
-    def outward(self, points: np.ndarray, rim: np.ndarray | None = None) -> np.ndarray:
-        """Unit normals (n, 3); those of the rim's points stay in the plane of the cut."""
-        normals = np.stack([self._read(slope, points) for slope in self._slopes], axis=1)
-        if rim is not None:
-            normals[rim, 0] = 0
-        return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-
-    def project(self, points: np.ndarray, rim: np.ndarray, steps: int) -> np.ndarray:
-        """Moves points onto the surface, the rim's within the plane of the cut."""
-        points = points.copy()
-        for _ in range(steps):
-            points -= np.clip(self(points), -4, 4)[:, None] * self.outward(points, rim)
-            points[rim, 0] = WRIST_CUT
-        return points
-
-    def tip(self, digit: str) -> np.ndarray:
-        """Where the axis of a digit's last bone leaves the skin."""
-        axis = HAND[digit].joint(2) + np.linspace(0, 40, 800)[:, None] * HAND[digit].directions[2]
-        return axis[np.argmax(self(axis) > 0)]
-
-
-def dense_surface(field: SampledField, num_faces: int) -> tuple[np.ndarray, np.ndarray]:
-    """Marching cubes, then quadric decimation; faces wind outward."""
-    vertices, faces, _, _ = marching_cubes(field.values.astype(np.float32), 0, spacing=(field.step,) * 3)
-    vertices, faces = fast_simplification.simplify(
-        (vertices + field.origin).astype(np.float32), faces.astype(np.int32), target_count=num_faces
-    )
-    vertices = vertices.astype(np.float64)
-    normals = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
-    if (normals * field.outward(vertices[faces].mean(1))).sum() < 0:
-        faces = faces[:, ::-1]
-    return vertices, faces
-
-
 def wanted_lengths(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """At points (n, 3): the nearest bone's direction, and the wanted edge lengths along and around it, in mm."""
+    """At points (n, 3): the nearest bone's direction and the wanted edge lengths along and around it, mm."""
     nearest = np.full(len(points), np.inf)
     bone = np.tile([1.0, 0.0, 0.0], (len(points), 1))
     along = np.full(len(points), PALM_EDGE)
@@ -126,7 +60,7 @@ def edge_lengths(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def opposite_angles(corners: np.ndarray) -> np.ndarray:
-    """Sum of the two angles opposite an edge, in the metric; corners (n, 4, 3) are the edge and the apexes."""
+    """Sum of the two angles opposite an edge, in the metric; corners (n, 4, 3) are the edge and apexes."""
     bone, along, around = wanted_lengths(corners.mean(1))
     relative = corners - corners[:, :1]
     parallel = np.einsum("nkc,nc->nk", relative, bone)[..., None] * bone[:, None]
@@ -188,7 +122,7 @@ def _lengths(mesh: EditableMesh, edges: list[Edge]) -> np.ndarray:
 
 
 def split_and_collapse(mesh: EditableMesh) -> None:
-    """Splits every edge that is too long, longest first, then collapses the too short ones, shortest first."""
+    """Splits edges that are too long, longest first, then collapses those too short, shortest first."""
     edges = mesh.edges()
     lengths = _lengths(mesh, edges)
     for i in np.argsort(-lengths, kind="stable"):
@@ -231,7 +165,9 @@ def reach_counts(mesh: EditableMesh, field: SampledField) -> None:
             a, b = edges[i]
             if budget == 0:
                 break
-            if not mesh.edge_faces(a, b) or (edges is not rim and mesh.on_boundary(a) and mesh.on_boundary(b)):
+            if not mesh.edge_faces(a, b) or (
+                edges is not rim and mesh.on_boundary(a) and mesh.on_boundary(b)
+            ):
                 continue
             if surplus > 0:
                 budget -= mesh.collapse(a, b)
@@ -243,7 +179,9 @@ def reach_counts(mesh: EditableMesh, field: SampledField) -> None:
     raise RuntimeError(f"remeshing did not reach {NUM_VERTICES} vertices with {NUM_RIM} at the rim")
 
 
-def remesh(field: SampledField, report) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+def remesh(
+    field: SampledField, report: Callable[[str], None]
+) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Vertices (778, 3) in mm, outward faces (1538, 3), and the vertex on each digit's tip."""
     mesh = EditableMesh(*dense_surface(field, 5000))
     tips: dict[str, int] = {}

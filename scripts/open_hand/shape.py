@@ -6,7 +6,7 @@ designed, not learnt from scans: each has a name, and beta ~ N(0, 1) gives the s
 
 import numpy as np
 
-from open_hand.design import FINGERS, HAND, METACARPALS, along_finger, smoothstep
+from open_hand.design import FINGERS, HAND, WRIST_CUT, along_finger, smoothstep
 from open_hand.weights import finger_shares, neighbour_mean, thumb_bends, thumb_share
 
 SHAPE_NAMES = (
@@ -21,38 +21,41 @@ SHAPE_NAMES = (
     "taper towards the fingertips",
     "long little finger, slim thumb",
 )
+# Around a knuckle no field stretches the skin over this many millimetres, so that the joint moves with it.
+RIGID = 8.0
 INDEX_OVER_RING = {"index": 1.0, "middle": 0.15, "ring": -1.0, "little": -0.6}
 
 
 def shape_fields(points: np.ndarray) -> np.ndarray:
-    """Displacements (n, 3, 10) in the design frame of points (n, 3), one column per name in ``SHAPE_NAMES``."""
+    """Displacements (n, 3, 10) of points (n, 3) in the design frame, a column per name in ``SHAPE_NAMES``."""
     fields = {name: np.zeros_like(points) for name in SHAPE_NAMES}
     thumb = thumb_share(points)
     own = finger_shares(points) * (1 - thumb[:, None])
     fields["size"] = 0.045 * points
     width = np.zeros_like(points)
     width[:, 1] = 0.045 * (points[:, 1] * (1 - thumb) + HAND["thumb"].base[1] * thumb)
+    palm_u = HAND["thumb"].base[0] * thumb
     beyond_knuckle = np.zeros(len(points))
     for share, name in zip(own.T, FINGERS, strict=True):
         digit = HAND[name]
         direction, length = digit.directions[0], sum(digit.lengths)
         along, _ = along_finger(points, name)
-        stretch = (share * np.clip(along, 0, length) * smoothstep(along, -5, 15))[:, None] * direction
+        stretch = (share * np.clip(along - RIGID, 0, length - RIGID))[:, None] * direction
         from_axis = points - digit.base - along[:, None] * direction
-        fields["finger length"] += 0.045 * stretch
-        fields["index longer than ring finger"] += 0.028 * INDEX_OVER_RING[name] * stretch
+        fields["finger length"] += 0.05 * stretch
+        fields["index longer than ring finger"] += 0.03 * INDEX_OVER_RING[name] * stretch
         fields["finger thickness"] += 0.055 * (share * smoothstep(along, -5, 22))[:, None] * from_axis
         taper = share * smoothstep(along, 0, 15) * (along / length - 0.45)
         fields["taper towards the fingertips"] += 0.10 * taper[:, None] * from_axis
         if name == "little":
             fields["long little finger, slim thumb"] += 0.05 * stretch
-        # A wider palm moves a finger sideways as a whole.
+        # A wider or longer palm moves a finger as a whole.
+        palm_u += share * np.clip(points[:, 0], WRIST_CUT, digit.base[0] + RIGID)
         rigid = share * smoothstep(along, 0, 24)
         width[:, 1] += rigid * (0.045 * digit.base[1] - width[:, 1])
         beyond_knuckle = np.maximum(beyond_knuckle, share * smoothstep(along, 5, 25))
     fields["palm width"] = width
-    palm_u = np.clip(points[:, 0], -20, 90)
-    fields["palm length"][:, 0] = 0.04 * (palm_u * (1 - thumb) + HAND["thumb"].base[0] * thumb)
+    fields["palm length"][:, 0] = 0.04 * palm_u
     fields["palm thickness"][:, 2] = 0.05 * (points[:, 2] + 4) * (1 - beyond_knuckle) * (1 - thumb)
     _thumb_fields(points, thumb, fields)
     return np.stack([fields[name] for name in SHAPE_NAMES], axis=-1)

@@ -1,4 +1,4 @@
-"""The painted skin: colour, fine normals and gloss, baked from the solid onto a lattice of 45 points per face.
+"""The painted skin: colour, fine normals and gloss, baked from the solid onto 45 points of every face.
 
 The lattice cuts each face's edges into 8: point (i, j), i in 0..8 and j in 0..8-i (j fastest), has the
 barycentric weights (i/8, j/8, 1-(i+j)/8) for the face's vertices 0, 1, 2.
@@ -12,7 +12,7 @@ from open_hand.marks import Marks, marks_at, value_noise
 
 SUBDIVISIONS = 8
 SKIN = (0.82, 0.625, 0.53)
-NORMAL_STEP, DETAIL_STEP = 0.35, 0.35
+NORMAL_STEP, DETAIL_STEP = 0.9, 0.5
 
 
 def lattice_weights() -> np.ndarray:
@@ -36,7 +36,10 @@ def detail_normals(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
     facing = normals[:, 2]
     slope = np.stack(
         [
-            (marks_at(points + DETAIL_STEP * e, facing).relief - marks_at(points - DETAIL_STEP * e, facing).relief)
+            (
+                marks_at(points + DETAIL_STEP * e, facing).relief
+                - marks_at(points - DETAIL_STEP * e, facing).relief
+            )
             / (2 * DETAIL_STEP)
             for e in np.eye(3)
         ],
@@ -54,10 +57,10 @@ def skin_colour(points: np.ndarray, marks: Marks) -> np.ndarray:
     layers = (
         ((0.88, 0.68, 0.60), 0.75 * marks.palmar),
         ((0.87, 0.58, 0.52), 0.55 * marks.pulp),
-        ((0.75, 0.49, 0.42), 0.45 * marks.knuckle),
+        ((0.76, 0.51, 0.44), 0.32 * marks.knuckle),
         ((0.89, 0.60, 0.54), 0.6 * blotches),
-        ((0.62, 0.56, 0.54), 0.30 * marks.vein),
-        ((0.55, 0.34, 0.28), 0.5 * marks.line),
+        ((0.62, 0.56, 0.54), 0.16 * marks.vein),
+        ((0.55, 0.34, 0.28), 0.42 * marks.line),
         ((0.66, 0.42, 0.36), 0.5 * marks.nail_rim),
         ((0.90, 0.70, 0.64), 0.9 * marks.nail),
         ((0.95, 0.85, 0.80), 0.6 * marks.moon),
@@ -69,7 +72,10 @@ def skin_colour(points: np.ndarray, marks: Marks) -> np.ndarray:
 
 
 def bake_skin(vertices: np.ndarray, faces: np.ndarray) -> dict[str, np.ndarray]:
-    """``albedo`` u1 (1538, 45, 3) sRGB, ``normal`` i1 (1538, 45, 3) times 127 in the MANO frame, ``gloss`` u1."""
+    """``albedo`` u1 (1538, 45, 3), ``normal`` i1 (1538, 45, 3), ``gloss`` u1 (1538, 45).
+
+    Colours are sRGB, normals unit vectors of the MANO frame times 127, gloss runs from 0 to 255.
+    """
     points = lattice_on_skin(vertices, faces)
     normals = gradient(points, NORMAL_STEP)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)

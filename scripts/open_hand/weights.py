@@ -1,4 +1,4 @@
-"""Which joints move a vertex (skinning weights), and which vertices tell where a joint is (joint regressor)."""
+"""Which joints move a vertex (skinning weights) and which vertices tell where a joint is (regressor)."""
 
 import numpy as np
 import scipy.sparse
@@ -35,7 +35,9 @@ def finger_shares(points: np.ndarray) -> np.ndarray:
 def thumb_share(points: np.ndarray) -> np.ndarray:
     """How much the thumb and its metacarpal own a point (n,), 0 to 1."""
     thumb = HAND["thumb"]
-    to_thumb = np.min([distance_to_segment(points, thumb.joint(k), thumb.joint(k + 1)) for k in range(3)], axis=0)
+    to_thumb = np.min(
+        [distance_to_segment(points, thumb.joint(k), thumb.joint(k + 1)) for k in range(3)], axis=0
+    )
     rest = [distance_to_segment(points, METACARPALS[f][0], HAND[f].base) for f in FINGERS]
     rest += [distance_to_segment(points, HAND[f].base, HAND[f].joint(3)) for f in FINGERS]
     to_rest = np.min(rest, axis=0)
@@ -116,7 +118,9 @@ def joint_regressor(
         near = np.argsort(np.linalg.norm(vertices - joint, axis=1), kind="stable")[:count]
         motion = (vertex_motion[near] - joint_motion[j]).reshape(count, -1).T
         # The last block, weakly weighted, prefers many small weights to a few large ones.
-        system = np.vstack((2000 * np.ones(count), 200 * (vertices[near] - joint).T, 40 * motion, 3 * np.eye(count)))
+        system = np.vstack(
+            (2000 * np.ones(count), 200 * (vertices[near] - joint).T, 40 * motion, 3 * np.eye(count))
+        )
         target = np.zeros(len(system))
         target[0] = 2000
         weights, _ = nnls(system, target)

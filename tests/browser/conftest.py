@@ -120,8 +120,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def page(lab: Lab):
-    """A page of a fresh browser; ``page.outside`` collects every address beyond this Lab that it asked for."""
+def page(lab: Lab, tmp_path: Path):
+    """A page of a fresh browser; ``page.outside`` collects every address beyond this Lab that it asked for.
+
+    The page's last state is kept as ``last.png`` in the test's temporary folder.
+    """
     sync_api = pytest.importorskip("playwright.sync_api") if not os.environ.get("CI") else None
     if sync_api is None:
         from playwright import sync_api
@@ -143,5 +146,6 @@ def page(lab: Lab):
         page.route("**/*", gate)
         try:
             yield page
+            page.screenshot(path=tmp_path / "last.png")
         finally:
             browser.close()

@@ -1,6 +1,7 @@
 """What a reader does with the 3D view, done in a real JupyterLab."""
 
 import io
+import uuid
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ SECONDS = 1000
 
 
 def open_and_run(page, lab, notebook: str) -> None:
-    """Opens a notebook and runs all its cells; returns when the first 3D view is drawn."""
-    page.goto(f"{lab.url}/lab/tree/{notebook}?reset")
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=90 * SECONDS)
+    """Opens a notebook in a workspace of its own and runs all cells; returns when the first 3D view is drawn."""
+    page.goto(f"{lab.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{notebook}")
+    # The status bar names the kernel only once there is one; asked to run earlier, JupyterLab opens a dialogue.
+    page.locator("text=Python 3 (ipykernel) | Idle").first.wait_for(timeout=90 * SECONDS)
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
     wait_for_view(page)
@@ -74,9 +76,9 @@ def test_view_follows_sliders_picks_joints_and_survives_a_reload(widget_page, la
     press_slider(page, "pose 0")
     wait_until_vertex_moved(page, before)
 
-    page.locator("text=nothing picked").wait_for()
+    page.locator(".widget-label:has-text('nothing picked')").wait_for()
     click_joint(page, 21 + 8)
-    page.locator("text=Python knows: right index4").wait_for(timeout=20 * SECONDS)
+    page.locator(".widget-label:text-is('Python knows: right index4')").wait_for(timeout=20 * SECONDS)
 
     page.keyboard.press("Control+s")
     page.wait_for_selector(".jp-Document:not(.jp-mod-dirty)")
@@ -87,7 +89,7 @@ def test_view_follows_sliders_picks_joints_and_survives_a_reload(widget_page, la
     press_slider(page, "pose 0")
     wait_until_vertex_moved(page, before)
     click_joint(page, 4)
-    page.locator("text=Python knows: left thumb4").wait_for(timeout=20 * SECONDS)
+    page.locator(".widget-label:text-is('Python knows: left thumb4')").wait_for(timeout=20 * SECONDS)
     assert page.outside == []
 
 
@@ -118,7 +120,7 @@ def test_keyboard_turns_the_view_and_goes_through_joints_without_touching_the_no
     assert ask(page, "eye()") == pytest.approx(eye, abs=1e-6)
     for key in ("n", "n", "n", "p"):
         page.keyboard.press(key)
-    page.locator("text=Python knows: left thumb1").wait_for(timeout=20 * SECONDS)
+    page.locator(".widget-label:text-is('Python knows: left thumb1')").wait_for(timeout=20 * SECONDS)
     # Keys that JupyterLab itself listens to: x would cut the cell, b insert one.
     for key in ("x", "b", "d", "d"):
         page.keyboard.press(key)
@@ -136,5 +138,5 @@ def test_toggles_and_labels(widget_page):
     page.wait_for_timeout(300)
     assert canvas_colours(page) < everything / 2
     view.get_by_role("combobox", name="picked joint").select_option(label="left little4")
-    page.locator("text=Python knows: left little4").wait_for(timeout=20 * SECONDS)
+    page.locator(".widget-label:text-is('Python knows: left little4')").wait_for(timeout=20 * SECONDS)
     assert "778 vertices" in view.get_by_role("img").get_attribute("aria-label")

@@ -65,7 +65,9 @@ function makeBar(model, scene, set) {
   return { bar, toggles, select, caption, status };
 }
 
-function listenToKeys(canvas, model, scene, set) {
+// JupyterLab listens to the whole document first and would take single keys for its own (x cuts the cell), so
+// the view listens before it, at the window. Chords such as Ctrl+S and Shift+Enter stay the notebook's.
+function listenToKeys(root, canvas, model, scene, set) {
   const joints = model.get("sides").length * model.get("joint_names").length;
   const actions = {
     ArrowLeft: () => scene.turn(-STEP, 0),
@@ -80,12 +82,16 @@ function listenToKeys(canvas, model, scene, set) {
     p: () => set("picked", (Math.max(model.get("picked"), 0) + joints - 1) % joints),
     Escape: () => set("picked", -1),
   };
-  canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in actions)) return;
-    event.preventDefault();
+  const onKey = (event) => {
+    const chord = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+    if (!root.contains(event.target) || chord || event.key === "Tab") return;
     event.stopPropagation();
+    if (event.target !== canvas || !(event.key in actions)) return;
+    event.preventDefault();
     actions[event.key]();
-  });
+  };
+  window.addEventListener("keydown", onKey, true);
+  return () => window.removeEventListener("keydown", onKey, true);
 }
 
 function listenToPointer(canvas, tip, model, scene, set) {
@@ -126,8 +132,7 @@ function render({ model, el }) {
     model.set(name, value);
     model.save_changes();
   };
-  // JupyterLab's own single-key shortcuts must not fire while the view has the keyboard.
-  const root = element("div", { class: "handlib-hands", role: "group", "aria-label": "3D view of hands", "data-lm-suppress-shortcuts": "true" });
+  const root = element("div", { class: "handlib-hands", role: "group", "aria-label": "3D view of hands" });
   el.append(root);
   const canvas = element("canvas", { tabindex: 0, role: "img", "aria-label": `${model.get("description")}. ${HELP}` });
   canvas.style.height = `${model.get("height")}px`;
@@ -187,7 +192,7 @@ function render({ model, el }) {
   showShown();
   showPicked();
   showCaption();
-  listenToKeys(canvas, model, scene, set);
+  const stopKeys = listenToKeys(root, canvas, model, scene, set);
   listenToPointer(canvas, tip, model, scene, set);
 
   // What browser tests ask: where a joint is on the page, what was drawn.
@@ -204,6 +209,7 @@ function render({ model, el }) {
   return () => {
     for (const [event, reaction] of Object.entries(reactions)) model.off(event, reaction);
     observer.disconnect();
+    stopKeys();
     scene.dispose();
   };
 }

@@ -1,0 +1,233 @@
+# %% [markdown]
+# # 00 · The tour: two hands from one picture
+#
+# **Question.** One ordinary photograph shows two hands that touch, cross and hide each other. Where is every joint, and what
+# surface do the hands have, in three dimensions?
+#
+# This notebook lets a trained network answer, shows its answer from all sides, measures it against the truth, looks at what
+# happened on the way, and takes a picture of yours. After it you should be able to say
+#
+# 1. what goes into the method and what comes out, with units;
+# 2. what "refinement" improves, from one look at numbers and one at pictures;
+# 3. which mechanism of the network each later notebook takes apart;
+# 4. where the network that ships here can't be trusted.
+#
+# The method is DIR, "Decoupled Iterative Refinement" (Ren et al., ICCV 2023). You need PyTorch; you need to know nothing about
+# hands.
+
+# %%
+import torch
+
+from handlib import DIR, load_samples, show
+from handlib.data.sample import STRATA, normalise, resize, stack
+from handlib.skeleton import JOINT_NAMES, SIDES
+
+torch.set_num_threads(1)
+
+# %% [markdown]
+# ## A picture whose truth is known
+#
+# No camera took the pictures of this course. They are rendered from a hand model of our own, so everything about them is
+# known exactly: each vertex of both surfaces, each joint, the camera. Sixteen test pictures ship with the package; no network here was
+# trained on them.
+
+# %%
+samples = load_samples("test")
+sample = samples[3]
+print(f"picture: {sample.size} x {sample.size} pixels, {STRATA[sample.stratum]} hands")
+print(f"surfaces: {tuple(sample.vertices.shape)}, joints: {tuple(sample.joints.shape)}, in metres")
+for side, visible in zip(SIDES, sample.visible):
+    print(f"{side} hand: {100 * visible:.0f} % of its outline is visible")
+
+# %% [markdown]
+# The first axis of every array is the hand, left before right. The left hand is drawn blue and the right one orange, here and
+# everywhere. Drag the view to turn it, click a joint to read its name.
+
+# %%
+show.overlay(sample, sample, title="The picture and its truth")
+
+# %%
+show.hands(sample)
+
+# %% [markdown]
+# ## The network
+#
+# `small` is DIR with every mechanism of the paper, narrow enough for a laptop to train. It takes 128 x 128 pixels and knows one
+# narrow world: two hands before a person's own eyes, their backs mostly visible.
+
+# %%
+model = DIR.from_pretrained("small").eval()
+picture = resize(sample, model.config.image_size)
+with torch.no_grad():
+    prediction = model(normalise(picture.image[None]))
+parameters = sum(p.numel() for p in model.parameters())
+print(f"{parameters / 1e6:.1f} million parameters, {len(prediction.estimates)} estimates per picture")
+
+# %% [markdown]
+# It doesn't answer once. A first estimate comes from the whole picture; then each **stage** reads the picture again where it now
+# believes the joints are, lets the joints of both hands exchange what they know, and estimates anew.
+#
+# **Predict** before you move the slider: what will change more between the first estimate and the last, where the hands are or
+# how the fingers bend?
+
+# %%
+show.stages(picture, prediction)
+
+# %% [markdown]
+# ## One number per stage
+#
+# The usual measure is MPJPE, the mean per-joint position error: both hands are put on the same root joint, the distances of all
+# joints from the truth are averaged, in millimetres. PA-MPJPE first turns, shifts and scales each hand onto the truth as well as it
+# can, so only the fingers' pose and the shape remain. A number without such a protocol means little; notebook 10 shows how
+# much it can be moved. Here are all sixteen test pictures.
+
+# %%
+from handlib.evaluate import evaluate
+
+batch = stack([resize(one, model.config.image_size) for one in samples])
+report = evaluate(model, [batch])
+for name, rows in report["scores"].items():
+    print(f"{name:8}  MPJPE {rows['all']['mpjpe']:4.1f} mm   PA-MPJPE {rows['all']['pa_mpjpe']:4.1f} mm")
+print(report["protocol"])
+
+# %% [markdown]
+# Sixteen pictures are few; the README quotes 500 fresh ones. But the order is already plain: each stage improves on the one
+# before. Is it so for every picture?
+
+# %%
+from handlib.metrics import INTAG_MCP, evaluate_batch
+
+hands = [model.hands[side] for side in SIDES]
+with torch.no_grad():
+    estimates = model(normalise(batch.image)).estimates
+errors = torch.stack([evaluate_batch(e, batch, INTAG_MCP, hands)["mpjpe"] for e in estimates])
+
+figure, (axes,) = show.detached_figure(figsize=(6, 3))
+axes.plot(errors, color="0.75")
+axes.plot(errors.mean(dim=1), color="black", marker="o", label="mean")
+axes.set(xticks=range(len(errors)), xticklabels=report["scores"], ylabel="MPJPE (mm)", ylim=(0, None))
+axes.legend(frameon=False)
+better = int((errors[-1] < errors[0]).sum())
+print(f"the last estimate is better than the first for {better} of {len(samples)} pictures")
+figure
+
+# %% [markdown]
+# ## What happened in between
+#
+# `trace` runs the network and keeps all that it computed. Four pictures of it, each the subject of a notebook of its own: where the
+# network looks for each hand, what it takes each pixel for, and from where on the hand it thinks each pixel comes.
+
+# %%
+with torch.no_grad():
+    trace = model.trace(normalise(picture.image[None]))
+figure, axes = show.detached_figure(1, 4, figsize=(10, 2.8))
+for axis, side, attention in zip(axes, SIDES, trace.attention[0]):
+    axis.imshow(attention, cmap="Blues" if side == "left" else "Oranges", vmin=0)
+    axis.set_title(f"attention, {side}")
+axes[2].imshow(trace.prediction.segmentation[0].argmax(0), cmap="viridis", vmin=0, vmax=2)
+axes[2].set_title("left, right or neither")
+axes[3].imshow(trace.prediction.dense[0].permute(1, 2, 0).clamp(0, 1))
+axes[3].set_title("place on the hand")
+for axis in axes:
+    axis.axis("off")
+figure
+
+# %% [markdown]
+# Inside a stage the network leaves the picture: it has 42 tokens, one per joint, and they attend to each other. Which joints does
+# the tip of the right index finger ask, in the last stage?
+
+# %%
+stage = trace.stages[-1]
+tip = 21 + JOINT_NAMES.index("index4")
+weights = stage.attention[0, -1].mean(0)[tip]
+names = [f"{side} {joint}" for side in SIDES for joint in JOINT_NAMES]
+for k in weights.topk(3).indices.tolist():
+    print(names[k])
+print(f"{100 * weights[:21].sum():.0f} % of its attention goes to the other hand")
+
+# %% [markdown]
+# ## Where it fails
+#
+# A hand that is hidden can't be measured, only guessed. **Predict**: of the sixteen pictures, which has the largest error?
+
+# %%
+hidden = 100 * (1 - batch.visible.min(dim=1).values)
+figure, (axes,) = show.detached_figure(figsize=(5, 3))
+axes.scatter(hidden, errors[-1], color="black")
+axes.set(xlabel="hidden part of the more hidden hand (%)", ylabel="MPJPE (mm)", ylim=(0, None))
+worst = int(errors[-1].argmax())
+print(f"the largest error, {errors[-1][worst]:.0f} mm, has a hand that is {hidden[worst]:.0f} % hidden")
+figure
+
+# %%
+show.overlay(batch[worst], estimates[-1], truth=batch[worst], index=worst, title="The worst of sixteen")
+
+# %% [markdown]
+# ## Your own picture
+#
+# `reconstruct` takes any picture, looks at the whole of it for hands, then again at the place where it found them. Put a path of
+# yours below (or use `handlib reconstruct PICTURE --out DIR` in a terminal). **Expect little of photographs**: the
+# network has seen rendered hands only, from one point of view; skin, light and lenses are different enough to throw it off, and
+# the README says how far. Backs of two hands, fingers up, on a plain ground, work best.
+
+# %%
+from handlib.data.photo import read_picture
+from handlib.data.samples import SAMPLES
+from handlib.reconstruct import reconstruct
+
+my_picture = SAMPLES / "test" / "0005.png"
+photograph = read_picture(my_picture)
+result = reconstruct(model, photograph)
+print(f"looked at: {result.origin}")
+for side, confidence in zip(SIDES, result.confidence.tolist()):
+    print(f"{side} hand: confidence {confidence:.1f}")
+
+# %%
+from handlib.show.overlay import overlay_picture
+
+show.detached_picture(overlay_picture(photograph, result.prediction.final, uv=result.picture_uv))
+
+# %% [markdown]
+# ## Exercise: which hand is which?
+#
+# A left hand in a mirror is a right hand. Write `mirrored_error(model, image)`: how far, in pixels of the 128 x 128 picture, do the
+# joints of the mirrored picture's *right* hand lie from the mirror images of the original's *left* hand, on average? A network that
+# understood hands perfectly would give 0.
+
+# %% tags=["exercise"]
+def mirrored_error(model, image):
+    """Mean distance in pixels; image is a (3, 128, 128) byte tensor."""
+    ...
+
+
+# %%
+from handlib.exercises import check
+
+check("mirrored_error", mirrored_error)
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def mirrored_error_solution(model, image):
+    with torch.no_grad():
+        both = model(normalise(torch.stack((image, image.flip(-1))))).final.uv
+    left = both[0, 0] * torch.tensor([-1.0, 1.0])
+    return float((both[1, 1] - left).norm(dim=-1).mean() * image.shape[-1] / 2)
+
+
+check("mirrored_error", mirrored_error_solution)
+
+# %% [markdown]
+# ## The map
+#
+# | notebook | its question |
+# |---|---|
+# | [01 hand model](01_hand_model.ipynb) | how do 58 numbers become a surface of 778 vertices? |
+# | 02 cameras and crops | how do metres become pixels? |
+# | 03 encoder and attention | how does the network tell left from right? |
+# | 04 joint feature sampling | how is a feature map read at a joint? |
+# | 05 skeleton GCN | what do the joints of one hand tell each other? |
+# | 06 inter-hand transformer | what do two hands tell each other? |
+# | 07 multi-plane projection | how do joints write back into the picture? |
+# | 08 iterative refinement | why does doing it twice help? |
+#
+# Notebook 01 exists; the others are being written in this order. Next: the hand model, which every estimate of this
+# notebook went through.

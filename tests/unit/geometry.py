@@ -1,0 +1,63 @@
+"""Slow and plain geometry, written without the package's ray caster, to check it against."""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+
+def first_hits(directions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rays from the origin against every triangle (Möller and Trumbore): triangle or -1, distance, weights."""
+    a, e1, e2 = (
+        triangles[:, 0],
+        triangles[:, 1] - triangles[:, 0],
+        triangles[:, 2] - triangles[:, 0],
+    )
+    which = np.full(len(directions), -1)
+    distance = np.full(len(directions), np.inf)
+    weights = np.zeros((len(directions), 3))
+    for k, direction in enumerate(directions.astype(np.float64)):
+        p = np.cross(direction, e2)
+        determinant = (e1 * p).sum(1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u = -(a * p).sum(1) / determinant
+            q = np.cross(-a, e1)
+            v = (q @ direction) / determinant
+            t = (e2 * q).sum(1) / determinant
+        t = np.where((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 1e-9), t, np.inf)
+        best = t.argmin()
+        if np.isfinite(t[best]):
+            which[k], distance[k] = best, t[best]
+            weights[k] = 1 - u[best] - v[best], u[best], v[best]
+    return which, distance, weights
+
+
+def lattice(cells: int) -> np.ndarray:
+    """Barycentric weights of a triangular lattice."""
+    return np.array(
+        [(i, j, cells - i - j) for i in range(cells + 1) for j in range(cells + 1 - i)], dtype=float
+    ) / float(cells)
+
+
+def cover(vertices: np.ndarray, faces: np.ndarray, cells: int) -> np.ndarray:
+    """Points all over a surface."""
+    return np.einsum("kc,fcx->fkx", lattice(cells), vertices[faces].astype(float)).reshape(-1, 3)
+
+
+def winding_number(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """How often a closed surface surrounds each point (van Oosterom and Strackee's solid angles)."""
+    total = np.zeros(len(points))
+    for start in range(0, len(points), 500):
+        a, b, c = np.moveaxis(triangles[None] - points[start : start + 500, None, None], 2, 0)
+        la, lb, lc = (np.linalg.norm(x, axis=-1) for x in (a, b, c))
+        determinant = (a * np.cross(b, c)).sum(-1)
+        rest = la * lb * lc + (a * b).sum(-1) * lc + (b * c).sum(-1) * la + (c * a).sum(-1) * lb
+        total[start : start + 500] = np.arctan2(determinant, rest).sum(1) / (2 * np.pi)
+    return total
+
+
+def penetration(hand: np.ndarray, hand_faces: np.ndarray, arm: np.ndarray, arm_faces: np.ndarray) -> float:
+    """How deep (metres) points of a hand's surface lie inside a closed arm: their distance to its surface."""
+    points, triangles = cover(hand, hand_faces, 3), arm[arm_faces].astype(float)
+    near, _ = cKDTree(cover(arm, arm_faces, 10)).query(points, distance_upper_bound=0.02)
+    points, near = points[np.isfinite(near)], near[np.isfinite(near)]
+    inside = np.abs(winding_number(points, triangles)) > 0.5
+    return float(near[inside].max(initial=0))

@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from geometry import cover, penetration
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from handlib.data.arm import add_forearm, arm_faces, hand_faces
+from handlib.data.contact import build_scene, count_self_crossings, surface_distance
+from handlib.data.placement import NEAR_FROM, NEAR_TO, WORLDS, Pair, hands, look_at, place_pair
+from handlib.data.poses import joint_axes
+from handlib.skeleton import MANO_JOINT_NAMES
+
+STRATA_SHARES = {"apart": (1.0, 0, 0, 0), "near": (0, 1.0, 0, 0), "touching": (0, 0, 1.0, 0)}
+
+
+def pairs(world: str, stratum: str, count: int = 2) -> list[Pair]:
+    rng = np.random.default_rng(2)
+    only = replace(WORLDS[world], shares=STRATA_SHARES[stratum])
+    return [place_pair(only, rng) for _ in range(count)]
+
+
+def dense_distance(pair: Pair) -> float:
+    left, right = (cover(v, hand_faces(), 8) for v in pair.vertices)
+    return float(cKDTree(left).query(right)[0].min())
+
+
+@pytest.mark.parametrize("world", ["desk", "studio"])
+def test_touching_hands_touch_and_hardly_sink_in(world):
+    for pair in pairs(world, "touching"):
+        left, right = (add_forearm(v, s) for v, s in zip(pair.vertices, (-1, 1), strict=True))
+        faces = hand_faces(), arm_faces()
+        depths = (
+            penetration(pair.vertices[0], faces[0], right, faces[1]),
+            penetration(pair.vertices[1], faces[0], left, faces[1]),
+        )
+        assert max(depths) < 0.0015
+        assert pair.distance == 0
+        assert dense_distance(pair) < 0.001
+
+
+@pytest.mark.parametrize("world", ["desk", "studio"])
+@pytest.mark.parametrize("stratum", ["near", "apart"])
+def test_distance_is_the_surfaces_distance_and_fits_the_stratum(world, stratum):
+    for pair in pairs(world, stratum):
+        assert pair.stratum == stratum
+        assert pair.distance == pytest.approx(dense_distance(pair), abs=3e-4)
+        assert NEAR_FROM < pair.distance <= NEAR_TO if stratum == "near" else pair.distance > NEAR_TO
+
+
+def test_distance_of_parallel_hands_is_their_shift():
+    flat = hands()[1]().vertices.numpy()
+    beyond = flat[:, 1].max() - flat[:, 1].min()
+    shift = np.array([0, beyond + 0.01, 0], dtype=np.float32)
+    assert surface_distance(flat, flat + shift) >= 0.01
+    side = np.array([0, 0, 0.3], dtype=np.float32)
+    assert surface_distance(flat, flat + side) == pytest.approx(
+        float(cKDTree(cover(flat, hand_faces(), 8)).query(cover(flat + side, hand_faces(), 8))[0].min()),
+        abs=2e-4,
+    )
+
+
+def test_flexion_joints_stay_within_their_limits_and_turn_about_their_axes():
+    mirror = np.array([1.0, -1.0, -1.0])
+    limits = {
+        "index2": 105,
+        "middle2": 105,
+        "ring2": 105,
+        "little2": 105,
+        "index3": 75,
+        "little3": 75,
+        "thumb3": 70,
+    }
+    for pair in pairs("studio", "near", 4) + pairs("desk", "apart", 4):
+        for hand in (0, 1):
+            pose = pair.pose[hand].reshape(15, 3) * (mirror if hand == 0 else 1)
+            for name, limit in limits.items():
+                joint = MANO_JOINT_NAMES.index(name) - 1
+                axis = joint_axes()[joint, 0]
+                degrees = np.rad2deg(pose[joint] @ axis)
+                low = -13 if name == "thumb3" else -0.5
+                assert low <= degrees <= limit + 0.5
+                assert np.linalg.norm(pose[joint] - (pose[joint] @ axis) * axis) < 0.02
+
+
+def test_fingers_that_cross_are_counted():
+    hand = hands()[1]
+    flat = add_forearm(hand().vertices.numpy(), 1)
+    assert count_self_crossings(flat, build_scene(flat)) == 0
+    # The index finger, turned sideways at its base into the middle finger.
+    pose = torch.zeros(15, 3)
+    joint = MANO_JOINT_NAMES.index("index1") - 1
+    pose[joint] = torch.from_numpy(-np.deg2rad(25) * joint_axes()[joint, 1])
+    crossed = add_forearm(hand(pose_axis_angle=pose.flatten()).vertices.numpy(), 1)
+    assert count_self_crossings(crossed, build_scene(crossed)) > 20
+
+
+def test_desk_hands_show_their_backs_with_the_left_one_on_the_left():
+    rng = np.random.default_rng(0)
+    nominal = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])
+    flip = np.diag([-1.0, 1, 1])
+    only = replace(WORLDS["desk"], shares=STRATA_SHARES["apart"])
+    for _ in range(4):
+        pair, _ = look_at(only, place_pair(only, rng), rng)
+        assert pair.vertices[0, :, 0].mean() < pair.vertices[1, :, 0].mean()
+        for root, expected in zip(pair.root, (flip @ nominal @ flip, nominal), strict=True):
+            angle = np.rad2deg(Rotation.from_matrix(root @ expected.T).magnitude())
+            # Three turns of 30 degrees at most, then three of 20.
+            assert angle < 90
+
+
+def test_the_model_gives_the_pair_again_from_its_parameters():
+    rng = np.random.default_rng(5)
+    pair, _ = look_at(WORLDS["studio"], place_pair(WORLDS["studio"], rng), rng)
+    for k, hand in enumerate(hands()):
+        posed = hand(
+            root_rotation=torch.from_numpy(pair.root[k]),
+            pose_axis_angle=torch.from_numpy(pair.pose[k]),
+            betas=torch.from_numpy(pair.betas[k]),
+        )
+        np.testing.assert_allclose(posed.vertices.numpy() + pair.joints[k, 0], pair.vertices[k], atol=1e-5)
+        np.testing.assert_allclose(posed.joints.numpy() + pair.joints[k, 0], pair.joints[k], atol=1e-5)
+
+
+def test_crop_contains_the_hands():
+    rng = np.random.default_rng(6)
+    for world in WORLDS.values():
+        pair, intrinsics = look_at(world, place_pair(world, rng), rng)
+        seen = pair.vertices[..., :2] / pair.vertices[..., 2:] * intrinsics[:2] + intrinsics[2:]
+        assert (seen > -0.01).all() and (seen < 1.01).all()
+        assert np.ptp(seen.reshape(-1, 2), axis=0).max() == pytest.approx(0.76, abs=0.13)
+
+
+def test_same_random_numbers_same_pair():
+    first, second = (place_pair(WORLDS["desk"], np.random.default_rng(9)) for _ in range(2))
+    np.testing.assert_array_equal(first.vertices, second.vertices)
+    assert first.distance == second.distance

@@ -1,0 +1,143 @@
+"""Training: what a step does depends on its number alone, a killed run resumes exactly, 16 pairs are learned by heart."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from tiny import TINY
+
+import handlib.train
+from handlib.config import DIRConfig
+from handlib.data.augment import Augmentation
+from handlib.data.shards import load_dataset
+from handlib.data.synthetic import make_dataset
+from handlib.errors import InputError
+from handlib.evaluate import evaluate
+from handlib.losses import LossWeights
+from handlib.network import DIR
+from handlib.train import LOG, TrainConfig, batch_indices, batches, learning_rate, parameter_groups, train
+
+SHORT = TrainConfig(steps=6, batch_size=4, save_every=2, evaluate_every=3)
+UNCHANGED = Augmentation(rotation=0, scale=0, shift=0, flip=0, blur=0, noise=0, gain=0, tint=0)
+
+
+def cpu(precision: str = "32-true") -> Fabric:
+    return Fabric(accelerator="cpu", devices=1, precision=precision)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen rendered pairs at 64 px."""
+    folder = tmp_path_factory.mktemp("pairs")
+    make_dataset(folder, "train", 16, 64, 0)
+    return folder
+
+
+def run(pairs: Path, out: Path, config: TrainConfig = SHORT, network: DIRConfig = TINY) -> DIR:
+    return train(
+        pairs, out, network, config, LossWeights.small(), Augmentation(), validation=pairs, fabric=cpu()
+    )
+
+
+def test_a_killed_run_resumes_to_the_same_weights(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(pairs, tmp_path / "whole")
+
+    calls = Counter()
+    original = handlib.train.dir_loss
+
+    def killed_in_step_five(*arguments):
+        calls["loss"] += 1
+        if calls["loss"] == 6:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(handlib.train, "dir_loss", killed_in_step_five)
+    with pytest.raises(KeyboardInterrupt):
+        run(pairs, tmp_path / "killed")
+    monkeypatch.undo()
+    resumed = run(pairs, tmp_path / "killed")
+
+    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    logs = [(tmp_path / name / LOG).read_text().splitlines() for name in ("whole", "killed")]
+    validation = [[json.loads(line)["validation"] for line in log] for log in logs]
+    assert len(validation[0]) == 2 and validation[0] == validation[1]
+
+
+def test_the_finished_network_is_saved_and_a_finished_run_does_nothing(pairs: Path, tmp_path: Path) -> None:
+    trained = run(pairs, tmp_path)
+    saved = (tmp_path / "model.safetensors").read_bytes()
+    again = run(pairs, tmp_path)
+    assert (tmp_path / "model.safetensors").read_bytes() == saved
+    loaded = DIR.from_pretrained(tmp_path)
+    assert loaded.config == TINY
+    for name, value in trained.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value) and torch.equal(again.state_dict()[name], value)
+
+
+def test_other_settings_in_the_same_folder_are_refused(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path, replace(SHORT, steps=2))
+    with pytest.raises(InputError, match="other settings.*training"):
+        run(pairs, tmp_path, replace(SHORT, steps=3))
+
+
+def test_pairs_of_another_size_are_refused(pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="64 px.*128 px"):
+        run(pairs, tmp_path / "out", network=DIRConfig.small())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_terms(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_):
+        nothing = torch.zeros((), requires_grad=True)
+        return nothing * torch.nan, {"uv_0": torch.tensor(torch.nan), "dense": torch.tensor(1.0)}
+
+    monkeypatch.setattr(handlib.train, "dir_loss", broken)
+    with pytest.raises(FloatingPointError, match="step 0: .*terms: uv_0$"):
+        run(pairs, tmp_path)
+
+
+def test_an_epoch_shows_every_pair_once_and_epochs_differ() -> None:
+    config = replace(SHORT, batch_size=5)
+    first, second = (torch.cat([batch_indices(4 * epoch + k, 20, config) for k in range(4)]) for epoch in (0, 1))
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(20))
+    assert not torch.equal(first, second)
+    assert torch.equal(batch_indices(2, 20, config), first[10:15])
+
+
+def test_a_batch_is_never_larger_than_the_data() -> None:
+    assert len(batch_indices(7, 3, SHORT)) == 3
+
+
+def test_the_learning_rate_rises_then_falls_to_a_hundredth() -> None:
+    config = TrainConfig(steps=1000, learning_rate=2.0, warmup=0.1)
+    rates = [learning_rate(step, config) for step in range(1001)]
+    top = rates.index(max(rates))
+    assert rates[top] == pytest.approx(2.0, rel=1e-3) and 90 <= top <= 110
+    assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] == pytest.approx(0.02)
+
+
+def test_weight_decay_spares_biases_and_norms() -> None:
+    model = DIR(TINY)
+    decayed, spared = parameter_groups(model, 0.1)
+    assert len(decayed["params"]) + len(spared["params"]) == len(list(model.parameters()))
+    assert {p.ndim for p in spared["params"]} == {1} and spared["weight_decay"] == 0
+    assert min(p.ndim for p in decayed["params"]) == 2 and decayed["weight_decay"] == 0.1
+
+
+def test_sixteen_pairs_are_learned_to_three_millimetres(pairs: Path, tmp_path: Path) -> None:
+    network = replace(DIRConfig.small(), image_size=64)
+    config = TrainConfig(steps=130, batch_size=16, save_every=1000, learning_rate=2e-3)
+    model = train(pairs, tmp_path, network, config, LossWeights.small(), UNCHANGED, fabric=cpu("bf16-mixed"))
+    scores = evaluate(model, batches(load_dataset(pairs)))["scores"]
+    errors = {name: rows["all"]["mpjpe"] for name, rows in scores.items()}
+    assert max(errors.values()) < 3, errors
