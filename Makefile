@@ -37,7 +37,7 @@ lab: setup
 test: test-unit test-notebooks test-browser
 
 test-unit: setup
-	$(BIN)/python -m pytest tests/unit tests/parity -n 2
+	$(BIN)/python -m pytest tests/unit tests/parity -n 2 --dist loadgroup
 
 test-notebooks: setup
 	$(BIN)/python -m pytest tests/notebooks

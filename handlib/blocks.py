@@ -10,7 +10,7 @@ from torch import Tensor, nn
 class ResidualBlock(nn.Module):
     """A bottleneck whose normalisation comes first: three times BN, ReLU, convolution (1x1, 3x3, 1x1).
 
-    The middle is half as wide as the output. Where the widths differ a 1x1 convolution carries the input over.
+    The middle is half as wide as the output. Where widths differ a 1x1 convolution carries the input over.
     """
 
     def __init__(self, channels_in: int, channels_out: int):

@@ -147,6 +147,7 @@ def train(
 
     if threads:
         torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
     small = network == "small"
     train(
         data,

@@ -15,16 +15,17 @@ class DIRConfig:
         backbone_layers, backbone_channels, backbone_stem_width, output_stride: passed to timm where given.
         pretrained: load timm's ImageNet weights when the network is built.
         separate_encoders: one backbone per hand instead of a shared one.
-        hand_attention: one attention map per hand over c4 (Sec. 3.1); otherwise both hands pool the same mean.
+        hand_attention: one attention map per hand over c4 (Sec. 3.1); otherwise both pool the same mean.
         attention_channels: hidden width of the attention maps' convolution.
-        initial_head: ``pooled``: a linear layer on the pooled vector (released); ``layout``: an MLP that also sees
-            where things are (the flattened coarse map and the attention's centre).
+        initial_head: ``pooled``: a linear layer on the pooled vector (released); ``layout``: an MLP that also
+            sees where things are (the flattened coarse map and the attention's centre).
 
     Refinement (Sec. 3.2):
         stage_levels: one stage per entry, on the map size of that encoder level (0 = c1 ... 3 = c4).
-        channels, joint_features, token_features: widths of maps, joint features, and tokens after the transformer.
+        channels, joint_features, token_features: widths of maps, of joint features, and of tokens after the
+            transformer.
         gcn_layers: graph layers within each hand; 0 switches the GCN off.
-        gcn_residual: adds each layer's input to its output (the released class is called residual but doesn't).
+        gcn_residual: adds each layer's input to its output (released: no, though the class is called so).
         inter_hand: what exchanges features between the hands; ``gcn`` puts as many graph layers in the
             transformer's place, ``none`` leaves the tokens alone.
         transformer_depth, transformer_heads, skip_first_block: the released loop starts at the second block.
@@ -91,7 +92,9 @@ class DIRConfig:
         if not all(0 <= level <= 3 for level in self.stage_levels):
             raise ValueError(f"stage_levels: expected encoder levels 0 to 3, got {self.stage_levels}")
         if self.nominal_pose is not None and len(self.nominal_pose) != 7:
-            raise ValueError(f"nominal_pose: expected 7 numbers (6D root, scale), got {len(self.nominal_pose)}")
+            raise ValueError(
+                f"nominal_pose: expected 7 numbers (6D root, scale), got {len(self.nominal_pose)}"
+            )
         if self.joint_features % self.transformer_heads:
             raise ValueError("transformer_heads: expected a divisor of joint_features")
 

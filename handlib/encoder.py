@@ -56,24 +56,30 @@ class Backbone(nn.Module):
 
 
 class HandAttention(nn.Module):
-    """One map per hand that says where in c4 that hand is: 3x3 convolution, BN, ReLU, 1x1 convolution, sigmoid."""
+    """Says per hand where in c4 it is, as a map: 3x3 convolution, BN, ReLU, 1x1 convolution, sigmoid."""
 
     def __init__(self, channels: int, hidden: int):
         super().__init__()
         self.maps = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(channels, hidden, 3, padding=1), nn.BatchNorm2d(hidden), nn.ReLU(), nn.Conv2d(hidden, 1, 1)
+                nn.Conv2d(channels, hidden, 3, padding=1),
+                nn.BatchNorm2d(hidden),
+                nn.ReLU(),
+                nn.Conv2d(hidden, 1, 1),
             )
             for _ in range(2)
         )
 
-    def forward(self, c4: Float[Tensor, "batch _ height width"]) -> Float[Tensor, "batch hand=2 height width"]:
+    def forward(
+        self, c4: Float[Tensor, "batch _ height width"]
+    ) -> Float[Tensor, "batch hand=2 height width"]:
         """Values between 0 and 1, left hand first."""
         return torch.cat([one(c4) for one in self.maps], dim=1).sigmoid()
 
 
 def attention_pool(
-    feature_map: Float[Tensor, "batch channels height width"], attention: Float[Tensor, "batch hand height width"]
+    feature_map: Float[Tensor, "batch channels height width"],
+    attention: Float[Tensor, "batch hand height width"],
 ) -> Float[Tensor, "batch hand channels"]:
     """The mean of a map's features, weighted by each hand's attention."""
     weights = attention.flatten(2)
@@ -113,7 +119,9 @@ class LayoutHead(nn.Module):
         super().__init__()
         self.reduce = nn.Conv2d(channels, LAYOUT_CHANNELS, 1)
         self.layout = nn.Sequential(
-            nn.Linear(LAYOUT_CHANNELS * map_size**2, LAYOUT_FEATURES), nn.LayerNorm(LAYOUT_FEATURES), nn.ReLU()
+            nn.Linear(LAYOUT_CHANNELS * map_size**2, LAYOUT_FEATURES),
+            nn.LayerNorm(LAYOUT_FEATURES),
+            nn.ReLU(),
         )
         common = channels + LAYOUT_FEATURES
         self.hands = nn.ModuleList(

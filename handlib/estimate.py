@@ -8,16 +8,17 @@ from torch import Tensor
 from handlib.hand import HandParams
 
 LENGTH_UNIT = 0.15
-"""Metres. DIR measures the hands' offset, position embeddings and losses in this unit, about a hand's length."""
+"""Metres, about a hand's length: DIR's unit for the hands' offset, position embeddings and losses."""
 
 
 @dataclass(frozen=True)
 class Estimate:
     """Both hands after the initial estimate or after one stage; ``hand`` is (left, right).
 
-    ``joints`` and ``vertices`` are metres, each hand centred on its own wrist; ``uv`` and ``vertex_uv`` are
-    their weak-perspective projections in [-1, 1]; ``offset`` leads from the left wrist to the right one, in
-    units of ``LENGTH_UNIT``.
+    ``params`` are as predicted: with ``DIRConfig.log_scale`` the camera's first number is its scale's
+    logarithm. ``joints`` and ``vertices`` are metres, each hand centred on its own wrist; ``uv`` and
+    ``vertex_uv`` are their weak-perspective projections in [-1, 1]; ``offset`` leads from the left wrist to
+    the right one, in units of ``LENGTH_UNIT``.
     """
 
     params: HandParams
@@ -51,10 +52,11 @@ class StageTrace:
     """All that one refinement stage computed, in the order in which it did (Sec. 3.2).
 
     ``skip`` is the encoder's map, ``fused`` the map that joints are sampled from, ``sampled`` the features
-    after sampling at ``before.uv`` and their MLP, ``embedded`` those plus the position embedding, ``graph`` what
-    the GCN made of them, ``tokens`` what the transformer returned, ``attention`` its weights per layer that
-    ran. ``plane_features`` are what is drawn back into the picture at ``after.uv``, ``projected`` the map
-    made from all planes, ``enhanced`` the stage's final map. What a configuration leaves out has no channels.
+    after sampling at ``before.uv`` and their MLP, ``embedded`` those plus the position embedding, ``graph``
+    what the GCN made of them, ``tokens`` what the transformer returned, ``attention`` its weights per layer
+    that ran. ``plane_features`` are what is drawn back into the picture at ``after.uv``, ``projected`` the
+    map made from all planes, ``enhanced`` the stage's final map. What a configuration leaves out has no
+    channels.
     """
 
     before: Estimate

@@ -63,7 +63,11 @@ class SkeletonGCN(nn.Sequential):
     """Graph layers one after the other: after n layers a joint has heard from n bones away."""
 
     def __init__(
-        self, features: int, layers: int, residual: bool = False, adjacency: Bool[Tensor, "21 21"] | None = None
+        self,
+        features: int,
+        layers: int,
+        residual: bool = False,
+        adjacency: Bool[Tensor, "21 21"] | None = None,
     ):
         adjacency = skeleton_adjacency() if adjacency is None else adjacency
         super().__init__(*(GraphLayer(features, residual, adjacency) for _ in range(layers)))

@@ -143,7 +143,10 @@ class MultiPlaneProjection(nn.Module):
         self.mix = nn.Conv2d(channels, channels, 1)
 
     def forward(
-        self, features: Float[Tensor, "batch hand=2 21 channels"], uv: Float[Tensor, "batch hand=2 21 2"], size: int
+        self,
+        features: Float[Tensor, "batch hand=2 21 channels"],
+        uv: Float[Tensor, "batch hand=2 21 2"],
+        size: int,
     ) -> Float[Tensor, "batch out size size"]:
         """Draws the features at uv on a map of the given size."""
         gathered = conv_of_masks(

@@ -87,12 +87,17 @@ class DIR(
         with torch.autocast(vectors.device.type, enabled=False):
             params = HandParams.from_vector(vectors.float())
             if self.config.log_scale:
-                camera = torch.cat((params.camera[..., :1].clamp(-4, 6).exp(), params.camera[..., 1:]), dim=-1)
+                camera = torch.cat(
+                    (params.camera[..., :1].clamp(-4, 6).exp(), params.camera[..., 1:]), dim=-1
+                )
             else:
                 camera = params.camera
             posed = [
                 self.hands[side](
-                    root_6d=params.root[:, h], pose_pca=params.pose[:, h], betas=params.betas[:, h], centre="wrist"
+                    root_6d=params.root[:, h],
+                    pose_pca=params.pose[:, h],
+                    betas=params.betas[:, h],
+                    centre="wrist",
                 )
                 for h, side in enumerate(SIDES)
             ]

@@ -1,4 +1,4 @@
-"""One refinement stage: read the map at the joints, let joints talk, estimate anew, draw them back (Sec. 3.2)."""
+"""One refinement stage: read the map at the joints, let them talk, estimate anew, draw back (Sec. 3.2)."""
 
 from collections.abc import Callable
 
@@ -63,7 +63,10 @@ class VectorUpdate(nn.Module):
         """In absolute mode the previous numbers are only an input; in residual mode they are corrected."""
         per_hand = torch.cat((tokens.flatten(2), vectors.to(tokens.dtype)), dim=-1)
         both = torch.cat((tokens.flatten(1), offset.to(tokens.dtype)), dim=-1)
-        new = torch.stack([layer(per_hand[:, h]) for h, layer in enumerate(self.hands)], dim=1).float() * self.gain
+        new = (
+            torch.stack([layer(per_hand[:, h]) for h, layer in enumerate(self.hands)], dim=1).float()
+            * self.gain
+        )
         new_offset = self.offset(both).float() * self.gain
         if self.residual:
             return vectors + new, offset + new_offset
@@ -95,7 +98,8 @@ class RefinementStage(nn.Module):
         self.enhancement = config.enhancement
         if config.enhancement and config.projection != "none":
             self.plane_mlp = PerHand(
-                lambda: JointMLP(config.token_features, config.plane_channels, config.plane_channels), shared=True
+                lambda: JointMLP(config.token_features, config.plane_channels, config.plane_channels),
+                shared=True,
             )
             self.project = MultiPlaneProjection(
                 config.plane_channels, config.channels, config.half_width, config.projection
@@ -118,7 +122,7 @@ class RefinementStage(nn.Module):
         before: Estimate,
         decode: Decode,
     ) -> StageTrace:
-        """No gradient flows into the previous estimate or the places drawn at; it does into the deeper map."""
+        """No gradient flows into the previous estimate or the places drawn at, but it does into both maps."""
         fused = self.fuse(deep, skip)
         local = before.joints.detach() / LENGTH_UNIT
         offset = before.offset.detach()

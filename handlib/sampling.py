@@ -10,8 +10,8 @@ def sample_joints(
 ) -> Float[Tensor, "batch points channels"]:
     """Bilinear interpolation of a map at uv in [-1, 1], x right, y down, map edges at -1 and 1.
 
-    A point outside the map reads zeros; within half a map pixel of the border it fades towards them. Points so
-    far away that arithmetic would overflow are moved to uv = +-1e4 first: they read zeros all the same.
+    Outside the map are zeros, so within half a map pixel of the border, on either side, features fade. Points
+    so far away that arithmetic would overflow are moved to uv = +-1e4 first: they read zeros all the same.
     """
     grid = uv.clamp(-1e4, 1e4).unsqueeze(2).to(feature_map.dtype)
     sampled = grid_sample(feature_map, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -176,7 +176,6 @@ def train(
     fabric.barrier()
 
     torch.manual_seed(config.seed)
-    torch.set_flush_denormal(True)
     model = DIR.from_pretrained(start_from) if start_from else DIR(network)
     model = model.train().to(memory_format=torch.channels_last)
     groups = parameter_groups(model, config.weight_decay)

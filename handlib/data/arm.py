@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from handlib.hand import open_hand_data
+from handlib.skeleton import Side
 
 FOREARM_LENGTH = 0.20
 FOREARM_WIDENING = 1.2
@@ -53,17 +54,15 @@ def arm_faces() -> Int[np.ndarray, "faces 3"]:
 
 
 def add_forearm(
-    vertices: Float[np.ndarray, "778 3"], side_sign: float, length: float = FOREARM_LENGTH
+    vertices: Float[np.ndarray, "778 3"], side: Side, length: float = FOREARM_LENGTH
 ) -> Float[np.ndarray, "arm 3"]:
-    """The hand's vertices followed by the forearm's rings.
-
-    ``side_sign`` is 1 for a right and -1 for a left hand (whose loop runs the other way round).
-    """
+    """The hand's vertices followed by the forearm's rings."""
     loop = vertices[wrist_loop()]
     centre = loop.mean(0)
     spokes = loop - centre
-    normal = side_sign * np.cross(spokes, np.roll(spokes, -1, axis=0)).sum(0)
-    normal /= np.linalg.norm(normal)
+    normal = np.cross(spokes, np.roll(spokes, -1, axis=0)).sum(0)
+    # The left hand's loop runs the other way round.
+    normal /= np.linalg.norm(normal) * (1 if side == "right" else -1)
     t = (np.arange(1, NUM_RINGS + 1) / NUM_RINGS)[:, None, None]
     rings = centre + spokes * (1 + (FOREARM_WIDENING - 1) * t) + normal * (length * t)
     return np.concatenate((vertices, rings.reshape(-1, 3))).astype(vertices.dtype)

@@ -17,7 +17,7 @@ from handlib.data.sample import Sample
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges, uniform where not said otherwise. ``released`` has the paper's; the defaults suit ``desk`` pairs.
+    """Ranges, uniform where not said otherwise. ``released`` has the paper's; the defaults suit ``desk``.
 
     ``rotation`` in degrees either way, ``scale`` as a share either way, ``shift`` as a share of the picture's
     side either way, ``flip`` and ``blur`` probabilities, ``noise`` the deviation of pixel noise, ``gain``
@@ -74,12 +74,15 @@ def select(condition: Tensor, yes: Sample, no: Sample) -> Sample:
 
 
 def turn(
-    batch: Sample, angle: Float[Tensor, "batch"], scale: Float[Tensor, "batch"], shift: Float[Tensor, "batch 2"]
+    batch: Sample,
+    angle: Float[Tensor, "batch"],
+    scale: Float[Tensor, "batch"],
+    shift: Float[Tensor, "batch 2"],
 ) -> Sample:
     """Turns every picture by an angle (radians, clockwise as seen), scales it and shifts it (uv units).
 
-    The truth turns about the camera's axis; the principal point moves as every pixel does. Pixels from outside
-    the picture repeat its edge in ``image`` and are background elsewhere. Needs fx = fy.
+    The truth turns about the camera's axis; the principal point moves as every pixel does. Pixels from
+    outside the picture repeat its edge in ``image`` and are background elsewhere. Needs fx = fy.
     """
     cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
     in_plane = torch.stack((cos, -sin, sin, cos), dim=-1).unflatten(-1, (2, 2))
@@ -121,7 +124,7 @@ def recolour(
         return torch.rand(*shape, generator=generator) * 2 - 1
 
     if ranges.blur:
-        # A short streak in a random direction, drawn on a 5 x 5 kernel; unblurred pictures get its centre only.
+        # A short streak in a random direction, on a 5 x 5 kernel; unblurred pictures get its centre only.
         ticks = torch.arange(5) - 2.0
         direction = uniform(batch) * math.pi
         across = direction.cos()[:, None, None] * ticks[:, None] - direction.sin()[:, None, None] * ticks

@@ -148,7 +148,7 @@ def sample_arm(rng: np.random.Generator, hand: Hand, root: Float[np.ndarray, "3 
             betas=torch.from_numpy(betas),
         )
         vertices, joints = posed.vertices.numpy(), posed.joints.numpy()
-        surface = add_forearm(vertices, 1 if right else -1)
+        surface = add_forearm(vertices, hand.side)
         scene = build_scene(surface)
         if count_self_crossings(surface, scene) <= MAX_SELF_CROSSINGS:
             return Arm(root, pose, betas, vertices, joints, surface, scene)

@@ -10,12 +10,12 @@ length). Rotations follow the right-hand rule about them:
 A left hand takes the right hand's pose with the y and z of every axis-angle vector negated.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from handlib.skeleton import MANO_JOINT_NAMES
@@ -33,11 +33,11 @@ def joint_axes() -> Float[np.ndarray, "15 3 3"]:
 
 
 def finger_angles(
-    index: ArrayLike = (0, 0, 0, 0),
-    middle: ArrayLike = (0, 0, 0, 0),
-    ring: ArrayLike = (0, 0, 0, 0),
-    little: ArrayLike = (0, 0, 0, 0),
-    thumb: ArrayLike = (0, 0, 0, 0, 0),
+    index: Sequence[float | int] = (0, 0, 0, 0),
+    middle: Sequence[float | int] = (0, 0, 0, 0),
+    ring: Sequence[float | int] = (0, 0, 0, 0),
+    little: Sequence[float | int] = (0, 0, 0, 0),
+    thumb: Sequence[float | int] = (0, 0, 0, 0, 0),
 ) -> Float[np.ndarray, "15 3"]:
     """Degrees (flexion, abduction, twist) per joint in MANO order, from the 21 angles that a hand really has.
 

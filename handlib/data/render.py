@@ -29,6 +29,7 @@ from handlib.data.shading import (
     weighted_sum,
 )
 from handlib.hand import open_hand_data
+from handlib.skeleton import SIDES
 
 # Side of the coarse picture in which visible shares are counted, whatever the size of the picture itself.
 VISIBILITY_GRID = 64
@@ -70,7 +71,7 @@ class PairScene:
     def __init__(self, vertices: Float[np.ndarray, "2 778 3"], intrinsics: Float[np.ndarray, "4"]):
         self.vertices = np.ascontiguousarray(vertices, dtype=np.float32)
         self.intrinsics = intrinsics.astype(np.float32)
-        self.arms = [add_forearm(hand, sign) for hand, sign in zip(self.vertices, (-1, 1), strict=True)]
+        self.arms = [add_forearm(hand, side) for hand, side in zip(self.vertices, SIDES, strict=True)]
         if min(arm[:, 2].min() for arm in self.arms) <= 0:
             raise ValueError("vertices: expected both arms in front of the camera (z > 0)")
         self.scene: EmbreeScene = build_scene(*self.arms)

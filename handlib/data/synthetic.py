@@ -59,7 +59,7 @@ def sample_appearance(rng: np.random.Generator, size: int) -> Appearance:
     )
 
 
-def _generator(seed: int, split: Split, index: int) -> np.random.Generator:
+def _generator(seed: int, split: str, index: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(SPLITS.index(split), index)))
 
 
@@ -69,7 +69,7 @@ def _check_names(world: str, split: str) -> None:
             raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
 
 
-def make_sample(world: str, size: int, seed: int, index: int, split: Split = "train") -> Sample:
+def make_sample(world: str, size: int, seed: int, index: int, split: str = "train") -> Sample:
     """Sample number ``index`` of a split of a world, ``size`` pixels square.
 
     The same scene at another ``size`` is the same sample at another resolution. Raises ``ValueError`` for
@@ -145,7 +145,7 @@ def _make_shards(
 
 def make_dataset(
     out: str | Path,
-    split: Split,
+    split: str,
     count: int,
     size: int,
     seed: int,

@@ -183,9 +183,12 @@ for side, confidence in zip(SIDES, result.confidence.tolist()):
     print(f"{side} hand: confidence {confidence:.1f}")
 
 # %%
-from handlib.show.overlay import overlay_picture
+from PIL import Image
 
-show.detached_picture(overlay_picture(photograph, result.prediction.final, uv=result.picture_uv))
+from handlib.reconstruct import overlay
+
+faces = [hand.faces for hand in hands]
+Image.fromarray(overlay(result, photograph, faces)).resize((384, 384))
 
 # %% [markdown]
 # ## Exercise: which hand is which?

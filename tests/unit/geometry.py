@@ -5,7 +5,7 @@ from scipy.spatial import cKDTree
 
 
 def first_hits(directions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rays from the origin against every triangle (Möller and Trumbore): triangle or -1, distance, weights."""
+    """Rays from the origin against every triangle (Möller, Trumbore): triangle or -1, distance, weights."""
     a, e1, e2 = (
         triangles[:, 0],
         triangles[:, 1] - triangles[:, 0],

@@ -1,4 +1,4 @@
-"""The whole network: every ablation runs and learns, the released one has the right shapes, files come back."""
+"""The whole network: every ablation runs and learns, the released one has its shapes, files come back."""
 
 import json
 from collections.abc import Iterator

@@ -11,9 +11,13 @@ from handlib.data.arm import add_forearm, arm_faces, hand_faces
 from handlib.data.contact import build_scene, count_self_crossings, surface_distance
 from handlib.data.placement import NEAR_FROM, NEAR_TO, WORLDS, Pair, hands, look_at, place_pair
 from handlib.data.poses import joint_axes
-from handlib.skeleton import MANO_JOINT_NAMES
+from handlib.skeleton import MANO_JOINT_NAMES, SIDES
 
-STRATA_SHARES = {"apart": (1.0, 0, 0, 0), "near": (0, 1.0, 0, 0), "touching": (0, 0, 1.0, 0)}
+STRATA_SHARES = {
+    "apart": (1.0, 0.0, 0.0, 0.0),
+    "near": (0.0, 1.0, 0.0, 0.0),
+    "touching": (0.0, 0.0, 1.0, 0.0),
+}
 
 
 def pairs(world: str, stratum: str, count: int = 2) -> list[Pair]:
@@ -30,7 +34,7 @@ def dense_distance(pair: Pair) -> float:
 @pytest.mark.parametrize("world", ["desk", "studio"])
 def test_touching_hands_touch_and_hardly_sink_in(world):
     for pair in pairs(world, "touching"):
-        left, right = (add_forearm(v, s) for v, s in zip(pair.vertices, (-1, 1), strict=True))
+        left, right = (add_forearm(v, side) for v, side in zip(pair.vertices, SIDES, strict=True))
         faces = hand_faces(), arm_faces()
         depths = (
             penetration(pair.vertices[0], faces[0], right, faces[1]),
@@ -87,13 +91,13 @@ def test_flexion_joints_stay_within_their_limits_and_turn_about_their_axes():
 
 def test_fingers_that_cross_are_counted():
     hand = hands()[1]
-    flat = add_forearm(hand().vertices.numpy(), 1)
+    flat = add_forearm(hand().vertices.numpy(), "right")
     assert count_self_crossings(flat, build_scene(flat)) == 0
     # The index finger, turned sideways at its base into the middle finger.
     pose = torch.zeros(15, 3)
     joint = MANO_JOINT_NAMES.index("index1") - 1
     pose[joint] = torch.from_numpy(-np.deg2rad(25) * joint_axes()[joint, 1])
-    crossed = add_forearm(hand(pose_axis_angle=pose.flatten()).vertices.numpy(), 1)
+    crossed = add_forearm(hand(pose_axis_angle=pose.flatten()).vertices.numpy(), "right")
     assert count_self_crossings(crossed, build_scene(crossed)) > 20
 
 

@@ -10,6 +10,7 @@ from handlib.data.render import PairScene, RenderedPair, render_pair
 from handlib.data.sample import BACKGROUND, LEFT, RIGHT
 from handlib.data.shading import Appearance
 from handlib.hand import Hand, open_hand_data
+from handlib.skeleton import SIDES
 
 SIZE = 96
 MIRROR = np.array([-1.0, 1.0, 1.0], dtype=np.float32)
@@ -37,7 +38,9 @@ def rendered(view) -> RenderedPair:
 
 def both_arms(vertices: np.ndarray) -> np.ndarray:
     """Triangles of the left and of the right arm."""
-    return np.concatenate([add_forearm(hand, sign)[arm_faces()] for hand, sign in zip(vertices, (-1, 1))])
+    return np.concatenate(
+        [add_forearm(hand, side)[arm_faces()] for hand, side in zip(vertices, SIDES, strict=True)]
+    )
 
 
 def flat_hands(*places: tuple[float, float, float]) -> np.ndarray:

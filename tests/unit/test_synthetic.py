@@ -113,7 +113,7 @@ def test_samples_are_whole(world):
     ("settings", "message"),
     [
         ({"world": "moon"}, "world: expected one of desk, studio"),
-        ({"split": "trian"}, "split: expected one of train, val, test"),
+        ({"split": "trail"}, "split: expected one of train, val, test"),
         ({"count": 0}, "count: expected at least 1"),
         ({"workers": 0}, "workers: expected at least 1"),
     ],

@@ -22,7 +22,7 @@ from handlib.network import DIR
 from handlib.train import LOG, TrainConfig, batch_indices, batches, learning_rate, parameter_groups, train
 
 SHORT = TrainConfig(steps=6, batch_size=4, save_every=2, evaluate_every=3)
-UNCHANGED = Augmentation(rotation=0, scale=0, shift=0, flip=0, blur=0, noise=0, gain=0, tint=0)
+UNCHANGED = Augmentation(*(0.0,) * 8)
 
 
 def cpu(precision: str = "32-true") -> Fabric:

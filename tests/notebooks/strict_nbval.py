@@ -1,0 +1,31 @@
+"""A pytest plugin for the nbval run: what isn't compared, and the kernel that the notebooks were built with."""
+
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from build_notebooks import kernel_environment
+
+NOT_COMPARED = (
+    "text/html",
+    "image/svg+xml",
+    "application/vnd.plotly.v1+json",
+    "application/vnd.jupyter.widget-view+json",
+)
+_open = ExitStack()
+
+
+def pytest_configure(config):
+    os.environ.update(_open.enter_context(kernel_environment()))
+
+
+def pytest_unconfigure(config):
+    _open.close()
+
+
+def pytest_collectstart(collector):
+    if type(collector).__name__ == "IPyNbFile":
+        collector.skip_compare += NOT_COMPARED
