@@ -2,16 +2,23 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import roma
 import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
+from handlib.camera import fit_weak_perspective, project_weak_perspective
 from handlib.data.sample import Sample, normalise, stack
 from handlib.data.synthetic import make_sample
+from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.hand import Hand, HandParams
 from handlib.metrics import INTAG_MCP, UNITS, Protocol
 from handlib.network import DIR
+from handlib.rotation import rotation_to_6d
 from handlib.scores import HandMetrics, format_table
 from handlib.skeleton import SIDES
 
@@ -32,7 +39,9 @@ Report = dict[str, Any]
 
 
 @torch.inference_mode()
-def evaluate(model: DIR, batches: Iterable[Sample], protocol: Protocol = INTAG_MCP) -> Report:
+def evaluate(
+    model: "DIR | MeanPredictor", batches: Iterable[Sample], protocol: Protocol = INTAG_MCP
+) -> Report:
     """Mean errors of the initial estimate and of every stage, over all samples and per stratum.
 
     The network must be in evaluation mode.
@@ -41,6 +50,41 @@ def evaluate(model: DIR, batches: Iterable[Sample], protocol: Protocol = INTAG_M
     for batch in batches:
         metrics.update(model(normalise(batch.image)), batch)
     return {"protocol": str(protocol), "units": UNITS, "scores": metrics.compute()}
+
+
+class MeanPredictor(nn.Module):
+    """Says the same of every picture: mean pose and shape, the average rotation, camera and offset of some pairs.
+
+    What a network scores has to be seen against this.
+    """
+
+    def __init__(self, pairs: Sample, hands: Mapping[str, Hand]):
+        super().__init__()
+        self.hands, self.stages = nn.ModuleDict(hands), ()
+        rotation = roma.special_procrustes(pairs.root.mean(0))
+        posed = [hands[side](root_rotation=rotation[h], pose_pca=torch.zeros(45)) for h, side in enumerate(SIDES)]
+        joints, vertices = (torch.stack([getattr(p, name) for p in posed]) for name in ("joints", "vertices"))
+        wrists = pairs.joints[:, :, 0]
+        camera = fit_weak_perspective(pairs.joints - wrists.unsqueeze(2), pairs.uv).mean(0)
+        self.estimate = Estimate(
+            params=HandParams(rotation_to_6d(rotation), torch.zeros(2, 45), torch.zeros(2, 10), camera),
+            joints=joints[None],
+            vertices=vertices[None],
+            uv=project_weak_perspective(joints, camera)[None],
+            vertex_uv=project_weak_perspective(vertices, camera)[None],
+            offset=((wrists[:, 1] - wrists[:, 0]) / LENGTH_UNIT).mean(0)[None],
+        )
+
+    def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
+        """The one estimate, once per picture; the pixels are all background."""
+        count, e = len(image), self.estimate
+        params = HandParams(*(part.expand(count, -1, -1) for part in vars(e.params).values()))
+        points = {
+            name: getattr(e, name).expand(count, *getattr(e, name).shape[1:])
+            for name in ("joints", "vertices", "uv", "vertex_uv", "offset")
+        }
+        background = image.new_tensor([1.0, 0.0, 0.0])[:, None, None].expand(count, 3, 1, 1)
+        return Prediction((Estimate(params, **points),), background, torch.zeros_like(background))
 
 
 def fresh_batches(world: str, count: int, size: int, seed: int, batch_size: int = 25) -> Iterator[Sample]:

@@ -30,7 +30,7 @@ from handlib.network import DIR
 from handlib.skeleton import SIDES
 from handlib.targets import Targets
 
-CHECKPOINT, LOG = "checkpoint.ckpt", "log.jsonl"
+CHECKPOINT, LOG, SETTINGS = "checkpoint.ckpt", "log.jsonl", "settings.json"
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def train(
         "start_from": str(start_from) if start_from else None,
     }
     if fabric.is_global_zero:
-        check_same_run(out / "settings.json", settings)
+        check_same_run(out / SETTINGS, settings)
     fabric.barrier()
 
     torch.manual_seed(config.seed)
@@ -181,7 +181,7 @@ def train(
     groups = parameter_groups(model, config.weight_decay)
     optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
     loss_on_batch, optimiser = fabric.setup(LossOnBatch(model, weights), optimiser)
-    state = {"model": loss_on_batch, "optimizer": optimiser, "step": 0}
+    state = {"model": loss_on_batch, "optimizer": optimiser, "step": 0, "hours": 0.0}
     if (out / CHECKPOINT).exists():
         fabric.load(out / CHECKPOINT, state)
     if fabric.is_global_zero:
@@ -208,6 +208,7 @@ def run_steps(
     network: DIR = loss_on_batch.module.network
     validation_pairs = load_dataset(validation) if validation else None
     mean_loss: float | None = None
+    began = time.monotonic() - 3600 * state["hours"]
     with progress(fabric.is_global_zero) as bar:
         task = bar.add_task("training", total=config.steps, completed=state["step"], loss=float("nan"))
         for step in range(state["step"], config.steps):
@@ -227,11 +228,12 @@ def run_steps(
             optimiser.step()
 
             state["step"] = done = step + 1
+            state["hours"] = (time.monotonic() - began) / 3600
             value = float(loss.detach())
             mean_loss = value if mean_loss is None else 0.98 * mean_loss + 0.02 * value
             bar.update(task, completed=done, loss=mean_loss)
             if validation_pairs and (done % config.evaluate_every == 0 or done == config.steps):
-                record = {"step": done, "loss": mean_loss, "rate": rate, "seconds": time.time()}
+                record = {"step": done, "loss": mean_loss, "rate": rate, "hours": state["hours"]}
                 record["validation"] = evaluate(network.eval(), batches(validation_pairs))
                 network.train()
                 if fabric.is_global_zero:

@@ -1,24 +1,19 @@
 """The open hand's asset: every property that the format, the design table and the notebooks rely on."""
 
 import hashlib
-import sys
 from collections import Counter
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from open_hand import design, pose, shape, skin, weights
 from scipy.spatial.transform import Rotation
 
 from handlib.data.poses import joint_axes
 from handlib.hand import Hand
 from handlib.mano_file import open_hand_data
 from handlib.skeleton import FINGERS, MANO_JOINT_NAMES, SIDES, TIP_CONVENTIONS
-
-sys.path.append(str(Path(__file__).parents[2] / "scripts"))
-
-from open_hand import design, pose, shape, skin, weights
 
 ASSET = files("handlib") / "assets" / "open_hand.npz"
 LAYOUT = {

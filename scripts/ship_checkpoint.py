@@ -1,0 +1,114 @@
+"""Turns a finished training run into a checkpoint that ships: half-precision weights, how they came about, a curve.
+
+    python scripts/ship_checkpoint.py RUN --data TRAINING_PAIRS --validation VALIDATION_PAIRS --name small
+    handlib eval --checkpoint small --count 500 --seed 7 --json data_samples/checkpoints/small/test.json
+
+The second command measures what the first has written; ``--card`` then writes the model card from both.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from handlib.data.shards import load_dataset
+from handlib.evaluate import MeanPredictor, evaluate
+from handlib.hand import Hand
+from handlib.metrics import INTAG_MCP
+from handlib.network import DIR, SHIPPED
+from handlib.scores import format_table
+from handlib.show.curves import MEASURES, training_curve
+from handlib.skeleton import SIDES
+from handlib.train import LOG, SETTINGS, batches
+
+TRAINING, TEST = "training.json", "test.json"
+
+
+def read_curve(log: Path) -> list[dict]:
+    """What a run's log says, without what a curve doesn't show."""
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    return [
+        {
+            "step": record["step"],
+            "hours": round(record["hours"], 4),
+            "loss": round(record["loss"], 4),
+            "estimates": {
+                name: {measure: round(rows["all"][measure], 4) for measure in MEASURES}
+                for name, rows in record["validation"]["scores"].items()
+            },
+        }
+        for record in records
+    ]
+
+
+def ship(run: Path, data: Path, validation: Path, out: Path) -> None:
+    model = DIR.from_pretrained(run)
+    model.half().save_pretrained(out)
+    settings = json.loads((run / SETTINGS).read_text())
+    pairs = load_dataset(data)
+    constant = MeanPredictor(
+        pairs.sample(torch.arange(0, len(pairs), 20)), {side: Hand.open(side) for side in SIDES}
+    )
+    baseline = evaluate(constant, batches(load_dataset(validation)), INTAG_MCP)["scores"]["initial"]["all"]
+    curve = read_curve(run / LOG)
+    record = {
+        **settings,
+        "protocol": str(INTAG_MCP),
+        "mean_predictor": {name: round(baseline[name], 4) for name in MEASURES},
+        "curve": curve,
+    }
+    (out / TRAINING).write_text(json.dumps(record, indent=1) + "\n")
+    training_curve(curve, record["mean_predictor"]).savefig(out / "curve.png", dpi=90)
+
+
+def card(out: Path) -> None:
+    training, test = (json.loads((out / name).read_text()) for name in (TRAINING, TEST))
+    model = DIR.from_pretrained(out)
+    parameters = sum(p.numel() for p in model.parameters())
+    by_estimate = {name: rows["all"] for name, rows in test["scores"].items()}
+    *_, final = test["scores"].values()
+    columns = ["mpjpe", "mpvpe", "pa_mpjpe", "mrrpe", "joint_px", "vertex_px", "uv_percent", "rotation_wrong"]
+    config, data = training["training"], training["data"]
+    text = f"""# {out.name}: a DIR that a laptop trained
+
+DIR in the configuration `DIRConfig.small()`: {parameters / 1e6:.1f} million parameters, {training["network"]["image_size"]} x \
+{training["network"]["image_size"]} pixels, weights kept in half precision. Licence: MIT, as the package.
+
+**Trained** from nothing on {data["count"]} rendered pairs of the world `{data["world"]}` (split `{data["split"]}`, seed \
+{data["seed"]}), {config["steps"]} steps of {config["batch_size"]}, seed {config["seed"]}, {training["curve"][-1]["hours"]:.1f} hours on one CPU core. \
+All settings and the curve: `training.json`.
+
+![Curve](curve.png)
+
+**Measured** on {test["count"]} fresh pairs of the test split (seed {test["seed"]}), which share no random number with the training ones:
+
+{format_table(by_estimate, INTAG_MCP, columns)}
+
+The last estimate by stratum:
+
+{format_table(final, INTAG_MCP, ["samples", *columns])}
+
+**Limits.** It knows rendered open hands, one point of view (a person's own, backs of the hands mostly visible) and two hands per
+picture. It has never seen a photograph. Nearly hidden hands are guessed.
+"""
+    (out / "README.md").write_text(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Ship a trained network.")
+    parser.add_argument("run", type=Path, nargs="?")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--validation", type=Path)
+    parser.add_argument("--name", default="small")
+    parser.add_argument("--card", action="store_true", help="only write the model card of what was shipped and measured")
+    arguments = parser.parse_args()
+    out = SHIPPED / arguments.name
+    if arguments.card:
+        card(out)
+    else:
+        ship(arguments.run, arguments.data, arguments.validation, out)
+
+
+if __name__ == "__main__":
+    main()
