@@ -62,7 +62,9 @@ class MeanPredictor(nn.Module):
         super().__init__()
         self.hands, self.stages = nn.ModuleDict(hands), ()
         rotation = roma.special_procrustes(pairs.root.mean(0))
-        posed = [hands[side](root_rotation=rotation[h], pose_pca=torch.zeros(45)) for h, side in enumerate(SIDES)]
+        posed = [
+            hands[side](root_rotation=rotation[h], pose_pca=torch.zeros(45)) for h, side in enumerate(SIDES)
+        ]
         joints, vertices = (torch.stack([getattr(p, name) for p in posed]) for name in ("joints", "vertices"))
         wrists = pairs.joints[:, :, 0]
         camera = fit_weak_perspective(pairs.joints - wrists.unsqueeze(2), pairs.uv).mean(0)

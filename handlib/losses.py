@@ -4,15 +4,17 @@ Every term is a function of its own; :func:`dir_loss` weighs them and adds them 
 estimate and all stages. Lengths enter the losses in units of ``LENGTH_UNIT`` (0.15 m), uv in [-1, 1].
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, huber_loss, interpolate, normalize
 
 from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.hand import Hand
 from handlib.rotation import rotation_from_6d
 from handlib.skeleton import SIDES
 from handlib.targets import CentredTargets, Targets
@@ -94,6 +96,11 @@ Faces = Int[Tensor, "hand=2 1538 3"]
 """Vertex ids of each hand's faces (left, right), both turned outwards."""
 Edges = Float[Tensor, "hand=2 1538 3 xyz=3 batch"]
 """The three edges of every face as vectors. The batch comes last because gathering whole rows is fast."""
+
+
+def hand_faces(hands: Mapping[str, Hand] | nn.ModuleDict) -> Faces:
+    """Faces of the left and of the right hand model."""
+    return torch.stack([torch.from_numpy(hands[side].faces) for side in SIDES])
 
 
 def face_edges(vertices: Float[Tensor, "batch hand=2 778 3"], faces: Faces) -> Edges:

@@ -1,10 +1,12 @@
 """The authors' released checkpoint, loaded into this package's modules.
 
-``python -m handlib.released CHECKPOINT INPUTS.npz OUT.npz [--mano FOLDER]`` writes what the released network
-computes on the given inputs, stage by stage, in the release's units.
+``python -m handlib.released CHECKPOINT INPUTS.npz OUT.npz [--losses OUT.json] [--mano FOLDER]`` writes what
+the released network computes on the given inputs, stage by stage, in the release's units.
 """
 
 import argparse
+import copy
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +19,12 @@ from handlib.config import DIRConfig
 from handlib.errors import InputError
 from handlib.estimate import Prediction
 from handlib.hand import Hand
+from handlib.losses import hand_faces, released_losses
 from handlib.mano_file import HandData, hand_data_from_mapping
 from handlib.mfp import project_planes
 from handlib.network import DIR
 from handlib.skeleton import MANO_PARENTS, SIDES, Side
+from handlib.targets import Targets
 
 _SIDE = {"left": "0", "right": "1"}
 _STAGE = {"4": "0", "3": "1"}
@@ -260,6 +264,36 @@ def run(model: DIR, image: Tensor) -> dict[str, Tensor]:
     return {**named_outputs(trace.prediction), "planes_sum_last": 2 * planes.mean((1, 2))}
 
 
+def released_targets(inputs: Mapping[str, np.ndarray]) -> Targets:
+    """The truth in the layout of the release's loader; what no released loss looks at is left at rest."""
+
+    def both(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([inputs[f"{name}_{side}"] for side in SIDES], axis=1))
+
+    joints = both("joint_3d")
+    return Targets(
+        uv=both("joint_2d")[..., :2],
+        vertex_uv=both("mesh_2d")[..., :2],
+        joints=joints,
+        vertices=both("mesh_3d"),
+        label=torch.from_numpy(inputs["seg"][:, 0]).long(),
+        dense=torch.from_numpy(inputs["dense"]),
+        root=torch.eye(3).expand(len(joints), 2, 3, 3),
+        pose=torch.zeros(len(joints), 2, 45),
+        betas=torch.zeros(len(joints), 2, 10),
+    )
+
+
+@torch.no_grad()
+def training_losses(model: DIR, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The release's loss terms on a batch, with the batch's own statistics; the model stays as it is."""
+    training = copy.deepcopy(model).train()
+    faces = hand_faces(model.hands)
+    prediction = training(torch.from_numpy(inputs["img"]))
+    losses = released_losses(prediction, released_targets(inputs), faces)
+    return {name: loss.item() for name, loss in losses.items()}
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line: load, run, write."""
     parser = argparse.ArgumentParser(description="Runs the released network on stored inputs.")
@@ -269,11 +303,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--mano", type=Path, default=None, help="folder with MANO_LEFT.pkl and MANO_RIGHT.pkl"
     )
+    parser.add_argument("--losses", type=Path, default=None, help="json to write the training losses to")
     args = parser.parse_args(arguments)
     model = load_checkpoint(args.checkpoint, args.mano)
-    with np.load(args.inputs) as inputs:
-        image = torch.from_numpy(inputs["img"])
-    np.savez_compressed(args.out, **{name: value.numpy() for name, value in run(model, image).items()})
+    with np.load(args.inputs) as archive:
+        inputs = dict(archive)
+    outputs = run(model, torch.from_numpy(inputs["img"]))
+    np.savez_compressed(args.out, **{name: value.numpy() for name, value in outputs.items()})
+    if args.losses:
+        args.losses.write_text(json.dumps(training_losses(model, inputs), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,7 @@ from handlib.data.sample import Sample, normalise
 from handlib.data.shards import Dataset, load_dataset
 from handlib.errors import InputError
 from handlib.evaluate import evaluate, one_line
-from handlib.hand import Hand
-from handlib.losses import LossWeights, dir_loss
+from handlib.losses import LossWeights, dir_loss, hand_faces
 from handlib.network import DIR
 from handlib.skeleton import SIDES
 from handlib.targets import Targets
@@ -81,11 +80,6 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def hand_faces(hands: dict[str, Hand] | nn.ModuleDict) -> Int[Tensor, "hand=2 1538 3"]:
-    """Faces of the left and the right hand model, as the losses take them."""
-    return torch.stack([torch.from_numpy(hands[side].faces) for side in SIDES])
-
-
 def save_checkpoint(fabric: Fabric, path: Path, state: dict) -> None:
     """Writes beside the target, then replaces it: an interruption leaves the old checkpoint whole."""
     temporary = path.with_suffix(".tmp")
@@ -117,7 +111,9 @@ def check_same_run(path: Path, settings: dict) -> None:
     before, now = json.loads(path.read_text()), json.loads(text)
     changed = [name for name in now if before.get(name) != now[name]]
     if changed:
-        raise InputError(f"{path.parent}: holds a run with other settings ({', '.join(changed)}); use a new folder")
+        raise InputError(
+            f"{path.parent}: holds a run with other settings ({', '.join(changed)}); use a new folder"
+        )
 
 
 class LossOnBatch(nn.Module):

@@ -4,8 +4,8 @@
     python scripts/build_notebooks.py 01_hand_model      some, by name
     python scripts/build_notebooks.py --check            no run: fails if a notebook is not its source's
 
-The same source gives the same bytes: cell ids are numbers, timings and widget state are not kept, numerics run in one
-thread. Widgets leave their picture behind and lose their live view, whose id is random.
+The same source gives the same bytes: cell ids are numbers, timings and widget state are not kept, numerics run
+in one thread. Widgets leave their picture behind and lose their live view, whose id is random.
 """
 
 import argparse
@@ -47,7 +47,7 @@ class BuildError(RuntimeError):
 
 @contextmanager
 def kernel_environment() -> Iterator[dict[str, str]]:
-    """The environment of a notebook's kernel: one thread, and array shapes in handlib checked at every call."""
+    """The environment of a notebook's kernel: one thread, shapes in handlib checked at every call."""
     with tempfile.TemporaryDirectory() as folder:
         startup = Path(folder) / "profile_default" / "startup"
         startup.mkdir(parents=True)
@@ -57,7 +57,7 @@ def kernel_environment() -> Iterator[dict[str, str]]:
 
 
 def read_source(source: Path) -> NotebookNode:
-    """The notebook that a source describes, not yet run: numbered cells and nothing in the metadata by chance."""
+    """The notebook that a source describes, not yet run: numbered cells, nothing in it by chance."""
     text = source.read_text(encoding="utf-8")
     notebook = jupytext.reads(text, fmt="py:percent")
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -139,7 +139,7 @@ def differences(source: Path, target: Path) -> list[str]:
 
 
 def check(sources: list[Path], folder: Path, complete: bool) -> list[str]:
-    """Every difference between sources and notebooks; ``complete`` also asks for notebooks without a source."""
+    """Every difference between sources and notebooks; ``complete`` adds notebooks without a source."""
     problems = [p for source in sources for p in differences(source, folder / f"{source.stem}.ipynb")]
     if complete:
         orphans = {path.stem for path in folder.glob("*.ipynb")} - {source.stem for source in sources}

@@ -1,8 +1,8 @@
 """The notebooks' exercises: ``check("name", answer)`` says in one fixed line whether an answer is right.
 
-Each module of this package holds the checks of one notebook. A check looks at an answer, a function or a value, and
-raises :class:`Wrong` with a hint when it isn't right; the hint never depends on numbers, so that a notebook run again
-prints the same.
+Each module of this package holds the checks of one notebook. A check looks at an answer, a function or a
+value, and raises :class:`Wrong` with a hint when it isn't right; the hint never depends on numbers, so that a
+notebook run again prints the same.
 """
 
 import importlib
@@ -44,7 +44,7 @@ def exercise_names() -> tuple[str, ...]:
 
 
 def as_array(value: object, shape: tuple[int, ...]) -> np.ndarray:
-    """An answer as float64 of the given shape; :class:`Missing` for a stub, :class:`Wrong` for another shape."""
+    """An answer as float64 of a given shape; raises :class:`Missing` for a stub, :class:`Wrong` otherwise."""
     if value is None or value is ...:
         raise Missing
     if isinstance(value, torch.Tensor):

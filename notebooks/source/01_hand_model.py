@@ -37,7 +37,16 @@ from handlib.skeleton import JOINT_NAMES, MANO_JOINT_NAMES, MANO_PARENTS, MANO_T
 
 # %%
 right_data = open_hand_data("right")
-for name in ("v_template", "faces", "shapedirs", "J_regressor", "weights", "posedirs", "hands_mean", "hands_components"):
+for name in (
+    "v_template",
+    "faces",
+    "shapedirs",
+    "J_regressor",
+    "weights",
+    "posedirs",
+    "hands_mean",
+    "hands_components",
+):
     print(f"{name:17}", getattr(right_data, name).shape)
 
 # %% [markdown]
@@ -92,7 +101,10 @@ assert MANO_TO_21[JOINT_NAMES.index("thumb4")] == 16
 
 # %%
 left_data = open_hand_data("left")
-tips = {name: left_data.v_template[list(tip_vertices(name, "left"))] for name in ("smplx", "dir_layer", "dir_evaluation")}
+tips = {
+    name: left_data.v_template[list(tip_vertices(name, "left"))]
+    for name in ("smplx", "dir_layer", "dir_evaluation")
+}
 for name, points in tips.items():
     millimetres = 1000 * np.linalg.norm(points - tips["smplx"], axis=1)
     print(f"{name:15} vertices {tip_vertices(name, 'left')}  mm from smplx's: {np.round(millimetres, 1)}")
@@ -106,6 +118,7 @@ for name, points in tips.items():
 # $$ T(\beta) = \bar T + \sum_{k=1}^{10} \beta_k S_k $$
 #
 # It is linear. If $\beta_0 = 1$ moves the middle fingertip by $d$, then $\beta_0 = 2$ must move it by exactly $2d$.
+
 
 # %%
 def shaped(data, betas):
@@ -128,10 +141,13 @@ print("row sums between", *np.round(right_data.J_regressor.sum(1)[[0, -1]], 3))
 carried = right_data.J_regressor @ (right_data.v_template + (2, 0, 0))
 assert np.allclose(carried, rest_joints + (2, 0, 0))
 
+
 # %%
 def picture(posed, framing, side="right"):
     turn = show.upright(side).T
-    view = show.HandsView(posed.vertices.numpy()[None] @ turn, posed.joints.numpy()[None] @ turn, sides=(side,))
+    view = show.HandsView(
+        posed.vertices.numpy()[None] @ turn, posed.joints.numpy()[None] @ turn, sides=(side,)
+    )
     view.framing = framing
     return view.picture((250, 270))
 
@@ -164,6 +180,7 @@ for value in (-2, 0, 2):
 # * bend the second joint by 90°: the third joint goes to $(4,3)$, the tip to $(4,5)$;
 # * bend the third by 90° as well: the last bone now points back, the tip is at $(4-2, 3) = (2,3)$.
 
+
 # %%
 def about(rotation, centre):
     """The homogeneous matrix that rotates about a centre, in two or three dimensions."""
@@ -177,9 +194,11 @@ def turn_2d(degrees):
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[c, -s], [s, c]])
 
+
 # %% [markdown]
 # Each bone first turns about its own joint **in the rest pose**, then takes part in everything that its parent does:
 # $G_k = G_{\text{parent}(k)}\, A_k$.
+
 
 # %%
 def bone_transforms(rotations, joints, parents):
@@ -195,6 +214,7 @@ finger_joints, finger_parents = np.array([[0.0, 0], [4, 0], [7, 0]]), (-1, 0, 1)
 
 def bent(*degrees):
     return bone_transforms([turn_2d(d) for d in degrees], finger_joints, finger_parents)
+
 
 # %%
 finger_tip = np.array([9.0, 0, 1])
@@ -221,6 +241,7 @@ for degrees, predicted in (((0, 90, 0), (4, 5)), ((0, 90, 90), (2, 3))):
 #
 # It was at distance 1 from the joint. Now it is at $\sqrt{0.5^2+0.5^2} \approx 0.71$. Remember that.
 
+
 # %%
 def skin_by_loops(points, weights, transforms):
     skinned = np.zeros_like(points)
@@ -229,6 +250,7 @@ def skin_by_loops(points, weights, transforms):
             carried = transform[:-1, :-1] @ point + transform[:-1, -1]
             skinned[i] += weights[i, k] * carried
     return skinned
+
 
 # %%
 three_points = np.array([[2.0, 1], [5.5, 1], [4, -1]])
@@ -241,6 +263,7 @@ assert np.allclose(arrived, [[2, 1], [3, 1.5], [4.5, -0.5]])
 # The mean of matrices times a point is the mean of the products, so the matrices can be blended first: one
 # $3\times3$ matrix per point (in 3D $4\times4$), then one product. No loop is left.
 
+
 # %%
 def skin(points, weights, transforms):
     homogeneous = np.column_stack((points, np.ones(len(points))))
@@ -252,6 +275,7 @@ assert np.allclose(skin(three_points, three_weights, bent(0, 90, 0)), arrived)
 
 # %% [markdown]
 # A whole finger: its outline, with weights that change over one unit before and after each joint.
+
 
 # %%
 def ramp(x, joint):
@@ -267,11 +291,16 @@ outline_weights = np.column_stack((1 - second, second - third, third))
 figure, axes = show.detached_figure(1, 3, figsize=(11, 3.4), layout="constrained")
 for ax, degrees in zip(axes, ((0, 0, 0), (0, 45, 45), (0, 90, 90)), strict=True):
     ax.fill(*skin(outline, outline_weights, bent(*degrees)).T, color="#E69F00", alpha=0.5)
-    chain = np.stack([*(g[:2, :2] @ j + g[:2, 2] for g, j in zip(bent(*degrees), finger_joints, strict=True)),
-                      (bent(*degrees)[2] @ finger_tip)[:2]])
+    chain = np.stack(
+        [
+            *(g[:2, :2] @ j + g[:2, 2] for g, j in zip(bent(*degrees), finger_joints, strict=True)),
+            (bent(*degrees)[2] @ finger_tip)[:2],
+        ]
+    )
     ax.plot(*chain.T, "o-", color="#4D4D4D")
     ax.set(title=f"bent by {degrees}", aspect="equal", xlim=(-1, 10), ylim=(-1.5, 6))
 figure
+
 
 # %%
 def area(polygon):
@@ -293,12 +322,14 @@ for degrees in ((0, 0, 0), (0, 45, 45), (0, 90, 90)):
 #
 # They put back some of what skinning takes away. For a flat hand all $R_k$ are $I$ and they vanish.
 
+
 # %%
 def pose_hand(data, rotations, betas):
     surface = shaped(data, betas)
     joints = data.J_regressor @ surface
     surface = surface + data.posedirs @ (rotations[1:] - np.eye(3)).ravel()
     return skin(surface, data.weights, bone_transforms(rotations, joints, MANO_PARENTS))
+
 
 # %% [markdown]
 # A prediction that needs no computer: the fingers of the right hand lie along $-x$ and the palm faces $-y$. A turn
@@ -311,7 +342,9 @@ rotations = np.tile(np.eye(3), (16, 1, 1))
 rotations[MANO_JOINT_NAMES.index("index1")] = Rotation.from_euler("z", 90, degrees=True).as_matrix()
 index_tip = tip_vertices("smplx", "right")[1]
 curled = pose_hand(right_data, rotations, np.zeros(10))
-print(f"y of the index tip: {1000 * right_data.v_template[index_tip, 1]:.3g} mm, curled {1000 * curled[index_tip, 1]:.3g} mm")
+print(
+    f"y of the index tip: {1000 * right_data.v_template[index_tip, 1]:.3g} mm, curled {1000 * curled[index_tip, 1]:.3g} mm"
+)
 assert curled[index_tip, 1] < right_data.v_template[index_tip, 1] - 0.05
 
 # %% [markdown]
@@ -341,7 +374,9 @@ with TemporaryDirectory() as folder:
     path = Path(folder) / "MANO_RIGHT.pkl"
     write_mano(right_data, path)
     layer = smplx.create(path, model_type="mano", is_rhand=True, use_pca=False, flat_hand_mean=True)
-smplx_vertices = layer(global_orient=root[None], hand_pose=pose[None], betas=torch.from_numpy(betas).float()[None]).vertices
+smplx_vertices = layer(
+    global_orient=root[None], hand_pose=pose[None], betas=torch.from_numpy(betas).float()[None]
+).vertices
 assert np.abs(smplx_vertices[0].detach().numpy() - ours).max() < 1e-6
 
 # %% [markdown]
@@ -398,6 +433,7 @@ halves = np.abs(right_data.weights[:, [1, 2]] - 0.5).max(1) < 0.35
 def radius(vertices):
     return np.linalg.norm(np.cross(vertices[halves] - index2, axis), axis=1).mean()
 
+
 # %%
 def twist_index2(degrees):
     twisted = np.tile(np.eye(3), (16, 1, 1))
@@ -407,7 +443,9 @@ def twist_index2(degrees):
 
 for degrees in (0, 90, 180):
     measured = radius(twist_index2(degrees)) / radius(right_data.v_template)
-    print(f"{degrees:3} degrees: {100 * measured:.2g} % of the radius, halves would keep {100 * np.cos(np.radians(degrees / 2)):.2g} %")
+    print(
+        f"{degrees:3} degrees: {100 * measured:.2g} % of the radius, halves would keep {100 * np.cos(np.radians(degrees / 2)):.2g} %"
+    )
 
 # %% [markdown]
 # Twelve vertices whose weights are near one half lose nearly all that the formula says. Fingers don't twist like this, so hand models live
@@ -415,6 +453,7 @@ for degrees in (0, 90, 180):
 #
 # Fingers do bend, and bending loses volume too. How much of it do the pose correctives put back? The wrist is open, so
 # close it with a fan of triangles to its centre and add up signed tetrahedra.
+
 
 # %%
 def boundary_loop(faces):
@@ -425,9 +464,21 @@ def boundary_loop(faces):
 
 def volume(vertices, faces):
     rim = boundary_loop(faces)
-    triangles = np.concatenate((vertices[faces], np.stack((vertices[rim[:, 1]], vertices[rim[:, 0]],
-                                np.broadcast_to(vertices[rim[:, 0]].mean(0), (len(rim), 3))), axis=1)))
+    triangles = np.concatenate(
+        (
+            vertices[faces],
+            np.stack(
+                (
+                    vertices[rim[:, 1]],
+                    vertices[rim[:, 0]],
+                    np.broadcast_to(vertices[rim[:, 0]].mean(0), (len(rim), 3)),
+                ),
+                axis=1,
+            ),
+        )
+    )
     return np.linalg.det(triangles).sum() / 6
+
 
 # %%
 uncorrected = replace(right_data, posedirs=np.zeros_like(right_data.posedirs))
@@ -453,7 +504,9 @@ assert np.allclose(left_data.v_template, right_data.v_template * flip)
 assert np.allclose(left_data.shapedirs, right_data.shapedirs * flip[:, None])
 left = Hand.open("left")
 one_beta = 2 * torch.eye(10)[0]
-assert torch.allclose(left(betas=one_beta).joints, right(betas=one_beta).joints * torch.tensor([-1.0, 1, 1]), atol=1e-6)
+assert torch.allclose(
+    left(betas=one_beta).joints, right(betas=one_beta).joints * torch.tensor([-1.0, 1, 1]), atol=1e-6
+)
 
 # %% [markdown]
 # MANO's published **left** file has a fault: the $x$ part of its shape directions carries the right hand's sign. Nobody
@@ -465,7 +518,8 @@ faulty_data = replace(left_data, shapedirs=left_data.shapedirs * flip[:, None])
 sound, faulty = (Hand(data)(betas=one_beta) for data in (left_data, faulty_data))
 turn, apart = show.upright("left").T, np.array([[[-0.1, 0, 0]], [[0.1, 0, 0]]])
 vertices, joints = (
-    np.stack([getattr(hand, part).numpy() @ turn for hand in (sound, faulty)]) + apart for part in ("vertices", "joints")
+    np.stack([getattr(hand, part).numpy() @ turn for hand in (sound, faulty)]) + apart
+    for part in ("vertices", "joints")
 )
 show.HandsView(vertices, joints, sides=("left", "left"), caption="(sound, faulty)")
 
@@ -488,9 +542,9 @@ print("mended")
 # the *left* hand its mirror image. Think of one axis at a time: what does a mirror in $x$ do to a wheel that turns
 # about $x$, and to one that turns about $y$?
 
+
 # %% tags=["exercise"]
-def mirror_pose(pose):
-    ...  # pose: (45,) of the right hand; return (45,) for the left hand
+def mirror_pose(pose): ...  # pose: (45,) of the right hand; return (45,) for the left hand
 
 
 check("mirror_pose", mirror_pose)
@@ -498,6 +552,7 @@ check("mirror_pose", mirror_pose)
 # %% [markdown]
 # <details><summary>Hint</summary>Hold a screw before a mirror. Along the axis that the mirror looks along, position is
 # reversed and the sense of rotation seen from outside too; for the other two axes only the sense is.</details>
+
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
 def mirror_pose_solution(pose):
@@ -540,9 +595,11 @@ assert np.allclose(error, 2 * np.hypot(*wrist[:2]), atol=1e-5)
 # **Exercise 2.** Find the translation in the camera's frame, $t_h'$, such that the hand with root rotation $R R_h$ and
 # translation $t_h'$ lies exactly where $x_c = R\,x_w + t$ puts it.
 
+
 # %% tags=["exercise"]
-def camera_translation(wrist, translation, rotation, shift):
-    ...  # all (3,), rotation (3, 3): J0, t_h, R, t; return (3,)
+def camera_translation(
+    wrist, translation, rotation, shift
+): ...  # all (3,), rotation (3, 3): J0, t_h, R, t; return (3,)
 
 
 check("camera_translation", camera_translation)
@@ -551,12 +608,14 @@ check("camera_translation", camera_translation)
 # <details><summary>Hint</summary>Write $x_w = R_h(v - J_0) + J_0 + t_h$, apply the camera, and ask which $t_h'$ makes it
 # equal to $R R_h (v - J_0) + J_0 + t_h'$.</details>
 
+
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
 def camera_translation_solution(wrist, translation, rotation, shift):
     return rotation @ translation + shift + rotation @ wrist - wrist
 
 
 check("camera_translation", camera_translation_solution)
+
 
 # %%
 def camera_translation_of_the_example(solution):

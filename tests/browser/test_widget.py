@@ -12,9 +12,9 @@ SECONDS = 1000
 
 
 def open_and_run(page, lab, notebook: str) -> None:
-    """Opens a notebook in a workspace of its own and runs all cells; returns when the first 3D view is drawn."""
+    """Opens a notebook in a workspace of its own and runs all cells; returns when a 3D view is drawn."""
     page.goto(f"{lab.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{notebook}")
-    # The status bar names the kernel only once there is one; asked to run earlier, JupyterLab opens a dialogue.
+    # The status bar names the kernel once there is one; asked to run earlier, JupyterLab opens a dialogue.
     page.locator("text=Python 3 (ipykernel) | Idle").first.wait_for(timeout=90 * SECONDS)
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')

@@ -1,4 +1,4 @@
-"""A pytest plugin for the nbval run: what isn't compared, and the kernel that the notebooks were built with."""
+"""A pytest plugin for the nbval run: what isn't compared, and the kernel that notebooks are built with."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What strict nbval doesn't notice: cells that it would not compare, and what doesn't belong in a repository."""
+"""What strict nbval doesn't notice: cells that it would not compare, things no repository should hold."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,9 @@ def code_cells(notebook):
 
 
 def is_skipped(cell) -> bool:
-    return bool(SKIPPING_TAGS & set(cell.metadata.get("tags", []))) or bool(re.search(r"#\s*NBVAL", cell.source))
+    return bool(SKIPPING_TAGS & set(cell.metadata.get("tags", []))) or bool(
+        re.search(r"#\s*NBVAL", cell.source)
+    )
 
 
 def test_there_are_notebooks():

@@ -78,11 +78,10 @@ def test_truth_is_what_brute_force_finds_at_pixel_centres(view, rendered):
 
 def test_visible_vertices_lie_on_their_hands_pixels(view, rendered):
     vertices, intrinsics = view
-    faces = arm_faces()
     triangles = both_arms(vertices)
     agreed = 0
     for hand in (0, 1):
-        points = vertices[hand][::5]
+        points = vertices[hand][::3]
         _, reach, _ = first_hits(points / points[:, 2:], triangles)
         uncovered = reach > points[:, 2] - 1e-4
         pixels = np.floor((points[:, :2] / points[:, 2:] * intrinsics[:2] + intrinsics[2:]) * SIZE).astype(
@@ -96,7 +95,7 @@ def test_visible_vertices_lie_on_their_hands_pixels(view, rendered):
                     agreed += 1
                     assert patch[1, 1] == hand + 1
                     assert abs(rendered.depth[y, x] - z) < 0.005
-    assert agreed > 40 and len(faces) > 0
+    assert agreed > 25
 
 
 def test_mirrored_hands_give_the_mirrored_truth(view, rendered):

@@ -23,7 +23,7 @@ def sample():
 @pytest.fixture(scope="module")
 def prediction():
     batch = random_pairs(1, seed=3, size=64)
-    estimates = tuple(noisy_estimate(batch, scale=s) for s in (0.03, 0.01)) + (true_estimate(batch),)
+    estimates = (*(noisy_estimate(batch, scale=s) for s in (0.03, 0.01)), true_estimate(batch))
     return Prediction(estimates, torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4))
 
 
@@ -61,8 +61,9 @@ def test_the_hand_in_front_hides_the_other(sample):
     blue, orange = (rgb(HAND_COLOURS[side][0]) for side in ("left", "right"))
     warmth = (right - left)[..., 0] - (right - left)[..., 2]
     assert (orange - blue)[0] > 0 > (orange - blue)[2]
-    assert (warmth > 40).mean() > 0.03
-    assert (warmth < -40).mean() < 0.005
+    warmer, colder = (warmth > 40).sum(), (warmth < -40).sum()
+    assert warmer > 150
+    assert colder < warmer / 10
 
 
 def test_points_outside_the_picture_are_no_error(sample):
@@ -81,11 +82,9 @@ def test_figure_draws_the_truth_dashed_only_when_given(sample, prediction):
     assert len(with_truth.axes[0].lines) == 2 * 2 * 20
     assert len(without.axes[0].lines) == 0
     shown = with_truth.axes[0].images[0].get_array()
-    joint = to_pixels(place(sample).uv[0, 9], shown.shape[1], shown.shape[0])
     x, y = with_truth.axes[0].lines[0].get_data()
     wrist = to_pixels(place(sample).uv[0, 0], shown.shape[1], shown.shape[0])
     np.testing.assert_allclose((x[0], y[0]), wrist)
-    assert np.isfinite(joint).all()
 
 
 def test_stage_states_name_every_estimate_and_measure_it_against_the_sample(sample, prediction):

@@ -34,7 +34,7 @@ def test_the_nearer_of_two_surfaces_hides_the_other_whatever_their_order(nearer)
 
 
 def test_surfaces_outside_the_picture_are_left_out_and_those_across_its_edge_are_cut():
-    assert not layer_of(SQUARE + (100, 0, 0), SQUARE_FACES, np.ones((4, 3))).any()
+    assert not layer_of(SQUARE + np.array((100, 0, 0)), SQUARE_FACES, np.ones((4, 3))).any()
     cut = layer_of(SQUARE - (4, 0, 0), SQUARE_FACES, np.ones((4, 3)))
     assert cut[..., 3].sum() == 2 * 4
 
@@ -57,7 +57,7 @@ def test_skeleton_is_drawn_at_its_joints_and_not_elsewhere():
     picture = Image.new("RGB", (60, 60), "#808080")
     joints = np.full((21, 2), 20.0)
     joints[4] = (40, 45)
-    draw_skeleton(picture, joints, "#ff0000", thickness=1)
+    draw_skeleton(picture, joints, "#ff0000", thickness=1.0)
     assert picture.getpixel((40, 45)) == (255, 0, 0)
     assert picture.getpixel((30, 32)) != (128, 128, 128)
     assert picture.getpixel((5, 55)) == (128, 128, 128)

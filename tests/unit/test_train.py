@@ -107,7 +107,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_terms(
 
 def test_an_epoch_shows_every_pair_once_and_epochs_differ() -> None:
     config = replace(SHORT, batch_size=5)
-    first, second = (torch.cat([batch_indices(4 * epoch + k, 20, config) for k in range(4)]) for epoch in (0, 1))
+    first, second = (
+        torch.cat([batch_indices(4 * epoch + k, 20, config) for k in range(4)]) for epoch in (0, 1)
+    )
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(20))
     assert not torch.equal(first, second)
     assert torch.equal(batch_indices(2, 20, config), first[10:15])
