@@ -41,6 +41,7 @@ test-unit: setup
 
 test-notebooks: setup
 	$(BIN)/python -m pytest tests/notebooks
+	$(BIN)/python -m pytest -c tests/notebooks/nbval.ini --rootdir=. notebooks
 
 test-browser: setup
 	$(BIN)/python -m pytest tests/browser

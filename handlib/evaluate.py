@@ -35,7 +35,7 @@ COLUMNS = (
 """What the tables show of all that is measured."""
 
 Report = dict[str, Any]
-"""``protocol`` and ``units`` say what the numbers mean, ``scores[estimate][stratum or "all"][name]`` holds them."""
+"""``protocol`` and ``units`` say what the numbers mean; they are ``scores[estimate][stratum or "all"][name]``."""
 
 
 @torch.inference_mode()
@@ -53,7 +53,7 @@ def evaluate(
 
 
 class MeanPredictor(nn.Module):
-    """Says the same of every picture: mean pose and shape, the average rotation, camera and offset of some pairs.
+    """Says the same of every picture: mean pose and shape, average rotation, camera and offset of some pairs.
 
     What a network scores has to be seen against this.
     """

@@ -11,7 +11,8 @@ def rotation_from_6d(six: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 
 
     The bisectors of the normalised vectors are always orthogonal; the rotation's first two columns are
     those bisectors turned back by 45 degrees, the third is their cross product. Neither vector is
-    preferred, unlike Gram-Schmidt, which trusts the first one. Parallel vectors give a degenerate but finite matrix.
+    preferred, unlike Gram-Schmidt, which trusts the first one. Parallel vectors give a degenerate but finite
+    matrix.
     """
     x, y = normalize(six[..., :3], dim=-1), normalize(six[..., 3:], dim=-1)
     middle, across = normalize(x + y, dim=-1), normalize(x - y, dim=-1)

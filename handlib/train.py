@@ -1,7 +1,7 @@
 """Training: the loop, its schedule, checkpoints that resume exactly (Lightning Fabric carries the devices).
 
-What a step does depends on its number and the seed alone: which pairs it sees, how they are augmented, its learning
-rate. So a run that was killed and resumed ends with the same weights as one that wasn't.
+What a step does depends on its number and the seed alone: which pairs it sees, how they are augmented, its
+learning rate. So a run that was killed and resumed ends with the same weights as one that wasn't.
 """
 
 import json
@@ -60,7 +60,7 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 def batch_indices(step: int, count: int, config: TrainConfig) -> Int[Tensor, "batch"]:
-    """The pairs of a step: each epoch is a permutation of its own, cut into batches, an incomplete one dropped."""
+    """The pairs of a step: each epoch is a permutation, cut into batches, an incomplete one dropped."""
     size = min(config.batch_size, count)
     epoch, place = divmod(step, count // size)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(1_000_003 * config.seed + epoch))

@@ -4,8 +4,8 @@
     python scripts/build_notebooks.py 01_hand_model      some, by name
     python scripts/build_notebooks.py --check            no run: fails if a notebook is not its source's
 
-The same source gives the same bytes: cell ids are numbers, timings and widget state are not kept, numerics run
-in one thread. Widgets leave their picture behind and lose their live view, whose id is random.
+The same source gives the same bytes: cell ids are numbers, timings and widget state are not kept, numerics
+run in one thread. Widgets leave their picture behind and lose their live view, whose id is random.
 """
 
 import argparse

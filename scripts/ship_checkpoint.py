@@ -101,7 +101,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--name", default="small")
-    parser.add_argument("--card", action="store_true", help="only write the model card of what was shipped and measured")
+    parser.add_argument(
+        "--card", action="store_true", help="only write the model card of what was shipped and measured"
+    )
     arguments = parser.parse_args()
     out = SHIPPED / arguments.name
     if arguments.card:

@@ -1,0 +1,1 @@
+"""Pictures of two hands and their truth: rendered, stored, augmented, or read from photographs."""

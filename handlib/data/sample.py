@@ -21,11 +21,10 @@ class Sample:
     """A square picture of two hands and everything that is true of it; ``hand`` is (left, right).
 
     Metres in the camera's frame (x right, y down, z away); ``dense`` colours every visible surface point by
-    where it lies on the hand at rest (1-255 per channel; 0 on the background and on forearms); ``depth`` is z,
-    0 where nothing was hit; ``pose`` is axis-angle around the flat hand; ``intrinsics`` are pixels,
-    (fx, fy, cx, cy);
-    ``visible`` is the share of each hand's silhouette that nothing hides; ``distance`` is the smallest
-    distance between the two surfaces; ``stratum`` numbers ``STRATA``.
+    where it lies on the hand at rest (1-255 per channel; 0 on the background and on forearms); ``depth`` is
+    z, 0 where nothing was hit; ``pose`` is axis-angle around the flat hand; ``intrinsics`` are pixels,
+    (fx, fy, cx, cy); ``visible`` is the share of each hand's silhouette that nothing hides; ``distance`` is
+    the smallest distance between the two surfaces; ``stratum`` numbers ``STRATA``.
     """
 
     image: UInt8[Tensor, "*batch 3 size size"]

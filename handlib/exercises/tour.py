@@ -12,7 +12,7 @@ _FAULT = torch.tensor([0.10, 0.05])
 
 
 def _slightly_confused_network(images: Tensor) -> SimpleNamespace:
-    """Finds both hands around the picture's brightest pixel, the right one always a little off in the same way."""
+    """Finds both hands around the brightest pixel, the right one always a little off in the same way."""
     size = images.shape[-1]
     brightest = images.sum(1).flatten(1).argmax(1)
     place = torch.stack((brightest % size, brightest // size), dim=-1)

@@ -1,5 +1,6 @@
 """A real JupyterLab on this machine, driven by a real browser that may ask nothing of any other machine."""
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -15,9 +16,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from build_notebooks import NOTEBOOKS
 
 HERE = Path(__file__).parent
-NOTEBOOKS = HERE.parents[1] / "notebooks"
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -35,17 +36,23 @@ QUIET_LAB = """{
 }"""
 
 
-def chromium_path() -> str | None:
-    """The browser of the system; the environment variable CHROMIUM names another one."""
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    return next((found for name in names if name and (found := shutil.which(name))), None)
-
-
 def no_browser(reason: str) -> None:
     """Without a browser these tests can't run: a user's machine skips them, CI must have one."""
     if os.environ.get("CI"):
         pytest.fail(f"{reason}; CI must have one")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """The system's chromium; the environment variable CHROMIUM names another one."""
+    if importlib.util.find_spec("playwright") is None:
+        no_browser("playwright is not installed")
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    if found is None:
+        no_browser("no chromium found on this machine")
+    return found
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ def wait_until_up(url: str, process: subprocess.Popen, seconds: float = 60) -> N
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab over a copy of the notebooks and the test notebook, with settings of its own."""
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
@@ -124,18 +131,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def page(lab: Lab, tmp_path: Path):
+def page(lab: Lab, browser_path: str, tmp_path: Path):
     """A page of a fresh browser; ``page.outside`` collects every address beyond this Lab that it asked for.
 
     The page's last state is kept as ``last.png`` in the test's temporary folder.
     """
-    sync_api = pytest.importorskip("playwright.sync_api") if not os.environ.get("CI") else None
-    if sync_api is None:
-        from playwright import sync_api
-    browser_path = chromium_path()
-    if browser_path is None:
-        no_browser("no chromium found on this machine")
-    with sync_api.sync_playwright() as playwright:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=list(CHROMIUM_FLAGS))
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.outside = []

@@ -1,66 +1,18 @@
 """What a reader does with the 3D view, done in a real JupyterLab."""
 
-import io
-import uuid
-
-import numpy as np
 import pytest
-from PIL import Image
-
-VIEW = ".handlib-hands"
-SECONDS = 1000
-
-
-def open_and_run(page, lab, notebook: str) -> None:
-    """Opens a notebook in a workspace of its own and runs all cells; returns when a 3D view is drawn."""
-    page.goto(f"{lab.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{notebook}")
-    # The status bar names the kernel once there is one; asked to run earlier, JupyterLab opens a dialogue.
-    page.locator("text=Python 3 (ipykernel) | Idle").first.wait_for(timeout=90 * SECONDS)
-    page.click('.lm-MenuBar-itemLabel:text-is("Run")')
-    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
-    wait_for_view(page)
-
-
-def wait_for_view(page) -> None:
-    page.locator(VIEW).first.wait_for(timeout=120 * SECONDS)
-    page.locator(VIEW).first.scroll_into_view_if_needed()
-    page.wait_for_function(
-        "document.querySelector('.handlib-hands')?.handlib?.framesDrawn() > 0", timeout=30 * SECONDS
-    )
-
-
-def ask(page, expression: str):
-    """Asks the first view's test hook, as in ``vertex(0, 5)``."""
-    return page.evaluate(f"document.querySelector('{VIEW}').handlib.{expression}")
-
-
-def canvas_colours(page) -> int:
-    """How many different colours the first view's canvas shows."""
-    page.locator(f"{VIEW} canvas").first.scroll_into_view_if_needed()
-    shot = Image.open(io.BytesIO(page.locator(f"{VIEW} canvas").first.screenshot())).convert("RGB")
-    return len(np.unique(np.asarray(shot).reshape(-1, 3), axis=0))
-
-
-def press_slider(page, name: str, key: str = "ArrowRight", times: int = 5) -> None:
-    slider = page.locator(f'.widget-slider:has(label:text-is("{name}")) .noUi-handle').first
-    slider.scroll_into_view_if_needed()
-    slider.focus()
-    for _ in range(times):
-        page.keyboard.press(key)
-
-
-def click_joint(page, joint: int) -> None:
-    page.locator(f"{VIEW} canvas").first.scroll_into_view_if_needed()
-    page.mouse.click(*ask(page, f"jointOnPage({joint})"))
-
-
-def wait_until_vertex_moved(page, before: list[float]) -> None:
-    page.wait_for_function(
-        "before => document.querySelector('.handlib-hands').handlib.vertex(1, 320)"
-        ".some((x, i) => Math.abs(x - before[i]) > 1e-4)",
-        arg=before,
-        timeout=20 * SECONDS,
-    )
+from lab_page import (
+    SECONDS,
+    VIEW,
+    ask,
+    canvas_colours,
+    click_joint,
+    open_and_run,
+    press_slider,
+    save_and_reload,
+    wait_for_view,
+    wait_until_vertex_moved,
+)
 
 
 @pytest.fixture
@@ -80,9 +32,7 @@ def test_view_follows_sliders_picks_joints_and_survives_a_reload(widget_page, la
     click_joint(page, 21 + 8)
     page.locator(".widget-label:text-is('Python knows: right index4')").wait_for(timeout=20 * SECONDS)
 
-    page.keyboard.press("Control+s")
-    page.wait_for_selector(".jp-Document:not(.jp-mod-dirty)")
-    page.reload()
+    save_and_reload(page)
     wait_for_view(page)
     page.locator(f"{VIEW} [role=status]:has-text('right index4')").first.wait_for(timeout=20 * SECONDS)
     before = ask(page, "vertex(1, 320)")

@@ -55,7 +55,7 @@ def winding_number(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def penetration(hand: np.ndarray, hand_faces: np.ndarray, arm: np.ndarray, arm_faces: np.ndarray) -> float:
-    """How deep points of a hand's surface lie inside a closed arm: their distance to its surface, at most 4 mm."""
+    """How deep points of a hand lie inside a closed arm: their distance to its surface (to 4 mm)."""
     points, triangles = cover(hand, hand_faces, 3), arm[arm_faces].astype(float)
     points = points[((points > triangles.min((0, 1))) & (points < triangles.max((0, 1)))).all(1)]
     near, _ = cKDTree(cover(arm, arm_faces, 6)).query(points, distance_upper_bound=0.004)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlib.camera import (
@@ -43,6 +43,7 @@ def test_one_camera_serves_both_hands():
             torch.testing.assert_close(pixels[b, h], project_pinhole(points[b, h], cameras[b]))
 
 
+@settings(deadline=None)
 @given(st.floats(-500, 500), st.floats(-500, 500), st.sampled_from([16, 128, 256, 0.5]))
 def test_pixels_and_uv_are_inverses(x: float, y: float, size: float):
     pixels = torch.tensor([x, y], dtype=torch.float64)
@@ -55,6 +56,7 @@ def test_uv_runs_over_the_pictures_edges():
     assert pixels_to_uv(torch.tensor([0.5, 7.5]), 8).tolist() == [-0.875, 0.875]
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 20), st.floats(-2, 2), st.floats(-2, 2))
 def test_the_fitted_camera_is_the_one_that_made_the_picture(scale: float, x: float, y: float):
     camera, points = torch.tensor([scale, x, y], dtype=torch.float64), random(21, 3)
@@ -74,6 +76,7 @@ def test_the_fitted_camera_has_the_least_squared_error():
         np.testing.assert_allclose(fitted[k].numpy(), solution, rtol=1e-9)
 
 
+@settings(deadline=None)
 @given(st.floats(-100, 100), st.floats(-100, 100), st.floats(0.1, 10))
 def test_projecting_into_a_crop_is_cropping_the_projection(x: float, y: float, scale: float):
     points, corner = random(6, 3) + torch.tensor([0, 0, 9.0]), torch.tensor([x, y], dtype=torch.float64)

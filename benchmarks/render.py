@@ -1,0 +1,77 @@
+"""What a synthetic pair costs: milliseconds of one core per phase, as a table or as JSON.
+
+Processor time, not wall-clock time, so that other programs disturb it little.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from handlib.data.placement import WORLDS, look_at, place_pair
+from handlib.data.render import PairScene
+from handlib.data.synthetic import sample_appearance
+
+PHASES = ("place the pair", "build the scene", "visible shares", "truth", "background", "colour")
+
+
+def measure(world: str, size: int, samples: int, count: int) -> dict[str, float]:
+    """Mean milliseconds per phase over ``count`` pairs, after two pairs that aren't counted."""
+    rng = np.random.default_rng(0)
+    spent = dict.fromkeys(PHASES, 0.0)
+
+    @contextmanager
+    def timed(phase: str) -> Iterator[None]:
+        start = time.process_time()
+        yield
+        spent[phase] += time.process_time() - start
+
+    for k in range(count + 2):
+        if k == 2:
+            spent.update(dict.fromkeys(PHASES, 0.0))
+        with timed("place the pair"):
+            pair, intrinsics = look_at(WORLDS[world], place_pair(WORLDS[world], rng), rng)
+        with timed("build the scene"):
+            scene = PairScene(pair.vertices, intrinsics)
+        with timed("visible shares"):
+            scene.visibility()
+        with timed("truth"):
+            label, _, _ = scene.truth(size)
+        with timed("background"):
+            appearance = sample_appearance(rng, size)
+        with timed("colour"):
+            scene.colour(label, appearance, samples)
+    return {phase: 1000 * seconds / count for phase, seconds in spent.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--world", choices=sorted(WORLDS), default="desk")
+    parser.add_argument("--size", type=int, default=128, help="pixels")
+    parser.add_argument("--samples", type=int, default=2, help="rays per pixel and direction")
+    parser.add_argument("--count", type=int, default=100, help="pairs")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    phases = measure(options.world, options.size, options.samples, options.count)
+    total = sum(phases.values())
+    rendering = total - phases[PHASES[0]]
+    if options.json:
+        print(
+            json.dumps(
+                {**vars(options), "ms": phases, "ms_total": total, "ms_rendering": rendering}, indent=2
+            )
+        )
+        return
+    print(f"{options.world}, {options.size} px, {options.samples}² rays, {options.count} pairs")
+    for phase, milliseconds in phases.items():
+        print(f"{phase:16} {milliseconds:7.1f} ms {milliseconds / total:6.0%}")
+    print(f"{'a pair':16} {total:7.1f} ms, {rendering:.1f} ms of it rendering")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What a reader does on a page of JupyterLab: run a notebook, move a slider, click on a joint."""
+
+import io
+import uuid
+
+import numpy as np
+from PIL import Image
+
+VIEW = ".handlib-hands"
+SECONDS = 1000
+
+
+def open_and_run(page, lab, notebook: str, view: int = 0) -> None:
+    """Opens a notebook in a workspace of its own and runs all cells; returns when a 3D view is drawn."""
+    page.goto(f"{lab.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{notebook}")
+    # The status bar names the kernel once there is one; asked to run earlier, JupyterLab opens a dialogue.
+    page.locator("text=Python 3 (ipykernel) | Idle").first.wait_for(timeout=90 * SECONDS)
+    page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+    wait_for_view(page, view)
+
+
+def wait_for_view(page, view: int = 0) -> None:
+    """Waits until the notebook's view of that number is on the page and drawn."""
+    page.locator(VIEW).nth(view).wait_for(timeout=180 * SECONDS)
+    page.locator(VIEW).nth(view).scroll_into_view_if_needed()
+    page.wait_for_function(
+        f"document.querySelectorAll('{VIEW}')[{view}]?.handlib?.framesDrawn() > 0", timeout=60 * SECONDS
+    )
+
+
+def ask(page, expression: str, view: int = 0):
+    """Asks a view's test hook, as in ``vertex(0, 5)``."""
+    return page.evaluate(f"document.querySelectorAll('{VIEW}')[{view}].handlib.{expression}")
+
+
+def canvas_colours(page, view: int = 0) -> int:
+    """How many different colours a view's canvas shows."""
+    canvas = page.locator(f"{VIEW} canvas").nth(view)
+    canvas.scroll_into_view_if_needed()
+    shot = Image.open(io.BytesIO(canvas.screenshot())).convert("RGB")
+    return len(np.unique(np.asarray(shot).reshape(-1, 3), axis=0))
+
+
+def press_slider(page, name: str, key: str = "ArrowRight", times: int = 5) -> None:
+    """Moves the slider of that name by keyboard."""
+    slider = page.locator(f'.widget-slider:has(label:text-is("{name}")) .noUi-handle').first
+    slider.scroll_into_view_if_needed()
+    slider.focus()
+    for _ in range(times):
+        page.keyboard.press(key)
+
+
+def click_joint(page, joint: int, view: int = 0) -> None:
+    """Clicks where a joint is drawn."""
+    page.locator(f"{VIEW} canvas").nth(view).scroll_into_view_if_needed()
+    page.mouse.click(*ask(page, f"jointOnPage({joint})", view))
+
+
+def save_and_reload(page) -> None:
+    """Saves the notebook and reloads the page; the kernel goes on."""
+    page.keyboard.press("Control+s")
+    page.wait_for_selector(".jp-Document:not(.jp-mod-dirty)")
+    page.reload()
+
+
+def wait_until_vertex_moved(page, before: list[float], view: int = 0) -> None:
+    """Waits until the right hand's index fingertip is elsewhere."""
+    page.wait_for_function(
+        f"before => document.querySelectorAll('{VIEW}')[{view}].handlib.vertex(1, 320)"
+        ".some((x, i) => Math.abs(x - before[i]) > 1e-4)",
+        arg=before,
+        timeout=20 * SECONDS,
+    )
