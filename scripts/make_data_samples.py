@@ -1,4 +1,5 @@
-"""Builds ``data_samples``: 64 training and 16 test pairs of the ``desk`` world at 256 px, a contact sheet and the manifest.
+"""Builds ``data_samples``: 64 training and 16 test pairs of the ``desk`` world at 256 px, a contact sheet
+and the manifest.
 
     python scripts/make_data_samples.py
 
@@ -15,7 +16,7 @@ from PIL import Image
 from handlib.data.sample import Sample
 from handlib.data.samples import samples_folder, write_samples
 from handlib.data.synthetic import make_sample
-from handlib.show.palette import LEFT_COLOUR, RIGHT_COLOUR
+from handlib.show.palette import HANDS
 
 COUNTS = {"train": 64, "test": 16}
 SIZE, SEED, LIMIT = 256, 2023, 8_000_000
@@ -26,7 +27,7 @@ LICENCE = "CC0-1.0"
 def shown(sample: Sample, side: int) -> np.ndarray:
     """The picture above its truth: the dense map, and forearms in their hands' colours."""
     image, dense = (x.permute(1, 2, 0).numpy() for x in (sample.image, sample.dense))
-    colours = np.array([(0, 0, 0), *(tuple(bytes.fromhex(c[1:])) for c in (LEFT_COLOUR, RIGHT_COLOUR))], np.uint8)
+    colours = np.array([(0, 0, 0), *(tuple(bytes.fromhex(c[1:])) for c in HANDS)], np.uint8)
     truth = np.where(dense.any(-1, keepdims=True), dense, colours[sample.label.numpy()])
     small = Image.fromarray(image).resize((side, side), Image.Resampling.LANCZOS)
     return np.concatenate((np.asarray(small), np.asarray(Image.fromarray(truth).resize((side, side), 0))))

@@ -1,9 +1,10 @@
-"""Turns a finished training run into a checkpoint that ships: half-precision weights, how they came about, a curve.
+"""Turns a finished training run into a checkpoint that ships: weights, how they came about, a curve.
 
     python scripts/ship_checkpoint.py RUN --data TRAINING_PAIRS --validation VALIDATION_PAIRS --name small
     handlib eval --checkpoint small --count 500 --seed 7 --json data_samples/checkpoints/small/test.json
 
-The second command measures what the first has written; ``--card`` then writes the model card from both.
+The second command measures what the first has written; ``ship_checkpoint.py --card`` then writes the model card
+and the README's table from the files of both.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 import torch
 
 from handlib.data.shards import load_dataset
-from handlib.evaluate import MeanPredictor, evaluate
+from handlib.evaluate import COLUMNS, MeanPredictor, evaluate
 from handlib.hand import Hand
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR, SHIPPED
@@ -23,6 +24,7 @@ from handlib.skeleton import SIDES
 from handlib.train import LOG, SETTINGS, batches
 
 TRAINING, TEST = "training.json", "test.json"
+README = Path(__file__).parents[1] / "README.md"
 
 
 def read_curve(log: Path) -> list[dict]:
@@ -62,37 +64,55 @@ def ship(run: Path, data: Path, validation: Path, out: Path) -> None:
     training_curve(curve, record["mean_predictor"]).savefig(out / "curve.png", dpi=90)
 
 
-def card(out: Path) -> None:
-    training, test = (json.loads((out / name).read_text()) for name in (TRAINING, TEST))
-    model = DIR.from_pretrained(out)
-    parameters = sum(p.numel() for p in model.parameters())
+def measured(out: Path) -> str:
+    """What ``test.json`` says, as Markdown."""
+    test = json.loads((out / TEST).read_text())
     by_estimate = {name: rows["all"] for name, rows in test["scores"].items()}
     *_, final = test["scores"].values()
-    columns = ["mpjpe", "mpvpe", "pa_mpjpe", "mrrpe", "joint_px", "vertex_px", "uv_percent", "rotation_wrong"]
-    config, data = training["training"], training["data"]
-    text = f"""# {out.name}: a DIR that a laptop trained
+    return f"""{test["count"]} fresh pairs of the world `{test["world"]}` (test split, seed {test["seed"]}), each estimate:
 
-DIR in the configuration `DIRConfig.small()`: {parameters / 1e6:.1f} million parameters, {training["network"]["image_size"]} x \
-{training["network"]["image_size"]} pixels, weights kept in half precision. Licence: MIT, as the package.
+{format_table(by_estimate, INTAG_MCP, COLUMNS)}
 
-**Trained** from nothing on {data["count"]} rendered pairs of the world `{data["world"]}` (split `{data["split"]}`, seed \
-{data["seed"]}), {config["steps"]} steps of {config["batch_size"]}, seed {config["seed"]}, {training["curve"][-1]["hours"]:.1f} hours on one CPU core. \
-All settings and the curve: `training.json`.
+The last estimate by how near the hands are:
+
+{format_table(final, INTAG_MCP, ["samples", *COLUMNS])}
+"""
+
+
+def card(out: Path) -> str:
+    """The model card."""
+    training = json.loads((out / TRAINING).read_text())
+    parameters = sum(p.numel() for p in DIR.from_pretrained(out).parameters())
+    config, data, size = training["training"], training["data"], training["network"]["image_size"]
+    hours = training["curve"][-1]["hours"]
+    return f"""# {out.name}: a DIR that a laptop trained
+
+DIR in the configuration `DIRConfig.small()`: {parameters / 1e6:.1f} million parameters, {size} x {size} pixels,
+weights kept in half precision. Licence: MIT, as the package.
+
+## Training
+
+From nothing, on {data["count"]} rendered pairs of the world `{data["world"]}` (split `{data["split"]}`,
+seed {data["seed"]}): {config["steps"]} steps of {config["batch_size"]}, {hours:.1f} hours on one core of a shared machine, bf16.
+All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.
 
 ![Curve](curve.png)
 
-**Measured** on {test["count"]} fresh pairs of the test split (seed {test["seed"]}), which share no random number with the training ones:
+## Measured
 
-{format_table(by_estimate, INTAG_MCP, columns)}
+{measured(out)}
+## Limits
 
-The last estimate by stratum:
-
-{format_table(final, INTAG_MCP, ["samples", *columns])}
-
-**Limits.** It knows rendered open hands, one point of view (a person's own, backs of the hands mostly visible) and two hands per
-picture. It has never seen a photograph. Nearly hidden hands are guessed.
+It knows rendered open hands, one point of view (a person's own, backs of the hands mostly visible) and exactly
+two hands in a picture. It has never seen a photograph. Nearly hidden hands are guessed.
 """
-    (out / "README.md").write_text(text)
+
+
+def with_section(text: str, name: str, content: str) -> str:
+    """A text whose part between ``<!-- name: begin`` and ``<!-- name: end -->`` says something new."""
+    begin, end = text.index(f"<!-- {name}: begin"), text.index(f"<!-- {name}: end -->")
+    start = text.index("-->", begin) + len("-->")
+    return f"{text[:start]}\n{content}{text[end:]}"
 
 
 def main() -> None:
@@ -101,13 +121,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--name", default="small")
-    parser.add_argument(
-        "--card", action="store_true", help="only write the model card of what was shipped and measured"
-    )
+    parser.add_argument("--card", action="store_true", help="write the model card and README's section")
     arguments = parser.parse_args()
     out = SHIPPED / arguments.name
     if arguments.card:
-        card(out)
+        (out / "README.md").write_text(card(out))
+        README.write_text(with_section(README.read_text(), "measured", measured(out)))
     else:
         ship(arguments.run, arguments.data, arguments.validation, out)
 

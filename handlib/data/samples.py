@@ -1,7 +1,7 @@
 """The pairs that come with the repository: pictures and truth of the ``desk`` world in ``data_samples``.
 
-Pictures, labels, dense maps and depth are PNG files; ``truth.npz`` holds the parameters, from which the hand model
-computes vertices and joints anew.
+Pictures, labels, dense maps and depth are PNG files; ``truth.npz`` holds the parameters, from which the
+hand model computes vertices and joints anew.
 """
 
 from pathlib import Path
@@ -26,7 +26,9 @@ def samples_folder() -> Path:
 
 
 def write_samples(samples: list[Sample], folder: Path) -> None:
-    """Writes single samples as :func:`load_samples` reads them: 0000.png and so on, ``truth/`` and ``truth.npz``."""
+    """Writes single samples as :func:`load_samples` reads them: 0000.png and so on, ``truth/`` and
+    ``truth.npz``.
+    """
     (folder / "truth").mkdir(parents=True, exist_ok=True)
     for number, sample in enumerate(samples):
         pictures = {
@@ -49,10 +51,11 @@ def write_samples(samples: list[Sample], folder: Path) -> None:
 
 
 def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
-    """The 64 ``train`` or 16 ``test`` pairs at 256 px, from ``folder`` or from this checkout's ``data_samples``.
+    """The 64 ``train`` or 16 ``test`` pairs at 256 px, from ``folder`` or from this checkout's
+    ``data_samples``.
 
-    Raises ``ValueError`` for another split and ``FileNotFoundError`` if the pairs aren't there, as in a package that was
-    installed without the repository.
+    Raises ``ValueError`` for another split and ``FileNotFoundError`` if the pairs aren't there, as in a
+    package that was installed without the repository.
     """
     if split not in SAMPLE_SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SAMPLE_SPLITS)}, got {split!r}")

@@ -1,0 +1,64 @@
+"""The checkpoint that ships: what is said of it is what its files say."""
+
+import json
+
+import pytest
+import ship_checkpoint
+import torch
+from safetensors import safe_open
+
+from handlib.network import DIR, SHIPPED
+
+SMALL = SHIPPED / "small"
+
+
+def test_the_model_card_is_made_from_the_files() -> None:
+    assert (SMALL / "README.md").read_text() == ship_checkpoint.card(SMALL)
+
+
+def test_the_readme_quotes_the_files() -> None:
+    readme = ship_checkpoint.README.read_text()
+    assert ship_checkpoint.with_section(readme, "measured", ship_checkpoint.measured(SMALL)) == readme
+
+
+def test_it_passes_the_gate_and_every_stage_is_better_than_the_one_before() -> None:
+    scores = json.loads((SMALL / "test.json").read_text())["scores"]
+    estimates = [rows["all"] for rows in scores.values()]
+    for name in ("mpjpe", "pa_mpjpe", "uv_percent"):
+        values = [estimate[name] for estimate in estimates]
+        assert values == sorted(values, reverse=True), name
+    final, training = estimates[-1], json.loads((SMALL / "training.json").read_text())
+    assert final["rotation_wrong"] < 0.02
+    assert final["uv_percent"] < 5
+    assert final["pa_mpjpe"] < training["mean_predictor"]["pa_mpjpe"]
+
+
+def test_it_is_small_and_in_half_precision() -> None:
+    weights = SMALL / "model.safetensors"
+    assert weights.stat().st_size < 25 * 2**20
+    with safe_open(weights, "pt") as file:
+        kinds = {file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+    assert kinds <= {torch.float16, torch.int64}
+    assert next(DIR.from_pretrained("small").parameters()).dtype == torch.float32
+
+
+def strings(value: object) -> list[str]:
+    """All texts in a JSON value."""
+    if isinstance(value, dict):
+        return [text for part in value.values() for text in strings(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in strings(part)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_its_files_name_no_folder_of_the_machine_that_made_them() -> None:
+    for path in SMALL.glob("*.json"):
+        assert not [text for text in strings(json.loads(path.read_text())) if text.startswith("/")], path.name
+
+
+def test_a_section_is_replaced_and_the_rest_stays() -> None:
+    text = "a\n<!-- x: begin. Why. -->\nold\n<!-- x: end -->\nb\n"
+    new = ship_checkpoint.with_section(text, "x", "new\n")
+    assert new == "a\n<!-- x: begin. Why. -->\nnew\n<!-- x: end -->\nb\n"
+    with pytest.raises(ValueError, match="substring not found"):
+        ship_checkpoint.with_section(text, "y", "new\n")
