@@ -3,8 +3,8 @@
     python scripts/ship_checkpoint.py RUN --data TRAINING_PAIRS --validation VALIDATION_PAIRS --name small
     handlib eval --checkpoint small --count 500 --seed 7 --json data_samples/checkpoints/small/test.json
 
-The second command measures what the first has written; ``ship_checkpoint.py --card`` then writes the model card
-and the README's table from the files of both.
+The second command measures what the first has written; ``ship_checkpoint.py --card`` then writes the model
+card and the README's table from the files of both.
 """
 
 import argparse
@@ -69,7 +69,8 @@ def measured(out: Path) -> str:
     test = json.loads((out / TEST).read_text())
     by_estimate = {name: rows["all"] for name, rows in test["scores"].items()}
     *_, final = test["scores"].values()
-    return f"""{test["count"]} fresh pairs of the world `{test["world"]}` (test split, seed {test["seed"]}), each estimate:
+    return f"""{test["count"]} fresh pairs of the world `{test["world"]}` (test split,
+seed {test["seed"]}), each estimate:
 
 {format_table(by_estimate, INTAG_MCP, COLUMNS)}
 
@@ -87,13 +88,14 @@ def card(out: Path) -> str:
     hours = training["curve"][-1]["hours"]
     return f"""# {out.name}: a DIR that a laptop trained
 
-DIR in the configuration `DIRConfig.small()`: {parameters / 1e6:.1f} million parameters, {size} x {size} pixels,
-weights kept in half precision. Licence: MIT, as the package.
+DIR in the configuration `DIRConfig.small()`: {parameters / 1e6:.1f} million parameters,
+{size} x {size} pixels, weights kept in half precision. Licence: MIT, as the package.
 
 ## Training
 
 From nothing, on {data["count"]} rendered pairs of the world `{data["world"]}` (split `{data["split"]}`,
-seed {data["seed"]}): {config["steps"]} steps of {config["batch_size"]}, {hours:.1f} hours on one core of a shared machine, bf16.
+seed {data["seed"]}): {config["steps"]} steps of {config["batch_size"]},
+{hours:.1f} hours on one core of a shared machine, bf16.
 All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.
 
 ![Curve](curve.png)
