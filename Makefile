@@ -7,6 +7,8 @@ LAB_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+NBVAL := $(PYTEST) -c tests/notebooks/nbval.ini --rootdir=. notebooks
 
 # Numbers in tests and notebooks are compared digit by digit: one thread each.
 test test-unit test-notebooks test-browser notebooks: export OMP_NUM_THREADS = 1
@@ -34,17 +36,19 @@ $(STAMP): pyproject.toml
 lab: setup
 	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(LAB_FLAGS) notebooks/00_tour.ipynb
 
-test: test-unit test-notebooks test-browser
+test: setup
+	$(PYTEST) -n 2 --dist loadfile tests
+	$(NBVAL)
 
 test-unit: setup
-	$(BIN)/python -m pytest tests/unit tests/parity -n 2 --dist loadgroup
+	$(PYTEST) -n 2 tests/unit tests/parity
 
 test-notebooks: setup
-	$(BIN)/python -m pytest tests/notebooks
-	$(BIN)/python -m pytest -c tests/notebooks/nbval.ini --rootdir=. notebooks
+	$(PYTEST) tests/notebooks
+	$(NBVAL)
 
 test-browser: setup
-	$(BIN)/python -m pytest tests/browser
+	$(PYTEST) tests/browser
 
 notebooks: setup
 	$(BIN)/python scripts/build_notebooks.py

@@ -8,6 +8,8 @@ The same version of the package writes the same pairs. Entries of other files in
 
 import hashlib
 import json
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,22 @@ from handlib.data.sample import Sample
 from handlib.data.samples import samples_folder, write_samples
 from handlib.data.synthetic import make_sample
 from handlib.show.palette import HANDS
+from handlib.skeleton import joint_index
 
 COUNTS = {"train": 64, "test": 16}
 SIZE, SEED, LIMIT = 256, 2023, 8_000_000
 ORIGIN = "made by scripts/make_data_samples.py from the open hand; no photograph, no third-party data"
 LICENCE = "CC0-1.0"
+
+
+def decent_samples(split: str) -> Iterator[Sample]:
+    """Samples in order, without those in which a middle finger sticks out far beyond its neighbours."""
+    for index in count():
+        sample = make_sample("desk", SIZE, SEED, index, split)
+        tips = [joint_index(name) for name in ("index4", "middle4", "ring4")]
+        reach = (sample.joints[:, tips] - sample.joints[:, :1]).norm(dim=-1)
+        if (reach[:, 1] < 1.27 * reach[:, [0, 2]].amax(1)).all():
+            yield sample
 
 
 def shown(sample: Sample, side: int) -> np.ndarray:
@@ -59,10 +72,7 @@ def update_manifest(folder: Path, files: list[Path]) -> int:
 
 def main() -> None:
     folder = samples_folder()
-    made = {
-        split: [make_sample("desk", SIZE, SEED, index, split) for index in range(count)]
-        for split, count in COUNTS.items()
-    }
+    made = {split: list(islice(decent_samples(split), number)) for split, number in COUNTS.items()}
     for split, samples in made.items():
         write_samples(samples, folder / split)
     write_contact_sheet([*made["train"][:24], *made["test"][:8]], folder / "contact_sheet.png")

@@ -105,8 +105,8 @@ All settings and the curve are in `training.json`; the dashed lines are what a c
 {measured(out)}
 ## Limits
 
-It knows rendered open hands, one point of view (a person's own, backs of the hands mostly visible) and exactly
-two hands in a picture. It has never seen a photograph. Nearly hidden hands are guessed.
+It knows rendered open hands, one point of view (a person's own, backs of the hands mostly visible) and
+exactly two hands in a picture. It has never seen a photograph. Nearly hidden hands are guessed.
 """
 
 

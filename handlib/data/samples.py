@@ -62,7 +62,7 @@ def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
     folder = (folder or samples_folder()) / split
     if not (folder / "truth.npz").exists():
         raise FileNotFoundError(
-            f"{folder}: no sample pairs here; they come with a checkout of the repository, not with the installed package"
+            f"{folder}: no sample pairs; they come with a checkout of the repository, not with the package"
         )
     with np.load(folder / "truth.npz", allow_pickle=False) as archive:
         truth = {name: torch.from_numpy(archive[name]) for name in archive.files}

@@ -120,9 +120,9 @@ def hands_layer_inputs(
     return joined, np.concatenate([np.broadcast_to(c, (num_vertices, 3)) for c in colours])
 
 
-def encode_png(picture: UInt8[np.ndarray, "height width 3"], colours: int = 128) -> bytes:
+def encode_png(picture: UInt8[np.ndarray, "height width 3"], colours: int = 256) -> bytes:
     """A small PNG: a palette of ``colours`` colours, no metadata; the same picture gives the same bytes."""
-    image = Image.fromarray(picture).quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    image = Image.fromarray(picture).quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()

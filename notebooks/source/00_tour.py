@@ -120,11 +120,15 @@ figure
 # %%
 with torch.no_grad():
     trace = model.trace(normalise(picture.image[None]))
+from matplotlib.colors import ListedColormap
+
+from handlib.show.palette import LEFT, RIGHT
+
 figure, axes = show.detached_figure(1, 4, figsize=(10, 2.8))
 for axis, side, attention in zip(axes, SIDES, trace.attention[0]):
     axis.imshow(attention, cmap="Blues" if side == "left" else "Oranges", vmin=0)
     axis.set_title(f"attention, {side}")
-axes[2].imshow(trace.prediction.segmentation[0].argmax(0), cmap="viridis", vmin=0, vmax=2)
+axes[2].imshow(trace.prediction.segmentation[0].argmax(0), cmap=ListedColormap(["0.9", LEFT, RIGHT]))
 axes[2].set_title("left, right or neither")
 axes[3].imshow(trace.prediction.dense[0].permute(1, 2, 0).clamp(0, 1))
 axes[3].set_title("place on the hand")
@@ -172,10 +176,9 @@ show.overlay(batch[worst], estimates[-1], truth=batch[worst], index=worst, title
 
 # %%
 from handlib.data.photo import read_picture
-from handlib.data.samples import SAMPLES
 from handlib.reconstruct import reconstruct
 
-my_picture = SAMPLES / "test" / "0005.png"
+my_picture = "../data_samples/test/0005.png"
 photograph = read_picture(my_picture)
 result = reconstruct(model, photograph)
 print(f"looked at: {result.origin}")

@@ -22,7 +22,7 @@ def open_and_run(page, lab, notebook: str, view: int = 0) -> None:
 
 def wait_for_view(page, view: int = 0) -> None:
     """Waits until the notebook's view of that number is on the page and drawn."""
-    page.locator(VIEW).nth(view).wait_for(timeout=180 * SECONDS)
+    page.locator(VIEW).nth(view).wait_for(timeout=120 * SECONDS)
     page.locator(VIEW).nth(view).scroll_into_view_if_needed()
     page.wait_for_function(
         f"document.querySelectorAll('{VIEW}')[{view}]?.handlib?.framesDrawn() > 0", timeout=60 * SECONDS

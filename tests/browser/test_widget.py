@@ -90,3 +90,15 @@ def test_toggles_and_labels(widget_page):
     view.get_by_role("combobox", name="picked joint").select_option(label="left little4")
     page.locator(".widget-label:text-is('Python knows: left little4')").wait_for(timeout=20 * SECONDS)
     assert "778 vertices" in view.get_by_role("img").get_attribute("aria-label")
+
+
+def test_stages_slider_moves_the_overlay_and_the_hands_together(widget_page):
+    page, view = widget_page, 1
+    wait_for_view(page, view)
+    image = page.locator("img.widget-image")
+    before, picture = ask(page, "vertex(1, 320)", view), image.get_attribute("src")
+    page.locator(".widget-label:has-text('stage 2: joints')").wait_for(timeout=20 * SECONDS)
+    press_slider(page, "estimate", "ArrowLeft", times=2)
+    page.locator(".widget-label:has-text('initial: joints')").wait_for(timeout=20 * SECONDS)
+    wait_until_vertex_moved(page, before, view)
+    assert image.get_attribute("src") != picture

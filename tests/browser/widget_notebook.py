@@ -20,3 +20,34 @@ def tell(change):
 
 explorer.view.observe(tell, names="picked")
 show.Panel([picked], explorer.view.picture, "what was picked")
+
+# %%
+import torch
+
+from handlib.camera import fit_weak_perspective, project_weak_perspective
+from handlib.data.synthetic import make_sample
+from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.hand import HandParams
+from handlib.rotation import rotation_to_6d
+
+HANDS = [Hand.open("left"), Hand.open("right")]
+sample = make_sample("desk", 128, 0, 0)
+
+
+def bent(share):
+    """The truth with every finger bent only by a share of what it should be: an estimate of known quality."""
+    coefficients = [h.axis_angle_to_pca(share * sample.pose[k, None]) for k, h in enumerate(HANDS)]
+    params = HandParams(rotation_to_6d(sample.root), torch.cat(coefficients), sample.betas, torch.zeros(2, 3))
+    posed = [
+        h.from_params(HandParams(params.root[k], params.pose[k], params.betas[k], params.camera[k]))
+        for k, h in enumerate(HANDS)
+    ]
+    joints, vertices = torch.stack([p.joints for p in posed]), torch.stack([p.vertices for p in posed])
+    camera = fit_weak_perspective(joints, sample.uv)
+    offset = (sample.joints[1, 0] - sample.joints[0, 0]) / LENGTH_UNIT
+    uv, vertex_uv = project_weak_perspective(joints, camera), project_weak_perspective(vertices, camera)
+    return Estimate(params, joints[None], vertices[None], uv[None], vertex_uv[None], offset[None])
+
+
+prediction = Prediction((bent(0.0), bent(0.6), bent(1.0)), torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4))
+show.stages(sample, prediction)

@@ -1,7 +1,7 @@
 """The released network on made-up numbers: built once per seed, used by every test in this folder.
 
-A checkpoint has 380 MB, so a seed's tests run one after the other in one process (``xdist_group``), and its
-file goes as soon as they are through.
+A checkpoint has 380 MB: its file goes as soon as a seed's tests are through. Processes that run at once
+each build their own, so share tests out by file (``pytest -n 2 --dist loadfile``).
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,13 +15,6 @@ import torch
 from handlib.estimate import Prediction
 from handlib.network import DIR
 from handlib.released import load_checkpoint
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]):
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("released"))
 
 
 @pytest.fixture(scope="session", params=reference.SEEDS)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from random_pairs import random_pairs
 
-from handlib.data.sample import IMAGE_MEAN, IMAGE_STD, Sample, normalise, stack
+from handlib.data.sample import IMAGE_MEAN, IMAGE_STD, Sample, normalise, resize, stack
+from handlib.data.synthetic import make_sample
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +53,26 @@ def test_normalising_takes_imagenets_mean_to_zero():
         torch.testing.assert_close(black[:, channel], torch.full((2, 1), -mean / deviation))
         torch.testing.assert_close(white[:, channel], torch.full((2, 1), (1 - mean) / deviation))
     assert normalise(image[0]).equal(normalise(image)[0])
+
+
+def test_resizing_keeps_the_scene() -> None:
+    sample = make_sample("desk", 64, 0, 3)
+    small = resize(sample, 32)
+    assert small.size == 32 and small.image.dtype == torch.uint8
+    torch.testing.assert_close(small.uv, sample.uv)
+    torch.testing.assert_close(small.image.float().mean(), sample.image.float().mean(), atol=0.5, rtol=0)
+    # Labels are picked, never mixed, and colours lie where they lay.
+    assert set(small.label.unique().tolist()) <= set(sample.label.unique().tolist())
+    again = make_sample("desk", 32, 0, 3)
+    agreement = (small.label == again.label).float().mean()
+    assert agreement > 0.95
+    for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
+        assert agreement > (small.label.roll(shift, axis) == again.label).float().mean()
+    assert (small.image.float() - again.image.float()).abs().median() < 6
+
+
+def test_resizing_takes_batches() -> None:
+    batch = stack([make_sample("desk", 32, 0, k) for k in range(2)])
+    small = resize(batch, 16)
+    one = resize(batch[1], 16)
+    assert torch.equal(small.image[1], one.image) and torch.equal(small.intrinsics[1], one.intrinsics)
