@@ -28,7 +28,10 @@ def project_weak_perspective(
 def fit_weak_perspective(
     points: Float[Tensor, "*batch n 3"], uv: Float[Tensor, "*batch n 2"]
 ) -> Float[Tensor, "*batch 3"]:
-    """The weak-perspective camera (s, tx, ty) that maps points to uv with the least squared error."""
+    """The weak-perspective camera (s, tx, ty) that maps points to uv with the least squared error.
+
+    Points that all share one (x, y) leave the scale open: it comes out as NaN.
+    """
     xy_mean, uv_mean = points[..., :2].mean(-2, keepdim=True), uv.mean(-2, keepdim=True)
     xy, target = points[..., :2] - xy_mean, uv - uv_mean
     scale = (xy * target).sum((-2, -1)) / xy.square().sum((-2, -1))

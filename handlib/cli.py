@@ -107,7 +107,8 @@ def train(
     seed: int = 0,
     evaluate_every: int = 500,
     save_every: int = 250,
-    pretrained: bool = False,
+    backbone: str | None = None,
+    imagenet: bool = False,
     accelerator: str = "cpu",
     devices: int = 1,
     num_nodes: int = 1,
@@ -128,7 +129,8 @@ def train(
         seed: of the weights, the order of pairs and their augmentation.
         evaluate_every: steps between two measurements.
         save_every: steps between two checkpoints.
-        pretrained: start from timm's ImageNet weights (downloads them).
+        backbone: a timm model (resnet18, say) in place of the network's own.
+        imagenet: start the encoder from timm's ImageNet weights (downloads them); small needs a --backbone.
         accelerator: cpu, cuda, mps or auto.
         devices: how many of them.
         num_nodes: how many machines.
@@ -149,15 +151,27 @@ def train(
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     small = network == "small"
+    config = DIRConfig.small() if small else DIRConfig.released()
+    if backbone:
+        config = replace(
+            config,
+            backbone=backbone,
+            backbone_layers=None,
+            backbone_channels=None,
+            backbone_stem_width=None,
+        )
+    if imagenet and config.backbone_channels:
+        raise InputError("imagenet: these weights are for timm's own widths; name one with --backbone")
     train(
         data,
         out,
-        replace(DIRConfig.small() if small else DIRConfig.released(), pretrained=pretrained),
+        config,
         TrainConfig(
             steps=steps,
             batch_size=batch_size,
             learning_rate=learning_rate,
             seed=seed,
+            imagenet=imagenet,
             evaluate_every=evaluate_every,
             save_every=save_every,
         ),

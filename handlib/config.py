@@ -13,7 +13,6 @@ class DIRConfig:
         image_size: side of the input picture in pixels.
         backbone: a timm model with four feature levels c1 to c4 (fine to coarse).
         backbone_layers, backbone_channels, backbone_stem_width, output_stride: passed to timm where given.
-        pretrained: load timm's ImageNet weights when the network is built.
         separate_encoders: one backbone per hand instead of a shared one.
         hand_attention: one attention map per hand over c4 (Sec. 3.1); otherwise both pool the same mean.
         attention_channels: hidden width of the attention maps' convolution.
@@ -51,7 +50,6 @@ class DIRConfig:
     backbone_channels: Sequence[int] | None = None
     backbone_stem_width: int | None = None
     output_stride: Literal[8, 16, 32] = 32
-    pretrained: bool = False
     separate_encoders: bool = False
     hand_attention: bool = True
     attention_channels: int = 1024

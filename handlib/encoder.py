@@ -28,26 +28,34 @@ class Backbone(nn.Module):
 
     def __init__(self, config: DIRConfig):
         super().__init__()
-        chosen = {
-            "layers": config.backbone_layers,
-            "channels": config.backbone_channels,
-            "stem_width": config.backbone_stem_width,
-        }
-        options = {name: value for name, value in chosen.items() if value is not None}
-        if config.output_stride != 32:
-            options["output_stride"] = config.output_stride
-        self.encoders = nn.ModuleList(
-            timm.create_model(
-                config.backbone,
-                features_only=True,
-                out_indices=(1, 2, 3, 4),
-                pretrained=config.pretrained,
-                **options,
-            )
-            for _ in range(2 if config.separate_encoders else 1)
-        )
+        self.config = config
+        count = 2 if config.separate_encoders else 1
+        self.encoders = nn.ModuleList(self._create(pretrained=False) for _ in range(count))
         widths = self.encoders[0].feature_info.channels()
         self.channels: list[int] = [width * len(self.encoders) for width in widths]
+
+    def _create(self, pretrained: bool) -> nn.Module:
+        chosen = {
+            "layers": self.config.backbone_layers,
+            "channels": self.config.backbone_channels,
+            "stem_width": self.config.backbone_stem_width,
+        }
+        options = {name: value for name, value in chosen.items() if value is not None}
+        if self.config.output_stride != 32:
+            options["output_stride"] = self.config.output_stride
+        return timm.create_model(
+            self.config.backbone,
+            features_only=True,
+            out_indices=(1, 2, 3, 4),
+            pretrained=pretrained,
+            **options,
+        )
+
+    def load_imagenet(self) -> None:
+        """Takes timm's ImageNet weights, downloading them if need be; the widths must be the model's own."""
+        weights = self._create(pretrained=True).state_dict()
+        for encoder in self.encoders:
+            encoder.load_state_dict(weights)
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> list[Float[Tensor, "batch _ _ _"]]:
         """Feature maps of a normalised picture."""

@@ -35,7 +35,7 @@ COLUMNS = (
 """What the tables show of all that is measured."""
 
 Report = dict[str, Any]
-"""``protocol`` and ``units`` say what the numbers mean; they are ``scores[estimate][stratum or "all"][name]``."""
+"""Numbers, ``scores[estimate][stratum or "all"][name]``, and what they mean: ``protocol`` and ``units``."""
 
 
 @torch.inference_mode()

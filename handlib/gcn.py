@@ -39,9 +39,9 @@ class GraphLayer(nn.Module):
     def __init__(self, features: int, residual: bool, adjacency: Bool[Tensor, "21 21"]):
         super().__init__()
         joints = len(adjacency)
-        bound = math.sqrt(1 / features)
-        self.own = nn.Parameter(torch.randn(joints, features, features) * bound)
-        self.neighbour = nn.Parameter(torch.randn(joints, features, features) * bound)
+        deviation = math.sqrt(1 / features)
+        self.own = nn.Parameter(torch.randn(joints, features, features) * deviation)
+        self.neighbour = nn.Parameter(torch.randn(joints, features, features) * deviation)
         self.scores = nn.Parameter(torch.zeros(int(adjacency.sum())))
         self.bias = nn.Parameter(torch.zeros(features))
         self.norm = nn.BatchNorm1d(features)

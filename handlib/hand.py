@@ -111,7 +111,7 @@ class Hand(nn.Module):
 
     def axis_angle_to_pca(self, pose: Float[Tensor, "*batch 45"]) -> Float[Tensor, "*batch 45"]:
         """All 45 coefficients of a finger pose; the components need not be orthonormal."""
-        return torch.linalg.solve(self.hands_components, pose - self.hands_mean, left=False)
+        return torch.linalg.solve(self.hands_components.T, (pose - self.hands_mean)[..., None])[..., 0]
 
     def forward(
         self,

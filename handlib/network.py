@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from handlib.camera import project_weak_perspective
 from handlib.config import DIRConfig
+from handlib.data.samples import samples_folder
 from handlib.encoder import Encoder
 from handlib.estimate import Estimate, Prediction, StageTrace, Trace
 from handlib.hand import Hand, HandParams
 from handlib.refine import RefinementStage
 from handlib.skeleton import SIDES
 
-SHIPPED = Path(__file__).parent.parent / "data_samples" / "checkpoints"
+SHIPPED = samples_folder() / "checkpoints"
 
 
 class PixelHeads(nn.Module):
@@ -55,7 +56,12 @@ class DIR(
     license="mit",
     tags=["hand-reconstruction", "interacting-hands"],
 ):
-    """The whole network. ``hands`` are the hand models, the open hand unless others are given."""
+    """The whole network. ``hands`` are the hand models, the open hand unless others are given.
+
+    ``save_pretrained`` keeps configuration and weights, not the hand models: whoever trained with other hands
+    than the open one gives them again (``from_pretrained(name, hands=...)``), or the pose coefficients mean
+    something else.
+    """
 
     def __init__(self, config: DIRConfig, hands: dict[str, Hand] | None = None):
         super().__init__()
@@ -113,7 +119,14 @@ class DIR(
             )
 
     def trace(self, image: Float[Tensor, "batch 3 size size"]) -> Trace:
-        """A forward pass that keeps everything it computed; ``image`` is normalised (``data.normalise``)."""
+        """A forward pass that keeps everything it computed; ``image`` is normalised (``sample.normalise``).
+
+        Raises:
+            ValueError: the picture's size isn't the configuration's.
+        """
+        expected = (3, self.config.image_size, self.config.image_size)
+        if image.shape[1:] != expected:
+            raise ValueError(f"image: expected shape (batch, {expected}), got {tuple(image.shape)}")
         features, attention, vectors, offset = self.encoder(image)
         estimate = self.decode(vectors, offset)
         estimates, stages, deep = [estimate], [], features[-1]

@@ -15,7 +15,7 @@ from PIL import Image, ImageColor
 from torch import Tensor
 
 from handlib.camera import fit_weak_perspective, pixels_to_uv
-from handlib.data.photo import HANDS_SHARE, Box, Crop, Picture, square_crop
+from handlib.data.photo import HANDS_SHARE, Box, BoxError, Crop, Picture, square_crop
 from handlib.data.sample import BACKGROUND, LEFT, RIGHT, normalise
 from handlib.estimate import LENGTH_UNIT, Prediction
 from handlib.network import DIR
@@ -28,6 +28,9 @@ MIN_HAND_PIXELS = 4
 """Fewer pixels of the segmentation than this are no hand."""
 MIN_BOX_SHARE = 0.1
 """A box whose longer side is a smaller share of what was looked at is no pair of hands."""
+MAX_LOOKS = 8
+SETTLED = 0.9
+"""Two boxes that overlap more than this are the same."""
 OVERLAY_SIDE = 1600
 """Pixels; the drawing over a larger picture is made at this size."""
 CAMERA_TO_GLTF = (1, -1, -1)
@@ -76,10 +79,11 @@ def hand_confidence(segmentation: Float[Tensor, "3 height width"]) -> Float[Tens
     return torch.stack([p.mean() if len(p) >= MIN_HAND_PIXELS else p.new_zeros(()) for p in seen])
 
 
-def box_of_hands(segmentation: Float[Tensor, "3 size size"], crop: Crop) -> Box | None:
+def box_of_hands(segmentation: Float[Tensor, "3 size size"], crop: Crop, picture: Picture) -> Box | None:
     """The box around all hand pixels of a segmentation of ``crop``, in the picture's pixels.
 
-    None where there are too few of them, or where they are too small a part of the crop to be trusted.
+    None where there are too few of them, or where they are too small a part of the crop to be trusted or lie
+    outside the picture.
     """
     pixels = (segmentation.argmax(0) != BACKGROUND).nonzero().flip(-1)
     if len(pixels) < MIN_HAND_PIXELS:
@@ -88,7 +92,10 @@ def box_of_hands(segmentation: Float[Tensor, "3 size size"], crop: Crop) -> Box 
     corner, opposite = crop.to_picture(pixels_to_uv(corners, segmentation.shape[-1]))
     if (opposite - corner).max() < MIN_BOX_SHARE * crop.side:
         return None
-    return Box(*corner.tolist(), *(opposite - corner).tolist())
+    try:
+        return Box(*corner.tolist(), *(opposite - corner).tolist()).inside(picture)
+    except BoxError:
+        return None
 
 
 @torch.no_grad()
@@ -103,9 +110,10 @@ def look(model: DIR, picture: Picture, box: Box, share: int | float) -> tuple[Cr
 def reconstruct(model: DIR, picture: Picture, box: Box | None = None) -> Reconstruction:
     """Both hands of a picture, by a network in evaluation mode.
 
-    With a box the network looks once, at the square that the box fills to 80 %. Without one it looks twice:
-    at the whole picture, then at the box around what its own segmentation called hand; where that box can't
-    be trusted, the first look stands and ``origin`` says so.
+    With a box the network looks once, at the square that the box fills to 80 %. Without one it looks at the
+    whole picture, then at the box around what its own segmentation called hand, and again until the box
+    settles: hands that are small in the picture are first seen roughly, then closer and closer. Where a box
+    can't be trusted, the first look stands and ``origin`` says so.
 
     Raises:
         BoxError: the box lies outside the picture.
@@ -113,11 +121,15 @@ def reconstruct(model: DIR, picture: Picture, box: Box | None = None) -> Reconst
     if box is not None:
         return Reconstruction(box.inside(picture), "given", *look(model, picture, box, HANDS_SHARE))
     whole = Box.around(picture)
-    crop, prediction = look(model, picture, whole, share=1)
-    found = box_of_hands(prediction.segmentation[0], crop)
-    if found is None:
-        return Reconstruction(whole, "whole picture", crop, prediction)
-    return Reconstruction(found.inside(picture), "found", *look(model, picture, found, HANDS_SHARE))
+    first = result = Reconstruction(whole, "whole picture", *look(model, picture, whole, share=1))
+    for _ in range(MAX_LOOKS - 1):
+        found = box_of_hands(result.prediction.segmentation[0], result.crop, picture)
+        if found is None:
+            return first
+        if result is not first and found.overlap(result.box) > SETTLED:
+            break
+        result = Reconstruction(found, "found", *look(model, picture, found, HANDS_SHARE))
+    return result
 
 
 def overlay(

@@ -305,9 +305,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--losses", type=Path, default=None, help="json to write the training losses to")
     args = parser.parse_args(arguments)
-    model = load_checkpoint(args.checkpoint, args.mano)
-    with np.load(args.inputs) as archive:
-        inputs = dict(archive)
+    try:
+        model = load_checkpoint(args.checkpoint, args.mano)
+        with np.load(args.inputs) as archive:
+            inputs = dict(archive)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     outputs = run(model, torch.from_numpy(inputs["img"]))
     np.savez_compressed(args.out, **{name: value.numpy() for name, value in outputs.items()})
     if args.losses:

@@ -1,5 +1,6 @@
 """Joint feature sampling: reading a feature map at the joints' places in the picture (Sec. 3.2.1)."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import grid_sample
@@ -13,6 +14,8 @@ def sample_joints(
     Outside the map are zeros, so within half a map pixel of the border, on either side, features fade. Points
     so far away that arithmetic would overflow are moved to uv = +-1e4 first: they read zeros all the same.
     """
-    grid = uv.clamp(-1e4, 1e4).unsqueeze(2).to(feature_map.dtype)
-    sampled = grid_sample(feature_map, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    # In half precision a place would be off by a tenth of a map pixel.
+    precise = torch.promote_types(feature_map.dtype, torch.float32)
+    grid, values = uv.to(precise).clamp(-1e4, 1e4).unsqueeze(2), feature_map.to(precise)
+    sampled = grid_sample(values, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return sampled[..., 0].transpose(1, 2)

@@ -36,8 +36,9 @@ CHECKPOINT, LOG, SETTINGS = "checkpoint.ckpt", "log.jsonl", "settings.json"
 class TrainConfig:
     """How a network is trained. The defaults are what two CPU cores can do with ``desk`` pairs.
 
-    ``warmup`` is the share of the steps in which the learning rate rises; then it falls on a cosine to 1 %.
-    ``weight_decay`` applies to matrices and kernels only. ``clip`` bounds the gradient's norm.
+    ``imagenet`` starts the encoder from timm's weights. ``warmup`` is the share of the steps in which the
+    learning rate rises; then it falls on a cosine to 1 %. ``weight_decay`` applies to matrices and kernels
+    only. ``clip`` bounds the gradient's norm.
     """
 
     steps: int = 3000
@@ -47,6 +48,7 @@ class TrainConfig:
     warmup: float = 0.03
     clip: float = 5.0
     seed: int = 0
+    imagenet: bool = False
     evaluate_every: int = 500
     save_every: int = 250
 
@@ -173,6 +175,8 @@ def train(
 
     torch.manual_seed(config.seed)
     model = DIR.from_pretrained(start_from) if start_from else DIR(network)
+    if config.imagenet:
+        model.encoder.backbone.load_imagenet()
     model = model.train().to(memory_format=torch.channels_last)
     groups = parameter_groups(model, config.weight_decay)
     optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)

@@ -6,6 +6,7 @@ exact one: a pinhole camera's view of two hands in three dimensions.
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -42,7 +43,10 @@ class Augmentation:
 
 
 def flip(batch: Sample) -> Sample:
-    """The mirror image of every picture: left hands become right ones and the other way round."""
+    """The mirror image of every picture: left hands become right ones and the other way round.
+
+    Exact for hand models that are mirror images of each other, as the open hand's are; MANO's are nearly so.
+    """
     mirror = batch.vertices.new_tensor([-1.0, 1.0, 1.0])
     turn = batch.pose.new_tensor([1.0, -1.0, -1.0]).repeat(15)
     label = torch.where(batch.label > 0, 3 - batch.label, batch.label)
@@ -82,8 +86,14 @@ def turn(
     """Turns every picture by an angle (radians, clockwise as seen), scales it and shifts it (uv units).
 
     The truth turns about the camera's axis; the principal point moves as every pixel does. Pixels from
-    outside the picture repeat its edge in ``image`` and are background elsewhere. Needs fx = fy.
+    outside the picture repeat its edge in ``image`` and are background elsewhere.
+
+    Raises:
+        ValueError: a camera's pixels are not square (fx differs from fy), so that turning it is no rotation.
     """
+    fx, fy = batch.intrinsics[:, :2].unbind(-1)
+    if not torch.allclose(fx, fy, rtol=1e-2):
+        raise ValueError("intrinsics: expected square pixels, fx = fy within 1 %")
     cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
     in_plane = torch.stack((cos, -sin, sin, cos), dim=-1).unflatten(-1, (2, 2))
     camera = torch.stack((cos, -sin, zero, sin, cos, zero, zero, zero, one), dim=-1).unflatten(-1, (3, 3))
@@ -114,15 +124,17 @@ def turn(
     )
 
 
+def uniform_either_way(generator: torch.Generator, *shape: int) -> Tensor:
+    """Uniform numbers between -1 and 1."""
+    return torch.rand(*shape, generator=generator) * 2 - 1
+
+
 def recolour(
     image: Float[Tensor, "batch 3 size size"], ranges: Augmentation, generator: torch.Generator
 ) -> Float[Tensor, "batch 3 size size"]:
     """Motion blur, brightness, tint and noise on colours in [0, 1]."""
     batch, size = len(image), image.shape[-1]
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator) * 2 - 1
-
+    uniform = partial(uniform_either_way, generator)
     if ranges.blur:
         # A short streak in a random direction, on a 5 x 5 kernel; unblurred pictures get its centre only.
         ticks = torch.arange(5) - 2.0
@@ -144,10 +156,7 @@ def recolour(
 def augment(batch: Sample, ranges: Augmentation, generator: torch.Generator) -> Sample:
     """A changed copy of a batch; the same generator state gives the same change."""
     size = len(batch)
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator) * 2 - 1
-
+    uniform = partial(uniform_either_way, generator)
     if ranges.flip:
         batch = select(torch.rand(size, generator=generator) < ranges.flip, flip(batch), batch)
     angle = uniform(size) * math.radians(ranges.rotation)

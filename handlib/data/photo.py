@@ -117,6 +117,13 @@ class Box:
             raise BoxError(f"box: expected to overlap the picture ({width} x {height}), got {self}")
         return Box(left, top, right - left, bottom - top)
 
+    def overlap(self, other: "Box") -> float:
+        """The area that both boxes cover over the area that either does, 0 to 1."""
+        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        both = max(width, 0) * max(height, 0)
+        return both / (self.width * self.height + other.width * other.height - both)
+
     def __str__(self) -> str:
         """As :func:`parse_box` reads it."""
         return f"{self.x:g},{self.y:g},{self.width:g},{self.height:g}"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from handlib.data.sample import Sample
 from handlib.estimate import Prediction
-from handlib.show.hands import HandsView, draw_hands
+from handlib.show.hands import HandsView, draw_hands, framing_of
 from handlib.show.overlay import overlay_picture
 from handlib.show.panel import Panel
 from handlib.show.placed import place
@@ -89,7 +89,10 @@ class StagesPanel(Panel):
         last = self.states[-1]
         self.view = HandsView(last.vertices, last.joints, faces)
         self.view.layout.flex = "1 1 320px"
-        self.image = ipywidgets.Image(format="png", height=PICTURE_SIDE)
+        self.view.framing = list(framing_of(np.concatenate([state.vertices for state in self.states])))
+        self.image = ipywidgets.Image(format="png", width=last.overlay.shape[1], height=last.overlay.shape[0])
+        self.image.layout.flex = "0 0 auto"
+        self.image.layout.align_self = "flex-start"
         self.summary = ipywidgets.Label()
         self.slider = ipywidgets.SelectionSlider(
             options=[state.name for state in self.states], index=len(self.states) - 1, description="estimate"

@@ -176,9 +176,10 @@ show.overlay(batch[worst], estimates[-1], truth=batch[worst], index=worst, title
 
 # %%
 from handlib.data.photo import read_picture
+from handlib.data.samples import samples_folder
 from handlib.reconstruct import reconstruct
 
-my_picture = "../data_samples/test/0005.png"
+my_picture = samples_folder() / "test" / "0005.png"
 photograph = read_picture(my_picture)
 result = reconstruct(model, photograph)
 print(f"looked at: {result.origin}")
@@ -200,6 +201,7 @@ Image.fromarray(overlay(result, photograph, faces)).resize((384, 384))
 # joints of the mirrored picture's *right* hand lie from the mirror images of the original's *left* hand, on average? A network that
 # understood hands perfectly would give 0.
 
+
 # %% tags=["exercise"]
 def mirrored_error(model, image):
     """Mean distance in pixels; image is a (3, 128, 128) byte tensor."""
@@ -210,6 +212,7 @@ def mirrored_error(model, image):
 from handlib.exercises import check
 
 check("mirrored_error", mirrored_error)
+
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
 def mirrored_error_solution(model, image):

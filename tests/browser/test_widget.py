@@ -96,6 +96,8 @@ def test_stages_slider_moves_the_overlay_and_the_hands_together(widget_page):
     page, view = widget_page, 1
     wait_for_view(page, view)
     image = page.locator("img.widget-image")
+    box = image.bounding_box()
+    assert box["width"] == pytest.approx(box["height"], rel=0.02)
     before, picture = ask(page, "vertex(1, 320)", view), image.get_attribute("src")
     page.locator(".widget-label:has-text('stage 2: joints')").wait_for(timeout=20 * SECONDS)
     press_slider(page, "estimate", "ArrowLeft", times=2)

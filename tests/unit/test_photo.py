@@ -200,6 +200,14 @@ def test_box_is_cut_to_the_picture():
         Box(30, 0, 5, 5).inside(picture)
 
 
+def test_overlap_of_boxes():
+    box = Box(0, 0, 10, 10)
+    assert box.overlap(box) == 1
+    assert box.overlap(Box(5, 0, 10, 10)) == pytest.approx(1 / 3)
+    assert box.overlap(Box(2, 2, 5, 5)) == 0.25
+    assert box.overlap(Box(10, 0, 5, 5)) == box.overlap(Box(20, 20, 5, 5)) == 0
+
+
 def test_crop_as_the_evaluation_crops():
     crop = Crop.around(Box(100, 50, 80, 40), HANDS_SHARE)
     assert crop == Crop(140 - 50, 70 - 50, 100)

@@ -13,9 +13,11 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, one_hot
 
 import handlib.reconstruct
+from handlib.camera import uv_to_pixels
 from handlib.config import DIRConfig
 from handlib.data.photo import Box, BoxError, Crop
 from handlib.data.sample import IMAGE_MEAN, IMAGE_STD
+from handlib.data.samples import load_samples
 from handlib.estimate import LENGTH_UNIT, Prediction
 from handlib.network import DIR
 from handlib.reconstruct import FILES, box_of_hands, hand_confidence, reconstruct, write_results
@@ -86,11 +88,27 @@ def test_hands_are_found_and_told_in_the_pixels_of_the_picture(model: ColourSeer
     assert (result.confidence > 0.9).all()
 
 
-def test_second_look_is_closer_and_its_crop_leaves_room(model: ColourSeer):
+def test_box_is_as_large_as_the_hands_and_the_crop_leaves_room(model: ColourSeer):
     picture = painted(1000, 1000, (400, 400, 150), (600, 400, 150))
     result = reconstruct(model, picture)
     assert result.crop.side == pytest.approx(result.box.width / 0.8)
     assert result.box.width == pytest.approx(350, abs=1000 / 32)
+
+
+def test_looks_again_until_small_hands_fill_the_crop():
+    """The shipped network on pairs in large pictures: the first look is far off, the last one is not."""
+    network, across = DIR.from_pretrained("small"), torch.tensor([250.0, 120.0])
+    first, last = [], []
+    for sample in load_samples("test")[:8]:
+        picture = np.full((420, 560, 3), 128, np.uint8)
+        picture[120:376, 250:506] = sample.image.permute(1, 2, 0).numpy()
+        truth = uv_to_pixels(sample.uv, 256) + across
+        side = (truth.flatten(0, 1).amax(0) - truth.flatten(0, 1).amin(0)).max()
+        for errors, box in ((first, Box.around(picture)), (last, None)):
+            found = reconstruct(network, picture, box).joint_pixels
+            errors.append(float((found - truth).norm(dim=-1).mean() / side))
+    assert np.median(last) < 0.1
+    assert np.median(first) > 2 * np.median(last)
 
 
 def test_given_box_is_the_only_look(model: ColourSeer):
@@ -135,9 +153,12 @@ def test_box_of_hands_covers_whole_pixels():
     scores[0] = 1
     scores[1, 4:8, 2:5] = 2
     scores[2, 6, 10] = 2
-    assert box_of_hands(scores, Crop(100, 200, 160)) == Box(120, 240, 90, 40)
+    picture = np.zeros((300, 400, 3), np.uint8)
+    assert box_of_hands(scores, Crop(100, 200, 160), picture) == Box(120, 240, 90, 40)
+    assert box_of_hands(scores, Crop(100, 240, 160), picture) == Box(120, 280, 90, 20)
+    assert box_of_hands(scores, Crop(100, 280, 160), picture) is None
     scores[1:] = 0
-    assert box_of_hands(scores, Crop(100, 200, 160)) is None
+    assert box_of_hands(scores, Crop(100, 200, 160), picture) is None
 
 
 def test_camera_takes_metres_to_pixels(model: ColourSeer):

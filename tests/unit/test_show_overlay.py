@@ -8,7 +8,7 @@ from random_pairs import noisy_estimate, random_pairs, true_estimate
 
 from handlib import show
 from handlib.estimate import Prediction
-from handlib.show.hands import HAND_COLOURS
+from handlib.show.hands import HAND_COLOURS, framing_of
 from handlib.show.overlay import draw_overlay, to_pixels
 from handlib.show.placed import place
 from handlib.show.raster import rgb
@@ -100,6 +100,8 @@ def test_stage_states_name_every_estimate_and_measure_it_against_the_sample(samp
 
 def test_slider_moves_view_overlay_and_summary_together(sample, prediction):
     panel = show.stages(sample, prediction)
+    every_vertex = np.concatenate([state.vertices for state in panel.states])
+    assert tuple(panel.view.framing) == pytest.approx(framing_of(every_vertex))
     final = panel.image.value
     np.testing.assert_allclose(panel.view.joints, panel.states[2].joints, atol=1e-6)
     panel.slider.value = "initial"
