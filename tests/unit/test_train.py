@@ -1,4 +1,4 @@
-"""Training: what a step does depends on its number alone, a killed run resumes exactly, 16 pairs are learned by heart."""
+"""Training: a step depends on its number alone, a killed run resumes exactly, 16 pairs are learned by heart."""
 
 import json
 from collections import Counter
@@ -83,12 +83,12 @@ def test_the_finished_network_is_saved_and_a_finished_run_does_nothing(pairs: Pa
 
 def test_other_settings_in_the_same_folder_are_refused(pairs: Path, tmp_path: Path) -> None:
     run(pairs, tmp_path, replace(SHORT, steps=2))
-    with pytest.raises(InputError, match="other settings.*training"):
+    with pytest.raises(InputError, match=r"other settings.*training"):
         run(pairs, tmp_path, replace(SHORT, steps=3))
 
 
 def test_pairs_of_another_size_are_refused(pairs: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="64 px.*128 px"):
+    with pytest.raises(InputError, match=r"64 px.*128 px"):
         run(pairs, tmp_path / "out", network=DIRConfig.small())
     assert not (tmp_path / "out").exists()
 
@@ -101,7 +101,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_terms(
         return nothing * torch.nan, {"uv_0": torch.tensor(torch.nan), "dense": torch.tensor(1.0)}
 
     monkeypatch.setattr(handlib.train, "dir_loss", broken)
-    with pytest.raises(FloatingPointError, match="step 0: .*terms: uv_0$"):
+    with pytest.raises(FloatingPointError, match=r"step 0: .*terms: uv_0$"):
         run(pairs, tmp_path)
 
 
