@@ -1,4 +1,4 @@
-"""Training: a step depends on its number alone, a killed run resumes exactly, 16 pairs are learned by heart."""
+"""Training: a step depends on its number alone, a killed run resumes exactly, 16 pairs are learned."""
 
 import json
 from collections import Counter
