@@ -1,7 +1,7 @@
 """Every choice that makes a DIR: one frozen dataclass. An ablation is a ``dataclasses.replace``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args, get_origin, get_type_hints
 
 
@@ -100,6 +100,15 @@ class DIRConfig:
     def released(cls) -> "DIRConfig":
         """The authors' network as released, quirks included."""
         return cls()
+
+    @classmethod
+    def paper(cls) -> "DIRConfig":
+        """The authors' network as the paper's text describes it, where text and code differ.
+
+        A plane per joint instead of per bone, and all blocks of the transformer run. Its losses are
+        ``LossWeights.paper()``; ``docs/configurations.md`` sets the three configurations side by side.
+        """
+        return replace(cls.released(), projection="joint", skip_first_block=False, tips="smplx")
 
     @classmethod
     def small(cls) -> "DIRConfig":

@@ -60,6 +60,11 @@ class LossWeights:
         return cls()
 
     @classmethod
+    def paper(cls) -> "LossWeights":
+        """The authors' weights without the two peculiarities: one centre, and probabilities."""
+        return cls(target_centre="wrist", lovasz_on="probabilities")
+
+    @classmethod
     def small(cls) -> "LossWeights":
         """For training from scratch on a laptop: heavier distances, and the parameters supervised too.
 
