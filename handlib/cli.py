@@ -38,7 +38,7 @@ def export(out: Path) -> None:
 @data.command
 def make(
     out: Path,
-    split: Literal["train", "test"] = "train",
+    split: Literal["train", "val", "test"] = "train",
     count: int = 1000,
     size: int = 128,
     seed: int = 0,
@@ -49,7 +49,7 @@ def make(
 
     Args:
         out: folder to write to; a run that was cut short is carried on.
-        split: which half of the world the pairs come from; train and test share nothing.
+        split: the same world with other random numbers, so that no pair of one split is in another.
         count: how many pairs.
         size: side of the square pictures in pixels.
         seed: the same seed gives the same pairs.
@@ -58,10 +58,7 @@ def make(
     """
     from handlib.data.synthetic import make_dataset
 
-    try:
-        make_dataset(out, split=split, count=count, size=size, seed=seed, world=world, workers=workers)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    make_dataset(out, split=split, count=count, size=size, seed=seed, world=world, workers=workers)
 
 
 @app.command
@@ -139,6 +136,7 @@ def train(
     """
     from dataclasses import replace
 
+    import timm
     import torch
     from lightning_fabric import Fabric
 
@@ -147,6 +145,9 @@ def train(
     from handlib.losses import LossWeights
     from handlib.train import TrainConfig, train
 
+    check_positive(steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, save_every=save_every)
+    if backbone and not timm.is_model(backbone):
+        raise InputError(f"backbone: expected the name of a timm model, got {backbone!r}")
     if threads:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -200,18 +201,39 @@ def evaluate(
         seed: of the pairs.
         world: how varied they are.
         protocol: how errors are measured.
-        json: file to write all numbers to.
+        json: file to write all numbers to; its folder is made if missing.
     """
+    from rich.console import Console
+    from rich.progress import track
+
     from handlib import metrics
     from handlib.evaluate import evaluate, fresh_batches, tables, write_report
 
+    check_positive(count=count)
+    if json:
+        json.parent.mkdir(parents=True, exist_ok=True)
     model = load_checkpoint(checkpoint).eval()
     chosen = getattr(metrics, protocol)
-    report = evaluate(model, fresh_batches(world, count, model.config.image_size, seed), chosen)
+    size = 25
+    batches = track(
+        fresh_batches(world, count, model.config.image_size, seed, size),
+        f"batches of {size} pairs",
+        total=-(-count // size),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    report = evaluate(model, batches, chosen)
     report |= {"checkpoint": checkpoint, "world": world, "seed": seed, "count": count}
     print(tables(report, chosen))
     if json:
         write_report(json, report)
+
+
+def check_positive(**numbers: int) -> None:
+    """Counts below 1 are an ``InputError`` that names the option."""
+    for name, number in numbers.items():
+        if number < 1:
+            raise InputError(f"{name.replace('_', '-')}: expected at least 1, got {number}")
 
 
 def load_checkpoint(name: str) -> "DIR":

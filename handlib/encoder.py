@@ -4,6 +4,7 @@ import timm
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear, unfold
 
 from handlib.config import DIRConfig
 from handlib.hand import HAND_VECTOR_SIZE
@@ -82,7 +83,17 @@ class HandAttention(nn.Module):
         self, c4: Float[Tensor, "batch _ height width"]
     ) -> Float[Tensor, "batch hand=2 height width"]:
         """Values between 0 and 1, left hand first."""
-        return torch.cat([one(c4) for one in self.maps], dim=1).sigmoid()
+        if self.training:
+            return torch.cat([one(c4) for one in self.maps], dim=1).sigmoid()
+        # One picture's c4 has few pixels, and a convolution spends most of its time rearranging these large
+        # weights. As a matrix product it takes them as they are, and both hands share the patches.
+        patches = unfold(c4, 3, padding=1).transpose(1, 2).contiguous()
+        scores = []
+        for convolution, *rest in self.maps:
+            hidden = linear(patches, convolution.weight.flatten(1), convolution.bias)
+            hidden = hidden.transpose(1, 2).unflatten(-1, c4.shape[-2:])
+            scores.append(nn.Sequential(*rest)(hidden))
+        return torch.cat(scores, dim=1).sigmoid()
 
 
 def attention_pool(

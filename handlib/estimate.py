@@ -47,6 +47,11 @@ class Prediction:
         return self.estimates[-1]
 
 
+def estimate_names(count: int) -> tuple[str, ...]:
+    """``initial``, ``stage 1``, ``stage 2``, ...: what the ``count`` estimates of a prediction are called."""
+    return ("initial", *(f"stage {t}" for t in range(1, count)))
+
+
 @dataclass(frozen=True)
 class StageTrace:
     """All that one refinement stage computed, in the order in which it did (Sec. 3.2).

@@ -139,6 +139,8 @@ class MultiPlaneProjection(nn.Module):
         super().__init__()
         self.half_width, self.projection = half_width, projection
         self.gather = nn.Conv2d(plane_count(projection) * plane_channels, channels, 3, padding=1)
+        # Channels last in memory: a plane's weights can be contracted with its features where they lie.
+        self.gather.to(memory_format=torch.channels_last)
         self.norm = nn.BatchNorm2d(channels)
         self.mix = nn.Conv2d(channels, channels, 1)
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from handlib.data.sample import STRATA, Sample
-from handlib.estimate import Prediction
+from handlib.estimate import Prediction, estimate_names
 from handlib.hand import Hand
 from handlib.metrics import UNITS, Protocol, evaluate_batch
 
@@ -47,11 +47,6 @@ def _rows(
 
     strata = {name: row(slice(k, k + 1)) for k, name in enumerate(STRATA) if samples[k]}
     return {"all": row(slice(None)), **strata}
-
-
-def estimate_names(count: int) -> list[str]:
-    """``initial``, ``stage 1``, ``stage 2``, ...: what the estimates of a prediction are called."""
-    return ["initial", *(f"stage {t}" for t in range(1, count))]
 
 
 class HandMetrics(Metric):

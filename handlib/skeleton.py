@@ -19,7 +19,6 @@ BONES: tuple[tuple[int, int], ...] = tuple(
     (0 if k == 0 else 4 * f + k, 4 * f + k + 1) for f in range(len(FINGERS)) for k in range(4)
 )
 NUM_BONES = len(BONES)
-PARENTS = (-1, *(parent for parent, _ in BONES))
 
 MANO_FINGERS = ("index", "middle", "little", "ring", "thumb")
 MANO_JOINT_NAMES = ("wrist", *(f"{finger}{k}" for finger in MANO_FINGERS for k in (1, 2, 3)))

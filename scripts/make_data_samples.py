@@ -52,19 +52,23 @@ def write_contact_sheet(samples: list[Sample], path: Path, columns: int = 8, sid
     Image.fromarray(np.concatenate(rows)).save(path, optimize=True)
 
 
-def update_manifest(folder: Path, files: list[Path]) -> int:
-    """Lists the files with size, SHA256, origin and licence; returns how many bytes they have together."""
+def update_manifest(
+    folder: Path, files: list[Path], folders: tuple[str, ...], origin: str, licence: str
+) -> int:
+    """Lists the files with size, SHA256, origin and licence; returns how many bytes they have together.
+
+    What the manifest said of ``folders`` (``train/``) is forgotten first, other entries are kept.
+    """
     path = folder / "MANIFEST.json"
     manifest = json.loads(path.read_text()) if path.exists() else {}
-    ours = tuple(f"{split}/" for split in COUNTS)
-    manifest = {name: entry for name, entry in manifest.items() if not name.startswith(ours)}
+    manifest = {name: entry for name, entry in manifest.items() if not name.startswith(folders)}
     for file in files:
         content = file.read_bytes()
         manifest[file.relative_to(folder).as_posix()] = {
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
-            "origin": ORIGIN,
-            "licence": LICENCE,
+            "origin": origin,
+            "licence": licence,
         }
     path.write_text(json.dumps(dict(sorted(manifest.items())), indent=1) + "\n")
     return sum(file.stat().st_size for file in files)
@@ -77,7 +81,8 @@ def main() -> None:
         write_samples(samples, folder / split)
     write_contact_sheet([*made["train"][:24], *made["test"][:8]], folder / "contact_sheet.png")
     files = [path for split in COUNTS for path in sorted((folder / split).rglob("*")) if path.is_file()]
-    total = update_manifest(folder, [*files, folder / "contact_sheet.png", folder / "README.md"])
+    files += [folder / "contact_sheet.png", folder / "README.md"]
+    total = update_manifest(folder, files, tuple(f"{split}/" for split in COUNTS), ORIGIN, LICENCE)
     print(f"{len(files)} files, {total / 1e6:.2f} MB")
     if total > LIMIT:
         raise SystemExit(f"expected at most {LIMIT / 1e6:.0f} MB")

@@ -11,7 +11,7 @@ from handlib.show.raster import encode_png
 from handlib.show.stages import stage_sheet, stage_states
 
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "tour.png"
-SAMPLE = 3
+SAMPLE = 14
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@
     handlib eval --checkpoint small --count 500 --seed 7 --json data_samples/checkpoints/small/test.json
 
 The second command measures what the first has written; ``ship_checkpoint.py --card`` then writes the model
-card and the README's table from the files of both.
+card and the README's table from the files of both, and lists all of them in ``data_samples/MANIFEST.json``.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 import torch
+from make_data_samples import update_manifest
 
 from handlib.data.shards import load_dataset
 from handlib.evaluate import COLUMNS, MeanPredictor, evaluate
@@ -25,6 +26,8 @@ from handlib.train import LOG, SETTINGS, batches
 
 TRAINING, TEST = "training.json", "test.json"
 README = Path(__file__).parents[1] / "README.md"
+ORIGIN = "trained by handlib train on rendered pairs of the open hand; no photograph, no third-party data"
+LICENCE = "MIT"
 
 
 def read_curve(log: Path) -> list[dict]:
@@ -86,7 +89,7 @@ def card(out: Path) -> str:
     parameters = sum(p.numel() for p in DIR.from_pretrained(out).parameters())
     config, data, size = training["training"], training["data"], training["network"]["image_size"]
     hours = training["curve"][-1]["hours"]
-    return f"""# {out.name}: a DIR that a laptop trained
+    return f"""# {out.name}: a DIR trained without a GPU
 
 DIR in the configuration `DIRConfig.small()`: {parameters / 1e6:.1f} million parameters,
 {size} x {size} pixels, weights kept in half precision. Licence: MIT, as the package.
@@ -95,7 +98,7 @@ DIR in the configuration `DIRConfig.small()`: {parameters / 1e6:.1f} million par
 
 From nothing, on {data["count"]} rendered pairs of the world `{data["world"]}` (split `{data["split"]}`,
 seed {data["seed"]}): {config["steps"]} steps of {config["batch_size"]},
-{hours:.1f} hours on one core of a shared machine, bf16.
+{hours:.1f} hours on a CPU.
 All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.
 
 ![Curve](curve.png)
@@ -129,6 +132,8 @@ def main() -> None:
     if arguments.card:
         (out / "README.md").write_text(card(out))
         README.write_text(with_section(README.read_text(), "measured", measured(out)))
+        files = sorted(path for path in out.iterdir() if path.is_file())
+        update_manifest(SHIPPED.parent, files, (f"{SHIPPED.name}/{out.name}/",), ORIGIN, LICENCE)
     else:
         ship(arguments.run, arguments.data, arguments.validation, out)
 

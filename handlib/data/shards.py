@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from handlib.data.sample import Sample
+from handlib.errors import InputError
 
 FORMAT = 1
 SHARD_SIZE = 250
@@ -81,7 +82,7 @@ def prepare_folder(folder: Path, info: DatasetInfo) -> None:
             if v != asdict(info)[k]
         ]
         if wrong:
-            raise ValueError(f"{folder}: already holds another data set: {', '.join(wrong)}")
+            raise InputError(f"{folder}: already holds another data set: {', '.join(wrong)}")
         return
     folder.mkdir(parents=True, exist_ok=True)
     made_with = {name: version(name) for name in ("handlib", "numpy", "torch", "embreex")}
@@ -91,15 +92,15 @@ def prepare_folder(folder: Path, info: DatasetInfo) -> None:
 
 
 def read_info(folder: Path) -> DatasetInfo:
-    """The folder's ``dataset.json``; a ``ValueError`` says what is wrong with it."""
+    """The folder's ``dataset.json``; an :class:`InputError` says what is wrong with it."""
     path = folder / "dataset.json"
     try:
         content = json.loads(path.read_text())
         return DatasetInfo(**{field.name: content[field.name] for field in fields(DatasetInfo)})
     except FileNotFoundError as error:
-        raise ValueError(f"{folder}: not a data set, dataset.json is missing") from error
+        raise InputError(f"{folder}: not a data set, dataset.json is missing") from error
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not the description of a data set: {error}") from error
+        raise InputError(f"{path}: not the description of a data set: {error}") from error
 
 
 class Dataset:
@@ -108,11 +109,11 @@ class Dataset:
     def __init__(self, folder: Path):
         self.info = read_info(folder)
         if self.info.format != FORMAT:
-            raise ValueError(f"{folder}: expected format {FORMAT}, got {self.info.format}")
+            raise InputError(f"{folder}: expected format {FORMAT}, got {self.info.format}")
         paths = [shard_path(folder, n) for n in range(len(shard_ranges(self.info.count)))]
         missing = [path.name for path in paths if not path.exists()]
         if missing:
-            raise ValueError(
+            raise InputError(
                 f"{folder}: {len(missing)} of {len(paths)} shards are missing, the first is {missing[0]}"
             )
         # As arrays: numpy gathers a batch without torch's threads, whose start costs more than the copy.
@@ -133,7 +134,9 @@ class Dataset:
 
 
 def load_dataset(path: str | Path) -> Dataset:
-    """Opens the folder that :func:`handlib.data.synthetic.make_dataset` has made; a ``ValueError`` if it
-    isn't whole.
+    """Opens the folder that :func:`handlib.data.synthetic.make_dataset` has made.
+
+    Raises:
+        InputError: it isn't there, isn't whole, or isn't a data set.
     """
     return Dataset(Path(path))

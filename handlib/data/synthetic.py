@@ -28,6 +28,7 @@ from handlib.data.shards import (
     shard_ranges,
     write_shard,
 )
+from handlib.errors import InputError
 
 __all__ = ["SPLITS", "load_dataset", "make_dataset", "make_sample"]
 
@@ -66,14 +67,14 @@ def _generator(seed: int, split: str, index: int) -> np.random.Generator:
 def _check_names(world: str, split: str) -> None:
     for name, value, known in (("world", world, WORLDS), ("split", split, SPLITS)):
         if value not in known:
-            raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+            raise InputError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
 
 
 def make_sample(world: str, size: int, seed: int, index: int, split: str = "train") -> Sample:
     """Sample number ``index`` of a split of a world, ``size`` pixels square.
 
-    The same scene at another ``size`` is the same sample at another resolution. Raises ``ValueError`` for
-    an unknown world or split.
+    The same scene at another ``size`` is the same sample at another resolution. Raises :class:`InputError`
+    for an unknown world or split.
     """
     _check_names(world, split)
     rng = _generator(seed, split, index)
@@ -156,12 +157,12 @@ def make_dataset(
 
     Samples lie in shards of 250, each written whole or not at all. Called again after an interruption it
     makes what is missing; finished shards are never touched. The bytes don't depend on ``workers``
-    (processes of one thread each). Raises ``ValueError`` for settings that can't be, or that contradict
-    what ``out`` already holds.
+    (processes of one thread each). Raises :class:`InputError` for settings that can't be, or that
+    contradict what ``out`` already holds.
     """
     for name, value in (("count", count), ("size", size), ("workers", workers)):
         if value < 1:
-            raise ValueError(f"{name}: expected at least 1, got {value}")
+            raise InputError(f"{name}: expected at least 1, got {value}")
     _check_names(world, split)
     folder = Path(out)
     info = DatasetInfo.current(world=world, split=split, count=count, size=size, seed=seed)

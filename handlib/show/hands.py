@@ -108,7 +108,7 @@ def _draw_legend(image: Image.Image, sides: Sequence[Side], caption: str) -> Non
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
     x, y = 8, image.height - 20
     for side in sides:
-        draw.rectangle((x, y + 3, x + 9, y + 12), fill=HAND_COLOURS[side][1])
+        draw.rectangle((x, y + 3, x + 9, y + 12), fill=HAND_COLOURS[side][0])
         draw.text((x + 14, y), f"{side} hand", fill="#222222", font=font)
         x += 24 + round(draw.textlength(f"{side} hand", font=font))
     draw.text((x + 6, y), caption, fill="#222222", font=font)

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from handlib.data.sample import Sample
-from handlib.estimate import Prediction
+from handlib.estimate import Prediction, estimate_names
 from handlib.show.hands import HandsView, draw_hands, framing_of
 from handlib.show.overlay import overlay_picture
 from handlib.show.panel import Panel
@@ -32,11 +32,6 @@ class StageState:
     summary: str
 
 
-def stage_names(count: int) -> tuple[str, ...]:
-    """Names of ``count`` estimates: initial, stage 1, stage 2, ..."""
-    return ("initial", *(f"stage {k}" for k in range(1, count)))[:count]
-
-
 def stage_states(
     picture: Sample | Tensor | np.ndarray,
     prediction: Prediction,
@@ -48,7 +43,7 @@ def stage_states(
     Given a sample, the summary says how far the joints are from the truth, each hand measured from its wrist.
     """
     states = []
-    for name, estimate in zip(stage_names(len(prediction.estimates)), prediction.estimates, strict=True):
+    for name, estimate in zip(estimate_names(len(prediction.estimates)), prediction.estimates, strict=True):
         placed = place(estimate, index)
         drawn = Image.fromarray(overlay_picture(picture, estimate, index, faces))
         drawn = drawn.resize((round(PICTURE_SIDE * drawn.width / drawn.height), PICTURE_SIDE))

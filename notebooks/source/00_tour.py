@@ -28,16 +28,16 @@ torch.set_num_threads(1)
 # ## A picture whose truth is known
 #
 # No camera took the pictures of this course. They are rendered from a hand model of our own, so everything about them is
-# known exactly: each vertex of both surfaces, each joint, the camera. Sixteen test pictures ship with the package; no network here was
-# trained on them.
+# known exactly: each vertex of both surfaces, each joint, the camera. Sixteen test pictures come with the repository; no network here
+# was trained on them.
 
 # %%
 samples = load_samples("test")
-sample = samples[3]
+sample = samples[14]
 print(f"picture: {sample.size} x {sample.size} pixels, {STRATA[sample.stratum]} hands")
 print(f"surfaces: {tuple(sample.vertices.shape)}, joints: {tuple(sample.joints.shape)}, in metres")
 for side, visible in zip(SIDES, sample.visible):
-    print(f"{side} hand: {100 * visible:.0f} % of its outline is visible")
+    print(f"{side} hand: {100 * visible:.0f} % of its silhouette is visible")
 
 # %% [markdown]
 # The first axis of every array is the hand, left before right. The left hand is drawn blue and the right one orange, here and
@@ -64,7 +64,7 @@ parameters = sum(p.numel() for p in model.parameters())
 print(f"{parameters / 1e6:.1f} million parameters, {len(prediction.estimates)} estimates per picture")
 
 # %% [markdown]
-# It doesn't answer once. A first estimate comes from the whole picture; then each **stage** reads the picture again where it now
+# It answers three times. A first estimate comes from the whole picture; then each **stage** reads the picture again where it now
 # believes the joints are, lets the joints of both hands exchange what they know, and estimates anew.
 #
 # **Predict** before you move the slider: what will change more between the first estimate and the last, where the hands are or
@@ -76,10 +76,12 @@ show.stages(picture, prediction)
 # %% [markdown]
 # ## One number per stage
 #
-# The usual measure is MPJPE, the mean per-joint position error: both hands are put on the same root joint, the distances of all
-# joints from the truth are averaged, in millimetres. PA-MPJPE first turns, shifts and scales each hand onto the truth as well as it
-# can, so only the fingers' pose and the shape remain. A number without such a protocol means little; notebook 10 shows how
-# much it can be moved. Here are all sixteen test pictures.
+# The usual measure is MPJPE, the mean per-joint position error: each estimated hand is shifted until one of its joints, the root,
+# lies on the true one, and the distances of all joints from the truth are averaged, in millimetres. Which joint is the root, and
+# whether the hand's size is given away, is a matter of **protocol**; a number without its protocol means little. (The line beside the
+# slider takes the wrist and gives no size away, so it says another number than this table would; notebook 10 shows how far numbers can be
+# moved.) PA-MPJPE turns, shifts and scales each hand onto the truth as well as it can, so only the fingers' pose and the shape
+# remain. Here are all sixteen test pictures.
 
 # %%
 from handlib.evaluate import evaluate
@@ -90,7 +92,14 @@ for name, rows in report["scores"].items():
     print(f"{name:8}  MPJPE {rows['all']['mpjpe']:4.1f} mm   PA-MPJPE {rows['all']['pa_mpjpe']:4.1f} mm")
 print(report["protocol"])
 
+first, *_, last = (rows["all"] for rows in report["scores"].values())
+gained = {name: first[name] - last[name] for name in ("mpjpe", "pa_mpjpe")}
+print(f"refinement gains {gained['mpjpe']:.1f} mm of MPJPE and {gained['pa_mpjpe']:.1f} mm of PA-MPJPE")
+
 # %% [markdown]
+# PA-MPJPE doesn't see where a hand is or how it is turned, and it falls by most of what MPJPE falls by: what the stages improve
+# is mainly how the fingers bend. That was the prediction's question.
+#
 # Sixteen pictures are few; the README quotes 500 fresh ones. But the order is already plain: each stage improves on the one
 # before. Is it so for every picture?
 
@@ -114,8 +123,9 @@ figure
 # %% [markdown]
 # ## What happened in between
 #
-# `trace` runs the network and keeps all that it computed. Four pictures of it, each the subject of a notebook of its own: where the
-# network looks for each hand, what it takes each pixel for, and from where on the hand it thinks each pixel comes.
+# `trace` runs the network and keeps all that it computed. Four pictures of it: how much each place of the picture counts for each
+# hand's first estimate (8 x 8 places, darker counts more), what the network takes each pixel for, and from where on the hand it thinks
+# each pixel comes.
 
 # %%
 with torch.no_grad():
@@ -137,8 +147,8 @@ for axis in axes:
 figure
 
 # %% [markdown]
-# Inside a stage the network leaves the picture: it has 42 tokens, one per joint, and they attend to each other. Which joints does
-# the tip of the right index finger ask, in the last stage?
+# Inside a stage the network leaves the picture: it has 42 feature vectors, one per joint of both hands, and in a transformer each of
+# them attends to all. Which joints does the tip of the right index finger attend to most, in the last stage?
 
 # %%
 stage = trace.stages[-1]
@@ -152,7 +162,16 @@ print(f"{100 * weights[:21].sum():.0f} % of its attention goes to the other hand
 # %% [markdown]
 # ## Where it fails
 #
-# A hand that is hidden can't be measured, only guessed. **Predict**: of the sixteen pictures, which has the largest error?
+# A hand that is hidden can't be measured, only guessed. Here are the sixteen test pictures. **Predict**: on which one is the network
+# furthest off, and on which other one nearly as far?
+
+# %%
+figure, axes = show.detached_figure(2, 8, figsize=(10, 2.8), layout="constrained")
+for k, axis in enumerate(axes):
+    axis.imshow(batch.image[k].permute(1, 2, 0))
+    axis.set_title(k, fontsize=9)
+    axis.axis("off")
+figure
 
 # %%
 hidden = 100 * (1 - batch.visible.min(dim=1).values)
@@ -160,7 +179,9 @@ figure, (axes,) = show.detached_figure(figsize=(5, 3))
 axes.scatter(hidden, errors[-1], color="black")
 axes.set(xlabel="hidden part of the more hidden hand (%)", ylabel="MPJPE (mm)", ylim=(0, None))
 worst = int(errors[-1].argmax())
-print(f"the largest error, {errors[-1][worst]:.0f} mm, has a hand that is {hidden[worst]:.0f} % hidden")
+second = int(errors[-1].argsort()[-2])
+for k in (worst, second):
+    print(f"picture {k:2}: {errors[-1][k]:.0f} mm, one hand is {hidden[k]:.0f} % hidden")
 figure
 
 # %%
@@ -169,10 +190,10 @@ show.overlay(batch[worst], estimates[-1], truth=batch[worst], index=worst, title
 # %% [markdown]
 # ## Your own picture
 #
-# `reconstruct` takes any picture, looks at the whole of it for hands, then again at the place where it found them. Put a path of
-# yours below (or use `handlib reconstruct PICTURE --out DIR` in a terminal). **Expect little of photographs**: the
+# `reconstruct` takes any picture, looks at the whole of it for hands, then again, closer, at the place where it found them. Put the
+# path of yours below, `my_picture = "hands.jpg"` (or use `handlib reconstruct PICTURE --out DIR` in a terminal). **Expect little of photographs**: the
 # network has seen rendered hands only, from one point of view; skin, light and lenses are different enough to throw it off, and
-# the README says how far. Backs of two hands, fingers up, on a plain ground, work best.
+# the README says how far. Nearest to what it knows are the backs of your own two hands, fingers up, seen from above.
 
 # %%
 from handlib.data.photo import read_picture
@@ -237,6 +258,9 @@ check("mirrored_error", mirrored_error_solution)
 # | 06 inter-hand transformer | what do two hands tell each other? |
 # | 07 multi-plane projection | how do joints write back into the picture? |
 # | 08 iterative refinement | why does doing it twice help? |
+# | 09 losses and training | what is the network told, and how does it learn? |
+# | 10 evaluation | why does one prediction have many scores? |
+# | 11 ablations | what is each mechanism worth? |
 #
-# Notebook 01 exists; the others are being written in this order. Next: the hand model, which every estimate of this
+# Those without a link are still to come. Next: the hand model, which every estimate of this
 # notebook went through.

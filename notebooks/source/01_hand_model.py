@@ -1,8 +1,10 @@
 # %% [markdown]
-# # 1. The hand model: 64 numbers become a hand
+# # 01 · The hand model: 58 numbers become a hand
 #
-# A network that looks at a picture can't write down 778 points for each hand and hope that they form one. DIR predicts
-# **64 numbers per hand** instead, and a *hand model* turns them into a surface with a skeleton. Everything that
+# A network that looks at a picture can't write down 778 points for each hand and hope that they form one. It predicts a
+# few numbers instead, and a *hand model* turns them into a surface with a skeleton: 10 for the hand's shape, 45 for the
+# pose of its fingers and 3 for the rotation of the wrist, **58 numbers per hand**. (DIR predicts 64: it writes the rotation
+# as six numbers and adds three for a camera; the next notebook says why.) Everything that
 # follows, features sampled at joints, losses on vertices, errors in millimetres, passes through this function.
 #
 # **The question:** what do these numbers mean, and what exactly happens between them and the surface?
@@ -152,7 +154,7 @@ def picture(posed, framing, side="right"):
     return view.picture((250, 270))
 
 
-framing = [0.0, -0.085, 0.0, 0.074]
+framing = [0.0, -0.085, 0.0, 0.08]
 figure, axes = show.detached_figure(1, 4, figsize=(11, 3.2), layout="constrained")
 for ax, (k, value) in zip(axes, ((0, -2), (0, 2), (1, -2), (1, 2)), strict=True):
     ax.imshow(picture(right(betas=torch.eye(10)[k] * value), framing))
@@ -451,8 +453,9 @@ for degrees in (0, 90, 180):
     )
 
 # %% [markdown]
-# Twelve vertices whose weights are near one half lose nearly all that the formula says. Fingers don't twist like this, so hand models live
-# with it; forearms do, and there the wrapper is seen.
+# The vertices that were measured share their weights only about equally, between one to three and three to one, so they lose nearly all
+# that the formula says, not quite all. Fingers don't twist like this, so hand models live with it; forearms do, and there the wrapper is
+# seen.
 #
 # Fingers do bend, and bending loses volume too. How much of it do the pose correctives put back? The wrist is open, so
 # close it with a fan of triangles to its centre and add up signed tetrahedra.
@@ -545,8 +548,8 @@ print("mended")
 # the *left* hand its mirror image. Think of one axis at a time: what does a mirror in $x$ do to a wheel that turns
 # about $x$, and to one that turns about $y$?
 #
-# <details><summary>Hint</summary>Hold a screw before a mirror. Along the axis that the mirror looks along, position is
-# reversed and the sense of rotation seen from outside too; for the other two axes only the sense is.</details>
+# <details><summary>Hint</summary>A wheel that turns about $x$ lies parallel to the mirror, and its image turns along with
+# it. Hold a wheel at right angles to the mirror, as those about $y$ and $z$ are: which way does its image turn?</details>
 
 
 # %% tags=["exercise"]

@@ -1,13 +1,17 @@
-"""The checkpoint that ships: what is said of it is what its files say."""
+"""The checkpoint that ships: it does its job, and what is said of it is what its files say."""
 
 import json
+import statistics
 
 import pytest
 import ship_checkpoint
 import torch
 from safetensors import safe_open
 
+from handlib.camera import uv_to_pixels
+from handlib.data.samples import load_samples
 from handlib.network import DIR, SHIPPED
+from handlib.reconstruct import reconstruct
 
 SMALL = SHIPPED / "small"
 
@@ -40,6 +44,18 @@ def test_it_is_small_and_in_half_precision() -> None:
         kinds = {file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
     assert kinds <= {torch.float16, torch.int64}
     assert next(DIR.from_pretrained("small").parameters()).dtype == torch.float32
+
+
+def test_it_finds_the_hands_of_every_test_pair() -> None:
+    model, errors = DIR.from_pretrained("small").eval(), []
+    for sample in load_samples("test"):
+        result = reconstruct(model, sample.image.permute(1, 2, 0).numpy())
+        assert result.origin == "found"
+        assert result.confidence.min() > 0.5
+        true = uv_to_pixels(sample.uv, sample.size)
+        errors.append(float((result.joint_pixels - true).norm(dim=-1).mean()) / sample.size)
+    assert statistics.median(errors) < 0.04
+    assert max(errors) < 0.2
 
 
 def strings(value: object) -> list[str]:

@@ -127,6 +127,27 @@ def test_data_make_gives_a_data_set_that_can_be_loaded(tmp_path: Path, capsys: p
     assert "workers: expected at least 1" in failing(capsys, *arguments, "--workers", "0")
 
 
+def test_training_that_cannot_start_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    command = ["train", "--data", tmp_path / "none", "--out", tmp_path / "out"]
+    assert "dataset.json is missing" in failing(capsys, *command)
+    assert "batch-size: expected at least 1" in failing(capsys, *command, "--batch-size", "0")
+    assert "expected the name of a timm model" in failing(capsys, *command, "--backbone", "resnet9000")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_network_is_trained_and_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    pairs, run, report = tmp_path / "pairs", tmp_path / "run", tmp_path / "new" / "report.json"
+    cli.main(["data", "make", "--out", str(pairs), "--count", "2"])
+    cli.main(["train", "--data", str(pairs), "--out", str(run), "--steps", "1", "--precision", "32-true"])
+    capsys.readouterr()
+    assert "count: expected at least 1" in failing(capsys, "eval", "--count", "0")
+    cli.main(["eval", "--checkpoint", str(run), "--count", "2", "--json", str(report)])
+    written = json.loads(report.read_text())
+    assert list(written["scores"]) == ["initial", "stage 1", "stage 2"]
+    assert written["scores"]["initial"]["all"]["samples"] == written["count"] == 2
+    assert written["protocol"] in capsys.readouterr().out
+
+
 def test_faults_of_the_package_keep_their_traceback(monkeypatch: pytest.MonkeyPatch, photograph: Path):
     def fault(_: str) -> DIR:
         raise ValueError("a bug")
@@ -146,7 +167,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("command", ["reconstruct", "hand export", "data make"])
+@pytest.mark.parametrize("command", ["reconstruct", "hand export", "data make", "train"])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         cli.main([*command.split(), "--help"])

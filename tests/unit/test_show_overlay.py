@@ -7,12 +7,12 @@ from PIL import Image
 from random_pairs import noisy_estimate, random_pairs, true_estimate
 
 from handlib import show
-from handlib.estimate import Prediction
+from handlib.estimate import Prediction, estimate_names
 from handlib.show.hands import HAND_COLOURS, framing_of
 from handlib.show.overlay import draw_overlay, to_pixels
 from handlib.show.placed import place
 from handlib.show.raster import rgb
-from handlib.show.stages import stage_names, stage_states
+from handlib.show.stages import stage_states
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_stage_states_name_every_estimate_and_measure_it_against_the_sample(samp
     np.testing.assert_allclose(states[2].joints, place(sample).joints - place(sample).joints[0, 0], atol=1e-6)
     picture_only = stage_states(sample.image, prediction)
     assert picture_only[0].summary == "initial"
-    assert stage_names(1) == ("initial",)
+    assert estimate_names(1) == ("initial",)
 
 
 def test_slider_moves_view_overlay_and_summary_together(sample, prediction):
