@@ -14,6 +14,7 @@ from handlib.data.samples import samples_folder
 from handlib.encoder import Encoder
 from handlib.estimate import Estimate, Prediction, StageTrace, Trace
 from handlib.hand import Hand, HandParams
+from handlib.inference import InferenceDIR
 from handlib.refine import RefinementStage
 from handlib.skeleton import SIDES
 
@@ -142,3 +143,7 @@ class DIR(
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
         """The answer alone."""
         return self.trace(image).prediction
+
+    def optimize_for_inference(self) -> InferenceDIR:
+        """A copy that computes the same on a CPU in less time and can't be trained; see ``inference.py``."""
+        return InferenceDIR(self)

@@ -72,8 +72,11 @@ def measured(out: Path) -> str:
     test = json.loads((out / TEST).read_text())
     by_estimate = {name: rows["all"] for name, rows in test["scores"].items()}
     *_, final = test["scores"].values()
-    return f"""{test["count"]} fresh pairs of the world `{test["world"]}` (test split,
-seed {test["seed"]}), each estimate:
+    constant = json.loads((out / TRAINING).read_text())["mean_predictor"]
+    command = f"handlib eval --checkpoint {out.name} --count {test['count']} --seed {test['seed']}"
+    return f"""What `{command}` prints: errors on {test["count"]} fresh pairs of the world
+`{test["world"]}`, which share no random number with the training pairs. A constant answer, the mean of the
+training pairs, has an MPJPE of {constant["mpjpe"]:.1f} mm and a PA-MPJPE of {constant["pa_mpjpe"]:.1f} mm.
 
 {format_table(by_estimate, INTAG_MCP, COLUMNS)}
 
