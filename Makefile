@@ -37,11 +37,12 @@ lab: setup
 	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(LAB_FLAGS) notebooks/00_tour.ipynb
 
 test: setup
-	$(PYTEST) -n 2 --dist loadfile tests
+	$(PYTEST) -n 2 --dist loadfile tests --ignore tests/browser
 	$(NBVAL)
+	$(PYTEST) tests/browser
 
 test-unit: setup
-	$(PYTEST) -n 2 tests/unit tests/parity
+	$(PYTEST) -n 2 --dist loadfile tests/unit tests/parity
 
 test-notebooks: setup
 	$(PYTEST) tests/notebooks

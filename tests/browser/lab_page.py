@@ -22,10 +22,10 @@ def open_and_run(page, lab, notebook: str, view: int = 0) -> None:
 
 def wait_for_view(page, view: int = 0) -> None:
     """Waits until the notebook's view of that number is on the page and drawn."""
-    page.locator(VIEW).nth(view).wait_for(timeout=120 * SECONDS)
+    page.locator(VIEW).nth(view).wait_for(timeout=300 * SECONDS)
     page.locator(VIEW).nth(view).scroll_into_view_if_needed()
     page.wait_for_function(
-        f"document.querySelectorAll('{VIEW}')[{view}]?.handlib?.framesDrawn() > 0", timeout=60 * SECONDS
+        f"document.querySelectorAll('{VIEW}')[{view}]?.handlib?.framesDrawn() > 0", timeout=120 * SECONDS
     )
 
 
@@ -70,5 +70,5 @@ def wait_until_vertex_moved(page, before: list[float], view: int = 0) -> None:
         f"before => document.querySelectorAll('{VIEW}')[{view}].handlib.vertex(1, 320)"
         ".some((x, i) => Math.abs(x - before[i]) > 1e-4)",
         arg=before,
-        timeout=20 * SECONDS,
+        timeout=90 * SECONDS,
     )

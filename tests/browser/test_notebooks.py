@@ -34,11 +34,11 @@ def test_notebook_runs_moves_picks_and_survives_a_reload(page, lab, name, view, 
     wait_until_vertex_moved(page, before, view)
     click_joint(page, 21 + 8, view)
     status = page.locator(f"{VIEW} [role=status]").nth(view)
-    status.filter(has_text="right index4").wait_for(timeout=20 * SECONDS)
+    status.filter(has_text="right index4").wait_for(timeout=90 * SECONDS)
 
     save_and_reload(page)
     wait_for_view(page, view)
-    status.filter(has_text="right index4").wait_for(timeout=20 * SECONDS)
+    status.filter(has_text="right index4").wait_for(timeout=90 * SECONDS)
     before = ask(page, "vertex(1, 320)", view)
     press_slider(page, slider, OPPOSITE[key], times=2)
     wait_until_vertex_moved(page, before, view)

@@ -30,16 +30,16 @@ def test_view_follows_sliders_picks_joints_and_survives_a_reload(widget_page, la
 
     page.locator(".widget-label:has-text('nothing picked')").wait_for()
     click_joint(page, 21 + 8)
-    page.locator(".widget-label:text-is('Python knows: right index4')").wait_for(timeout=20 * SECONDS)
+    page.locator(".widget-label:text-is('Python knows: right index4')").wait_for(timeout=90 * SECONDS)
 
     save_and_reload(page)
     wait_for_view(page)
-    page.locator(f"{VIEW} [role=status]:has-text('right index4')").first.wait_for(timeout=20 * SECONDS)
+    page.locator(f"{VIEW} [role=status]:has-text('right index4')").first.wait_for(timeout=90 * SECONDS)
     before = ask(page, "vertex(1, 320)")
     press_slider(page, "pose 0")
     wait_until_vertex_moved(page, before)
     click_joint(page, 4)
-    page.locator(".widget-label:text-is('Python knows: left thumb4')").wait_for(timeout=20 * SECONDS)
+    page.locator(".widget-label:text-is('Python knows: left thumb4')").wait_for(timeout=90 * SECONDS)
     assert page.outside == []
 
 
@@ -70,12 +70,12 @@ def test_keyboard_turns_the_view_and_goes_through_joints_without_touching_the_no
     assert ask(page, "eye()") == pytest.approx(eye, abs=1e-6)
     for key in ("n", "n", "n", "p"):
         page.keyboard.press(key)
-    page.locator(".widget-label:text-is('Python knows: left thumb1')").wait_for(timeout=20 * SECONDS)
+    page.locator(".widget-label:text-is('Python knows: left thumb1')").wait_for(timeout=90 * SECONDS)
     # Keys that JupyterLab itself listens to: x would cut the cell, b insert one.
     for key in ("x", "b", "d", "d"):
         page.keyboard.press(key)
     page.keyboard.press("Escape")
-    page.locator(f"{VIEW} [role=status]:has-text('Arrow keys turn')").first.wait_for(timeout=20 * SECONDS)
+    page.locator(f"{VIEW} [role=status]:has-text('Arrow keys turn')").first.wait_for(timeout=90 * SECONDS)
     assert page.locator(".jp-Notebook .jp-Cell").count() == cells
 
 
@@ -88,7 +88,7 @@ def test_toggles_and_labels(widget_page):
     page.wait_for_timeout(300)
     assert canvas_colours(page) < everything / 2
     view.get_by_role("combobox", name="picked joint").select_option(label="left little4")
-    page.locator(".widget-label:text-is('Python knows: left little4')").wait_for(timeout=20 * SECONDS)
+    page.locator(".widget-label:text-is('Python knows: left little4')").wait_for(timeout=90 * SECONDS)
     assert "778 vertices" in view.get_by_role("img").get_attribute("aria-label")
 
 
@@ -99,8 +99,8 @@ def test_stages_slider_moves_the_overlay_and_the_hands_together(widget_page):
     box = image.bounding_box()
     assert box["width"] == pytest.approx(box["height"], rel=0.02)
     before, picture = ask(page, "vertex(1, 320)", view), image.get_attribute("src")
-    page.locator(".widget-label:has-text('stage 2: joints')").wait_for(timeout=20 * SECONDS)
+    page.locator(".widget-label:has-text('stage 2: joints')").wait_for(timeout=90 * SECONDS)
     press_slider(page, "estimate", "ArrowLeft", times=2)
-    page.locator(".widget-label:has-text('initial: joints')").wait_for(timeout=20 * SECONDS)
+    page.locator(".widget-label:has-text('initial: joints')").wait_for(timeout=90 * SECONDS)
     wait_until_vertex_moved(page, before, view)
     assert image.get_attribute("src") != picture
