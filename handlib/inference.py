@@ -3,7 +3,7 @@
 Three rearrangements, none of which changes a result by more than rounding:
 
 - batch norms fold into the convolutions before them (in evaluation they are fixed scales and shifts);
-- both hands' attention becomes one convolution with twice the channels;
+- both hands' attention becomes one convolution with twice the channels, and both hands' graph layers one;
 - every convolution's weights are stored once in the order in which oneDNN, PyTorch's library for CPUs, reads
   them. An ordinary convolution reorders them in every call, which for one picture can take longer than the
   arithmetic. ReLUs that follow are computed along the way.
@@ -18,7 +18,9 @@ from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse as fold_batch_norms
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from handlib.blocks import PerHand
 from handlib.estimate import Prediction, Trace
+from handlib.gcn import GraphLayer, neighbour_weights
 
 if TYPE_CHECKING:
     from handlib.encoder import HandAttention
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 class PackedConv2d(nn.Module):
     """A convolution, with or without a ReLU, whose weights lie in oneDNN's order.
 
-    The order is chosen for inputs of ``input_shape``; others work too, more slowly. The two operators are those
-    that ``torch.compile`` puts in when it freezes a model, without its C++ compiler and half a minute of work.
+    The order is chosen for inputs of ``input_shape``; others work too, more slowly. The two operators are
+    those that ``torch.compile`` puts in when it freezes a model, for which it needs a C++ compiler.
     """
 
     def __init__(self, convolution: nn.Conv2d, input_shape: torch.Size, relu: bool):
@@ -54,8 +56,51 @@ class PackedConv2d(nn.Module):
         )
 
 
+class PackedGraphLayer(nn.Module):
+    """A graph layer of both hands at once: each joint's two matrices stacked, batch norm folded in."""
+
+    def __init__(self, left: GraphLayer, right: GraphLayer):
+        super().__init__()
+        matrices, listening, biases = [], [], []
+        for layer in (left, right):
+            norm = layer.norm
+            scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+            matrices.append(torch.cat((layer.own * scale, layer.neighbour * scale), dim=-1).transpose(1, 2))
+            listening.append(neighbour_weights(layer.scores, layer.adjacency))
+            biases.append((layer.bias - norm.running_mean) * scale + norm.bias)
+        self.register_buffer("matrices", torch.cat(matrices).detach().contiguous())
+        self.register_buffer("listening", torch.stack(listening).detach())
+        self.register_buffer("bias", torch.stack(biases).detach()[:, None, None])
+        self.residual = left.residual
+
+    def forward(
+        self, x: Float[Tensor, "hand=2 21 batch features"]
+    ) -> Float[Tensor, "hand=2 21 batch features"]:
+        """Joints first: a product of matrix and vector per joint reads the matrices in order."""
+        both = torch.bmm(self.matrices, x.flatten(0, 1).transpose(1, 2)).transpose(1, 2)
+        own, sent = both.unflatten(0, (2, -1)).chunk(2, dim=-1)
+        heard = torch.bmm(self.listening, sent.flatten(2)).unflatten(2, own.shape[2:])
+        out = (own + heard + self.bias).relu()
+        return x + out if self.residual else out
+
+
+class PackedGCN(nn.Module):
+    """Both hands' :class:`handlib.gcn.SkeletonGCN`."""
+
+    def __init__(self, per_hand: PerHand):
+        super().__init__()
+        left, right = per_hand.modules_per_hand
+        self.layers = nn.Sequential(*map(PackedGraphLayer, left, right))
+
+    def forward(
+        self, x: Float[Tensor, "batch hand=2 21 features"]
+    ) -> Float[Tensor, "batch hand=2 21 features"]:
+        """Keeps the shape."""
+        return self.layers(x.permute(1, 2, 0, 3)).permute(2, 0, 1, 3)
+
+
 def merged_attention(attention: "HandAttention") -> nn.Sequential:
-    """Both hands' attention maps as one chain of layers: the hidden channels side by side, then two groups."""
+    """Both hands' attention maps as one chain: the hidden channels side by side, then two groups."""
     hidden = [fuse_conv_bn_eval(one[0], one[1]) for one in attention.maps]
     scores = [one[-1] for one in attention.maps]
     wide = nn.Conv2d(hidden[0].in_channels, 2 * hidden[0].out_channels, 3, padding=1)
@@ -81,24 +126,41 @@ def input_shapes(network: "DIR") -> dict[nn.Module, torch.Size]:
     return shapes
 
 
-def pack_convolutions(chain: fx.GraphModule, shapes: dict[nn.Module, torch.Size]) -> None:
-    """Replaces a traced module's convolutions, and the ReLUs that follow them, in place."""
-    modules = dict(chain.named_modules())
+def move_relus(chain: fx.GraphModule) -> set[nn.Module]:
+    """Takes the ReLUs that follow a convolution out of a traced module; returns those convolutions."""
+    modules, rectified = dict(chain.named_modules()), set()
     for node in list(chain.graph.nodes):
-        convolution = modules.get(node.target) if node.op == "call_module" else None
-        # Groups have their own kernels, and padding by name or by reflection isn't oneDNN's.
-        if not isinstance(convolution, nn.Conv2d) or isinstance(convolution.padding, str):
-            continue
-        if convolution.padding_mode != "zeros" or convolution not in shapes:
-            continue
         users = list(node.users)
-        relu = len(users) == 1 and isinstance(modules.get(users[0].target), nn.ReLU)
-        chain.set_submodule(node.target, PackedConv2d(convolution, shapes[convolution], relu))
-        if relu:
+        if not isinstance(modules.get(node.target), nn.Conv2d) or len(users) != 1:
+            continue
+        if isinstance(modules.get(users[0].target), nn.ReLU):
+            rectified.add(modules[node.target])
             users[0].replace_all_uses_with(node)
             chain.graph.erase_node(users[0])
-    chain.delete_all_unused_submodules()
     chain.recompile()
+    return rectified
+
+
+def pack_convolutions(network: "DIR", chains: list[fx.GraphModule]) -> None:
+    """Replaces every convolution that runs, and in traced chains the ReLU that follows it."""
+    shapes = input_shapes(network)
+    rectified = set().union(*(move_relus(chain) for chain in chains))
+    for name, module in list(network.named_modules()):
+        if module in shapes and isinstance(module.padding, tuple) and module.padding_mode == "zeros":
+            network.set_submodule(name, PackedConv2d(module, shapes[module], module in rectified))
+
+
+class LayerTracer(fx.Tracer):
+    """Looks into modules that are made of others, and into no layer."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether m stays one step of the graph."""
+        return not any(True for _ in m.children())
+
+
+def folded(module: nn.Module) -> fx.GraphModule:
+    """The module as a graph of layers, batch norms folded into the convolutions before them."""
+    return fold_batch_norms(fx.GraphModule(module, LayerTracer().trace(module)), no_trace=True)
 
 
 def folded_chains(network: "DIR") -> list[fx.GraphModule]:
@@ -112,7 +174,7 @@ def folded_chains(network: "DIR") -> list[fx.GraphModule]:
     if network.encoder.attention is not None:
         places.append((network.encoder, "attention"))
     for parent, name in places:
-        setattr(parent, name, fold_batch_norms(parent.get_submodule(name)))
+        setattr(parent, name, folded(parent.get_submodule(name)))
     return [parent.get_submodule(name) for parent, name in places]
 
 
@@ -129,12 +191,15 @@ class InferenceDIR(nn.Module):
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         if self.network.encoder.attention is not None:
             self.network.encoder.attention = merged_attention(self.network.encoder.attention)
+        for stage in self.network.stages:
+            for name in ("gcn", "second_gcn"):
+                graph = stage.get_submodule(name)
+                if isinstance(graph, PerHand):
+                    setattr(stage, name, PackedGCN(graph))
         chains = folded_chains(self.network)
         if torch.backends.mkldnn.is_available():
             with torch.no_grad():
-                shapes = input_shapes(self.network)
-            for chain in chains:
-                pack_convolutions(chain, shapes)
+                pack_convolutions(self.network, chains)
         super().train(False)
 
     def train(self, mode: bool = True) -> "InferenceDIR":

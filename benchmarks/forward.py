@@ -1,0 +1,265 @@
+"""What the released network costs, as ratios measured side by side on one thread.
+
+Its forward pass as it stands and optimised against a plain ResNet-50, the factorised projection against the
+literal one, batches and half precision. Weights are random: they don't change what is computed. Times are
+processor time, medians over repeats that take turns.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import timm
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from handlib.config import DIRConfig
+from handlib.mfp import conv_of_masks, planes_then_conv, project_planes
+from handlib.network import DIR
+
+HALF_WIDTH, CHANNELS_OUT = 0.125, 256
+STANDARD = {"hands": 2, "channels": 64, "size": 32}
+SERIES: dict[str, tuple[str, tuple[int, ...]]] = {
+    "bones": ("hands", (1, 2, 3, 4)),
+    "channels": ("channels", (16, 32, 64, 96)),
+    "map size": ("size", (16, 32, 48, 64)),
+}
+
+
+def medians(variants: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Milliseconds of processor time of each variant; they take turns, the first turn isn't counted."""
+    spent: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(repeats + 1):
+        for name, run in variants.items():
+            start = time.process_time()
+            run()
+            spent[name].append(time.process_time() - start)
+    return {name: 1000 * statistics.median(times[1:]) for name, times in spent.items()}
+
+
+def peak_megabytes(run: Callable[[], object]) -> float:
+    """Most memory that tensors took at one time, beyond what was taken before."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        run()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        profiler.export_chrome_trace(str(path))
+        events = json.loads(path.read_text())["traceEvents"]
+    memory = sorted((e["ts"], e["args"]) for e in events if e["name"] == "[memory]")
+    before = memory[0][1]["Total Allocated"] - memory[0][1]["Bytes"]
+    return (max(args["Total Allocated"] for _, args in memory) - before) / 1e6
+
+
+@torch.no_grad()
+def network(repeats: int) -> dict[str, object]:
+    """The released network as it stands, optimised, in batches and in bfloat16."""
+    torch.manual_seed(0)
+    model = DIR(DIRConfig.released()).eval()
+    optimised = model.optimize_for_inference()
+    resnet = timm.create_model("resnet50", features_only=True, out_indices=(1, 2, 3, 4)).eval()
+    one, eight = torch.randn(1, 3, 256, 256), torch.randn(8, 3, 256, 256)
+
+    def half(image: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return model(image).final.vertices
+
+    single = medians(
+        {
+            "ResNet-50": lambda: resnet(one),
+            "as it stands": lambda: model(one),
+            "optimised": lambda: optimised(one),
+            "bfloat16": lambda: half(one),
+        },
+        repeats,
+    )
+    batch = medians(
+        {"as it stands": lambda: model(eight), "optimised": lambda: optimised(eight)}, max(3, repeats // 4)
+    )
+    exact = model(one).final.vertices
+    return {
+        "ms": single,
+        "against ResNet-50": {name: ms / single["ResNet-50"] for name, ms in single.items()},
+        "images per second": {
+            name: {"batch 1": 1000 / single[name], "batch 8": 8000 / ms} for name, ms in batch.items()
+        },
+        "largest difference of a vertex coordinate, relative to the largest coordinate": {
+            name: float((other - exact).abs().max() / exact.abs().max())
+            for name, other in (("optimised", optimised(one).final.vertices), ("bfloat16", half(one)))
+        },
+    }
+
+
+def projection_forms(hands: int, channels: int, size: int) -> dict[str, Callable[[bool], Tensor]]:
+    """Projection and fusion convolution, literal and factorised, on the same numbers; True runs backward."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(1, hands, 21, channels, generator=generator, requires_grad=True)
+    uv = torch.rand(1, hands, 21, 2, generator=generator) * 1.6 - 0.8
+    weight = torch.randn(CHANNELS_OUT, hands * 20 * channels, 3, 3, generator=generator) * 0.02
+    # In the order in which ``MultiPlaneProjection`` keeps its weights.
+    arranged = weight.transpose(0, 1).contiguous().transpose(0, 1).requires_grad_()
+    weight.requires_grad_()
+    bias = torch.zeros(CHANNELS_OUT, requires_grad=True)
+
+    def literal() -> Tensor:
+        return planes_then_conv(project_planes(features, uv, size, HALF_WIDTH), weight, bias)
+
+    def factorised() -> Tensor:
+        return conv_of_masks(features, uv, size, HALF_WIDTH, arranged, bias)
+
+    def runner(form: Callable[[], Tensor]) -> Callable[[bool], Tensor]:
+        def run(backward: bool) -> Tensor:
+            if not backward:
+                with torch.no_grad():
+                    return form()
+            out = form()
+            out.sum().backward()
+            for leaf in (features, weight, arranged, bias):
+                leaf.grad = None
+            return out.detach()
+
+        return run
+
+    return {"literal": runner(literal), "factorised": runner(factorised)}
+
+
+def projection(repeats: int) -> dict[str, object]:
+    """Times and memory at the released network's last stage."""
+    forms = projection_forms(**STANDARD)
+    report: dict[str, object] = {}
+    for name, backward in (("forward", False), ("forward and backward", True)):
+        runs = {form: lambda run=run, b=backward: run(b) for form, run in forms.items()}
+        ms = medians(runs, repeats)
+        megabytes = {form: peak_megabytes(run) for form, run in runs.items()}
+        hands, channels = STANDARD["hands"], STANDARD["channels"]
+        leaves = CHANNELS_OUT * (hands * 20 * channels * 9 + 1) + hands * 21 * channels
+        gradients = 4e-6 * leaves if backward else 0.0
+        report[name] = {
+            "ms": ms,
+            "times faster": ms["literal"] / ms["factorised"],
+            "peak MB": megabytes,
+            "share of memory": megabytes["factorised"] / megabytes["literal"],
+            "gradients MB": gradients,
+            "share of memory beyond the gradients": (megabytes["factorised"] - gradients)
+            / (megabytes["literal"] - gradients),
+        }
+    outputs = {form: run(False) for form, run in forms.items()}
+    difference = (outputs["literal"] - outputs["factorised"]).abs().max() / outputs["literal"].abs().max()
+    return {**report, "relative difference": float(difference)}
+
+
+def projection_series(repeats: int) -> dict[str, list[dict[str, float]]]:
+    """Forward and backward against the number of bones, channels and the map's size, the others standard."""
+    series: dict[str, list[dict[str, float]]] = {}
+    for label, (option, values) in SERIES.items():
+        series[label] = []
+        for value in values:
+            forms = projection_forms(**{**STANDARD, option: value})
+            ms = medians({form: lambda run=run: run(True) for form, run in forms.items()}, repeats)
+            series[label].append({label: 20 * value if label == "bones" else value, **ms})
+    return series
+
+
+def plot(series: dict[str, list[dict[str, float]]], path: Path) -> None:
+    """One panel per series, both forms, logarithmic times."""
+    figure, panels = plt.subplots(1, len(series), figsize=(10, 3.2), sharey=True, layout="constrained")
+    for panel, (label, rows) in zip(panels, series.items(), strict=True):
+        for form, colour, marker in (("literal", "#E69F00", "s"), ("factorised", "#0072B2", "o")):
+            panel.plot([row[label] for row in rows], [row[form] for row in rows], f"{marker}-", color=colour)
+            panel.annotate(
+                form, (rows[-1][label], rows[-1][form]), (-4, 8), textcoords="offset points", ha="right"
+            )
+        panel.set(xlabel=label, yscale="log", xticks=[row[label] for row in rows])
+        panel.grid(alpha=0.3)
+    panels[0].set_ylabel("forward and backward, ms")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def machine() -> dict[str, object]:
+    """What the numbers belong to."""
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "processor": names[0].split(":")[1].strip() if names else platform.processor(),
+        "vector instructions": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "timm": timm.__version__,
+    }
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table."""
+
+    def line(cells: Iterable[object]) -> str:
+        return "| " + " | ".join(f"{c:.3g}" if isinstance(c, float) else str(c) for c in cells) + " |"
+
+    head = list(head)
+    return "\n".join([line(head), line(["---"] * len(head)), *map(line, rows)])
+
+
+def as_markdown(report: dict) -> str:
+    """The report's tables."""
+    net, drawn = report["network"], report["projection"]
+    rows = [(name, ms, net["against ResNet-50"][name]) for name, ms in net["ms"].items()]
+    parts = [table(("one picture", "ms", "against ResNet-50"), rows)]
+    rows = [(name, *rates.values()) for name, rates in net["images per second"].items()]
+    parts.append(table(("images per second", "batch 1", "batch 8"), rows))
+    name = "largest difference of a vertex coordinate, relative to the largest coordinate"
+    parts.append(table((name, ""), [(k, f"{v:.1e}") for k, v in net[name].items()]))
+    rows = [
+        (way, *drawn[way]["ms"].values(), drawn[way]["times faster"])
+        for way in ("forward", "forward and backward")
+    ]
+    parts.append(table(("projection", "literal, ms", "factorised, ms", "times faster"), rows))
+    rows = [
+        (
+            way,
+            *drawn[way]["peak MB"].values(),
+            drawn[way]["share of memory"],
+            drawn[way]["gradients MB"],
+            drawn[way]["share of memory beyond the gradients"],
+        )
+        for way in ("forward", "forward and backward")
+    ]
+    head = ("peak memory", "literal, MB", "factorised, MB", "share", "gradients, MB", "share beyond them")
+    parts.append(table(head, rows))
+    for label, points in report["series"].items():
+        rows = [(*point.values(), point["literal"] / point["factorised"]) for point in points]
+        parts.append(table((label, "literal, ms", "factorised, ms", "times faster"), rows))
+    return "\n\n".join(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="file to write the numbers to")
+    parser.add_argument("--plot", type=Path, help="PNG to draw the projection's cost to")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    few = max(3, options.repeats // 3)
+    report = {
+        "machine": machine(),
+        "network": network(options.repeats),
+        "projection": projection(options.repeats),
+        "series": projection_series(few),
+    }
+    print(as_markdown(report))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    if options.plot:
+        plot(report["series"], options.plot)
+
+
+if __name__ == "__main__":
+    main()
