@@ -178,14 +178,14 @@ class PairScene:
         hits = self.cast(rays)
         layer = torch.zeros(len(rays), 4)
         layer[torch.from_numpy(hits.ray)] = torch.cat(
-            (self._shade(hits, appearance), torch.ones(len(hits.ray), 1)), dim=1
+            (self._shade(hits, samples**2, appearance), torch.ones(len(hits.ray), 1)), dim=1
         )
         layer = layer.view(-1, samples**2, 4).mean(1).numpy()
         picture = appearance.background.astype(np.float32)
         picture[rows, columns] = picture[rows, columns] * (1 - layer[:, 3:]) + layer[:, :3]
         return linear_to_srgb_bytes(picture)
 
-    def _shade(self, hits: Hits, appearance: Appearance) -> Float[Tensor, "n 3"]:
+    def _shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:
         faces = arm_faces()
         normals = np.concatenate(
             [sign * vertex_normals(arm, faces) for arm, sign in zip(self.arms, (-1, 1), strict=True)]
@@ -200,20 +200,25 @@ class PairScene:
         texture = look_up_texture(face, weights)
         turned = face_rotations(self.vertices)[face + arm * len(faces)]
         normal = normalize(smooth[:, :3] + (turned * texture[:, None, 4:]).sum(-1), dim=1)
-        lit = self._lit(hits, normal, appearance.light)
+        lit = self._lit(hits, rays_per_pixel, normal, appearance.light)
         towards_eye = -normalize(torch.from_numpy(hits.direction), dim=1)
         return light_skin(texture, normal, smooth[:, 3], towards_eye, lit, appearance)
 
-    def _lit(self, hits: Hits, normal: Float[Tensor, "n 3"], light: np.ndarray) -> Float[Tensor, "n"]:
+    def _lit(
+        self, hits: Hits, rays_per_pixel: int, normal: Float[Tensor, "n 3"], light: np.ndarray
+    ) -> Float[Tensor, "n"]:
+        """Whether the light reaches what was hit, asked once per pixel, at its first hit: shadows are soft."""
         light = (light / np.linalg.norm(light)).astype(np.float32)
-        asked = np.flatnonzero(normal.numpy() @ light > SHADOW_FROM)
+        starts_pixel = np.diff(hits.ray // rays_per_pixel, prepend=-1) > 0
+        first = np.flatnonzero(starts_pixel)
+        asked = first[normal.numpy()[first] @ light > SHADOW_FROM]
         facet, direction = hits.facet_normal[asked], hits.direction[asked]
         facet = facet / np.linalg.norm(facet, axis=1, keepdims=True)
         facet *= -np.sign((facet * direction).sum(1, keepdims=True))
         start = direction * hits.depth[asked, None] + facet * np.float32(LIFT)
         lit = np.ones(len(normal), dtype=np.float32)
         lit[asked] = self.scene.run(start, np.broadcast_to(light, start.shape).copy(), query="OCCLUDED") < 0
-        return torch.from_numpy(lit)
+        return torch.from_numpy(lit[first][np.cumsum(starts_pixel) - 1])
 
 
 @cache
