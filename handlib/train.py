@@ -23,8 +23,9 @@ from handlib.data.augment import Augmentation, augment
 from handlib.data.sample import Sample, normalise
 from handlib.data.shards import Dataset, load_dataset
 from handlib.errors import InputError
-from handlib.evaluate import evaluate, one_line
+from handlib.evaluate import evaluate, one_line, tables
 from handlib.losses import LossWeights, dir_loss, hand_faces
+from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
 from handlib.skeleton import SIDES
 from handlib.targets import Targets
@@ -234,11 +235,13 @@ def run_steps(
             bar.update(task, completed=done, loss=mean_loss)
             if validation_pairs and (done % config.evaluate_every == 0 or done == config.steps):
                 record = {"step": done, "loss": mean_loss, "rate": rate, "hours": state["hours"]}
-                record["validation"] = evaluate(network.eval(), batches(validation_pairs))
+                record["validation"] = evaluate(network.eval(), batches(validation_pairs), INTAG_MCP)
                 network.train()
                 if fabric.is_global_zero:
                     append_line(out / LOG, record)
                     bar.console.print(f"step {done}: {one_line(record['validation'])}")
+                if done == config.steps:
+                    fabric.print(tables(record["validation"], INTAG_MCP))
             if done % config.save_every == 0 or done == config.steps:
                 save_checkpoint(fabric, out / CHECKPOINT, state)
 

@@ -8,7 +8,9 @@ card and the README's table from the files of both, and lists all of them in ``d
 """
 
 import argparse
+import hashlib
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -86,6 +88,17 @@ The last estimate by how near the hands are:
 """
 
 
+def provenance(data: dict) -> str:
+    """Whether today's package makes the very pairs that the network was trained on."""
+    asset = files("handlib") / "assets" / "open_hand.npz"
+    if data["hand_sha256"] == hashlib.sha256(asset.read_bytes()).hexdigest():
+        return ""
+    return f"""
+The pairs were rendered from an earlier asset of the open hand (SHA256 {data["hand_sha256"][:8]}...):
+`handlib data make` with these numbers now makes the same kind of pairs, not the same bytes.
+"""
+
+
 def card(out: Path) -> str:
     """The model card."""
     training = json.loads((out / TRAINING).read_text())
@@ -103,7 +116,7 @@ From nothing, on {data["count"]} rendered pairs of the world `{data["world"]}` (
 seed {data["seed"]}): {config["steps"]} steps of {config["batch_size"]},
 {hours:.1f} hours on a CPU.
 All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.
-
+{provenance(data)}
 ![Curve](curve.png)
 
 ## Measured
@@ -135,8 +148,8 @@ def main() -> None:
     if arguments.card:
         (out / "README.md").write_text(card(out))
         README.write_text(with_section(README.read_text(), "measured", measured(out)))
-        files = sorted(path for path in out.iterdir() if path.is_file())
-        update_manifest(SHIPPED.parent, files, (f"{SHIPPED.name}/{out.name}/",), ORIGIN, LICENCE)
+        shipped = sorted(path for path in out.iterdir() if path.is_file())
+        update_manifest(SHIPPED.parent, shipped, (f"{SHIPPED.name}/{out.name}/",), ORIGIN, LICENCE)
     else:
         ship(arguments.run, arguments.data, arguments.validation, out)
 

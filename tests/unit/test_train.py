@@ -18,6 +18,7 @@ from handlib.data.synthetic import make_dataset
 from handlib.errors import InputError
 from handlib.evaluate import evaluate
 from handlib.losses import LossWeights
+from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
 from handlib.train import LOG, TrainConfig, batch_indices, batches, learning_rate, parameter_groups, train
 
@@ -79,6 +80,15 @@ def test_the_finished_network_is_saved_and_a_finished_run_does_nothing(pairs: Pa
     assert loaded.config == TINY
     for name, value in trained.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value) and torch.equal(again.state_dict()[name], value)
+
+
+def test_a_run_ends_with_a_table_under_its_protocol(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(pairs, tmp_path, replace(SHORT, steps=2))
+    *_, before, after = capsys.readouterr().out.split(str(INTAG_MCP))
+    assert "| stage 2 |" in before and "mpvpe (mm)" in before
+    assert "samples" in after
 
 
 def test_other_settings_in_the_same_folder_are_refused(pairs: Path, tmp_path: Path) -> None:
