@@ -126,12 +126,17 @@ def input_shapes(network: "DIR") -> dict[nn.Module, torch.Size]:
     return shapes
 
 
+def packable(module: nn.Module | None) -> bool:
+    """Whether oneDNN's operator is all that the module does: no padding by name, reflection or a subclass."""
+    return type(module) is nn.Conv2d and isinstance(module.padding, tuple) and module.padding_mode == "zeros"
+
+
 def move_relus(chain: fx.GraphModule) -> set[nn.Module]:
-    """Takes the ReLUs that follow a convolution out of a traced module; returns those convolutions."""
+    """Takes out the ReLUs that follow a packable convolution of a traced module; returns the latter."""
     modules, rectified = dict(chain.named_modules()), set()
     for node in list(chain.graph.nodes):
         users = list(node.users)
-        if not isinstance(modules.get(node.target), nn.Conv2d) or len(users) != 1:
+        if not packable(modules.get(node.target)) or len(users) != 1:
             continue
         if isinstance(modules.get(users[0].target), nn.ReLU):
             rectified.add(modules[node.target])
@@ -146,7 +151,7 @@ def pack_convolutions(network: "DIR", chains: list[fx.GraphModule]) -> None:
     shapes = input_shapes(network)
     rectified = set().union(*(move_relus(chain) for chain in chains))
     for name, module in list(network.named_modules()):
-        if module in shapes and isinstance(module.padding, tuple) and module.padding_mode == "zeros":
+        if module in shapes and packable(module):
             network.set_submodule(name, PackedConv2d(module, shapes[module], module in rectified))
 
 

@@ -17,6 +17,13 @@ CONFIGURATIONS = {
     "separate encoders, one plane": replace(TINY, separate_encoders=True, projection="single"),
     "as released": replace(TINY, initial_head="pooled", gcn_residual=False, gcn_layers=2),
     "GCN instead of transformer": replace(TINY, inter_hand="gcn", projection="joint"),
+    "padding chosen at run time": replace(
+        TINY,
+        backbone="tf_efficientnet_b0",
+        backbone_layers=None,
+        backbone_channels=None,
+        backbone_stem_width=None,
+    ),
     "bare": replace(TINY, hand_attention=False, gcn_layers=0, inter_hand="none", enhancement=False),
 }
 
