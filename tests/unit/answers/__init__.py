@@ -1,0 +1,10 @@
+"""For every exercise its solution and plausible mistakes, a module per notebook as in ``handlib.exercises``."""
+
+import importlib
+import pkgutil
+
+SOLUTIONS, MISTAKES = {}, {}
+for _module in pkgutil.iter_modules(__path__, prefix=f"{__name__}."):
+    _answers = importlib.import_module(_module.name)
+    SOLUTIONS.update(_answers.SOLUTIONS)
+    MISTAKES.update(_answers.MISTAKES)
