@@ -1,4 +1,4 @@
-"""For every exercise its solution and plausible mistakes, a module per notebook as in ``handlib.exercises``."""
+"""Solutions of all exercises and plausible mistakes, a module per notebook as in ``handlib.exercises``."""
 
 import importlib
 import pkgutil
