@@ -20,6 +20,7 @@ import timm
 import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
 from handlib.config import DIRConfig
 from handlib.mfp import conv_of_masks, planes_then_conv, project_planes
@@ -43,6 +44,13 @@ def medians(variants: dict[str, Callable[[], object]], repeats: int) -> dict[str
             run()
             spent[name].append(time.process_time() - start)
     return {name: 1000 * statistics.median(times[1:]) for name, times in spent.items()}
+
+
+def multiplications(run: Callable[[], object]) -> float:
+    """Billions of multiplications in convolutions and matrix products."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops() / 2e9
 
 
 def peak_megabytes(run: Callable[[], object]) -> float:
@@ -85,6 +93,10 @@ def network(repeats: int) -> dict[str, object]:
     )
     exact = model(one).final.vertices
     return {
+        "billion multiplications": {
+            "ResNet-50": multiplications(lambda: resnet(one)),
+            "as it stands": multiplications(lambda: model(one)),
+        },
         "ms": single,
         "against ResNet-50": {name: ms / single["ResNet-50"] for name, ms in single.items()},
         "images per second": {
@@ -177,6 +189,7 @@ def plot(series: dict[str, list[dict[str, float]]], path: Path) -> None:
                 form, (rows[-1][label], rows[-1][form]), (-4, 8), textcoords="offset points", ha="right"
             )
         panel.set(xlabel=label, yscale="log", xticks=[row[label] for row in rows])
+        panel.margins(y=0.12)
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("forward and backward, ms")
     figure.savefig(path, dpi=110)
@@ -210,8 +223,12 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 def as_markdown(report: dict) -> str:
     """The report's tables."""
     net, drawn = report["network"], report["projection"]
-    rows = [(name, ms, net["against ResNet-50"][name]) for name, ms in net["ms"].items()]
-    parts = [table(("one picture", "ms", "against ResNet-50"), rows)]
+    parts = [table(report["machine"].keys(), [report["machine"].values()])]
+    counted = net["billion multiplications"]
+    rows = [
+        (name, counted.get(name, ""), ms, net["against ResNet-50"][name]) for name, ms in net["ms"].items()
+    ]
+    parts.append(table(("one picture", "billion multiplications", "ms", "ms against ResNet-50"), rows))
     rows = [(name, *rates.values()) for name, rates in net["images per second"].items()]
     parts.append(table(("images per second", "batch 1", "batch 8"), rows))
     name = "largest difference of a vertex coordinate, relative to the largest coordinate"
@@ -239,15 +256,26 @@ def as_markdown(report: dict) -> str:
     return "\n\n".join(parts)
 
 
+def write_between_marks(path: Path, text: str) -> None:
+    """Puts the tables where the README has room for them."""
+    start, end = "<!-- forward.py writes from here -->\n", "\n<!-- to here -->"
+    before, found, rest = path.read_text().partition(start)
+    _, ends, after = rest.partition(end)
+    if not (found and ends):
+        raise SystemExit(f"{path}: expected the lines {start.strip()!r} and {end.strip()!r}")
+    path.write_text(before + start + text + end + after)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, help="file to write the numbers to")
     parser.add_argument("--plot", type=Path, help="PNG to draw the projection's cost to")
+    parser.add_argument("--readme", type=Path, help="README whose tables to replace")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    few = max(3, options.repeats // 3)
+    few = max(3, options.repeats // 2)
     report = {
         "machine": machine(),
         "network": network(options.repeats),
@@ -257,6 +285,8 @@ def main() -> None:
     print(as_markdown(report))
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
+    if options.readme:
+        write_between_marks(options.readme, as_markdown(report))
     if options.plot:
         plot(report["series"], options.plot)
 

@@ -4,8 +4,8 @@ import timm
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import linear, unfold
 
+from handlib.blocks import PatchConv2d
 from handlib.config import DIRConfig
 from handlib.hand import HAND_VECTOR_SIZE
 
@@ -71,7 +71,7 @@ class HandAttention(nn.Module):
         super().__init__()
         self.maps = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(channels, hidden, 3, padding=1),
+                PatchConv2d(channels, hidden, 3, padding=1),
                 nn.BatchNorm2d(hidden),
                 nn.ReLU(),
                 nn.Conv2d(hidden, 1, 1),
@@ -83,17 +83,7 @@ class HandAttention(nn.Module):
         self, c4: Float[Tensor, "batch _ height width"]
     ) -> Float[Tensor, "batch hand=2 height width"]:
         """Values between 0 and 1, left hand first."""
-        if self.training:
-            return torch.cat([one(c4) for one in self.maps], dim=1).sigmoid()
-        # One picture's c4 has few pixels, and a convolution spends most of its time rearranging these large
-        # weights. As a matrix product it takes them as they are, and both hands share the patches.
-        patches = unfold(c4, 3, padding=1).transpose(1, 2).contiguous()
-        scores = []
-        for convolution, *rest in self.maps:
-            hidden = linear(patches, convolution.weight.flatten(1), convolution.bias)
-            hidden = hidden.transpose(1, 2).unflatten(-1, c4.shape[-2:])
-            scores.append(nn.Sequential(*rest)(hidden))
-        return torch.cat(scores, dim=1).sigmoid()
+        return torch.cat([one(c4) for one in self.maps], dim=1).sigmoid()
 
 
 def attention_pool(
