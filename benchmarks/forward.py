@@ -9,9 +9,6 @@ import argparse
 import json
 import os
 import platform
-import statistics
-import tempfile
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -19,10 +16,9 @@ import matplotlib.pyplot as plt
 import timm
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
 
 from handlib.config import DIRConfig
+from handlib.cost import flops, medians, peak_megabytes
 from handlib.mfp import conv_of_masks, planes_then_conv, project_planes
 from handlib.network import DIR
 
@@ -33,37 +29,6 @@ SERIES: dict[str, tuple[str, tuple[int, ...]]] = {
     "channels": ("channels", (16, 32, 64, 96)),
     "map size": ("size", (16, 32, 48, 64)),
 }
-
-
-def medians(variants: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Milliseconds of processor time of each variant; they take turns, the first turn isn't counted."""
-    spent: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(repeats + 1):
-        for name, run in variants.items():
-            start = time.process_time()
-            run()
-            spent[name].append(time.process_time() - start)
-    return {name: 1000 * statistics.median(times[1:]) for name, times in spent.items()}
-
-
-def multiplications(run: Callable[[], object]) -> float:
-    """Billions of multiplications in convolutions and matrix products."""
-    with FlopCounterMode(display=False) as counter:
-        run()
-    return counter.get_total_flops() / 2e9
-
-
-def peak_megabytes(run: Callable[[], object]) -> float:
-    """Most memory that tensors took at one time, beyond what was taken before."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        run()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trace.json"
-        profiler.export_chrome_trace(str(path))
-        events = json.loads(path.read_text())["traceEvents"]
-    memory = sorted((e["ts"], e["args"]) for e in events if e["name"] == "[memory]")
-    before = memory[0][1]["Total Allocated"] - memory[0][1]["Bytes"]
-    return (max(args["Total Allocated"] for _, args in memory) - before) / 1e6
 
 
 @torch.no_grad()
@@ -94,8 +59,8 @@ def network(repeats: int) -> dict[str, object]:
     exact = model(one).final.vertices
     return {
         "billion multiplications": {
-            "ResNet-50": multiplications(lambda: resnet(one)),
-            "as it stands": multiplications(lambda: model(one)),
+            "ResNet-50": flops(lambda: resnet(one)) / 2e9,
+            "as it stands": flops(lambda: model(one)) / 2e9,
         },
         "ms": single,
         "against ResNet-50": {name: ms / single["ResNet-50"] for name, ms in single.items()},

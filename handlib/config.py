@@ -11,7 +11,8 @@ class DIRConfig:
 
     Encoder:
         image_size: side of the input picture in pixels.
-        backbone: a timm model with four feature levels c1 to c4 (fine to coarse).
+        backbone: a timm model.
+        backbone_levels: which of its feature levels are c1 to c4 (fine to coarse).
         backbone_layers, backbone_channels, backbone_stem_width, output_stride: passed to timm where given.
         separate_encoders: one backbone per hand instead of a shared one.
         hand_attention: one attention map per hand over c4 (Sec. 3.1); otherwise both pool the same mean.
@@ -46,6 +47,7 @@ class DIRConfig:
 
     image_size: int = 256
     backbone: str = "resnet50"
+    backbone_levels: Sequence[int] = (1, 2, 3, 4)
     backbone_layers: Sequence[int] | None = None
     backbone_channels: Sequence[int] | None = None
     backbone_stem_width: int | None = None
@@ -89,6 +91,8 @@ class DIRConfig:
                 raise ValueError(f"{name}: expected one of {', '.join(map(str, choices))}, got {value!r}")
         if not all(0 <= level <= 3 for level in self.stage_levels):
             raise ValueError(f"stage_levels: expected encoder levels 0 to 3, got {self.stage_levels}")
+        if len(self.backbone_levels) != 4:
+            raise ValueError(f"backbone_levels: expected four, got {self.backbone_levels}")
         if self.nominal_pose is not None and len(self.nominal_pose) != 7:
             raise ValueError(
                 f"nominal_pose: expected 7 numbers (6D root, scale), got {len(self.nominal_pose)}"

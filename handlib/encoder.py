@@ -47,7 +47,7 @@ class Backbone(nn.Module):
         return timm.create_model(
             self.config.backbone,
             features_only=True,
-            out_indices=(1, 2, 3, 4),
+            out_indices=self.config.backbone_levels,
             pretrained=pretrained,
             **options,
         )

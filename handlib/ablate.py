@@ -1,0 +1,172 @@
+"""Ablations: networks that differ in one mechanism, trained alike, measured alike, more than once.
+
+All take 64-pixel pictures, a quarter of the released side, and two stages on 8 x 8 and 16 x 16 maps, so that
+a training takes about a quarter of an hour on one core. What a mechanism is worth is the difference between
+two rows, to be read against the spread over seeds.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handlib.config import DIRConfig
+from handlib.cost import cost_of
+from handlib.data.augment import Augmentation
+from handlib.data.samples import samples_folder
+from handlib.data.shards import load_dataset
+from handlib.errors import InputError
+from handlib.evaluate import evaluate, write_report
+from handlib.losses import LossWeights
+from handlib.metrics import INTAG_MCP
+from handlib.network import DIR
+from handlib.scores import Rows
+from handlib.train import TrainConfig, batches, train
+
+STEPS = 2000
+RESULTS = "results"
+
+FULL = replace(
+    DIRConfig.small(),
+    image_size=64,
+    backbone_levels=(0, 1, 2, 3),
+    output_stride=8,
+    stage_levels=(2, 1),
+    half_width=0.25,
+)
+"""``small`` for 64 pixels: a picture four times coarser than the released, maps twice as coarse."""
+
+ABLATIONS: dict[str, DIRConfig] = {
+    "full": FULL,
+    "no_refinement": replace(FULL, stage_levels=()),
+    "no_attention": replace(FULL, hand_attention=False),
+    "separate_encoders": replace(FULL, separate_encoders=True),
+}
+
+
+def changes() -> dict[str, dict[str, Any]]:
+    """What each ablation changes: the options in which it differs from ``full``."""
+    full = asdict(FULL)
+    return {
+        name: {option: value for option, value in asdict(config).items() if value != full[option]}
+        for name, config in ABLATIONS.items()
+    }
+
+
+@dataclass(frozen=True)
+class AblationResult:
+    """One trained network: what it is, what it costs for one picture, and its errors on the test pairs.
+
+    ``scores[estimate][stratum or "all"][name]`` as :func:`handlib.evaluate.evaluate` reports them;
+    ``flops``, ``peak_megabytes`` and ``ms_per_image`` are of one picture, see :class:`handlib.cost.Cost`.
+    """
+
+    name: str
+    seed: int
+    config: dict[str, Any]
+    training: dict[str, Any]
+    data: dict[str, Any]
+    test: dict[str, Any]
+    hours: float
+    parameters: int
+    flops: int
+    peak_megabytes: float
+    ms_per_image: float
+    protocol: str
+    scores: dict[str, Rows]
+
+    @property
+    def mpjpe(self) -> float:
+        """Millimetres, last estimate, all test pairs."""
+        *_, last = self.scores.values()
+        return last["all"]["mpjpe"]
+
+
+def results_folder() -> Path:
+    """Where the repository keeps its results."""
+    return samples_folder() / RESULTS
+
+
+def result_path(folder: Path, name: str, seed: int) -> Path:
+    """The file of one run."""
+    return folder / f"{name}-{seed}.json"
+
+
+def load_results(folder: Path | None = None) -> list[AblationResult]:
+    """All results of a folder (the repository's own by default), in the order of ``ABLATIONS``, then seeds.
+
+    Raises:
+        InputError: a file isn't a result.
+    """
+    found = []
+    for path in sorted((folder or results_folder()).glob("*.json")):
+        try:
+            found.append(AblationResult(**json.loads(path.read_text())))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: expected the result of an ablation: {error}") from error
+    order = list(ABLATIONS)
+    unknown = sorted({result.name for result in found} - set(order))
+    if unknown:
+        raise InputError(f"results: expected ablations by name, got {', '.join(unknown)}")
+    return sorted(found, key=lambda result: (order.index(result.name), result.seed))
+
+
+def run(
+    name: str, seed: int, data: Path, test: Path, runs: Path, out: Path, steps: int = STEPS
+) -> AblationResult:
+    """Trains one ablation, measures it and writes its result; a run that was stopped goes on.
+
+    ``data`` and ``test`` are folders of 64-pixel pairs, ``runs`` keeps the trainings, ``out`` the results.
+
+    Raises:
+        InputError: there is no such ablation, or the pairs don't fit.
+    """
+    if name not in ABLATIONS:
+        raise InputError(f"run: expected one of {', '.join(ABLATIONS)}, got {name!r}")
+    config, training = ABLATIONS[name], TrainConfig(steps=steps, seed=seed)
+    test_pairs = load_dataset(test)
+    folder = runs / f"{name}-{seed}"
+    model = train(data, folder, config, training, LossWeights.small(), Augmentation())
+    report = evaluate(model.eval(), batches(test_pairs), INTAG_MCP)
+    cost = cost_of(DIR(config))
+    state = torch.load(folder / "checkpoint.ckpt", weights_only=True, map_location="cpu")
+    result = AblationResult(
+        name=name,
+        seed=seed,
+        config=asdict(config),
+        training=asdict(training),
+        data=asdict(load_dataset(data).info),
+        test=asdict(test_pairs.info),
+        hours=state["hours"],
+        parameters=cost.parameters,
+        flops=cost.flops,
+        peak_megabytes=cost.peak_megabytes,
+        ms_per_image=cost.milliseconds,
+        protocol=report["protocol"],
+        scores=report["scores"],
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    write_report(result_path(out, name, seed), {f.name: getattr(result, f.name) for f in fields(result)})
+    return result
+
+
+def table(results: list[AblationResult]) -> str:
+    """One row per ablation: the last estimate's errors as the seeds' mean and range, and its cost."""
+    lines = [
+        "| ablation | seeds | MPJPE, mm | PA-MPJPE, mm | parameters, M | MFLOPs | memory, MB | ms |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name in dict.fromkeys(result.name for result in results):
+        rows = [result for result in results if result.name == name]
+        errors = []
+        for measure in ("mpjpe", "pa_mpjpe"):
+            values = [list(row.scores.values())[-1]["all"][measure] for row in rows]
+            errors.append(f"{sum(values) / len(values):.2f} ({min(values):.2f} to {max(values):.2f})")
+        first = rows[0]
+        lines.append(
+            f"| {name} | {len(rows)} | {errors[0]} | {errors[1]} | {first.parameters / 1e6:.2f} "
+            f"| {first.flops / 1e6:.0f} | {first.peak_megabytes:.1f} | {first.ms_per_image:.1f} |"
+        )
+    return "\n".join(lines)

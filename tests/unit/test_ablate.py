@@ -1,0 +1,108 @@
+"""Ablations: networks that differ as they say, trained and measured alike, results that read back."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from tiny import TINY
+
+from handlib import ablate
+from handlib.cli import main
+from handlib.cost import cost_of, flops, peak_megabytes
+from handlib.data.synthetic import make_dataset
+from handlib.errors import InputError
+from handlib.network import DIR
+
+
+def test_every_ablation_but_the_full_network_changes_something_of_its_own():
+    changes = ablate.changes()
+    assert changes.pop("full") == {}
+    assert all(changes.values())
+    assert len({json.dumps(change, sort_keys=True) for change in changes.values()}) == len(changes)
+
+
+@pytest.mark.parametrize("name", ablate.ABLATIONS)
+def test_every_ablation_can_be_built(name):
+    model = DIR(ablate.ABLATIONS[name])
+    assert model.config.image_size == 64
+    sides = [64 // model.config.backbone_levels[level] for level in model.config.stage_levels]
+    assert all(side >= 8 for side in sides)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("ablations")
+    for split, count in (("train", 8), ("test", 4)):
+        make_dataset(root / split, split=split, count=count, size=64, seed=0)
+    return root
+
+
+@pytest.fixture
+def tiny_ablations(monkeypatch):
+    few = {"full": TINY, "no_refinement": replace(TINY, stage_levels=())}
+    monkeypatch.setattr(ablate, "ABLATIONS", few)
+
+
+def run(folders, name, seed=0):
+    return ablate.run(
+        name, seed, folders / "train", folders / "test", folders / "runs", folders / "out", steps=2
+    )
+
+
+def test_a_result_reads_back_and_a_finished_run_is_not_trained_again(folders, tiny_ablations):
+    first = run(folders, "full")
+    (read,) = ablate.load_results(folders / "out")
+    assert read.scores == first.scores and read.mpjpe == first.scores["stage 2"]["all"]["mpjpe"]
+    assert read.scores["initial"]["all"]["samples"] == 4
+    again = run(folders, "full")
+    assert again.scores == first.scores and again.hours == first.hours
+    other = run(folders, "full", seed=1)
+    assert other.scores != first.scores
+
+
+def test_the_table_has_a_row_per_ablation_with_its_spread(folders, tiny_ablations):
+    for name, seed in (("no_refinement", 0), ("full", 0), ("full", 1)):
+        run(folders, name, seed)
+    results = ablate.load_results(folders / "out")
+    assert [(r.name, r.seed) for r in results] == [("full", 0), ("full", 1), ("no_refinement", 0)]
+    full, none = ablate.table(results).splitlines()[2:]
+    low, high = sorted(r.mpjpe for r in results[:2])
+    assert f"{(low + high) / 2:.2f} ({low:.2f} to {high:.2f})" in full and "| full | 2 |" in full
+    assert "| no_refinement | 1 |" in none
+
+
+def test_what_is_not_a_result_is_refused_by_name(tmp_path):
+    (tmp_path / "full-0.json").write_text('{"name": "full"}')
+    with pytest.raises(InputError, match=r"full-0\.json"):
+        ablate.load_results(tmp_path)
+
+
+def test_an_unknown_ablation_is_refused(folders):
+    with pytest.raises(InputError, match="no_refinement"):
+        run(folders, "nothing")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--list", "--table"], ["--run", "nothing"]])
+def test_command_line_refuses(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["ablate", *arguments])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith("handlib: ")
+
+
+def test_command_line_lists(capsys):
+    main(["ablate", "--list"])
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(ablate.ABLATIONS)
+
+
+def test_cost_counts():
+    import torch
+
+    a, b = torch.ones(3, 4), torch.ones(4, 5)
+    assert flops(lambda: a @ b) == 2 * 3 * 4 * 5
+    # A product of 4 MB from operands that were there before.
+    wide = torch.ones(1000, 1)
+    assert peak_megabytes(lambda: wide @ wide.T) == pytest.approx(4.0, rel=0.05)
+    small, without = cost_of(DIR(TINY), 1), cost_of(DIR(replace(TINY, stage_levels=())), 1)
+    assert small.parameters > without.parameters and small.flops > without.flops
+    assert small.milliseconds > 0
