@@ -41,9 +41,20 @@ FULL = replace(
 ABLATIONS: dict[str, DIRConfig] = {
     "full": FULL,
     "no_refinement": replace(FULL, stage_levels=()),
+    "one_stage": replace(FULL, stage_levels=(2,)),
+    "three_stages": replace(FULL, stage_levels=(2, 1, 0)),
+    "no_gcn_no_transformer": replace(FULL, gcn_layers=0, inter_hand="none"),
+    "gcn_only": replace(FULL, inter_hand="none"),
+    "transformer_only": replace(FULL, gcn_layers=0),
+    "gcn_for_transformer": replace(FULL, inter_hand="gcn"),
+    "single_plane": replace(FULL, projection="single"),
+    "joint_planes": replace(FULL, projection="joint"),
+    "no_projection": replace(FULL, projection="none"),
+    "no_enhancement": replace(FULL, enhancement=False),
     "no_attention": replace(FULL, hand_attention=False),
     "separate_encoders": replace(FULL, separate_encoders=True),
 }
+"""By name; ``changes`` says what each one does. ``full`` has a plane per bone, as released."""
 
 
 def changes() -> dict[str, dict[str, Any]]:
