@@ -49,6 +49,7 @@ ABLATIONS: dict[str, DIRConfig] = {
     "gcn_for_transformer": replace(FULL, inter_hand="gcn"),
     "single_plane": replace(FULL, projection="single"),
     "joint_planes": replace(FULL, projection="joint"),
+    "vertex_tokens": replace(FULL, tokens="vertices", projection="joint"),
     "no_projection": replace(FULL, projection="none"),
     "no_enhancement": replace(FULL, enhancement=False),
     "no_attention": replace(FULL, hand_attention=False),

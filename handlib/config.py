@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args, get_origin, get_type_hints
 
+NUM_VERTEX_TOKENS = 84
+"""Four times as many as joints; attention between them costs sixteen times as much."""
+
 
 @dataclass(frozen=True)
 class DIRConfig:
@@ -22,6 +25,8 @@ class DIRConfig:
 
     Refinement (Sec. 3.2):
         stage_levels: one stage per entry, on the map size of that encoder level (0 = c1 ... 3 = c4).
+        tokens: what is sampled, exchanged and drawn back: every joint (the paper), or the vertices of a
+            thinned mesh, ``NUM_VERTEX_TOKENS`` per hand, its edges in the skeleton's place.
         channels, joint_features, token_features: widths of maps, of joint features, and of tokens after the
             transformer.
         gcn_layers: graph layers within each hand; 0 switches the GCN off.
@@ -36,7 +41,8 @@ class DIRConfig:
             (the left hand's is mirrored); None leaves the biases to the default initialisation.
 
     Projection (Sec. 3.2.3):
-        projection: a plane per bone (released), per joint (the paper's text), one shared plane, or none.
+        projection: a plane per bone (released), per joint or vertex (the paper's text), one shared plane, or
+            none.
         plane_channels: width of a plane.
         half_width: half the width of what is drawn, in uv (0.125 is one pixel of a 16 x 16 map).
         enhancement: merge the projected features into the map (off also switches the projection off).
@@ -58,6 +64,7 @@ class DIRConfig:
     initial_head: Literal["pooled", "layout"] = "pooled"
 
     stage_levels: Sequence[int] = (2, 1)
+    tokens: Literal["joints", "vertices"] = "joints"
     channels: int = 256
     joint_features: int = 128
     token_features: int = 64
@@ -93,6 +100,10 @@ class DIRConfig:
             raise ValueError(f"stage_levels: expected encoder levels 0 to 3, got {self.stage_levels}")
         if len(self.backbone_levels) != 4:
             raise ValueError(f"backbone_levels: expected four, got {self.backbone_levels}")
+        if self.tokens == "vertices" and self.projection not in ("joint", "none"):
+            raise ValueError(
+                f"projection: expected joint (one per token) or none for vertices, got {self.projection!r}"
+            )
         if self.nominal_pose is not None and len(self.nominal_pose) != 7:
             raise ValueError(
                 f"nominal_pose: expected 7 numbers (6D root, scale), got {len(self.nominal_pose)}"

@@ -61,19 +61,19 @@ class StageTrace:
     what the GCN made of them, ``tokens`` what the transformer returned, ``attention`` its weights per layer
     that ran. ``plane_features`` are what is drawn back into the picture at ``after.uv``, ``projected`` the
     map made from all planes, ``enhanced`` the stage's final map. What a configuration leaves out has no
-    channels.
+    channels. Tokens are the joints, unless the configuration says vertices.
     """
 
     before: Estimate
     after: Estimate
     skip: Float[Tensor, "batch skip_channels height width"]
     fused: Float[Tensor, "batch channels height width"]
-    sampled: Float[Tensor, "batch hand=2 21 features"]
-    embedded: Float[Tensor, "batch hand=2 21 features"]
-    graph: Float[Tensor, "batch hand=2 21 features"]
-    attention: Float[Tensor, "batch layers heads 42 42"]
-    tokens: Float[Tensor, "batch hand=2 21 token_features"]
-    plane_features: Float[Tensor, "batch hand=2 21 plane_channels"]
+    sampled: Float[Tensor, "batch hand=2 tokens features"]
+    embedded: Float[Tensor, "batch hand=2 tokens features"]
+    graph: Float[Tensor, "batch hand=2 tokens features"]
+    attention: Float[Tensor, "batch layers heads both_hands both_hands"]
+    tokens: Float[Tensor, "batch hand=2 tokens token_features"]
+    plane_features: Float[Tensor, "batch hand=2 tokens plane_channels"]
     projected: Float[Tensor, "batch projected_channels height width"]
     enhanced: Float[Tensor, "batch channels height width"]
 

@@ -36,7 +36,7 @@ class GraphLayer(nn.Module):
     matrix plus the weighted sum of what its neighbours' matrices made of theirs.
     """
 
-    def __init__(self, features: int, residual: bool, adjacency: Bool[Tensor, "21 21"]):
+    def __init__(self, features: int, residual: bool, adjacency: Bool[Tensor, "joints joints"]):
         super().__init__()
         joints = len(adjacency)
         deviation = math.sqrt(1 / features)
@@ -48,7 +48,7 @@ class GraphLayer(nn.Module):
         self.residual = residual
         self.register_buffer("adjacency", adjacency, persistent=False)
 
-    def forward(self, x: Float[Tensor, "batch 21 features"]) -> Float[Tensor, "batch 21 features"]:
+    def forward(self, x: Float[Tensor, "batch joints features"]) -> Float[Tensor, "batch joints features"]:
         """Statistics of the batch norm are taken over batch and joints."""
         joint_major = x.transpose(0, 1)
         own = torch.bmm(joint_major, self.own.to(x.dtype)).transpose(0, 1)
@@ -67,7 +67,7 @@ class SkeletonGCN(nn.Sequential):
         features: int,
         layers: int,
         residual: bool = False,
-        adjacency: Bool[Tensor, "21 21"] | None = None,
+        adjacency: Bool[Tensor, "joints joints"] | None = None,
     ):
         adjacency = skeleton_adjacency() if adjacency is None else adjacency
         super().__init__(*(GraphLayer(features, residual, adjacency) for _ in range(layers)))

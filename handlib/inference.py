@@ -76,8 +76,8 @@ class PackedGraphLayer(nn.Module):
         self.residual = left.residual
 
     def forward(
-        self, x: Float[Tensor, "hand=2 21 batch features"]
-    ) -> Float[Tensor, "hand=2 21 batch features"]:
+        self, x: Float[Tensor, "hand=2 joints batch features"]
+    ) -> Float[Tensor, "hand=2 joints batch features"]:
         """Joints first: a product of matrix and vector per joint reads the matrices in order."""
         both = torch.bmm(self.matrices, x.flatten(0, 1).transpose(1, 2)).transpose(1, 2)
         own, sent = both.unflatten(0, (2, -1)).chunk(2, dim=-1)
@@ -95,8 +95,8 @@ class PackedGCN(nn.Module):
         self.layers = nn.Sequential(*map(PackedGraphLayer, left, right))
 
     def forward(
-        self, x: Float[Tensor, "batch hand=2 21 features"]
-    ) -> Float[Tensor, "batch hand=2 21 features"]:
+        self, x: Float[Tensor, "batch hand=2 joints features"]
+    ) -> Float[Tensor, "batch hand=2 joints features"]:
         """Keeps the shape."""
         return self.layers(x.permute(1, 2, 0, 3)).permute(2, 0, 1, 3)
 

@@ -23,9 +23,9 @@ Projection = Literal["bone", "joint", "single"]
 DISTANCE_EPS = 1e-6
 
 
-def plane_count(projection: Projection) -> int:
+def plane_count(projection: Projection, joints: int = NUM_JOINTS) -> int:
     """Planes per picture that carry both hands' features."""
-    return {"bone": 2 * NUM_BONES, "joint": 2 * NUM_JOINTS, "single": 1}[projection]
+    return {"bone": 2 * NUM_BONES, "joint": 2 * joints, "single": 1}[projection]
 
 
 def offsets(
@@ -61,25 +61,25 @@ def bone_masks(
 
 
 def joint_masks(
-    uv: Float[Tensor, "batch hand 21 2"], size: int, half_width: float
-) -> Float[Tensor, "batch hand 21 1 size size"]:
+    uv: Float[Tensor, "batch hand joints 2"], size: int, half_width: float
+) -> Float[Tensor, "batch hand joints 1 size size"]:
     """One where a pixel's centre is closer than ``half_width`` (uv units) to the joint, zero elsewhere."""
     x, y = offsets((uv + 1) / 2 * size, size)
     return (x.square() + y.square() < (half_width * size / 2) ** 2).to(uv.dtype).unsqueeze(3)
 
 
 def masks_and_joints(
-    uv: Float[Tensor, "batch hand 21 2"], size: int, half_width: float, projection: Projection
+    uv: Float[Tensor, "batch hand joints 2"], size: int, half_width: float, projection: Projection
 ) -> tuple[Float[Tensor, "batch hand planes ends size size"], Int[Tensor, "planes ends"]]:
     """The masks and, for each of them, the joint whose feature it shows. One shared plane draws bones too."""
     if projection == "joint":
-        return joint_masks(uv, size, half_width), torch.arange(NUM_JOINTS, device=uv.device)[:, None]
+        return joint_masks(uv, size, half_width), torch.arange(uv.shape[2], device=uv.device)[:, None]
     return bone_masks(uv, size, half_width), torch.tensor(BONES, device=uv.device)
 
 
 def project_planes(
-    features: Float[Tensor, "batch hand=2 21 channels"],
-    uv: Float[Tensor, "batch hand=2 21 2"],
+    features: Float[Tensor, "batch hand=2 joints channels"],
+    uv: Float[Tensor, "batch hand=2 joints 2"],
     size: int,
     half_width: float,
     projection: Projection = "bone",
@@ -102,8 +102,8 @@ def planes_then_conv(
 
 
 def conv_of_masks(
-    features: Float[Tensor, "batch hand=2 21 channels"],
-    uv: Float[Tensor, "batch hand=2 21 2"],
+    features: Float[Tensor, "batch hand=2 joints channels"],
+    uv: Float[Tensor, "batch hand=2 joints 2"],
     size: int,
     half_width: float,
     weight: Float[Tensor, "out planes_channels k k"],
@@ -135,10 +135,17 @@ def conv_of_masks(
 class MultiPlaneProjection(nn.Module):
     """From both hands' plane features to a map: projection, 3x3 convolution, BN, ReLU, 1x1 convolution."""
 
-    def __init__(self, plane_channels: int, channels: int, half_width: float, projection: Projection):
+    def __init__(
+        self,
+        plane_channels: int,
+        channels: int,
+        half_width: float,
+        projection: Projection,
+        joints: int = NUM_JOINTS,
+    ):
         super().__init__()
         self.half_width, self.projection = half_width, projection
-        self.gather = nn.Conv2d(plane_count(projection) * plane_channels, channels, 3, padding=1)
+        self.gather = nn.Conv2d(plane_count(projection, joints) * plane_channels, channels, 3, padding=1)
         # Input channels first in memory: a plane's weights are contracted with its features where they lie.
         self.gather.weight.data = self.gather.weight.data.transpose(0, 1).contiguous().transpose(0, 1)
         self.norm = nn.BatchNorm2d(channels)
@@ -146,8 +153,8 @@ class MultiPlaneProjection(nn.Module):
 
     def forward(
         self,
-        features: Float[Tensor, "batch hand=2 21 channels"],
-        uv: Float[Tensor, "batch hand=2 21 2"],
+        features: Float[Tensor, "batch hand=2 joints channels"],
+        uv: Float[Tensor, "batch hand=2 joints 2"],
         size: int,
     ) -> Float[Tensor, "batch out size size"]:
         """Draws the features at uv on a map of the given size."""

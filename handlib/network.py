@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handlib.camera import project_weak_perspective
-from handlib.config import DIRConfig
+from handlib.config import NUM_VERTEX_TOKENS, DIRConfig
 from handlib.data.samples import samples_folder
 from handlib.encoder import Encoder
 from handlib.estimate import Estimate, Prediction, StageTrace, Trace
@@ -17,6 +17,7 @@ from handlib.hand import Hand, HandParams
 from handlib.inference import InferenceDIR
 from handlib.refine import RefinementStage
 from handlib.skeleton import SIDES
+from handlib.submesh import submesh
 
 SHIPPED = samples_folder() / "checkpoints"
 
@@ -68,16 +69,19 @@ class DIR(
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
-        deep, stages = self.encoder.channels[-1], []
-        for level in config.stage_levels:
-            stages.append(RefinementStage(config, deep, self.encoder.channels[level]))
-            deep = config.channels
-        self.stages = nn.ModuleList(stages)
-        self.heads = PixelHeads(deep, config.channels)
         hands = hands or {side: Hand.open(side, config.tips) for side in SIDES}
         given = {name: hand.side for name, hand in hands.items()}
         if given != {side: side for side in SIDES}:
             raise ValueError(f"hands: expected a left and a right hand under their names, got {given}")
+        thinned = None
+        if config.tokens == "vertices":
+            thinned = submesh(hands["right"].v_template.numpy(), hands["right"].faces, NUM_VERTEX_TOKENS)
+        deep, stages = self.encoder.channels[-1], []
+        for level in config.stage_levels:
+            stages.append(RefinementStage(config, deep, self.encoder.channels[level], thinned))
+            deep = config.channels
+        self.stages = nn.ModuleList(stages)
+        self.heads = PixelHeads(deep, config.channels)
         self.hands = nn.ModuleDict(hands)
 
     @classmethod

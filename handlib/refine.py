@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from handlib.blocks import JointMLP, PerHand, ResidualBlock
-from handlib.config import DIRConfig
+from handlib.config import NUM_VERTEX_TOKENS, DIRConfig
 from handlib.encoder import nominal_vectors
 from handlib.estimate import LENGTH_UNIT, Estimate, StageTrace
 from handlib.gcn import SkeletonGCN
@@ -16,6 +16,7 @@ from handlib.hand import HAND_VECTOR_SIZE
 from handlib.mfp import MultiPlaneProjection
 from handlib.sampling import sample_joints
 from handlib.skeleton import NUM_JOINTS
+from handlib.submesh import Submesh
 from handlib.transformer import TwoHandTransformer
 
 Decode = Callable[[Tensor, Tensor], Estimate]
@@ -38,12 +39,17 @@ class Fusion(nn.Module):
         return self.merge(torch.cat((deep, self.skip(skip)), dim=1))
 
 
+def tokens_per_hand(config: DIRConfig) -> int:
+    """How many features stand for a hand."""
+    return NUM_JOINTS if config.tokens == "joints" else NUM_VERTEX_TOKENS
+
+
 class VectorUpdate(nn.Module):
-    """New hand vectors and offset from all joint tokens and the previous numbers."""
+    """New hand vectors and offset from all tokens and the previous numbers."""
 
     def __init__(self, config: DIRConfig):
         super().__init__()
-        per_hand = NUM_JOINTS * config.token_features
+        per_hand = tokens_per_hand(config) * config.token_features
         self.hands = nn.ModuleList(nn.Linear(per_hand + HAND_VECTOR_SIZE, HAND_VECTOR_SIZE) for _ in range(2))
         self.offset = nn.Linear(2 * per_hand + 3, 3)
         self.residual, self.gain = config.update == "residual", config.head_gain
@@ -56,7 +62,7 @@ class VectorUpdate(nn.Module):
 
     def forward(
         self,
-        tokens: Float[Tensor, "batch hand=2 21 features"],
+        tokens: Float[Tensor, "batch hand=2 tokens features"],
         vectors: Float[Tensor, "batch hand=2 64"],
         offset: Float[Tensor, "batch 3"],
     ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
@@ -74,20 +80,27 @@ class VectorUpdate(nn.Module):
 
 
 class RefinementStage(nn.Module):
-    """From a deeper map, an encoder map and the previous estimate to a finer map and a new estimate."""
+    """From a deeper map, an encoder map and the previous estimate to a finer map and a new estimate.
 
-    def __init__(self, config: DIRConfig, deep_channels: int, skip_channels: int):
+    ``submesh`` is needed where tokens are vertices: which ones they are.
+    """
+
+    def __init__(
+        self, config: DIRConfig, deep_channels: int, skip_channels: int, submesh: Submesh | None = None
+    ):
         super().__init__()
+        vertices, adjacency = (submesh.vertices, submesh.adjacency) if submesh else (None, None)
+        self.register_buffer("vertices", vertices, persistent=False)
         features = config.joint_features
         self.fuse = Fusion(deep_channels, skip_channels, config.channels)
         self.joint_mlp = PerHand(lambda: JointMLP(config.channels, features, features))
         self.local_position = PerHand(lambda: JointMLP(3, features, features))
         self.global_position = PerHand(lambda: JointMLP(3, features, features), shared=True)
-        self.gcn = self._gcn(config, config.gcn_layers)
+        self.gcn = self._gcn(config, config.gcn_layers, adjacency)
         replacement = config.transformer_depth if config.inter_hand == "gcn" else 0
-        self.second_gcn = self._gcn(config, replacement)
+        self.second_gcn = self._gcn(config, replacement, adjacency)
         self.transformer = TwoHandTransformer(
-            2 * NUM_JOINTS,
+            2 * tokens_per_hand(config),
             features,
             config.token_features,
             config.transformer_depth if config.inter_hand == "transformer" else 0,
@@ -102,7 +115,11 @@ class RefinementStage(nn.Module):
                 shared=True,
             )
             self.project = MultiPlaneProjection(
-                config.plane_channels, config.channels, config.half_width, config.projection
+                config.plane_channels,
+                config.channels,
+                config.half_width,
+                config.projection,
+                tokens_per_hand(config),
             )
             self.enhance = ResidualBlock(2 * config.channels, config.channels)
         elif config.enhancement:
@@ -110,10 +127,18 @@ class RefinementStage(nn.Module):
             self.enhance = ResidualBlock(config.channels, config.channels)
 
     @staticmethod
-    def _gcn(config: DIRConfig, layers: int) -> nn.Module:
+    def _gcn(config: DIRConfig, layers: int, adjacency: Tensor | None) -> nn.Module:
         if not layers:
             return nn.Identity()
-        return PerHand(lambda: SkeletonGCN(config.joint_features, layers, config.gcn_residual))
+        return PerHand(lambda: SkeletonGCN(config.joint_features, layers, config.gcn_residual, adjacency))
+
+    def _places(self, estimate: Estimate) -> tuple[Tensor, Tensor]:
+        """Where the tokens are, around each wrist and in the picture; without gradients."""
+        if self.vertices is None:
+            places, uv = estimate.joints, estimate.uv
+        else:
+            places, uv = estimate.vertices[:, :, self.vertices], estimate.vertex_uv[:, :, self.vertices]
+        return places.detach(), uv.detach()
 
     def forward(
         self,
@@ -124,9 +149,9 @@ class RefinementStage(nn.Module):
     ) -> StageTrace:
         """No gradient flows into the previous estimate or the places drawn at, but it does into both maps."""
         fused = self.fuse(deep, skip)
-        local = before.joints.detach() / LENGTH_UNIT
+        places, uv = self._places(before)
+        local = places / LENGTH_UNIT
         offset = before.offset.detach()
-        uv = before.uv.detach()
         sampled = self.joint_mlp(sample_joints(fused, uv.flatten(1, 2)).unflatten(1, (2, -1)))
         embedded = sampled + self.local_position(local)
         graph = self.gcn(embedded)
@@ -138,7 +163,7 @@ class RefinementStage(nn.Module):
         tokens = tokens.unflatten(1, (2, -1))
         after = decode(*self.update(tokens, before.params.to_vector().detach(), offset))
 
-        plane_features, projected, enhanced = self._draw(fused, tokens, after.uv.detach())
+        plane_features, projected, enhanced = self._draw(fused, tokens, self._places(after)[1])
         return StageTrace(
             before=before,
             after=after,
