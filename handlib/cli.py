@@ -13,6 +13,9 @@ from handlib.errors import InputError
 if TYPE_CHECKING:
     from handlib.network import DIR
 
+# The keys of placement.WORLDS, which is slow to import.
+WorldName = Literal["desk", "studio", "desk-full", "studio-full"]
+
 app = SubcommandApp()
 hand = SubcommandApp()
 data = SubcommandApp()
@@ -42,7 +45,7 @@ def make(
     count: int = 1000,
     size: int = 128,
     seed: int = 0,
-    world: Literal["desk", "studio"] = "desk",
+    world: WorldName = "desk",
     workers: int = 1,
 ) -> None:
     """Render pairs of hands with their exact truth.
@@ -53,12 +56,38 @@ def make(
         count: how many pairs.
         size: side of the square pictures in pixels.
         seed: the same seed gives the same pairs.
-        world: how varied they are.
+        world: how varied they are; the -full ones have interlocked hands too.
         workers: processes that render at once.
     """
     from handlib.data.synthetic import make_dataset
 
     make_dataset(out, split=split, count=count, size=size, seed=seed, world=world, workers=workers)
+
+
+@data.command
+def benchmark(
+    out: Path,
+    splits: tuple[Literal["train", "val", "test", "studio-test"], ...] = (
+        "val",
+        "test",
+        "studio-test",
+        "train",
+    ),
+    sizes: tuple[int, ...] = (64, 128, 256),
+    workers: int = 1,
+) -> None:
+    """Render the benchmark TwoHands, or check what is there of it. The same command goes on after a stop.
+
+    Args:
+        out: folder to write to; every split gets a folder per size in it.
+        splits: which ones, in this order.
+        sizes: sides of the pictures in pixels; a split that doesn't come in a size is left out at that size.
+        workers: processes that render at once.
+    """
+    from handlib.data.benchmark import make_benchmark
+
+    for name, verdict in make_benchmark(out, splits, sizes, workers):
+        print(f"{name}: finished; its first shard holds {verdict}", flush=True)
 
 
 @app.command
@@ -189,7 +218,7 @@ def evaluate(
     checkpoint: str = "small",
     count: int = 500,
     seed: int = 7,
-    world: Literal["desk", "studio"] = "desk",
+    world: WorldName = "desk",
     protocol: Literal["INTAG_MCP", "INTAG_WRIST", "INTERNET"] = "INTAG_MCP",
     json: Path | None = None,
 ) -> None:
@@ -199,7 +228,7 @@ def evaluate(
         checkpoint: a network that ships with the package, or a folder or hub name that holds one.
         count: how many pairs.
         seed: of the pairs.
-        world: how varied they are.
+        world: how varied they are; the -full ones have interlocked hands too.
         protocol: how errors are measured.
         json: file to write all numbers to; its folder is made if missing.
     """
@@ -227,6 +256,53 @@ def evaluate(
     print(tables(report, chosen))
     if json:
         write_report(json, report)
+
+
+@app.command
+def ablate(
+    list: bool = False,
+    run: str | None = None,
+    table: bool = False,
+    seed: int = 0,
+    data: Path = Path("runs/two_hands/train-64"),
+    test: Path = Path("runs/two_hands/test-64"),
+    runs: Path = Path("runs/ablations"),
+    out: Path | None = None,
+    steps: int = 2000,
+    threads: int = 0,
+) -> None:
+    """Train networks that differ in one mechanism, measure them alike and set them side by side.
+
+    Args:
+        list: print the names of all ablations and the options that each one changes.
+        run: train and measure this one; the same command goes on after a stop.
+        table: print the table of all results.
+        seed: of the weights, the order of pairs and their augmentation.
+        data: folder of training pairs at 64 pixels.
+        test: folder of test pairs at 64 pixels.
+        runs: folder that keeps the trainings.
+        out: folder of the results; the repository's own if not given.
+        steps: how many batches of 32.
+        threads: CPU threads to compute with; 0 leaves torch's choice.
+    """
+    import torch
+
+    from handlib import ablate
+
+    check_positive(steps=steps)
+    if list + table + (run is not None) != 1:
+        raise InputError("ablate: expected one of --list, --run NAME and --table")
+    results = out or ablate.results_folder()
+    if list:
+        for name, changes in ablate.changes().items():
+            print(f"{name:20} {', '.join(f'{k}={v}' for k, v in changes.items())}")
+        return
+    if run:
+        if threads:
+            torch.set_num_threads(threads)
+        torch.set_flush_denormal(True)
+        ablate.run(run, seed, data, test, runs, results, steps)
+    print(ablate.table(ablate.load_results(results)))
 
 
 def check_positive(**numbers: int) -> None:

@@ -27,14 +27,16 @@ ORIGIN = "made by scripts/make_data_samples.py from the open hand; no photograph
 LICENCE = "CC0-1.0"
 
 
+def is_decent(sample: Sample) -> bool:
+    """Whether no middle finger sticks out far beyond its neighbours."""
+    tips = [joint_index(name) for name in ("index4", "middle4", "ring4")]
+    reach = (sample.joints[:, tips] - sample.joints[:, :1]).norm(dim=-1)
+    return bool((reach[:, 1] < 1.27 * reach[:, [0, 2]].amax(1)).all())
+
+
 def decent_samples(split: str) -> Iterator[Sample]:
-    """Samples in order, without those in which a middle finger sticks out far beyond its neighbours."""
-    for index in count():
-        sample = make_sample("desk", SIZE, SEED, index, split)
-        tips = [joint_index(name) for name in ("index4", "middle4", "ring4")]
-        reach = (sample.joints[:, tips] - sample.joints[:, :1]).norm(dim=-1)
-        if (reach[:, 1] < 1.27 * reach[:, [0, 2]].amax(1)).all():
-            yield sample
+    """Samples in order, without those that aren't decent."""
+    return filter(is_decent, (make_sample("desk", SIZE, SEED, index, split) for index in count()))
 
 
 def shown(sample: Sample, side: int) -> np.ndarray:

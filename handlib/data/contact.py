@@ -1,4 +1,4 @@
-"""What two arms do to each other: sliding to the first contact, self-crossing, distance.
+"""What two arms do to each other: sliding to the first contact, crossing, distance.
 
 Everything is answered by casting rays (embree) or by projecting points. Lengths are metres, arms are
 the closed surfaces of :mod:`handlib.data.arm`.
@@ -29,11 +29,20 @@ def build_scene(*arms: Float[np.ndarray, "arm 3"]) -> EmbreeScene:
     return scene
 
 
+def _edges(faces: Int[np.ndarray, "faces 3"]) -> Int[np.ndarray, "edges 2"]:
+    return np.unique(np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, ::2])), axis=1), axis=0)
+
+
 @cache
 def hand_edges() -> Int[np.ndarray, "2315 2"]:
     """Every edge of the hand once, without the forearm's."""
-    faces = hand_faces()
-    return np.unique(np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, ::2])), axis=1), axis=0)
+    return _edges(hand_faces())
+
+
+@cache
+def arm_edges() -> Int[np.ndarray, "edges 2"]:
+    """Every edge of the hand and its forearm once."""
+    return _edges(arm_faces())
 
 
 def count_self_crossings(arm: Float[np.ndarray, "arm 3"], scene: EmbreeScene) -> int:
@@ -52,30 +61,26 @@ def _feelers(arm: Float[np.ndarray, "arm 3"]) -> Float[np.ndarray, "points 3"]:
     return np.concatenate((arm, (arm[edges[:, 0]] + arm[edges[:, 1]]) / 2)).astype(np.float32)
 
 
-def slide_to_contact(
+def travel_to_contact(
     moving: Float[np.ndarray, "arm 3"],
     moving_scene: EmbreeScene,
     fixed: Float[np.ndarray, "arm 3"],
     fixed_scene: EmbreeScene,
     offset: Float[np.ndarray, "3"],
     direction: Float[np.ndarray, "3"],
-) -> tuple[float, bool] | None:
-    """Puts one arm clear of the other on the side of ``direction`` (unit) and slides it back to the first
-    contact.
+) -> tuple[float, bool]:
+    """How far the moving arm goes along ``direction`` (unit) until it meets the fixed one, and whether both
+    hands meet there (a forearm may be what touches).
 
     Each arm comes in its own frame with its own scene; ``offset`` leads from the moving arm's frame to the
-    fixed one's. Returns how far along ``direction`` from ``offset`` the moving arm ends, and whether the
-    contact lies on both hands (a forearm may be what touches); None if the arms pass each other. Contact is
+    fixed one's, where the arms must not cross. The way is infinite if the arms pass each other. Contact is
     felt at vertices and at the middle of the hand's edges of either arm, so that edges may sink in by a
     fraction of a millimetre.
     """
-    offset, direction = offset.astype(np.float32), direction.astype(np.float32)
-    clear = (fixed @ direction).max() - ((moving + offset) @ direction).min() + np.float32(0.02)
-    start = offset + clear * direction
     best, on_hands = np.inf, False
     for points, scene, sign in (
-        (_feelers(moving) + start, fixed_scene, -1),
-        (_feelers(fixed) - start, moving_scene, 1),
+        (_feelers(moving) + offset, fixed_scene, 1),
+        (_feelers(fixed) - offset, moving_scene, -1),
     ):
         rays = np.ascontiguousarray(np.broadcast_to(sign * direction, points.shape))
         hit = scene.run(points, rays, output=True)
@@ -85,7 +90,46 @@ def slide_to_contact(
             best = float(reach[first])
             feels = first < NUM_HAND_VERTICES or first >= len(moving)
             on_hands = feels and int(hit["primID"][first]) < len(hand_faces())
-    return (float(clear) - best, on_hands) if np.isfinite(best) else None
+    return best, on_hands
+
+
+def slide_to_contact(
+    moving: Float[np.ndarray, "arm 3"],
+    moving_scene: EmbreeScene,
+    fixed: Float[np.ndarray, "arm 3"],
+    fixed_scene: EmbreeScene,
+    offset: Float[np.ndarray, "3"],
+    direction: Float[np.ndarray, "3"],
+) -> tuple[float, bool] | None:
+    """Puts one arm clear of the other on the side of ``direction`` (unit) and slides it back to the first
+    contact, as :func:`travel_to_contact` finds it.
+
+    Returns how far along ``direction`` from ``offset`` the moving arm ends, and whether the contact lies on
+    both hands; None if the arms pass each other.
+    """
+    offset, direction = offset.astype(np.float32), direction.astype(np.float32)
+    clear = (fixed @ direction).max() - ((moving + offset) @ direction).min() + np.float32(0.02)
+    start = offset + clear * direction
+    way, on_hands = travel_to_contact(moving, moving_scene, fixed, fixed_scene, start, -direction)
+    return (float(clear) - way, on_hands) if np.isfinite(way) else None
+
+
+def arms_cross(
+    moving: Float[np.ndarray, "arm 3"],
+    moving_scene: EmbreeScene,
+    fixed: Float[np.ndarray, "arm 3"],
+    fixed_scene: EmbreeScene,
+    offset: Float[np.ndarray, "3"],
+) -> bool:
+    """Whether any edge of one arm pierces a face of the other; frames as in :func:`travel_to_contact`."""
+    edges = arm_edges()
+    for arm, scene in ((moving + offset, fixed_scene), (fixed - offset, moving_scene)):
+        start = arm[edges[:, 0]].astype(np.float32)
+        step = arm[edges[:, 1]].astype(np.float32) - start
+        hit = scene.run(start, step, output=True)
+        if ((hit["primID"] >= 0) & (hit["tfar"] <= 1)).any():
+            return True
+    return False
 
 
 @cache

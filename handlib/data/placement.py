@@ -1,37 +1,31 @@
 """Where two hands stand: the worlds that pairs are drawn from, placed without passing through each other.
 
 A world fixes how the hands are turned, how they meet and how the camera looks at them. ``desk`` is narrow:
-first person, left hand on the left, backs mostly visible. In ``studio`` every orientation occurs. Hands are
+first person, left hand on the left, backs mostly visible. In ``studio`` every orientation occurs. Neither
+draws interlocked pairs; ``desk-full`` and ``studio-full`` are the same with all four strata. Hands are
 posed within their joints' limits, refused if they cross themselves, slid together to the first contact and,
-for the strata that don't touch, drawn back the way they came, which can't make them cross.
+for the strata that don't touch, drawn back the way they came, which can't make them cross. How hands
+interlock stands in :mod:`handlib.data.interlock`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
-import torch
-from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from handlib.data.arm import add_forearm
-from handlib.data.contact import build_scene, count_self_crossings, slide_to_contact, surface_distance
+from handlib.data.contact import slide_to_contact, surface_distance
+from handlib.data.interlock import sample_interlocked
+from handlib.data.posed_arm import BACK_TO_CAMERA, MIRROR, Arm, hands, pose_arm
 from handlib.data.poses import joint_axes, sample_finger_pose
 from handlib.data.sample import STRATA
 from handlib.hand import Hand
-from handlib.skeleton import SIDES
 
-# How many of the hand's 2315 edges may pierce the hand itself (skin that is pressed, not fingers that cross).
-MAX_SELF_CROSSINGS = 12
 # Metres: below the first the hands touch, above the second they are apart.
 NEAR_FROM, NEAR_TO = 0.002, 0.030
 # Gap in metres to which a stratum's hands are drawn back along the direction of approach.
 GAPS = {"touching": (0.0, 0.0), "near": (0.003, 0.032), "apart": (0.032, 0.090)}
-MIRROR = np.diag([-1.0, 1.0, 1.0])
-# Right hand, MANO frame to camera frame: fingers up, back of the hand towards the camera.
-BACK_TO_CAMERA = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
 @dataclass(frozen=True)
@@ -48,21 +42,6 @@ class World:
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One posed arm, its wrist at the origin, with the parameters that made it and a scene to cast rays
-    into.
-    """
-
-    root: Float[np.ndarray, "3 3"]
-    pose: Float[np.ndarray, "45"]
-    betas: Float[np.ndarray, "10"]
-    vertices: Float[np.ndarray, "778 3"]
-    joints: Float[np.ndarray, "21 3"]
-    surface: Float[np.ndarray, "arm 3"]
-    scene: EmbreeScene
-
-
-@dataclass(frozen=True)
 class Pair:
     """Two placed hands (left, right), metres."""
 
@@ -73,13 +52,6 @@ class Pair:
     joints: Float[np.ndarray, "2 21 3"]
     distance: float
     stratum: str
-
-
-@cache
-def hands() -> tuple[Hand, Hand]:
-    """The open hand, left and right."""
-    left, right = (Hand.open(side) for side in SIDES)
-    return left, right
 
 
 def _euler(degrees: np.ndarray) -> np.ndarray:
@@ -126,9 +98,13 @@ def _studio_look(rng: np.random.Generator) -> np.ndarray:
     return Rotation.random(rng=rng).as_matrix()
 
 
+DESK = World((0.25, 0.35, 0.40, 0.0), 0.75, _desk_turn, _desk_approach, _desk_look)
+STUDIO = World((0.20, 0.30, 0.50, 0.0), 1.0, _studio_turn, _studio_approach, _studio_look)
 WORLDS = {
-    "desk": World((0.25, 0.35, 0.40, 0.0), 0.75, _desk_turn, _desk_approach, _desk_look),
-    "studio": World((0.20, 0.30, 0.50, 0.0), 1.0, _studio_turn, _studio_approach, _studio_look),
+    "desk": DESK,
+    "studio": STUDIO,
+    "desk-full": replace(DESK, shares=(0.20, 0.30, 0.35, 0.15)),
+    "studio-full": replace(STUDIO, shares=(0.20, 0.25, 0.40, 0.15)),
 }
 
 
@@ -136,22 +112,12 @@ def sample_arm(rng: np.random.Generator, hand: Hand, root: Float[np.ndarray, "3 
     """A random hand, turned by ``root``, whose fingers don't cross; ``spread`` scales poses around the
     mean.
     """
-    right = hand.side == "right"
     mean = hands()[1].hands_mean.numpy()
     while True:
         pose = mean + spread * (sample_finger_pose(rng, joint_axes()) - mean)
-        pose = (pose if right else pose * np.tile([1.0, -1.0, -1.0], 15)).astype(np.float32)
-        betas = (0.7 * rng.normal(size=10)).astype(np.float32)
-        posed = hand(
-            root_rotation=torch.from_numpy(root).float(),
-            pose_axis_angle=torch.from_numpy(pose),
-            betas=torch.from_numpy(betas),
-        )
-        vertices, joints = posed.vertices.numpy(), posed.joints.numpy()
-        surface = add_forearm(vertices, hand.side)
-        scene = build_scene(surface)
-        if count_self_crossings(surface, scene) <= MAX_SELF_CROSSINGS:
-            return Arm(root, pose, betas, vertices, joints, surface, scene)
+        arm = pose_arm(hand, root, pose, 0.7 * rng.normal(size=10))
+        if not arm.crosses_itself():
+            return arm
 
 
 def _bring_together(
@@ -174,9 +140,24 @@ def _bring_together(
     return (offset, distance) if fits else None
 
 
+def _pair(left: Arm, right: Arm, offset: np.ndarray, distance: float, stratum: str) -> Pair:
+    offsets = np.stack((offset, np.zeros(3))).astype(np.float32)[:, None]
+    return Pair(
+        root=np.stack((left.root, right.root)),
+        pose=np.stack((left.pose, right.pose)),
+        betas=np.stack((left.betas, right.betas)),
+        vertices=np.stack((left.vertices, right.vertices)) + offsets,
+        joints=np.stack((left.joints, right.joints)) + offsets,
+        distance=distance,
+        stratum=stratum,
+    )
+
+
 def place_pair(world: World, rng: np.random.Generator) -> Pair:
     """A random pair of the world, the right wrist at the origin; the stratum is drawn first and kept."""
     stratum = str(rng.choice(STRATA, p=world.shares))
+    if stratum == "interlocked":
+        return _pair(*sample_interlocked(rng), 0.0, stratum)
     while True:
         left, right = (
             sample_arm(rng, hand, root, world.pose_spread)
@@ -184,18 +165,8 @@ def place_pair(world: World, rng: np.random.Generator) -> Pair:
         )
         for _ in range(6):
             placed = _bring_together(rng, world, left, right, stratum)
-            if placed is None:
-                continue
-            offsets = np.stack((placed[0], np.zeros(3))).astype(np.float32)[:, None]
-            return Pair(
-                root=np.stack((left.root, right.root)),
-                pose=np.stack((left.pose, right.pose)),
-                betas=np.stack((left.betas, right.betas)),
-                vertices=np.stack((left.vertices, right.vertices)) + offsets,
-                joints=np.stack((left.joints, right.joints)) + offsets,
-                distance=placed[1],
-                stratum=stratum,
-            )
+            if placed is not None:
+                return _pair(left, right, *placed, stratum)
 
 
 def look_at(world: World, pair: Pair, rng: np.random.Generator) -> tuple[Pair, Float[np.ndarray, "4"]]:

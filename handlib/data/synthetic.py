@@ -4,8 +4,9 @@ Sample ``index`` of a split depends on the seed, the split and the index alone, 
 processes makes the same data set, and splits never share random numbers.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from copy import deepcopy
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,7 +31,7 @@ from handlib.data.shards import (
 )
 from handlib.errors import InputError
 
-__all__ = ["SPLITS", "load_dataset", "make_dataset", "make_sample"]
+__all__ = ["SPLITS", "load_dataset", "make_dataset", "make_datasets", "make_sample", "make_samples"]
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -70,11 +71,11 @@ def _check_names(world: str, split: str) -> None:
             raise InputError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
 
 
-def make_sample(world: str, size: int, seed: int, index: int, split: str = "train") -> Sample:
-    """Sample number ``index`` of a split of a world, ``size`` pixels square.
+def make_samples(world: str, sizes: Sequence[int], seed: int, index: int, split: str) -> list[Sample]:
+    """Sample number ``index`` of a split of a world, once for every size in pixels.
 
-    The same scene at another ``size`` is the same sample at another resolution. Raises :class:`InputError`
-    for an unknown world or split.
+    It is one scene at several resolutions: placing the hands, which costs most, is done once. Raises
+    :class:`InputError` for an unknown world or split.
     """
     _check_names(world, split)
     rng = _generator(seed, split, index)
@@ -84,9 +85,17 @@ def make_sample(world: str, size: int, seed: int, index: int, split: str = "trai
         visible, area = scene.visibility()
         if area.min() >= MIN_SHARE * area.sum():
             break
-    label, dense, depth = scene.truth(size)
-    image = scene.colour(label, sample_appearance(rng, size), samples=2)
-    return _assemble(pair, intrinsics * size, visible, image, label, dense, depth)
+    samples = []
+    for size in sizes:
+        label, dense, depth = scene.truth(size)
+        image = scene.colour(label, sample_appearance(deepcopy(rng), size), samples=2)
+        samples.append(_assemble(pair, intrinsics * size, visible, image, label, dense, depth))
+    return samples
+
+
+def make_sample(world: str, size: int, seed: int, index: int, split: str = "train") -> Sample:
+    """Sample number ``index`` of a split of a world, ``size`` pixels square; see :func:`make_samples`."""
+    return make_samples(world, (size,), seed, index, split)[0]
 
 
 def _assemble(
@@ -115,9 +124,12 @@ def _assemble(
     )
 
 
-def _make_shard(folder: Path, info: DatasetInfo, number: int, indices: range) -> int:
-    samples = [make_sample(info.world, info.size, info.seed, i, info.split) for i in indices]
-    write_shard(shard_path(folder, number), stack(samples))
+def _make_shard(folders: dict[int, Path], info: DatasetInfo, number: int, indices: range) -> int:
+    """Writes shard ``number`` of every size that lacks it."""
+    sizes = [size for size, folder in folders.items() if not shard_path(folder, number).exists()]
+    samples = [make_samples(info.world, sizes, info.seed, i, info.split) for i in indices]
+    for size, of_size in zip(sizes, zip(*samples, strict=True), strict=True):
+        write_shard(shard_path(folders[size], number), stack(of_size))
     return len(indices)
 
 
@@ -153,25 +165,37 @@ def make_dataset(
     world: str = "desk",
     workers: int = 1,
 ) -> None:
-    """Makes ``count`` samples of a split in the folder ``out`` and shows its progress.
+    """Makes ``count`` samples of a split in the folder ``out``; see :func:`make_datasets`."""
+    make_datasets({size: Path(out)}, split, count, seed, world, workers)
+
+
+def make_datasets(
+    folders: dict[int, Path], split: str, count: int, seed: int, world: str, workers: int = 1
+) -> None:
+    """Makes ``count`` samples of a split, the same ones in one folder per size, and shows its progress.
 
     Samples lie in shards of 250, each written whole or not at all. Called again after an interruption it
-    makes what is missing; finished shards are never touched. The bytes don't depend on ``workers``
-    (processes of one thread each). Raises :class:`InputError` for settings that can't be, or that
-    contradict what ``out`` already holds.
+    makes what is missing; finished shards are never touched. The bytes depend neither on ``workers``
+    (processes of one thread each) nor on which sizes are made together. Raises :class:`InputError` for
+    settings that can't be, or that contradict what a folder already holds.
     """
-    for name, value in (("count", count), ("size", size), ("workers", workers)):
+    for name, value in (("count", count), ("size", min(folders)), ("workers", workers)):
         if value < 1:
             raise InputError(f"{name}: expected at least 1, got {value}")
     _check_names(world, split)
-    folder = Path(out)
-    info = DatasetInfo.current(world=world, split=split, count=count, size=size, seed=seed)
-    prepare_folder(folder, info)
-    missing = [(n, r) for n, r in enumerate(shard_ranges(count)) if not shard_path(folder, n).exists()]
-    make = partial(_make_shard, folder, info)
+    for size, folder in folders.items():
+        info = DatasetInfo.current(world=world, split=split, count=count, size=size, seed=seed)
+        prepare_folder(folder, info)
+    missing = [
+        (number, indices)
+        for number, indices in enumerate(shard_ranges(count))
+        if not all(shard_path(folder, number).exists() for folder in folders.values())
+    ]
+    make = partial(_make_shard, folders, info)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         done = count - sum(len(indices) for _, indices in missing)
-        task = progress.add_task(f"{world} {split} {size} px", total=count, completed=done)
+        sizes = ", ".join(map(str, folders))
+        task = progress.add_task(f"{world} {split} {sizes} px", total=count, completed=done)
         for made in _make_shards(make, missing, min(workers, max(1, len(missing)))):
             progress.advance(task, made)

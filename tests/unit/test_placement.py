@@ -17,6 +17,7 @@ STRATA_SHARES = {
     "apart": (1.0, 0.0, 0.0, 0.0),
     "near": (0.0, 1.0, 0.0, 0.0),
     "touching": (0.0, 0.0, 1.0, 0.0),
+    "interlocked": (0.0, 0.0, 0.0, 1.0),
 }
 
 
@@ -33,9 +34,11 @@ def dense_distance(first: np.ndarray, second: np.ndarray, below: float) -> float
     return float(cKDTree(others).query(points[near], distance_upper_bound=below)[0].min())
 
 
-@pytest.mark.parametrize("world", ["desk", "studio"])
-def test_touching_hands_touch_and_hardly_sink_in(world):
-    for pair in pairs(world, "touching"):
+@pytest.mark.parametrize(
+    ("world", "stratum"), [("desk", "touching"), ("studio", "touching"), ("desk", "interlocked")]
+)
+def test_touching_hands_touch_and_hardly_sink_in(world, stratum):
+    for pair in pairs(world, stratum):
         left, right = (add_forearm(v, side) for v, side in zip(pair.vertices, SIDES, strict=True))
         faces = hand_faces(), arm_faces()
         depths = (
