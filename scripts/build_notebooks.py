@@ -99,6 +99,7 @@ def execute(notebook: NotebookNode, folder: Path, name: str) -> None:
         timeout=CELL_SECONDS,
         kernel_name=KERNEL["name"],
         store_widget_state=False,
+        coalesce_streams=True,
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )

@@ -1,0 +1,261 @@
+"""Two joints that meet in the picture: what the planes show there, and how much of each can be read back."""
+
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from handlib.camera import uv_to_pixels
+from handlib.data.sample import Sample
+from handlib.mfp import Projection, project_planes
+from handlib.show import palette
+from handlib.show.panel import Panel
+from handlib.show.raster import encode_png, mix, rgb
+from handlib.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, SIDES, joint_index
+
+MAP_SIZES = (8, 16, 32)
+PROJECTION_NAMES: dict[str, Projection] = {
+    "a plane per bone": "bone",
+    "a plane per joint": "joint",
+    "one shared plane": "single",
+}
+BONE_ENDING_IN = {end: k for k, (_, end) in enumerate(BONES)}
+# Singular values below this share of the largest one are rounding, not something that a reader could use.
+READER_TOLERANCE = 1e-4
+TILE, MARGIN, HEAD = 226, 10, 24
+
+
+def plane_shares(
+    uv: Float[Tensor, "hand=2 21 2"], size: int, half_width: float, projection: Projection
+) -> Float[Tensor, "planes joint=42 size size"]:
+    """How much of every joint's feature each plane shows at every pixel; joints are 21 * hand + joint.
+
+    Drawn are unit vectors, one per joint: each channel of a plane then is one joint's share.
+    """
+    unit_vectors = torch.eye(2 * NUM_JOINTS, dtype=uv.dtype).unflatten(0, (2, NUM_JOINTS))
+    return project_planes(unit_vectors[None], uv[None], size, half_width, projection)[0]
+
+
+def seen_at_joints(
+    shares: Float[Tensor, "planes joint=42 size size"], uv: Float[Tensor, "hand=2 21 2"]
+) -> Float[Tensor, "joint=42 planes joint=42"]:
+    """What every plane shows at the pixel that each joint lies in; nothing for a joint outside the map."""
+    size = shares.shape[-1]
+    column_row = uv_to_pixels(uv, size).flatten(0, 1).floor().long()
+    inside = ((column_row >= 0) & (column_row < size)).all(-1)
+    column, row = column_row.clamp(0, size - 1).unbind(-1)
+    return shares[:, :, row, column].permute(2, 0, 1) * inside[:, None, None]
+
+
+def read_back_error(seen: Float[Tensor, "reader planes joint"]) -> Float[Tensor, "reader joint"]:
+    """The share of each joint's feature that can't be recovered from one pixel of all planes.
+
+    Features are independent random vectors of one size, each reader is the best linear one for its matrix M
+    of shares (planes x joints), and of joint i it loses 1 - (M^+ M)_ii, from 0 (nothing) to 1 (all).
+    """
+    seen = seen.double()
+    resolution = torch.linalg.pinv(seen, rtol=READER_TOLERANCE) @ seen
+    return (1 - resolution.diagonal(dim1=-2, dim2=-1)).clamp(0, 1)
+
+
+def bring_together(uv: Float[Tensor, "hand=2 21 2"], joint: int, gap: float) -> Float[Tensor, "hand=2 21 2"]:
+    """Moves both hands, unturned, until that joint of theirs is ``gap`` (uv units) apart.
+
+    The joints stay on the line that they were on, their middle stays where it was; joints that were in one
+    place part along x.
+    """
+    apart = uv[1, joint] - uv[0, joint]
+    distance = apart.norm()
+    direction = apart / distance if distance > 0 else torch.tensor([1.0, 0.0], dtype=uv.dtype)
+    shift = (gap - distance) / 2 * direction
+    return uv + torch.stack((-shift, shift))[:, None]
+
+
+@dataclass(frozen=True)
+class ProjectionState:
+    """All that the widget shows of two hands on one map; ``hand`` is (left, right).
+
+    ``read_from`` is the plane that each hand's joint is read from, as shares of three sources: the joint
+    itself, the rest of its hand, the other hand. ``added`` is what all planes show of each hand, ``errors``
+    what is lost of each hand's feature, ``zeros`` the share of the planes' values that are 0.
+    """
+
+    uv: Float[np.ndarray, "hand=2 21 2"]
+    joint: int
+    name: str
+    read_from: Float[np.ndarray, "hand=2 source=3 size size"]
+    added: Float[np.ndarray, "hand=2 size size"]
+    errors: Float[np.ndarray, "hand=2"]
+    zeros: float
+    caption: str
+
+
+def projection_state(
+    uv: Float[Tensor, "hand=2 21 2"],
+    gap: float,
+    projection: Projection,
+    half_width: float,
+    size: int,
+    joint: int = joint_index("index4"),
+) -> ProjectionState:
+    """What two hands draw once a joint of both is ``gap`` map pixels apart; ``half_width`` is in uv units.
+
+    The joint must not be the wrist: it is read from the plane of the bone that ends in it.
+    """
+    moved = bring_together(uv, joint, gap * 2 / size)
+    shares = plane_shares(moved, size, half_width, projection)
+    tips = [joint, NUM_JOINTS + joint]
+    errors = read_back_error(seen_at_joints(shares, moved)[tips])[[0, 1], tips].numpy()
+    by_hand = shares.unflatten(1, (2, NUM_JOINTS))
+    own_plane = {"bone": BONE_ENDING_IN.get(joint), "joint": joint, "single": 0}[projection]
+    read_from = []
+    for h in range(2):
+        plane = by_hand[own_plane + (0 if projection == "single" else h * len(shares) // 2)]
+        own = plane[h, joint]
+        read_from.append(torch.stack((own, plane[h].sum(0) - own, plane[1 - h].sum(0))))
+    zeros = float((shares.sum(1) == 0).double().mean())
+    where = f"{JOINT_NAMES[joint]} of both hands {gap:g} px apart on a map of {size} x {size}"
+    name = next(name for name, value in PROJECTION_NAMES.items() if value == projection)
+    lost = " and ".join(
+        f"{100 * error:.0f} % of the {side} one" for side, error in zip(SIDES, errors, strict=True)
+    )
+    return ProjectionState(
+        moved.numpy(),
+        joint,
+        name,
+        torch.stack(read_from).numpy(),
+        by_hand.sum((0, 2)).numpy(),
+        errors,
+        zeros,
+        f"{where}; {name}, half width {half_width * size / 2:.2g} px. "
+        f"Of the features {lost} can't be read back. The planes are {100 * zeros:.0f} % zeros.",
+    )
+
+
+def _painted(shares: Float[np.ndarray, "layer size size"], colours: list[str]) -> Image.Image:
+    """Shares as one tile: each source's colour by its share, white where nothing is drawn."""
+    total = shares.sum(0)
+    weights = shares / np.maximum(total, 1)
+    paint = 1 - np.einsum("lyx,lc->yxc", weights, 1 - np.stack([rgb(colour) for colour in colours]))
+    return Image.fromarray((255 * paint).round().astype(np.uint8)).resize(
+        (2 * TILE,) * 2, Image.Resampling.NEAREST
+    )
+
+
+def _mark(
+    tile: Image.Image, state: ProjectionState, hands: tuple[int, ...], crowded: np.ndarray
+) -> Image.Image:
+    """Grid, skeletons, the pixels that are read, and a dot wherever both hands show."""
+    draw, size = ImageDraw.Draw(tile), state.added.shape[-1]
+    step = tile.width / size
+    for k in range(size + 1):
+        draw.line([(k * step, 0), (k * step, tile.width)], fill="#DDDDDD")
+        draw.line([(0, k * step), (tile.width, k * step)], fill="#DDDDDD")
+    for y, x in np.argwhere(crowded):
+        centre, radius = ((x + 0.5) * step, (y + 0.5) * step), max(2.0, step / 7)
+        draw.ellipse(
+            [centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius], fill="black"
+        )
+    for h in hands:
+        points = (state.uv[h] + 1) / 2 * tile.width
+        for a, b in BONES:
+            draw.line([*points[a], *points[b]], fill=mix(palette.HANDS[h], "#000000", 0.35), width=3)
+        x, y = np.floor(points[state.joint] / step) * step
+        draw.rectangle([x, y, x + step, y + step], outline=palette.HIGHLIGHT, width=5)
+    draw.rectangle([0, 0, tile.width - 1, tile.width - 1], outline="#888888", width=2)
+    return tile.resize((TILE, TILE), Image.Resampling.BOX)
+
+
+def _bars(errors: Float[np.ndarray, "hand=2"]) -> Image.Image:
+    """What is lost of each hand's feature, 0 to 100 %."""
+    width, font = 158, ImageFont.load_default(13)
+    tile = Image.new("RGB", (width, TILE), "white")
+    draw, top, bottom = ImageDraw.Draw(tile), 18, TILE - 22
+    for percent in (0, 50, 100):
+        y = bottom - percent / 100 * (bottom - top)
+        draw.line([(42, y), (width, y)], fill="#CCCCCC")
+        draw.text((38, y), f"{percent}%", fill="#222222", font=font, anchor="rm")
+    for h, side in enumerate(SIDES):
+        x = 52 + 54 * h
+        y = bottom - errors[h] * (bottom - top)
+        draw.rectangle([x, y, x + 40, bottom], fill=palette.HANDS[h])
+        draw.text((x + 20, y - 2), f"{100 * errors[h]:.0f}%", fill="#222222", font=font, anchor="mb")
+        draw.text((x + 20, bottom + 4), side, fill="#222222", font=font, anchor="mt")
+    return tile
+
+
+def projection_picture(state: ProjectionState) -> UInt8[np.ndarray, "height width 3"]:
+    """Tiles: all planes added, the plane that each hand's joint is read from, and what is lost of both."""
+    name, font = JOINT_NAMES[state.joint], ImageFont.load_default(13)
+    both = (state.added > 0).all(0)
+    tiles = [
+        (f"{state.name}, all drawn", _mark(_painted(state.added, list(palette.HANDS)), state, (0, 1), both))
+    ]
+    for h, side in enumerate(SIDES):
+        own, other = palette.HANDS[h], palette.HANDS[1 - h]
+        shares = state.read_from[h]
+        painted = _painted(shares, [own, mix(own, "#FFFFFF", 0.6), other])
+        mixed = (shares[2] > 0) & (shares[:2].sum(0) > 0)
+        tiles.append((f"read {side} {name} from", _mark(painted, state, (h,), mixed)))
+    tiles.append(("can't be read back", _bars(state.errors)))
+    width = sum(tile.width + MARGIN for _, tile in tiles)
+    sheet = Image.new("RGB", (width, TILE + HEAD), "white")
+    draw, x = ImageDraw.Draw(sheet), 0
+    for title, tile in tiles:
+        draw.text((x + 2, 4), title, fill="#222222", font=font)
+        sheet.paste(tile, (x, HEAD))
+        x += tile.width + MARGIN
+    return np.asarray(sheet)
+
+
+class ProjectionExplorer(Panel):
+    """The same joint of both hands brought together on a map: what the planes show, and what is lost."""
+
+    def __init__(self, sample: Sample, joint: str = "index4", size: int = 16, gap: float = 1.0):
+        self.uv, self.joint = sample.uv, joint_index(joint)
+        wide = {"style": {"description_width": "110px"}, "layout": {"width": "370px"}}
+        self.projection = ipywidgets.Dropdown(
+            options=list(PROJECTION_NAMES.items()), description="projection", **wide
+        )
+        self.size = ipywidgets.Dropdown(
+            options=[(f"{side} x {side}", side) for side in MAP_SIZES], value=size, description="map", **wide
+        )
+        self.gap = ipywidgets.FloatSlider(
+            value=gap, min=0, max=6, step=0.25, description="gap (map px)", readout_format=".2f", **wide
+        )
+        self.half_width = ipywidgets.FloatSlider(
+            value=0.125,
+            min=0.005,
+            max=0.3,
+            step=0.005,
+            description="half width (uv)",
+            readout_format=".3f",
+            **wide,
+        )
+        self.controls = (self.projection, self.size, self.gap, self.half_width)
+        self.image = ipywidgets.Image(format="png")
+        self.image.layout.max_width = "100%"
+        self.image.layout.object_fit = "contain"
+        self.caption = ipywidgets.HTML()
+        for control in self.controls:
+            control.observe(lambda _: self.refresh(), names="value")
+        self.refresh()
+        rows = [ipywidgets.HBox(self.controls[k : k + 2], layout={"flex_flow": "row wrap"}) for k in (0, 2)]
+        super().__init__(
+            [*rows, self.image, self.caption],
+            lambda: projection_picture(self.state),
+            f"ProjectionExplorer: {self.state.caption}",
+            direction="column",
+        )
+
+    def refresh(self) -> None:
+        """Draws what the controls say."""
+        self.state = projection_state(
+            self.uv, self.gap.value, self.projection.value, self.half_width.value, self.size.value, self.joint
+        )
+        self.image.value = encode_png(projection_picture(self.state))
+        self.caption.value = self.state.caption

@@ -1,0 +1,199 @@
+"""What a joint reads from a feature map: four cells, four weights, one feature, and where else it occurs."""
+
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from handlib.data.sample import Sample
+from handlib.estimate import Trace
+from handlib.show import palette
+from handlib.show.panel import Panel
+from handlib.show.picture_points import PicturePoints
+from handlib.show.placed import picture_of
+from handlib.show.raster import encode_png, rgb
+from handlib.skeleton import JOINT_NAMES, SIDES
+
+MARGIN = 0.2
+WIDTH, CHART_SIZE = 420, (380, 420)
+JOINTS = tuple(f"{side} {joint}" for side in SIDES for joint in JOINT_NAMES)
+INK, FAINT = "#222222", "#bbbbbb"
+
+
+@dataclass(frozen=True)
+class SamplingState:
+    """All that the explorer shows of one place on one map.
+
+    ``cells`` are (column, row) of the four neighbours: top left, top right, bottom left, bottom right; one
+    that is not ``inside`` the map counts as zeros. ``similarity`` is the cosine between ``feature`` and each
+    cell, 0 where one of them is zero. ``offset`` is the way from the top left neighbour's centre, in cells.
+    """
+
+    cells: Int[np.ndarray, "4 2"]
+    weights: Float[np.ndarray, "4"]
+    inside: Bool[np.ndarray, "4"]
+    offset: Float[np.ndarray, "2"]
+    feature: Float[np.ndarray, "channels"]
+    similarity: Float[np.ndarray, "height width"]
+    summary: str
+
+
+def sampling_state(
+    feature_map: Float[np.ndarray, "channels height width"], uv: Float[np.ndarray, "2"], name: str = "point"
+) -> SamplingState:
+    """Bilinear sampling of a map at a place in uv, taken apart."""
+    _, height, width = feature_map.shape
+    place = (uv + 1) / 2 * (width, height) - 0.5
+    corner = np.floor(place).astype(int)
+    (x, y), steps = offset, _ = place - corner, np.array([(0, 0), (1, 0), (0, 1), (1, 1)])
+    cells = corner + steps
+    weights = np.array([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y])
+    inside = ((cells >= 0) & (cells < (width, height))).all(1)
+    read = feature_map[:, *cells[inside].T[::-1]]
+    feature = read @ weights[inside]
+    lengths = np.linalg.norm(feature_map, axis=0) * np.linalg.norm(feature)
+    products = np.einsum("c,chw->hw", feature, feature_map)
+    similarity = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    shares = " + ".join(
+        f"{weight:.2f} of {f'column {column} row {row}' if within else 'zeros outside'}"
+        for (column, row), weight, within in zip(cells, weights, inside, strict=True)
+    )
+    summary = (
+        f"{name} at u {uv[0]:.2f}, v {uv[1]:.2f} reads {shares}. "
+        f"{100 * weights[inside].sum():.0f} % lies inside the {width} x {height} map; "
+        f"{100 * np.mean(similarity > 0.8):.0f} % of the map's cells have a cosine above 0.8 with it."
+    )
+    return SamplingState(cells, weights, inside, offset, feature, similarity, summary)
+
+
+def draw_similarity(
+    picture: UInt8[np.ndarray, "height width 3"], state: SamplingState, size: int
+) -> UInt8[np.ndarray, "size size 3"]:
+    """The picture in pale grey, darker red where the map resembles the feature, the four cells framed."""
+    pale = Image.fromarray(picture).convert("L").resize((size, size), Image.Resampling.BICUBIC)
+    pale = 0.6 + 0.4 * np.asarray(pale)[..., None] / 255
+    heat = Image.fromarray(np.clip(state.similarity, 0, 1).astype(np.float32))
+    heat = 0.9 * np.asarray(heat.resize((size, size), Image.Resampling.NEAREST))[..., None] ** 2
+    tinted = pale * (1 - heat) + pale * rgb(palette.HIGHLIGHT) * heat
+    canvas = Image.fromarray((255 * tinted).round().astype(np.uint8))
+    draw = ImageDraw.Draw(canvas)
+    rows, columns = state.similarity.shape
+    for column, row in state.cells[state.inside]:
+        box = np.array((column / columns, row / rows, (column + 1) / columns, (row + 1) / rows)) * size
+        draw.rectangle(tuple(box), outline=INK, width=2)
+    return np.asarray(canvas)
+
+
+def draw_chart(state: SamplingState) -> UInt8[np.ndarray, "height width 3"]:
+    """The point among its four cell centres, each with its weight, above the bars of the feature it read."""
+    canvas = Image.new("RGB", CHART_SIZE, "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)
+    left, top, side = 130, 46, 110
+    draw.text((8, 4), "four cell centres, their weights, the point", fill=INK, font=font)
+    x, y = np.array((left, top)) + state.offset * side
+    draw.rectangle((left, top, left + side, top + side), outline=FAINT)
+    draw.line((x, top, x, top + side), fill=FAINT)
+    draw.line((left, y, left + side, y), fill=FAINT)
+    for k, ((column, row), weight, inside) in enumerate(
+        zip(state.cells, state.weights, state.inside, strict=True)
+    ):
+        corner = np.array((left + side * (k % 2), top + side * (k // 2)))
+        radius = 3 + 15 * np.sqrt(weight)
+        box = (*(corner - radius), *(corner + radius))
+        draw.ellipse(box, fill="#666666" if inside else "white", outline=INK)
+        words = f"{weight:.2f}\n" + (f"col {column} row {row}" if inside else "zeros outside")
+        anchor = "lm" if k % 2 else "rm"
+        draw.text((corner[0] + (22 if k % 2 else -22), corner[1]), words, fill=INK, font=font, anchor=anchor)
+    draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=palette.HIGHLIGHT, outline="white")
+
+    base, height, room = 310, 82, CHART_SIZE[0] - 50
+    draw.text((8, 190), f"the feature: {len(state.feature)} channels", fill=INK, font=font)
+    largest = max(1.0, float(np.abs(state.feature).max()))
+    step = room / len(state.feature)
+    for k, value in enumerate(state.feature):
+        low, high = sorted((base, base - height * value / largest))
+        draw.rectangle((40 + k * step, low, 40 + (k + 0.7) * step, high), fill="#444444")
+    draw.line((40, base, 40 + room, base), fill=INK)
+    for value in (largest, 0.0, -largest):
+        y = base - height * value / largest
+        draw.text((34, y), f"{value + 0.0:.1f}", fill=INK, font=font, anchor="rm")
+    return np.asarray(canvas)
+
+
+class SamplingExplorer(Panel):
+    """One joint's place over a picture, moved by hand; what it reads there, from either stage's map.
+
+    ``sample`` and ``trace`` belong together, one batch or one picture; ``index`` chooses the picture. The
+    point starts where the stage read the joint, and two buttons bring it there or to the true place.
+    """
+
+    def __init__(self, sample: Sample, trace: Trace, index: int = 0):
+        self.maps = [stage.fused[index].detach().cpu().double().numpy() for stage in trace.stages]
+        self.read_at = [
+            stage.before.uv[index].detach().cpu().double().reshape(-1, 2).numpy() for stage in trace.stages
+        ]
+        one = sample if sample.image.ndim == 3 else sample[index]
+        self.true_uv = one.uv.double().reshape(-1, 2).numpy()
+        self._picture_below = picture_of(one)
+        self.joint = ipywidgets.Dropdown(
+            options=[(name, k) for k, name in enumerate(JOINTS)], description="joint", value=8
+        )
+        names = [f"stage {t + 1}: {m.shape[2]} x {m.shape[1]} cells" for t, m in enumerate(self.maps)]
+        self.map = ipywidgets.Dropdown(options=[(name, t) for t, name in enumerate(names)], description="map")
+        self.to_network, self.to_truth = (
+            ipywidgets.Button(description=words, layout=ipywidgets.Layout(width="auto"))
+            for words in ("where the stage reads", "true place")
+        )
+        size = round(WIDTH / (1 + MARGIN))
+        self.point = PicturePoints(
+            np.zeros((size, size, 3), np.uint8),
+            self.read_at[0][[8]],
+            labels=[JOINTS[8]],
+            colours=[palette.LEFT],
+            margin=MARGIN,
+            step=0.01,
+            width=WIDTH,
+            description="picture with similarity to the feature",
+        )
+        self.chart = ipywidgets.Image(format="png", width=CHART_SIZE[0], height=CHART_SIZE[1])
+        self.chart.layout.flex = "0 0 auto"
+        self.caption = ipywidgets.HTML()
+        self.refresh()
+        self.joint.observe(lambda _: self.go_to(self.read_at[self.map.value]), names="value")
+        self.map.observe(lambda _: self.refresh(), names="value")
+        self.point.observe(lambda _: self.refresh(), names="points")
+        self.to_network.on_click(lambda _: self.go_to(self.read_at[self.map.value]))
+        self.to_truth.on_click(lambda _: self.go_to(self.true_uv))
+        controls = ipywidgets.HBox([self.joint, self.map, self.to_network, self.to_truth])
+        views = ipywidgets.HBox([self.point, self.chart])
+        for row in (controls, views):
+            row.layout.flex_flow = "row wrap"
+        super().__init__(
+            [controls, views, self.caption],
+            self.sheet,
+            "SamplingExplorer: one joint's place, its four cells and the feature it reads",
+            direction="column",
+        )
+
+    def go_to(self, places: Float[np.ndarray, "42 2"]) -> None:
+        """Moves the point to the chosen joint's place among these."""
+        joint = self.joint.value
+        self.point.labels = [JOINTS[joint]]
+        self.point.colours = [palette.HANDS[joint // len(JOINT_NAMES)]]
+        self.point.update(points=places[[joint]])
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Shows what is read where the point is."""
+        name = JOINTS[self.joint.value]
+        self.state = sampling_state(self.maps[self.map.value], self.point.uv[0], name)
+        size = round(WIDTH / (1 + MARGIN))
+        self.point.update(picture=draw_similarity(self._picture_below, self.state, size))
+        self.chart.value = encode_png(draw_chart(self.state), colours=16)
+        self.caption.value = self.state.summary
+
+    def sheet(self) -> UInt8[np.ndarray, "height width 3"]:
+        """Picture and chart side by side."""
+        return np.concatenate((self.point.picture(), draw_chart(self.state)), axis=1)
