@@ -5,6 +5,7 @@ upright here. The browser's half of the widget is in ``js/``, its bundle in ``ha
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 
 import anywidget
@@ -31,10 +32,33 @@ HAND_COLOURS = {
 PICTURE_SIZE = (560, 360)
 FIELD_OF_VIEW = np.radians(30)
 SUPERSAMPLING = 2
+LINK_PIXELS = 5
 
 Vertices = Float[np.ndarray, "hand vertices 3"]
 Joints = Float[np.ndarray, "hand 21 3"]
 Colours = UInt8[np.ndarray, "hand vertices 3"]
+JointColours = UInt8[np.ndarray, "hand 21 3"]
+
+
+@dataclass(frozen=True)
+class Links:
+    """Straight lines between joints, numbered hand by hand (0-41 for two hands); later ones lie on top.
+
+    ``colours`` are sRGB bytes, ``widths`` lie in [0, 1]: 1 is as thick as a line gets, 0 is not drawn.
+    """
+
+    pairs: Int[np.ndarray, "links 2"]
+    colours: UInt8[np.ndarray, "links 3"]
+    widths: Float[np.ndarray, "links"]
+
+    @classmethod
+    def none(cls) -> "Links":
+        """No line at all."""
+        return cls(np.zeros((0, 2), int), np.zeros((0, 3), np.uint8), np.zeros(0))
+
+    def __post_init__(self):
+        if not ((self.widths >= 0) & (self.widths <= 1)).all():
+            raise ValueError("links: expected widths in [0, 1]")
 
 
 def upright(side: Side, facing: str = "palm") -> Float[np.ndarray, "3 3"]:
@@ -71,6 +95,9 @@ def draw_hands(
     picked: int = -1,
     size: tuple[int, int] = PICTURE_SIZE,
     caption: str = "",
+    joint_colours: JointColours | None = None,
+    links: Links | None = None,
+    surface_opacity: float = 1.0,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """What the widget shows before anybody turns it, drawn without a browser."""
     width, height = (SUPERSAMPLING * s for s in size)
@@ -90,11 +117,15 @@ def draw_hands(
         all_faces, all_colours = hands_layer_inputs(faces, parts, vertices.shape[1])
         points = vertices.reshape(-1, 3)
         layer = surface_layer(points, project(points), all_faces, all_colours, width, height)
-        picture = picture * (1 - layer[..., 3:]) + layer[..., :3] * layer[..., 3:]
+        cover = surface_opacity * layer[..., 3:]
+        picture = picture * (1 - cover) + layer[..., :3] * cover
     image = Image.fromarray((picture * 255).round().astype(np.uint8))
     if shown != "surface":
-        for side, hand in zip(sides, project(joints), strict=True):
-            draw_skeleton(image, hand, HAND_COLOURS[side][1], thickness=1.6 * SUPERSAMPLING)
+        if links is not None:
+            _draw_links(image, links, project(joints).reshape(-1, 2))
+        for k, (side, hand) in enumerate(zip(sides, project(joints), strict=True)):
+            balls = None if joint_colours is None else joint_colours[k]
+            draw_skeleton(image, hand, HAND_COLOURS[side][1], 1.6 * SUPERSAMPLING, joint_colours=balls)
         if picked >= 0:
             x, y = project(joints).reshape(-1, 2)[picked]
             r = 5 * SUPERSAMPLING
@@ -102,6 +133,15 @@ def draw_hands(
     image = image.resize(size, Image.Resampling.BOX)
     _draw_legend(image, sides, caption)
     return np.asarray(image)
+
+
+def _draw_links(image: Image.Image, links: Links, joints: Float[np.ndarray, "joints 2"]) -> None:
+    draw = ImageDraw.Draw(image)
+    for pair, colour, width in zip(links.pairs, links.colours, links.widths, strict=True):
+        if width > 0:
+            ends = [tuple(joints[joint]) for joint in pair]
+            pixels = max(1, round(width * LINK_PIXELS * SUPERSAMPLING))
+            draw.line(ends, fill=tuple(colour.tolist()), width=pixels)
 
 
 def _draw_legend(image: Image.Image, sides: Sequence[Side], caption: str) -> None:
@@ -118,9 +158,10 @@ class HandsView(anywidget.AnyWidget):
     """One or two hands in 3D: ``vertices`` (hands, V, 3) and ``joints`` (hands, 21, 3) in metres.
 
     Joints are numbered hand by hand, 0-41 for two hands: ``picked`` and ``hover`` hold such a number or -1
-    and can be observed; ``shown`` is both, surface or skeleton. ``colours`` (bytes per vertex) replace the
-    plain colour of the hands. Everything is also reachable by keyboard, and a notebook opened without a
-    kernel shows the same scene as a picture.
+    and can be observed; ``shown`` is both, surface or skeleton; ``surface_opacity`` (0 to 1) fades the
+    surfaces. ``colours`` (bytes per vertex) replace the plain colour of the surfaces. :meth:`update` also
+    colours joints and draws lines between them. Everything is also reachable by keyboard, and a notebook
+    opened without a kernel shows the same scene as a picture.
     """
 
     _esm = files("handlib") / "assets" / "hands.bundle.js"
@@ -129,6 +170,8 @@ class HandsView(anywidget.AnyWidget):
     _joints = traitlets.Bytes(b"").tag(sync=True)
     _faces = traitlets.Bytes(b"").tag(sync=True)
     _colours = traitlets.Bytes(b"").tag(sync=True)
+    _joint_colours = traitlets.Bytes(b"").tag(sync=True)
+    _links = traitlets.Bytes(b"").tag(sync=True)
     sides = traitlets.List(traitlets.Unicode()).tag(sync=True)
     joint_names = traitlets.List(traitlets.Unicode(), list(JOINT_NAMES)).tag(sync=True)
     bones = traitlets.List(default_value=[list(bone) for bone in BONES]).tag(sync=True)
@@ -139,6 +182,7 @@ class HandsView(anywidget.AnyWidget):
     caption = traitlets.Unicode().tag(sync=True)
     height = traitlets.Int(PICTURE_SIZE[1]).tag(sync=True)
     shown = traitlets.Enum(("both", "surface", "skeleton"), "both").tag(sync=True)
+    surface_opacity = traitlets.Float(1.0, min=0.0, max=1.0).tag(sync=True)
     picked = traitlets.Int(-1).tag(sync=True)
     hover = traitlets.Int(-1).tag(sync=True)
 
@@ -175,17 +219,48 @@ class HandsView(anywidget.AnyWidget):
         self.layout.max_width = "760px"
         self.update(vertices, joints, colours)
 
-    def update(self, vertices: Vertices, joints: Joints, colours: Colours | None = None) -> None:
-        """Moves the hands; the eye stays where it is. ``colours=None`` brings the plain colours back."""
-        if (vertices.shape, joints.shape) != self._shape:
-            raise ValueError(
-                f"hands: expected vertices and joints of shapes {self._shape}, "
-                f"got {vertices.shape} and {joints.shape}"
-            )
+    def update(
+        self,
+        vertices: Vertices | None = None,
+        joints: Joints | None = None,
+        colours: Colours | None = None,
+        joint_colours: JointColours | None = None,
+        links: Links | None = None,
+    ) -> None:
+        """Changes what is given and leaves the rest as it is; the eye stays where it is.
+
+        Links follow the joints that they tie together; ``Links.none()`` takes them away.
+        :meth:`clear_colours` brings the plain colours back.
+        """
+        (hands, num_vertices, _), (_, num_joints, _) = self._shape
+        expected = {
+            "vertices": (vertices, self._shape[0]),
+            "joints": (joints, self._shape[1]),
+            "colours": (colours, (hands, num_vertices, 3)),
+            "joint_colours": (joint_colours, (hands, num_joints, 3)),
+        }
+        for name, (given, shape) in expected.items():
+            if given is not None and given.shape != shape:
+                raise ValueError(f"hands: expected {name} of shape {shape}, got {given.shape}")
+        if links is not None and not ((links.pairs >= 0) & (links.pairs < hands * num_joints)).all():
+            raise ValueError(f"links: expected joints 0 to {hands * num_joints - 1}")
         with self.hold_sync():
-            self._vertices = np.asarray(vertices, dtype="<f4").tobytes()
-            self._joints = np.asarray(joints, dtype="<f4").tobytes()
-            self._colours = b"" if colours is None else np.ascontiguousarray(colours).tobytes()
+            if vertices is not None:
+                self._vertices = np.asarray(vertices, dtype="<f4").tobytes()
+            if joints is not None:
+                self._joints = np.asarray(joints, dtype="<f4").tobytes()
+            if colours is not None:
+                self._colours = np.ascontiguousarray(colours).tobytes()
+            if joint_colours is not None:
+                self._joint_colours = np.ascontiguousarray(joint_colours).tobytes()
+            if links is not None:
+                rows = np.column_stack((links.pairs, links.colours, links.widths))
+                self._links = rows.astype("<f4").tobytes()
+
+    def clear_colours(self) -> None:
+        """Brings the plain colours of surfaces and joints back."""
+        with self.hold_sync():
+            self._colours = self._joint_colours = b""
 
     def show(self, hands: Estimate | Sample, index: int = 0) -> None:
         """Moves the hands to where an estimate or a sample has them."""
@@ -202,6 +277,12 @@ class HandsView(anywidget.AnyWidget):
         """The joints that are shown."""
         return np.frombuffer(self._joints, "<f4").reshape(self._shape[1])
 
+    @property
+    def links(self) -> Links:
+        """The lines that are shown."""
+        rows = np.frombuffer(self._links, "<f4").reshape(-1, 6)
+        return Links(rows[:, :2].astype(int), rows[:, 2:5].astype(np.uint8), rows[:, 5].astype(float))
+
     def joint_label(self, joint: int) -> str:
         """The name of joint 0-41, such as ``left index4``; empty for -1."""
         if joint < 0:
@@ -210,18 +291,24 @@ class HandsView(anywidget.AnyWidget):
 
     def picture(self, size: tuple[int, int] = PICTURE_SIZE) -> UInt8[np.ndarray, "height width 3"]:
         """The scene as it first appears, drawn without a browser."""
-        colours = np.frombuffer(self._colours, np.uint8).reshape(self._shape[0]) if self._colours else None
+
+        def bytes_of(buffer: bytes, shape: tuple[int, ...]) -> UInt8[np.ndarray, "hand points 3"] | None:
+            return np.frombuffer(buffer, np.uint8).reshape(shape) if buffer else None
+
         return draw_hands(
             self.vertices.astype(float),
             self.joints.astype(float),
             self.faces,
             self.sides,
             tuple(self.framing),
-            colours=colours,
+            colours=bytes_of(self._colours, self._shape[0]),
             shown=self.shown,
             picked=self.picked,
             size=size,
             caption=self.caption,
+            joint_colours=bytes_of(self._joint_colours, self._shape[1]),
+            links=self.links,
+            surface_opacity=self.surface_opacity,
         )
 
     def __repr__(self) -> str:

@@ -7,3 +7,5 @@ TRUTH = "#4D4D4D"
 HIGHLIGHT = "#CC3377"
 FINGERS = ("#882255", "#CC6677", "#DDCC77", "#117733", "#332288")
 """Thumb to little."""
+STRENGTH = "viridis_r"
+"""Matplotlib's colour map for strengths of things that may belong to either hand: darker is stronger."""

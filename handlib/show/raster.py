@@ -98,8 +98,12 @@ def draw_skeleton(
     colour: str,
     thickness: float,
     edge: str = "#ffffff",
+    joint_colours: UInt8[np.ndarray, "21 3"] | None = None,
 ) -> None:
-    """Draws bones and joints (pixels) over a picture, with a thin edge that keeps them visible anywhere."""
+    """Draws bones and joints (pixels) over a picture, with a thin edge that keeps them visible anywhere.
+
+    ``joint_colours`` (sRGB bytes) replace the skeleton's colour at the joints; the bones keep it.
+    """
     if not np.isfinite(joints).all():
         return
     draw = ImageDraw.Draw(picture)
@@ -107,9 +111,11 @@ def draw_skeleton(
     for width, radius, fill in ((2.0, 2.4, edge), (1.0, 1.7, colour)):
         for parent, child in BONES:
             draw.line((points[parent], points[child]), fill=fill, width=max(1, round(width * thickness)))
-        for x, y in points:
+        own = fill == colour and joint_colours is not None
+        for k, (x, y) in enumerate(points):
             r = radius * thickness
-            draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
+            ball = tuple(joint_colours[k].tolist()) if own else fill
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=ball)
 
 
 def hands_layer_inputs(

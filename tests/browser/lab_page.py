@@ -10,13 +10,19 @@ VIEW = ".handlib-hands"
 SECONDS = 1000
 
 
-def open_and_run(page, lab, notebook: str, view: int = 0) -> None:
-    """Opens a notebook in a workspace of its own and runs all cells; returns when a 3D view is drawn."""
+def run_all(page, lab, notebook: str) -> None:
+    """Opens a notebook in a workspace of its own and asks for all its cells to be run."""
     page.goto(f"{lab.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{notebook}")
     # The status bar names the kernel once there is one; asked to run earlier, JupyterLab opens a dialogue.
     page.locator("text=Python 3 (ipykernel) | Idle").first.wait_for(timeout=90 * SECONDS)
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=90 * SECONDS)
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+
+
+def open_and_run(page, lab, notebook: str, view: int = 0) -> None:
+    """Opens a notebook and runs all cells; returns when a 3D view is drawn."""
+    run_all(page, lab, notebook)
     wait_for_view(page, view)
 
 
@@ -27,6 +33,11 @@ def wait_for_view(page, view: int = 0) -> None:
     page.wait_for_function(
         f"document.querySelectorAll('{VIEW}')[{view}]?.handlib?.framesDrawn() > 0", timeout=120 * SECONDS
     )
+
+
+def wait_until_idle(page) -> None:
+    """Waits until the kernel has run everything it was asked to: until then controls are not answered."""
+    page.locator("text=Python 3 (ipykernel) | Idle").first.wait_for(timeout=600 * SECONDS)
 
 
 def ask(page, expression: str, view: int = 0):

@@ -104,3 +104,21 @@ def test_stages_slider_moves_the_overlay_and_the_hands_together(widget_page):
     page.locator(".widget-label:has-text('initial: joints')").wait_for(timeout=90 * SECONDS)
     wait_until_vertex_moved(page, before, view)
     assert image.get_attribute("src") != picture
+
+
+def test_links_joint_colours_and_opacity_follow_python(widget_page):
+    page, view = widget_page, 2
+    wait_for_view(page, view)
+    assert ask(page, "linkCount()", view) == 2
+    assert ask(page, "link(1)", view) == [0, 21, pytest.approx(0.4)]
+    assert ask(page, "surfaceOpacity()", view) == pytest.approx(0.3)
+    assert {ask(page, f"jointColour({k})", view) for k in range(42)} == {"#00ff00"}
+    faded = canvas_colours(page, view)
+    page.get_by_role("button", name="tie all tips").click()
+    page.wait_for_function(
+        f"document.querySelectorAll('{VIEW}')[{view}].handlib.linkCount() === 5", timeout=90 * SECONDS
+    )
+    page.wait_for_function(f"document.querySelectorAll('{VIEW}')[{view}].handlib.surfaceOpacity() === 1")
+    assert len({ask(page, f"jointColour({k})", view) for k in range(42)}) == 2
+    page.wait_for_timeout(300)
+    assert canvas_colours(page, view) > faded

@@ -51,3 +51,28 @@ def bent(share):
 
 prediction = Prediction((bent(0.0), bent(0.6), bent(1.0)), torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4))
 show.stages(sample, prediction)
+
+# %%
+import numpy as np
+
+linked = show.hands(sample)
+GREEN = np.array([0, 255, 0], np.uint8)
+linked.surface_opacity = 0.3
+linked.update(
+    joint_colours=np.tile(GREEN, (2, 21, 1)),
+    links=show.Links(np.array([(8, 29), (0, 21)]), np.tile(GREEN, (2, 1)), np.array([1.0, 0.4])),
+)
+more = ipywidgets.Button(description="tie all tips")
+tips = np.array([4, 8, 12, 16, 20])
+
+
+def tie_tips(_):
+    linked.surface_opacity = 1.0
+    linked.clear_colours()
+    linked.update(
+        links=show.Links(np.column_stack((tips, tips + 21)), np.tile(GREEN, (5, 1)), np.full(5, 0.8))
+    )
+
+
+more.on_click(tie_tips)
+show.Panel([linked, more], linked.picture, "links between joints")

@@ -10,7 +10,7 @@ from handlib import show
 from handlib.estimate import LENGTH_UNIT
 from handlib.hand import Hand
 from handlib.show.explorer import HAND_DISTANCE, pose_hands
-from handlib.show.hands import HAND_COLOURS, HandsView, framing_of, upright
+from handlib.show.hands import HAND_COLOURS, HandsView, Links, framing_of, upright
 from handlib.show.placed import picture_of, place
 from handlib.show.raster import rgb
 from handlib.skeleton import joint_index
@@ -19,6 +19,14 @@ from handlib.skeleton import joint_index
 @pytest.fixture(scope="module")
 def posed():
     return pose_hands(HANDS, [0.0], [0.0])
+
+
+GREEN = np.array([0, 255, 0], np.uint8)
+
+
+def links_of(pairs, widths) -> Links:
+    """Green links."""
+    return Links(np.array(pairs).reshape(-1, 2), np.tile(GREEN, (len(pairs), 1)), np.array(widths, float))
 
 
 def view(posed, **options) -> HandsView:
@@ -68,14 +76,22 @@ def test_update_moves_the_hands_but_not_the_eye(posed):
     assert widget.framing == framing
     assert len(widget._colours) == colours.size
     widget.update(*posed)
+    assert len(widget._colours) == colours.size, "what isn't given stays"
+    widget.clear_colours()
     assert widget._colours == b""
 
 
 def test_wrong_shapes_are_refused(posed):
     with pytest.raises(ValueError, match="one per side"):
         HandsView(*posed, sides=("left",))
-    with pytest.raises(ValueError, match="expected vertices and joints of shapes"):
-        view(posed).update(posed[0][:1], posed[1][:1])
+    with pytest.raises(ValueError, match="expected vertices of shape"):
+        view(posed).update(posed[0][:1])
+    with pytest.raises(ValueError, match="expected joint_colours of shape"):
+        view(posed).update(joint_colours=np.zeros((1, 21, 3), np.uint8))
+    with pytest.raises(ValueError, match="joints 0 to 41"):
+        view(posed).update(links=links_of([(0, 42)], [1.0]))
+    with pytest.raises(ValueError, match="widths in"):
+        links_of([(0, 1)], [1.5])
 
 
 def test_joint_labels(posed):
@@ -128,6 +144,62 @@ def test_vertex_colours_replace_the_plain_ones(posed):
     colours[..., 1] = 255
     picture = view(posed, colours=colours, shown="surface").picture()[:330].astype(float)
     assert near(picture, np.array([0, 1.0, 0])).mean() > 0.2
+
+
+def green_pixels(widget: HandsView) -> np.ndarray:
+    """How many pixels of the widget's picture are pure green."""
+    return (widget.picture()[:330] == GREEN).all(-1)
+
+
+def test_links_join_joints_of_both_hands_as_wide_as_they_say(posed):
+    widget = view(posed)
+    assert len(widget.links.pairs) == 0
+    drawn = {}
+    for width in (0.0, 0.3, 1.0):
+        widget.update(links=links_of([(0, 21)], [width]))
+        drawn[width] = green_pixels(widget)
+    assert drawn[0.0].sum() == 0
+    assert 0 < drawn[0.3].sum() < drawn[1.0].sum() / 2
+    # Both wrists are equally high: the line is level and spans the gap between the hands.
+    rows, columns = drawn[1.0].nonzero()
+    assert np.ptp(rows) < 8 < 150 < np.ptp(columns)
+    widget.update(links=Links.none())
+    assert green_pixels(widget).sum() == 0
+
+
+def test_links_come_back_as_they_were_given_and_follow_the_joints(posed):
+    widget = view(posed, shown="skeleton")
+    given = links_of([(8, 29), (0, 41)], [1.0, 0.25])
+    widget.update(links=given)
+    assert len(widget._links) == 2 * 6 * 4
+    for name in ("pairs", "colours", "widths"):
+        np.testing.assert_array_equal(getattr(widget.links, name), getattr(given, name))
+    before = green_pixels(widget)
+    widget.update(joints=posed[1] + (0, 0.05, 0))
+    assert green_pixels(widget).nonzero()[0].mean() > before.nonzero()[0].mean() + 20
+
+
+def test_joint_colours_paint_the_balls_and_not_the_bones(posed):
+    widget = view(posed, shown="skeleton")
+    plain = widget.picture()
+    colours = np.tile(GREEN, (2, 21, 1))
+    widget.update(joint_colours=colours)
+    green = green_pixels(widget)
+    assert green.sum() > 42 * 9
+    bones = near(widget.picture()[:330].astype(float), rgb(HAND_COLOURS["right"][1]))
+    assert bones.sum() > 300
+    widget.clear_colours()
+    np.testing.assert_array_equal(widget.picture(), plain)
+
+
+def test_a_faded_surface_is_nearer_to_white_and_lets_nothing_else_change(posed):
+    widget = view(posed, shown="surface")
+    full = widget.picture()[:330].astype(float)
+    widget.surface_opacity = 0.25
+    faded = widget.picture()[:330].astype(float)
+    np.testing.assert_allclose(255 - faded, (255 - full) / 4, atol=1.5)
+    widget.surface_opacity = 0.0
+    assert widget.picture()[:330].min() == 255
 
 
 def test_framing_holds_every_vertex():

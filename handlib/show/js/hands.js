@@ -149,7 +149,11 @@ function render({ model, el }) {
   root.append(tip, bar);
 
   const showGeometry = () => scene.setGeometry(floats(model.get("_vertices")), floats(model.get("_joints")));
-  const showColours = () => scene.setColours(model.get("_colours").byteLength ? bytes(model.get("_colours")) : null);
+  const bytesOrNull = (name) => (model.get(name).byteLength ? bytes(model.get(name)) : null);
+  const showColours = () => scene.setColours(bytesOrNull("_colours"));
+  const showJointColours = () => scene.setJointColours(bytesOrNull("_joint_colours"));
+  const showLinks = () => scene.setLinks(floats(model.get("_links")));
+  const showOpacity = () => scene.setSurfaceOpacity(model.get("surface_opacity"));
   const showFraming = () => scene.frame(model.get("framing"));
   const showStatus = () => (status.textContent = statusText(model, scene));
   const showCaption = () => (caption.textContent = model.get("caption"));
@@ -176,6 +180,9 @@ function render({ model, el }) {
     "change:_vertices": movedSoon,
     "change:_joints": movedSoon,
     "change:_colours": showColours,
+    "change:_joint_colours": showJointColours,
+    "change:_links": showLinks,
+    "change:surface_opacity": showOpacity,
     "change:framing": showFraming,
     "change:shown": showShown,
     "change:picked": showPicked,
@@ -188,6 +195,9 @@ function render({ model, el }) {
   scene.resize(canvas.clientWidth || 600, canvas.clientHeight || model.get("height"));
   moved();
   showColours();
+  showJointColours();
+  showLinks();
+  showOpacity();
   showFraming();
   showShown();
   showPicked();
@@ -203,6 +213,10 @@ function render({ model, el }) {
       return [box.left + x, box.top + y];
     },
     vertex: (hand, i) => Array.from(scene.surfaces[hand].geometry.attributes.position.array.slice(3 * i, 3 * i + 3)),
+    jointColour: (i) => scene.jointColour(i),
+    linkCount: () => scene.links.length,
+    link: (i) => [scene.links[i].a, scene.links[i].b, scene.links[i].width],
+    surfaceOpacity: () => scene.surfaces[0].material.opacity,
     eye: () => scene.camera.position.toArray(),
     framesDrawn: () => scene.framesDrawn,
   };

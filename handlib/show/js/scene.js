@@ -6,8 +6,20 @@ const FIELD_OF_VIEW = 30;
 const USUAL_ASPECT = 560 / 360;
 const JOINT_RADIUS = 0.0032;
 const BONE_RADIUS = 0.0016;
+const LINK_RADIUS = 0.0025;
 const PICK_PIXELS = 12;
 const Y_AXIS = new THREE.Vector3(0, 1, 0);
+
+const colourOf = (red, green, blue) => new THREE.Color().setRGB(red / 255, green / 255, blue / 255, THREE.SRGBColorSpace);
+
+// The matrix that puts a rod of length and radius 1 along the y axis between two points.
+function rodBetween(from, to, radius) {
+  const along = to.clone().sub(from);
+  const length = Math.max(along.length(), 1e-9);
+  const turn = new THREE.Quaternion().setFromUnitVectors(Y_AXIS, along.divideScalar(length));
+  const middle = from.clone().add(to).multiplyScalar(0.5);
+  return new THREE.Matrix4().compose(middle, turn, new THREE.Vector3(radius, length, radius));
+}
 
 export class HandsScene {
   // `colours` are per hand: {surface, skeleton}; `highlight` marks the picked joint.
@@ -19,6 +31,12 @@ export class HandsScene {
     this.jointsPerHand = jointsPerHand;
     this.verticesPerHand = verticesPerHand;
     this.joints = [];
+    this.jointColours = null;
+    this.picked = -1;
+    this.opacity = 1;
+    this.surfacesShown = true;
+    this.links = [];
+    this.linkRods = null;
     this.framesDrawn = 0;
 
     this.renderer = new THREE.WebGLRenderer({ canvas, antialias: true });
@@ -30,9 +48,9 @@ export class HandsScene {
     this.scene.add(this.camera);
     this.addLights();
     this.surfaces = faces.map((indices, hand) => this.addSurface(indices, colours[hand].surface));
-    this.jointBalls = colours.map((c) => this.addInstances(new THREE.SphereGeometry(JOINT_RADIUS, 16, 12), jointsPerHand, c.skeleton));
+    this.jointBalls = colours.map((c) => this.addInstances(new THREE.SphereGeometry(JOINT_RADIUS, 16, 12), jointsPerHand, c.skeleton, 3));
     this.boneRods = colours.map((c) =>
-      this.addInstances(new THREE.CylinderGeometry(BONE_RADIUS, BONE_RADIUS, 1, 8), bones.length, c.skeleton),
+      this.addInstances(new THREE.CylinderGeometry(BONE_RADIUS, BONE_RADIUS, 1, 8), bones.length, c.skeleton, 2),
     );
     this.orbit = new OrbitControls(this.camera, canvas);
     this.orbit.addEventListener("change", () => this.requestDraw());
@@ -56,16 +74,18 @@ export class HandsScene {
     geometry.setIndex(new THREE.BufferAttribute(indices, 1));
     const material = new THREE.MeshStandardMaterial({ color: colour, vertexColors: true, roughness: 0.75, side: THREE.DoubleSide });
     const mesh = new THREE.Mesh(geometry, material);
-    mesh.frustumCulled = false;
-    this.scene.add(mesh);
+    // Depth alone, drawn before a faded surface, so that of a faded surface too only what is nearest is seen.
+    mesh.depth = new THREE.Mesh(geometry, new THREE.MeshBasicMaterial({ colorWrite: false, side: THREE.DoubleSide }));
+    for (const part of [mesh, mesh.depth]) part.frustumCulled = false;
+    this.scene.add(mesh, mesh.depth);
     return mesh;
   }
 
-  // The skeleton is drawn over the surface, so that no joint is ever hidden.
-  addInstances(geometry, count, colour) {
+  // The skeleton is drawn over the surface, so that no joint is ever hidden: links, bones, joints, in this order.
+  addInstances(geometry, count, colour, order) {
     const mesh = new THREE.InstancedMesh(geometry, new THREE.MeshBasicMaterial({ depthTest: false, transparent: true }), count);
     for (let i = 0; i < count; i++) mesh.setColorAt(i, new THREE.Color(colour));
-    mesh.renderOrder = 1;
+    mesh.renderOrder = order;
     mesh.frustumCulled = false;
     this.scene.add(mesh);
     return mesh;
@@ -85,55 +105,111 @@ export class HandsScene {
 
   placeSkeleton() {
     const matrix = new THREE.Matrix4();
-    const turn = new THREE.Quaternion();
+    const upright = new THREE.Quaternion();
     const one = new THREE.Vector3(1, 1, 1);
     this.jointBalls.forEach((balls, hand) => {
       const joints = this.joints.slice(hand * this.jointsPerHand, (hand + 1) * this.jointsPerHand);
-      joints.forEach((joint, i) => balls.setMatrixAt(i, matrix.compose(joint, turn.identity(), one)));
+      joints.forEach((joint, i) => balls.setMatrixAt(i, matrix.compose(joint, upright, one)));
       balls.instanceMatrix.needsUpdate = true;
-      this.bones.forEach(([a, b], i) => {
-        const along = joints[b].clone().sub(joints[a]);
-        const length = Math.max(along.length(), 1e-9);
-        const middle = joints[a].clone().add(joints[b]).multiplyScalar(0.5);
-        turn.setFromUnitVectors(Y_AXIS, along.divideScalar(length));
-        this.boneRods[hand].setMatrixAt(i, matrix.compose(middle, turn, new THREE.Vector3(1, length, 1)));
-      });
+      this.bones.forEach(([a, b], i) => this.boneRods[hand].setMatrixAt(i, rodBetween(joints[a], joints[b], 1)));
       this.boneRods[hand].instanceMatrix.needsUpdate = true;
     });
+    this.links.forEach(({ a, b, width }, i) => this.linkRods.setMatrixAt(i, rodBetween(this.joints[a], this.joints[b], width)));
+    if (this.linkRods) this.linkRods.instanceMatrix.needsUpdate = true;
+  }
+
+  // Rows of six numbers: two joints, red, green and blue as sRGB bytes, width from 0 to 1. Later ones lie on top.
+  setLinks(rows) {
+    this.links = Array.from({ length: rows.length / 6 }, (_, i) => {
+      const [a, b, red, green, blue, width] = rows.subarray(6 * i, 6 * i + 6);
+      return { a, b, width, colour: colourOf(red, green, blue) };
+    });
+    this.removeLinkRods();
+    if (this.links.length > 0) {
+      this.linkRods = this.addInstances(new THREE.CylinderGeometry(LINK_RADIUS, LINK_RADIUS, 1, 8), this.links.length, 0xffffff, 1);
+      this.linkRods.visible = this.boneRods[0].visible;
+      this.links.forEach(({ colour }, i) => this.linkRods.setColorAt(i, colour));
+    }
+    this.placeSkeleton();
+    this.requestDraw();
+  }
+
+  removeLinkRods() {
+    if (!this.linkRods) return;
+    this.scene.remove(this.linkRods);
+    this.linkRods.geometry.dispose();
+    this.linkRods.material.dispose();
+    this.linkRods.dispose();
+    this.linkRods = null;
   }
 
   // Per-vertex colours as sRGB bytes, or null for the plain colour of each hand.
   setColours(bytes) {
     const size = this.verticesPerHand * 3;
-    const colour = new THREE.Color();
     this.surfaces.forEach((mesh, hand) => {
       const attribute = mesh.geometry.attributes.color;
       mesh.material.color.set(bytes ? 0xffffff : this.colours[hand].surface);
       if (!bytes) attribute.array.fill(1);
       else
         for (let i = 0; i < size; i += 3) {
-          const [r, g, b] = bytes.subarray(hand * size + i, hand * size + i + 3);
-          colour.setRGB(r / 255, g / 255, b / 255, THREE.SRGBColorSpace).toArray(attribute.array, i);
+          colourOf(...bytes.subarray(hand * size + i, hand * size + i + 3)).toArray(attribute.array, i);
         }
       attribute.needsUpdate = true;
     });
     this.requestDraw();
   }
 
+  // Per-joint colours as sRGB bytes, or null for the plain colour of each hand's skeleton.
+  setJointColours(bytes) {
+    this.jointColours = bytes;
+    this.paintJoints();
+  }
+
   setPicked(picked) {
+    this.picked = picked;
+    this.paintJoints();
+  }
+
+  paintJoints() {
     this.jointBalls.forEach((balls, hand) => {
       for (let i = 0; i < this.jointsPerHand; i++) {
-        const chosen = hand * this.jointsPerHand + i === picked;
-        balls.setColorAt(i, chosen ? this.highlight : new THREE.Color(this.colours[hand].skeleton));
+        const joint = hand * this.jointsPerHand + i;
+        const own = this.jointColours
+          ? colourOf(...this.jointColours.subarray(3 * joint, 3 * joint + 3))
+          : new THREE.Color(this.colours[hand].skeleton);
+        balls.setColorAt(i, joint === this.picked ? this.highlight : own);
       }
       balls.instanceColor.needsUpdate = true;
     });
     this.requestDraw();
   }
 
+  jointColour(joint) {
+    const colour = new THREE.Color();
+    this.jointBalls[Math.floor(joint / this.jointsPerHand)].getColorAt(joint % this.jointsPerHand, colour);
+    return `#${colour.getHexString()}`;
+  }
+
   setShown(shown) {
-    for (const mesh of this.surfaces) mesh.visible = shown !== "skeleton";
+    this.surfacesShown = shown !== "skeleton";
     for (const mesh of [...this.jointBalls, ...this.boneRods]) mesh.visible = shown !== "surface";
+    if (this.linkRods) this.linkRods.visible = shown !== "surface";
+    this.showSurfaces();
+  }
+
+  setSurfaceOpacity(opacity) {
+    this.opacity = opacity;
+    this.showSurfaces();
+  }
+
+  showSurfaces() {
+    for (const mesh of this.surfaces) {
+      mesh.visible = this.surfacesShown && this.opacity > 0;
+      mesh.depth.visible = mesh.visible && this.opacity < 1;
+      mesh.material.transparent = this.opacity < 1;
+      mesh.material.opacity = this.opacity;
+      mesh.material.needsUpdate = true;
+    }
     this.requestDraw();
   }
 
@@ -211,7 +287,8 @@ export class HandsScene {
   dispose() {
     cancelAnimationFrame(this.pending);
     this.orbit.dispose();
-    for (const mesh of [...this.surfaces, ...this.jointBalls, ...this.boneRods]) {
+    this.removeLinkRods();
+    for (const mesh of [...this.surfaces, ...this.surfaces.map((surface) => surface.depth), ...this.jointBalls, ...this.boneRods]) {
       mesh.geometry.dispose();
       mesh.material.dispose();
     }
