@@ -251,13 +251,13 @@ check("mirrored_error", mirrored_error_solution)
 # | notebook | its question |
 # |---|---|
 # | [01 hand model](01_hand_model.ipynb) | how do 58 numbers become a surface of 778 vertices? |
-# | 02 cameras and crops | how do metres become pixels? |
-# | 03 encoder and attention | how does the network tell left from right? |
-# | 04 joint feature sampling | how is a feature map read at a joint? |
-# | 05 skeleton GCN | what do the joints of one hand tell each other? |
-# | 06 inter-hand transformer | what do two hands tell each other? |
-# | 07 multi-plane projection | how do joints write back into the picture? |
-# | 08 iterative refinement | why does doing it twice help? |
+# | [02 cameras and crops](02_cameras.ipynb) | how do metres become pixels? |
+# | [03 encoder and attention](03_encoder.ipynb) | how does the network tell left from right? |
+# | [04 joint feature sampling](04_sampling.ipynb) | how is a feature map read at a joint? |
+# | [05 skeleton GCN](05_gcn.ipynb) | what do the joints of one hand tell each other? |
+# | [06 inter-hand transformer](06_transformer.ipynb) | what do two hands tell each other? |
+# | [07 multi-plane projection](07_projection.ipynb) | how do joints write back into the picture? |
+# | [08 iterative refinement](08_refinement.ipynb) | why does doing it twice help? |
 # | 09 losses and training | what is the network told, and how does it learn? |
 # | 10 evaluation | why does one prediction have many scores? |
 # | 11 ablations | what is each mechanism worth? |

@@ -530,25 +530,12 @@ print("most listened to, on average:", ", ".join(TOKENS[k] for k in mean.mean(0)
 # One test pair, three times: as it is, and with one hand painted over by what may lie behind it. Pick a joint in the 3D view (click, or the list
 # below it). Lines lead to its ten strongest partners, thicker for larger weights: pink to the other hand, grey within its own.
 #
-# The painting takes for each pixel of the hand the colour of the nearest pixel that belongs to no hand:
-
-# %%
-from scipy.ndimage import binary_dilation, distance_transform_edt
-
-
-def paint_over(sample, hand):
-    image, label = sample.image.permute(1, 2, 0).numpy(), sample.label.numpy()
-    hidden = binary_dilation(label == hand + 1, iterations=2) & (label != 2 - hand)
-    any_hand = binary_dilation(label > 0, iterations=3)
-    y, x = distance_transform_edt(any_hand, return_distances=False, return_indices=True)
-    painted = np.where(hidden[..., None], image[y, x], image)
-    return torch.from_numpy(painted).permute(2, 0, 1)
-
+# The painting is `show.paint_out` of notebook 03: the background's colours, blurred over where the hand was.
 
 # %%
 pictures = {"as it is": batch[4].image}
 for hand, side in enumerate(SIDES):
-    pictures[f"{side} hand painted over"] = paint_over(batch[4], hand)
+    pictures[f"{side} hand painted over"] = show.paint_out(batch[4], hand).image
 
 figure, axes = show.detached_figure(1, 3, figsize=(8, 2.9), layout="constrained")
 for ax, (title, image) in zip(axes, pictures.items(), strict=True):
@@ -579,7 +566,7 @@ show.AttentionLines(traces)
 few = batch[:32]
 hidden_starts, hidden_stages = [], []
 for hand in range(2):
-    painted = torch.stack([paint_over(few[k], hand) for k in range(len(few))])
+    painted = torch.stack([show.paint_out(few[k], hand).image for k in range(len(few))])
     with torch.no_grad():
         hidden_starts.append(encode(model, normalise(painted)))
         hidden_stages.append(refine_from(model, hidden_starts[hand]))
