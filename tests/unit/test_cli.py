@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +30,6 @@ def failing(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert err.startswith("handlib: ")
     assert err.count("\n") == 1
     return err
-
-
-@pytest.fixture(autouse=True)
-def arithmetic_as_it_was() -> Iterator[None]:
-    """``handlib train`` flushes denormal numbers to zero in its whole process, here the tests' own."""
-    yield
-    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="module")
