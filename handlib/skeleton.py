@@ -14,6 +14,8 @@ SIDES: tuple[Side, Side] = ("left", "right")
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 JOINT_NAMES = ("wrist", *(f"{finger}{k}" for finger in FINGERS for k in (1, 2, 3, 4)))
 NUM_JOINTS = len(JOINT_NAMES)
+PAIR_JOINT_NAMES = tuple(f"{side} {joint}" for side in SIDES for joint in JOINT_NAMES)
+"""All 42 joints of two hands, left first: joint j of hand h stands at 21 h + j."""
 
 BONES: tuple[tuple[int, int], ...] = tuple(
     (0 if k == 0 else 4 * f + k, 4 * f + k + 1) for f in range(len(FINGERS)) for k in range(4)

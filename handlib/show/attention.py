@@ -14,11 +14,9 @@ from handlib.show.hands import HAND_COLOURS, HandsView, Links, framing_of
 from handlib.show.panel import Panel
 from handlib.show.placed import place
 from handlib.show.raster import encode_png, mix, rgb
-from handlib.skeleton import JOINT_NAMES, NUM_JOINTS, SIDES
+from handlib.skeleton import JOINT_NAMES, NUM_JOINTS, PAIR_JOINT_NAMES, SIDES
 
 DIRECTIONS = ("attends to", "is attended by")
-TOKENS = tuple(f"{side} {joint}" for side in SIDES for joint in JOINT_NAMES)
-"""Names of the 42 tokens, left hand first."""
 
 PARTNERS = 10
 NAMED = 3
@@ -107,13 +105,13 @@ def _nothing_picked(weights: Matrix) -> AttentionState:
 def _caption(
     given: Float[np.ndarray, "42"], joint: int, direction: str, named: np.ndarray, other_hand: float
 ) -> str:
-    partners = ", ".join(f"{TOKENS[k]} {100 * given[k]:.0f} %" for k in named)
+    partners = ", ".join(f"{PAIR_JOINT_NAMES[k]} {100 * given[k]:.0f} %" for k in named)
     other = SIDES[1 - joint // NUM_JOINTS]
     if direction == "attends to":
         share = f"{100 * other_hand:.0f} % of its attention goes to the {other} hand"
     else:
         share = f"{100 * other_hand:.0f} % of the attention that it gets comes from the {other} hand"
-    return f"{TOKENS[joint]} {direction} {partners}; {share}."
+    return f"{PAIR_JOINT_NAMES[joint]} {direction} {partners}; {share}."
 
 
 def _bytes(colour: str) -> UInt8[np.ndarray, "3"]:
@@ -146,7 +144,7 @@ def matrix_picture(
         column = (low, MARGIN - 5, high, MARGIN + side + 4)
         draw.rectangle(row if direction == "attends to" else column, outline=palette.HIGHLIGHT, width=2)
     legend = f"rows attend to columns; black: {100 * darkest:.0f} %"
-    draw.text((MARGIN, MARGIN + side + 6), legend, fill="#222222", font=font)
+    draw.text((MARGIN, MARGIN + side + 6), legend, fill=palette.INK, font=font)
     return np.asarray(picture)
 
 
@@ -156,7 +154,9 @@ def _label_hand(picture: Image.Image, hand: int) -> None:
     start, length = MARGIN + hand * CELL * NUM_JOINTS, CELL * NUM_JOINTS
     colour = HAND_COLOURS[SIDES[hand]][1]
     name = Image.new("RGB", (length, 16), "white")
-    ImageDraw.Draw(name).text((length // 2, 8), f"{SIDES[hand]} hand", fill="#222222", font=font, anchor="mm")
+    ImageDraw.Draw(name).text(
+        (length // 2, 8), f"{SIDES[hand]} hand", fill=palette.INK, font=font, anchor="mm"
+    )
     picture.paste(name, (start, 2))
     picture.paste(name.transpose(Image.Transpose.ROTATE_90), (2, start))
     for first in FIRST_OF_FINGER:
@@ -249,5 +249,5 @@ class AttentionLines(Panel):
         sheet.paste(Image.fromarray(matrix), (view.shape[1], 0))
         partners, share = self.state.caption.split("; ")
         text = f"{self.layer.label}, head: {self.head.label}. {partners},\n{share}"
-        ImageDraw.Draw(sheet).text((8, height + 4), text, fill="#222222", font=ImageFont.load_default(12))
+        ImageDraw.Draw(sheet).text((8, height + 4), text, fill=palette.INK, font=ImageFont.load_default(12))
         return np.asarray(sheet)

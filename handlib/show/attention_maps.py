@@ -267,5 +267,5 @@ class AttentionExplorer(Panel):
         sheet = Image.new("RGB", (both.shape[1], both.shape[0] + 84), "white")
         sheet.paste(Image.fromarray(both), (0, 0))
         draw = ImageDraw.Draw(sheet)
-        draw.text((6, both.shape[0] + 4), words, fill="#222222", font=ImageFont.load_default(12))
+        draw.text((6, both.shape[0] + 4), words, fill=palette.INK, font=ImageFont.load_default(12))
         return np.asarray(sheet)

@@ -178,7 +178,7 @@ def crop_sheet(state: CropState) -> UInt8[np.ndarray, "height width 3"]:
     sheet.paste(Image.fromarray(state.cropped), (DRAWN_SIDE + gap, 0))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for line, text in enumerate(state.summary):
-        draw.text((2, DRAWN_SIDE + 6 + 20 * line), text, fill="#222222", font=font)
+        draw.text((2, DRAWN_SIDE + 6 + 20 * line), text, fill=palette.INK, font=font)
     return np.asarray(sheet)
 
 

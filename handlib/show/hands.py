@@ -149,9 +149,9 @@ def _draw_legend(image: Image.Image, sides: Sequence[Side], caption: str) -> Non
     x, y = 8, image.height - 20
     for side in sides:
         draw.rectangle((x, y + 3, x + 9, y + 12), fill=HAND_COLOURS[side][0])
-        draw.text((x + 14, y), f"{side} hand", fill="#222222", font=font)
+        draw.text((x + 14, y), f"{side} hand", fill=palette.INK, font=font)
         x += 24 + round(draw.textlength(f"{side} hand", font=font))
-    draw.text((x + 6, y), caption, fill="#222222", font=font)
+    draw.text((x + 6, y), caption, fill=palette.INK, font=font)
 
 
 class HandsView(anywidget.AnyWidget):

@@ -17,7 +17,7 @@ from handlib.show.hands import HandsView
 from handlib.show.panel import Panel
 from handlib.show.placed import PlacedHands
 from handlib.show.raster import encode_png
-from handlib.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, SIDES
+from handlib.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, PAIR_JOINT_NAMES, SIDES
 
 FEELERS, FELT = "who feels the joint", "whom the joint feels"
 DIRECTIONS = (FEELERS, FELT)
@@ -97,22 +97,21 @@ def influence_state(influence: Influence, picked: int, layers: int, direction: s
 def _caption(strengths: np.ndarray, picked: int, layers: int, direction: str) -> str:
     if picked < 0:
         return "Pick a joint: click it, or choose it in the list below the hands."
-    names = [f"{side} {name}" for side in SIDES for name in JOINT_NAMES]
-    flat = strengths.ravel()
+    name, flat = PAIR_JOINT_NAMES[picked], strengths.ravel()
     reached = np.flatnonzero(flat)
     others = reached[reached != picked]
     count, rest = f"{len(reached)} of {len(flat)} joints", len(flat) - len(reached)
     after = f"After {layers} layer{'' if layers == 1 else 's'}"
     if direction == FEELERS:
-        text = f"{after} a nudge at {names[picked]} moves {count}: itself by {flat[picked]:.2f}"
+        text = f"{after} a nudge at {name} moves {count}: itself by {flat[picked]:.2f}"
         link, end = "", "don't move at all"
     else:
-        text = f"{after} {names[picked]} is moved by nudges at {count}: at itself, by {flat[picked]:.2f}"
+        text = f"{after} {name} is moved by nudges at {count}: at itself, by {flat[picked]:.2f}"
         link, end = "at ", "don't move it at all"
     if len(others):
         strongest = others[flat[others].argmax()]
         bones = bones_between()[picked % NUM_JOINTS, others % NUM_JOINTS].max()
-        text += f"; then most {link}{names[strongest]}, by {flat[strongest]:.2f}"
+        text += f"; then most {link}{PAIR_JOINT_NAMES[strongest]}, by {flat[strongest]:.2f}"
         text += f"; up to {bones} bone{'' if bones == 1 else 's'} away"
     return f"{text}. The other {rest} {end}: exactly 0."
 
@@ -217,7 +216,7 @@ class InfluenceExplorer(Panel):
         hands = Image.fromarray(self.view.picture((440, CHART_SIZE[1])))
         sheet = Image.new("RGB", (hands.width + CHART_SIZE[0], CHART_SIZE[1] + 44), "white")
         draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-        draw.text((8, 4), "\n".join(wrap(self.state.caption, 140)), fill="#222222", font=font)
+        draw.text((8, 4), "\n".join(wrap(self.state.caption, 140)), fill=palette.INK, font=font)
         sheet.paste(hands, (0, 44))
         sheet.paste(Image.fromarray(self.bars), (hands.width, 44))
         return np.asarray(sheet)

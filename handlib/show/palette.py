@@ -4,6 +4,8 @@ LEFT = "#0072B2"
 RIGHT = "#E69F00"
 HANDS = (LEFT, RIGHT)
 TRUTH = "#4D4D4D"
+INK = "#222222"
+"""Words in pictures."""
 HIGHLIGHT = "#CC3377"
 FINGERS = ("#882255", "#CC6677", "#DDCC77", "#117733", "#332288")
 """Thumb to little."""

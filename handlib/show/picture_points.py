@@ -102,7 +102,7 @@ class PicturePoints(anywidget.AnyWidget):
         for (x, y), label, colour in zip(
             (self.uv + reach) / (2 * reach) * size, self.labels, self.colours, strict=True
         ):
-            for radius, fill in ((8, "#222222"), (7, "#ffffff"), (5, colour)):
+            for radius, fill in ((8, palette.INK), (7, "#ffffff"), (5, colour)):
                 draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
             if len(self.labels) <= FEW:
                 length = draw.textlength(label, font=font)

@@ -178,13 +178,13 @@ def _bars(errors: Float[np.ndarray, "hand=2"]) -> Image.Image:
     for percent in (0, 50, 100):
         y = bottom - percent / 100 * (bottom - top)
         draw.line([(42, y), (width, y)], fill="#CCCCCC")
-        draw.text((38, y), f"{percent}%", fill="#222222", font=font, anchor="rm")
+        draw.text((38, y), f"{percent}%", fill=palette.INK, font=font, anchor="rm")
     for h, side in enumerate(SIDES):
         x = 52 + 54 * h
         y = bottom - errors[h] * (bottom - top)
         draw.rectangle([x, y, x + 40, bottom], fill=palette.HANDS[h])
-        draw.text((x + 20, y - 2), f"{100 * errors[h]:.0f}%", fill="#222222", font=font, anchor="mb")
-        draw.text((x + 20, bottom + 4), side, fill="#222222", font=font, anchor="mt")
+        draw.text((x + 20, y - 2), f"{100 * errors[h]:.0f}%", fill=palette.INK, font=font, anchor="mb")
+        draw.text((x + 20, bottom + 4), side, fill=palette.INK, font=font, anchor="mt")
     return tile
 
 
@@ -206,7 +206,7 @@ def projection_picture(state: ProjectionState) -> UInt8[np.ndarray, "height widt
     sheet = Image.new("RGB", (width, TILE + HEAD), "white")
     draw, x = ImageDraw.Draw(sheet), 0
     for title, tile in tiles:
-        draw.text((x + 2, 4), title, fill="#222222", font=font)
+        draw.text((x + 2, 4), title, fill=palette.INK, font=font)
         sheet.paste(tile, (x, HEAD))
         x += tile.width + MARGIN
     return np.asarray(sheet)

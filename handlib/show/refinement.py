@@ -81,7 +81,7 @@ def colour_bar(width: int) -> UInt8[np.ndarray, "height width 3"]:
     for value in range(0, LARGEST_ERROR + 1, 10):
         text = f"{value} mm" if value < LARGEST_ERROR else f"{value}+"
         x = left + (right - left) * value / LARGEST_ERROR
-        draw.text((x, 21), text, fill="#222222", font=font, anchor="ma")
+        draw.text((x, 21), text, fill=palette.INK, font=font, anchor="ma")
     return np.asarray(bar)
 
 
@@ -162,7 +162,7 @@ def refinement_sheet(
     for column, state in enumerate(states):
         x, here = side * column, state.errors[column]
         title = f"{state.name}: {here.millimetres:.1f} mm, {here.percent:.1f} %"
-        draw.text((x + 6, 4), title, fill="#222222", font=font)
+        draw.text((x + 6, 4), title, fill=palette.INK, font=font)
         overlay = Image.fromarray(state.picture[:PICTURE_SIDE]).resize((side - 10, side - 10))
         sheet.paste(overlay, (x + 5, 24))
         colours = error_colours(state.vertex_errors)

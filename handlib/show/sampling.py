@@ -14,12 +14,11 @@ from handlib.show.panel import Panel
 from handlib.show.picture_points import PicturePoints
 from handlib.show.placed import picture_of
 from handlib.show.raster import encode_png, rgb
-from handlib.skeleton import JOINT_NAMES, SIDES
+from handlib.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES
 
 MARGIN = 0.2
 WIDTH, CHART_SIZE = 420, (380, 420)
-JOINTS = tuple(f"{side} {joint}" for side in SIDES for joint in JOINT_NAMES)
-INK, FAINT = "#222222", "#bbbbbb"
+FAINT = "#bbbbbb"
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def draw_similarity(
     rows, columns = state.similarity.shape
     for column, row in state.cells[state.inside]:
         box = np.array((column / columns, row / rows, (column + 1) / columns, (row + 1) / rows)) * size
-        draw.rectangle(tuple(box), outline=INK, width=2)
+        draw.rectangle(tuple(box), outline=palette.INK, width=2)
     return np.asarray(canvas)
 
 
@@ -91,7 +90,7 @@ def draw_chart(state: SamplingState) -> UInt8[np.ndarray, "height width 3"]:
     canvas = Image.new("RGB", CHART_SIZE, "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)
     left, top, side = 130, 46, 110
-    draw.text((8, 4), "four cell centres, their weights, the point", fill=INK, font=font)
+    draw.text((8, 4), "four cell centres, their weights, the point", fill=palette.INK, font=font)
     x, y = np.array((left, top)) + state.offset * side
     draw.rectangle((left, top, left + side, top + side), outline=FAINT)
     draw.line((x, top, x, top + side), fill=FAINT)
@@ -102,23 +101,25 @@ def draw_chart(state: SamplingState) -> UInt8[np.ndarray, "height width 3"]:
         corner = np.array((left + side * (k % 2), top + side * (k // 2)))
         radius = 3 + 15 * np.sqrt(weight)
         box = (*(corner - radius), *(corner + radius))
-        draw.ellipse(box, fill="#666666" if inside else "white", outline=INK)
+        draw.ellipse(box, fill="#666666" if inside else "white", outline=palette.INK)
         words = f"{weight:.2f}\n" + (f"col {column} row {row}" if inside else "zeros outside")
         anchor = "lm" if k % 2 else "rm"
-        draw.text((corner[0] + (22 if k % 2 else -22), corner[1]), words, fill=INK, font=font, anchor=anchor)
+        draw.text(
+            (corner[0] + (22 if k % 2 else -22), corner[1]), words, fill=palette.INK, font=font, anchor=anchor
+        )
     draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=palette.HIGHLIGHT, outline="white")
 
     base, height, room = 310, 82, CHART_SIZE[0] - 50
-    draw.text((8, 190), f"the feature: {len(state.feature)} channels", fill=INK, font=font)
+    draw.text((8, 190), f"the feature: {len(state.feature)} channels", fill=palette.INK, font=font)
     largest = max(1.0, float(np.abs(state.feature).max()))
     step = room / len(state.feature)
     for k, value in enumerate(state.feature):
         low, high = sorted((base, base - height * value / largest))
         draw.rectangle((40 + k * step, low, 40 + (k + 0.7) * step, high), fill="#444444")
-    draw.line((40, base, 40 + room, base), fill=INK)
+    draw.line((40, base, 40 + room, base), fill=palette.INK)
     for value in (largest, 0.0, -largest):
         y = base - height * value / largest
-        draw.text((34, y), f"{value + 0.0:.1f}", fill=INK, font=font, anchor="rm")
+        draw.text((34, y), f"{value + 0.0:.1f}", fill=palette.INK, font=font, anchor="rm")
     return np.asarray(canvas)
 
 
@@ -138,7 +139,7 @@ class SamplingExplorer(Panel):
         self.true_uv = one.uv.double().reshape(-1, 2).numpy()
         self._picture_below = picture_of(one)
         self.joint = ipywidgets.Dropdown(
-            options=[(name, k) for k, name in enumerate(JOINTS)], description="joint", value=8
+            options=[(name, k) for k, name in enumerate(PAIR_JOINT_NAMES)], description="joint", value=8
         )
         names = [f"stage {t + 1}: {m.shape[2]} x {m.shape[1]} cells" for t, m in enumerate(self.maps)]
         self.map = ipywidgets.Dropdown(options=[(name, t) for t, name in enumerate(names)], description="map")
@@ -150,7 +151,7 @@ class SamplingExplorer(Panel):
         self.point = PicturePoints(
             np.zeros((size, size, 3), np.uint8),
             self.read_at[0][[8]],
-            labels=[JOINTS[8]],
+            labels=[PAIR_JOINT_NAMES[8]],
             colours=[palette.LEFT],
             margin=MARGIN,
             step=0.01,
@@ -180,14 +181,14 @@ class SamplingExplorer(Panel):
     def go_to(self, places: Float[np.ndarray, "42 2"]) -> None:
         """Moves the point to the chosen joint's place among these."""
         joint = self.joint.value
-        self.point.labels = [JOINTS[joint]]
+        self.point.labels = [PAIR_JOINT_NAMES[joint]]
         self.point.colours = [palette.HANDS[joint // len(JOINT_NAMES)]]
         self.point.update(points=places[[joint]])
         self.refresh()
 
     def refresh(self) -> None:
         """Shows what is read where the point is."""
-        name = JOINTS[self.joint.value]
+        name = PAIR_JOINT_NAMES[self.joint.value]
         self.state = sampling_state(self.maps[self.map.value], self.point.uv[0], name)
         size = round(WIDTH / (1 + MARGIN))
         self.point.update(picture=draw_similarity(self._picture_below, self.state, size))

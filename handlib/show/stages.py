@@ -11,6 +11,7 @@ from torch import Tensor
 
 from handlib.data.sample import Sample
 from handlib.estimate import Prediction, estimate_names
+from handlib.show import palette
 from handlib.show.hands import HandsView, draw_hands, framing_of
 from handlib.show.overlay import overlay_picture
 from handlib.show.panel import Panel
@@ -67,7 +68,7 @@ def stage_sheet(
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for column, state in enumerate(states):
         x = side * column
-        draw.text((x + 6, 4), state.summary, fill="#222222", font=font)
+        draw.text((x + 6, 4), state.summary, fill=palette.INK, font=font)
         sheet.paste(Image.fromarray(state.overlay).resize((side - 12, side - 12)), (x + 6, 24))
         scene = draw_hands(state.vertices, state.joints, faces, SIDES, framing, size=(side, side - 64))
         sheet.paste(Image.fromarray(scene), (x, side + 20))

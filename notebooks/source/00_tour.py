@@ -20,7 +20,7 @@ import torch
 
 from handlib import DIR, load_samples, show
 from handlib.data.sample import STRATA, normalise, resize, stack
-from handlib.skeleton import JOINT_NAMES, SIDES
+from handlib.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
 
 torch.set_num_threads(1)
 
@@ -154,9 +154,8 @@ figure
 stage = trace.stages[-1]
 tip = 21 + JOINT_NAMES.index("index4")
 weights = stage.attention[0, -1].mean(0)[tip]
-names = [f"{side} {joint}" for side in SIDES for joint in JOINT_NAMES]
 for k in weights.topk(3).indices.tolist():
-    print(names[k])
+    print(PAIR_JOINT_NAMES[k])
 print(f"{100 * weights[:21].sum():.0f} % of its attention goes to the other hand")
 
 # %% [markdown]

@@ -35,7 +35,7 @@ from handlib.exercises import check
 from handlib.interventions import Start, encode, refine_from
 from handlib.metrics import INTAG_WRIST, align, evaluate_batch, joint_errors
 from handlib.show import palette
-from handlib.skeleton import BONES, JOINT_NAMES, SIDES
+from handlib.skeleton import BONES, JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
 from handlib.transformer import Block, SelfAttention, TwoHandTransformer
 
 torch.set_num_threads(1)
@@ -466,7 +466,6 @@ check("cross_hand_share", cross_hand_share_solution)
 # head:
 
 # %%
-from handlib.show.attention import TOKENS
 from handlib.show.attention import cross_hand_share as library_share
 
 for number, each in enumerate(stages, start=1):
@@ -519,7 +518,9 @@ Image.fromarray(show.attention.matrix_picture(mean))
 even, rows = 1 / 42, last.attention
 common = (rows.mean(-2) - even).square().sum() * 42 / (rows - even).square().sum()
 print(f"{100 * common:.0f} % of the pattern is the same for all 42 joints that ask")
-print("most listened to, on average:", ", ".join(TOKENS[k] for k in mean.mean(0).argsort()[::-1][:4]))
+print(
+    "most listened to, on average:", ", ".join(PAIR_JOINT_NAMES[k] for k in mean.mean(0).argsort()[::-1][:4])
+)
 
 # %% [markdown]
 # So part of what a layer does is simple: it makes a weighted summary of both hands and gives it to everybody. The rest differs from joint to joint.

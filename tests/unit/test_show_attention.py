@@ -12,12 +12,12 @@ from handlib.show.attention import (
     CELL,
     MARGIN,
     PARTNERS,
-    TOKENS,
     attention_state,
     cross_hand_share,
     matrix_picture,
 )
 from handlib.show.raster import rgb
+from handlib.skeleton import PAIR_JOINT_NAMES
 
 PINK, GREY = (np.round(255 * rgb(c)).astype(np.uint8) for c in (palette.HIGHLIGHT, palette.TRUTH))
 
@@ -83,7 +83,7 @@ def test_invariants_of_any_weights(joint, direction):
     across = (state.links.pairs[:, 1] < 21) != (joint < 21)
     np.testing.assert_array_equal((state.links.colours == PINK).all(1), across)
     named = state.caption.split(direction)[1].split(";")[0]
-    assert [name in named for name in (TOKENS[k] for k in state.links.pairs[-3:, 1])] == [True] * 3
+    assert [name in named for name in (PAIR_JOINT_NAMES[k] for k in state.links.pairs[-3:, 1])] == [True] * 3
 
 
 def test_cross_hand_share_of_even_attention_is_a_half_and_shares_add_up():

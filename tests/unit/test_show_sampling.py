@@ -9,7 +9,8 @@ from handlib.data.sample import normalise, stack
 from handlib.data.synthetic import make_sample
 from handlib.sampling import sample_joints
 from handlib.show.palette import LEFT, RIGHT
-from handlib.show.sampling import JOINTS, draw_similarity, sampling_state
+from handlib.show.sampling import draw_similarity, sampling_state
+from handlib.skeleton import PAIR_JOINT_NAMES
 
 MAP = np.random.default_rng(0).normal(size=(5, 4, 6))
 
@@ -79,7 +80,7 @@ def test_controls_move_the_point_and_everything_follows(explorer):
     np.testing.assert_allclose(panel.point.uv[0], first[8].numpy(), atol=1e-6)
     assert panel.point.colours == [LEFT]
 
-    joint = JOINTS.index("right index4")
+    joint = PAIR_JOINT_NAMES.index("right index4")
     panel.joint.value = joint
     np.testing.assert_allclose(panel.point.uv[0], first[joint].numpy(), atol=1e-6)
     assert panel.point.labels == ["right index4"] and panel.point.colours == [RIGHT]
