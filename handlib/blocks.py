@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import linear, unfold
+from torch.nn.functional import unfold
 
 
 class PatchConv2d(nn.Conv2d):
@@ -18,9 +18,9 @@ class PatchConv2d(nn.Conv2d):
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out height width"]:
         """The convolution of x."""
-        patches = unfold(x, self.kernel_size, padding=self.padding).transpose(1, 2).contiguous()
-        out = linear(patches, self.weight.flatten(1), self.bias)
-        return out.transpose(1, 2).unflatten(-1, x.shape[-2:])
+        patches = unfold(x, self.kernel_size, padding=self.padding)
+        out = self.weight.flatten(1) @ patches + self.bias[:, None]
+        return out.unflatten(-1, x.shape[-2:])
 
 
 class ResidualBlock(nn.Module):

@@ -1,9 +1,10 @@
 """The same network arranged for inference: equal outputs in less time, no training.
 
-Four rearrangements, none of which changes a result by more than rounding:
+Five rearrangements, none of which changes a result by more than rounding:
 
 - batch norms fold into the convolutions before them (in evaluation they are fixed scales and shifts);
 - both hands' attention becomes one convolution with twice the channels, and both hands' graph layers one;
+- the 1x1 convolution at the end of the pixel heads' stem is multiplied into what follows it;
 - every convolution's weights are stored once in the order in which oneDNN, PyTorch's library for CPUs, reads
   them. An ordinary convolution reorders them in every call, which for one picture can take longer than the
   arithmetic. ReLUs that follow are computed along the way;
@@ -17,100 +18,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse as fold_batch_norms
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from handlib.blocks import PerHand
 from handlib.estimate import Prediction, Trace
-from handlib.gcn import GraphLayer, neighbour_weights
+from handlib.packed import ComposedHeads, PackedConv2d, PackedGCN, merged_attention
 from handlib.winograd import WinogradConv2d, suits_winograd
 
 if TYPE_CHECKING:
-    from handlib.encoder import HandAttention
     from handlib.network import DIR
-
-
-class PackedConv2d(nn.Module):
-    """A convolution, with or without a ReLU, whose weights lie in oneDNN's order.
-
-    The order is chosen for inputs of ``input_shape``; others work too, more slowly. The two operators are
-    those that ``torch.compile`` puts in when it freezes a model, for which it needs a C++ compiler.
-    """
-
-    def __init__(self, convolution: nn.Conv2d, input_shape: torch.Size, relu: bool):
-        super().__init__()
-        self.geometry = (
-            list(convolution.padding),
-            list(convolution.stride),
-            list(convolution.dilation),
-            convolution.groups,
-        )
-        # Opaque to everything but oneDNN, so not a parameter or buffer.
-        self.weight = torch.ops.mkldnn._reorder_convolution_weight(
-            convolution.weight.detach(), *self.geometry, list(input_shape)
-        )
-        self.bias = None if convolution.bias is None else convolution.bias.detach()
-        self.activation = "relu" if relu else "none"
-
-    def forward(self, x: Float[Tensor, "batch _ _ _"]) -> Float[Tensor, "batch _ _ _"]:
-        """The convolution of x."""
-        return torch.ops.mkldnn._convolution_pointwise(
-            x, self.weight, self.bias, *self.geometry, self.activation, [], ""
-        )
-
-
-class PackedGraphLayer(nn.Module):
-    """A graph layer of both hands at once: each joint's two matrices stacked, batch norm folded in."""
-
-    def __init__(self, left: GraphLayer, right: GraphLayer):
-        super().__init__()
-        matrices, listening, biases = [], [], []
-        for layer in (left, right):
-            norm = layer.norm
-            scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-            matrices.append(torch.cat((layer.own * scale, layer.neighbour * scale), dim=-1).transpose(1, 2))
-            listening.append(neighbour_weights(layer.scores, layer.adjacency))
-            biases.append((layer.bias - norm.running_mean) * scale + norm.bias)
-        self.register_buffer("matrices", torch.cat(matrices).detach().contiguous())
-        self.register_buffer("listening", torch.stack(listening).detach())
-        self.register_buffer("bias", torch.stack(biases).detach()[:, None, None])
-        self.residual = left.residual
-
-    def forward(
-        self, x: Float[Tensor, "hand=2 joints batch features"]
-    ) -> Float[Tensor, "hand=2 joints batch features"]:
-        """Joints first: a product of matrix and vector per joint reads the matrices in order."""
-        both = torch.bmm(self.matrices, x.flatten(0, 1).transpose(1, 2)).transpose(1, 2)
-        own, sent = both.unflatten(0, (2, -1)).chunk(2, dim=-1)
-        heard = torch.bmm(self.listening, sent.flatten(2)).unflatten(2, own.shape[2:])
-        out = (own + heard + self.bias).relu()
-        return x + out if self.residual else out
-
-
-class PackedGCN(nn.Module):
-    """Both hands' :class:`handlib.gcn.SkeletonGCN`."""
-
-    def __init__(self, per_hand: PerHand):
-        super().__init__()
-        left, right = per_hand.modules_per_hand
-        self.layers = nn.Sequential(*map(PackedGraphLayer, left, right))
-
-    def forward(
-        self, x: Float[Tensor, "batch hand=2 joints features"]
-    ) -> Float[Tensor, "batch hand=2 joints features"]:
-        """Keeps the shape."""
-        return self.layers(x.permute(1, 2, 0, 3)).permute(2, 0, 1, 3)
-
-
-def merged_attention(attention: "HandAttention") -> nn.Sequential:
-    """Both hands' attention maps as one chain: the hidden channels side by side, then two groups."""
-    hidden = [fuse_conv_bn_eval(one[0], one[1]) for one in attention.maps]
-    scores = [one[-1] for one in attention.maps]
-    wide = nn.Conv2d(hidden[0].in_channels, 2 * hidden[0].out_channels, 3, padding=1)
-    narrow = nn.Conv2d(wide.out_channels, 2, 1, groups=2)
-    for merged, parts in ((wide, hidden), (narrow, scores)):
-        merged.weight.data = torch.cat([part.weight.data for part in parts])
-        merged.bias.data = torch.cat([part.bias.data for part in parts])
-    return nn.Sequential(wide, nn.ReLU(), narrow, nn.Sigmoid())
 
 
 def input_shapes(network: "DIR") -> dict[nn.Module, torch.Size]:
@@ -176,7 +91,7 @@ def folded_chains(network: "DIR") -> list[fx.GraphModule]:
     """Traces the network's chains of picture layers in place, with their batch norms folded."""
     encoders, heads = network.encoder.backbone.encoders, network.heads
     places: list[tuple[nn.Module, str]] = [(encoders, str(k)) for k in range(len(encoders))]
-    places += [(heads, name) for name in ("stem", "segmentation", "dense")]
+    places.append((heads, "stem"))
     places += [
         (module, "body") for stage in network.stages for module in stage.modules() if hasattr(module, "body")
     ]
@@ -205,6 +120,8 @@ class InferenceDIR(nn.Module):
                 graph = stage.get_submodule(name)
                 if isinstance(graph, PerHand):
                     setattr(stage, name, PackedGCN(graph))
+        shape = input_shapes(self.network)[self.network.heads.stem[0]]
+        self.network.heads = ComposedHeads(self.network.heads, shape[-1])
         chains = folded_chains(self.network)
         if torch.backends.mkldnn.is_available():
             with torch.no_grad():
@@ -221,9 +138,11 @@ class InferenceDIR(nn.Module):
             raise RuntimeError("an optimised network can't be trained; train the one it was made from")
         return super().train(False)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def trace(self, image: Float[Tensor, "batch 3 size size"]) -> Trace:
         """A forward pass that keeps everything it computed, see ``DIR.trace``; without gradients.
+
+        What comes out are PyTorch's inference tensors: to go on with them under autograd, clone them.
 
         Raises:
             ValueError: the picture has the wrong size, or asks for gradients.

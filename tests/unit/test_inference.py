@@ -9,8 +9,9 @@ from tiny import TINY
 from torch import Tensor, nn
 
 from handlib.config import DIRConfig
-from handlib.inference import InferenceDIR, PackedConv2d
+from handlib.inference import InferenceDIR
 from handlib.network import DIR
+from handlib.packed import PackedConv2d
 
 CONFIGURATIONS = {
     "all mechanisms": TINY,
