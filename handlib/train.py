@@ -135,6 +135,18 @@ class LossOnBatch(nn.Module):
         return dir_loss(prediction, targets, self.weights, self.faces)
 
 
+def take_weights(model: DIR, source: str | Path) -> None:
+    """Copies a saved network's weights into one whose configuration may differ where no shape does.
+
+    Raises:
+        InputError: the weights don't fit.
+    """
+    try:
+        model.load_state_dict(DIR.from_pretrained(source).state_dict())
+    except RuntimeError as error:
+        raise InputError(f"{source}: its weights don't fit this network: {error}") from error
+
+
 def train(
     data: Path,
     out: Path,
@@ -149,10 +161,14 @@ def train(
     """Trains a network on a folder of pairs; call again with the same arguments to go on where it stopped.
 
     ``out`` receives ``checkpoint.ckpt`` (to resume), ``log.jsonl``, ``settings.json`` and, at the end, the
-    network as ``save_pretrained`` writes it. ``start_from`` is a saved network whose weights to begin with.
+    network as ``save_pretrained`` writes it. ``start_from`` is a saved network whose weights to begin with;
+    its picture may have another size, as long as all weights have the same shapes. After every step,
+    callbacks of ``fabric`` that have a method ``on_step_end(step, loss, terms, network)`` are called:
+    the number of steps done, the loss and its terms on the batch, and the network.
 
     Raises:
-        InputError: the pairs have another size than the network's picture, or ``out`` holds a different run.
+        InputError: the pairs have another size than the network's picture, ``out`` holds a different run, or
+            the weights to begin with don't fit.
     """
     fabric = fabric or Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     fabric.launch()
@@ -175,7 +191,9 @@ def train(
     fabric.barrier()
 
     torch.manual_seed(config.seed)
-    model = DIR.from_pretrained(start_from) if start_from else DIR(network)
+    model = DIR(network)
+    if start_from:
+        take_weights(model, start_from)
     if config.imagenet:
         model.encoder.backbone.load_imagenet()
     model = model.train().to(memory_format=torch.channels_last)
@@ -231,6 +249,7 @@ def run_steps(
             state["step"] = done = step + 1
             state["hours"] = (time.monotonic() - began) / 3600
             value = float(loss.detach())
+            fabric.call("on_step_end", step=done, loss=value, terms=terms, network=network)
             mean_loss = value if mean_loss is None else 0.98 * mean_loss + 0.02 * value
             bar.update(task, completed=done, loss=mean_loss)
             if validation_pairs and (done % config.evaluate_every == 0 or done == config.steps):

@@ -1,6 +1,7 @@
 """Training: a step depends on its number alone, a killed run resumes exactly, 16 pairs are learned."""
 
 import json
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -153,3 +154,53 @@ def test_sixteen_pairs_are_learned_to_three_millimetres(pairs: Path, tmp_path: P
     scores = evaluate(model, batches(load_dataset(pairs)))["scores"]
     errors = {name: rows["all"]["mpjpe"] for name, rows in scores.items()}
     assert max(errors.values()) < 3, errors
+
+
+def test_weights_to_begin_with_may_come_from_pictures_of_another_size(pairs: Path, tmp_path: Path) -> None:
+    large = replace(TINY, image_size=128, output_stride=32)
+    source = DIR(large)
+    source.save_pretrained(tmp_path / "source")
+    still = TrainConfig(steps=1, batch_size=4, learning_rate=0.0)
+    model = train(
+        pairs,
+        tmp_path / "run",
+        replace(large, image_size=64, output_stride=16),
+        still,
+        LossWeights.small(),
+        UNCHANGED,
+        start_from=tmp_path / "source",
+        fabric=cpu(),
+    )
+    assert model.config.image_size == 64
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, source.get_parameter(name)), name
+
+
+def test_weights_that_do_not_fit_are_refused(pairs: Path, tmp_path: Path) -> None:
+    DIR(replace(TINY, plane_channels=TINY.plane_channels * 2)).save_pretrained(tmp_path / "source")
+    with pytest.raises(InputError, match=r"(?s)source: its weights don't fit.*plane_mlp"):
+        train(
+            pairs,
+            tmp_path / "run",
+            TINY,
+            SHORT,
+            LossWeights.small(),
+            UNCHANGED,
+            start_from=tmp_path / "source",
+            fabric=cpu(),
+        )
+
+
+def test_callbacks_hear_of_every_step(pairs: Path, tmp_path: Path) -> None:
+    heard = []
+
+    class Listener:
+        def on_step_end(self, step: int, loss: float, terms: dict, network: DIR) -> None:
+            heard.append(
+                (step, math.isclose(loss, sum(map(float, terms.values())), rel_tol=1e-4), network.training)
+            )
+
+    fabric = Fabric(accelerator="cpu", devices=1, callbacks=[Listener()])
+    steps = replace(SHORT, steps=3)
+    train(pairs, tmp_path, TINY, steps, LossWeights.small(), UNCHANGED, fabric=fabric)
+    assert heard == [(1, True, True), (2, True, True), (3, True, True)]
