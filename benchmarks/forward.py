@@ -19,6 +19,7 @@ from torch import Tensor
 
 from handlib.config import DIRConfig
 from handlib.cost import flops, medians, peak_megabytes
+from handlib.files import write_between_marks
 from handlib.mfp import conv_of_masks, planes_then_conv, project_planes
 from handlib.network import DIR
 
@@ -221,16 +222,6 @@ def as_markdown(report: dict) -> str:
     return "\n\n".join(parts)
 
 
-def write_between_marks(path: Path, text: str) -> None:
-    """Puts the tables where the README has room for them."""
-    start, end = "<!-- forward.py writes from here -->\n", "\n<!-- to here -->"
-    before, found, rest = path.read_text().partition(start)
-    _, ends, after = rest.partition(end)
-    if not (found and ends):
-        raise SystemExit(f"{path}: expected the lines {start.strip()!r} and {end.strip()!r}")
-    path.write_text(before + start + text + end + after)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15)
@@ -251,7 +242,7 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     if options.readme:
-        write_between_marks(options.readme, as_markdown(report))
+        write_between_marks(options.readme, "forward.py", as_markdown(report))
     if options.plot:
         plot(report["series"], options.plot)
 

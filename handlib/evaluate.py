@@ -1,7 +1,6 @@
 """Evaluation: a network over many pairs, error by error, stage by stage, stratum by stratum."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from handlib.camera import fit_weak_perspective, project_weak_perspective
 from handlib.data.sample import Sample, normalise, stack
 from handlib.data.synthetic import make_sample
 from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.files import write_text
 from handlib.hand import Hand, HandParams
 from handlib.metrics import INTAG_MCP, UNITS, Protocol
 from handlib.network import DIR
@@ -119,6 +119,4 @@ def tables(report: Report, protocol: Protocol) -> str:
 
 def write_report(path: Path, report: Report) -> None:
     """A report as JSON, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(json.dumps(report, indent=2) + "\n")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(report, indent=2) + "\n")

@@ -6,7 +6,6 @@ and stand-ins for two of chumpy's arrays) and refuses every other name before an
 
 import codecs
 import copyreg
-import os
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import scipy.sparse
 from jaxtyping import Float, Int
 
 from handlib.errors import InputError
+from handlib.files import replacing
 from handlib.skeleton import MANO_PARENTS, SIDES, Side
 
 NUM_VERTICES, NUM_FACES, NUM_BETAS, NUM_PCA = 778, 1538, 10, 45
@@ -247,17 +247,12 @@ def write_mano(data: HandData, path: Path) -> None:
         "bs_style": "lbs",
         "bs_type": "lrotmin",
     }
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with open(partial, "wb") as file:
-            if path.suffix == ".npz":
-                np.savez_compressed(file, **fields)
-            else:
-                fields["J_regressor"] = scipy.sparse.csc_matrix(data.J_regressor)
-                pickle.dump(fields, file, protocol=2)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, open(partial, "wb") as file:
+        if path.suffix == ".npz":
+            np.savez_compressed(file, **fields)
+        else:
+            fields["J_regressor"] = scipy.sparse.csc_matrix(data.J_regressor)
+            pickle.dump(fields, file, protocol=2)
 
 
 def export_open_hand(out: Path) -> list[Path]:

@@ -27,6 +27,7 @@ import numpy as np
 from nbformat import NotebookNode
 from PIL import Image
 
+from handlib.files import write_text
 from handlib.show.raster import encode_png
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,9 +122,7 @@ def build(source: Path, target: Path) -> None:
     text = nbformat.writes(notebook, version=4) + "\n"
     if len(text.encode()) >= LARGEST_FILE:
         raise BuildError(f"{source.stem}: expected less than 1 MB, got {len(text.encode()) / 1e6:.2f} MB")
-    unfinished = target.with_suffix(".unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, target)
+    write_text(target, text)
 
 
 def differences(source: Path, target: Path) -> list[str]:

@@ -6,13 +6,11 @@ Nothing but the table is written. Times depend on the machine; the README says w
 """
 
 import os
-import sys
 import time
 
 from build_notebooks import NOTEBOOKS, execute, read_source
 
-README = NOTEBOOKS / "README.md"
-START, END = "<!-- time_notebooks.py writes from here -->\n", "\n<!-- to here -->"
+from handlib.files import write_between_marks
 
 
 def timed() -> list[tuple[str, float]]:
@@ -34,16 +32,5 @@ def as_markdown(seconds: list[tuple[str, float]]) -> str:
     return "\n".join([cores, "", "| notebook | seconds |", "|---|---:|", *rows])
 
 
-def main() -> int:
-    """The command line; returns the exit status."""
-    before, found, rest = README.read_text(encoding="utf-8").partition(START)
-    _, ends, after = rest.partition(END)
-    if not (found and ends):
-        print(f"{README}: expected the lines {START.strip()!r} and {END.strip()!r}", file=sys.stderr)
-        return 1
-    README.write_text(before + START + as_markdown(timed()) + END + after, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    write_between_marks(NOTEBOOKS / "README.md", "time_notebooks.py", as_markdown(timed()))

@@ -9,7 +9,6 @@ same scenes in other bytes: vertices differ by less than a micrometre.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +20,7 @@ from safetensors import safe_open
 from handlib.data.shards import shard_path, shard_ranges
 from handlib.data.synthetic import Split, make_datasets
 from handlib.errors import InputError
+from handlib.files import write_text
 
 SEED = 11
 SUMS = "SHA256SUMS"
@@ -88,9 +88,7 @@ def check_sums(folder: Path, count: int) -> None:
         if changed:
             raise InputError(f"{folder}: not what {SUMS} says: {', '.join(changed)}")
         return
-    temporary = folder / f".{SUMS}.part"
-    temporary.write_text("\n".join(lines) + "\n")
-    os.replace(temporary, path)
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def make_benchmark(

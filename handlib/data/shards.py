@@ -6,7 +6,6 @@ each.
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from handlib.data.sample import Sample
 from handlib.errors import InputError
+from handlib.files import replacing, write_text
 
 FORMAT = 1
 SHARD_SIZE = 250
@@ -61,14 +61,11 @@ def shard_path(folder: Path, number: int) -> Path:
 
 
 def write_shard(path: Path, batch: Sample) -> None:
-    """Writes a batch under a temporary name and renames it when it is whole; depth is kept to half
-    precision.
-    """
+    """Writes a batch, whole or not at all; depth is kept to half precision."""
     tensors = {name: getattr(batch, name).contiguous() for name in FIELDS}
     tensors["depth"] = tensors["depth"].half()
-    temporary = path.with_name(f".{path.name}.part")
-    save_file(tensors, temporary)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary)
 
 
 def prepare_folder(folder: Path, info: DatasetInfo) -> None:
@@ -86,9 +83,7 @@ def prepare_folder(folder: Path, info: DatasetInfo) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     made_with = {name: version(name) for name in ("handlib", "numpy", "torch", "embreex")}
-    temporary = folder / ".dataset.json.part"
-    temporary.write_text(json.dumps({**asdict(info), "made_with": made_with}, indent=2) + "\n")
-    os.replace(temporary, path)
+    write_text(path, json.dumps({**asdict(info), "made_with": made_with}, indent=2) + "\n")
 
 
 def read_info(folder: Path) -> DatasetInfo:
