@@ -160,12 +160,56 @@ def run(
         scores=report["scores"],
     )
     out.mkdir(parents=True, exist_ok=True)
-    write_report(result_path(out, name, seed), {f.name: getattr(result, f.name) for f in fields(result)})
+    write_result(out, result)
     return result
 
 
+def write_result(folder: Path, result: AblationResult) -> None:
+    """One JSON file, which :func:`load_results` reads."""
+    content = {f.name: getattr(result, f.name) for f in fields(result)}
+    write_report(result_path(folder, result.name, result.seed), content)
+
+
+def measure_costs(folder: Path) -> None:
+    """Measures every network of a folder's results again and writes it there.
+
+    Times are comparable if they were taken one after the other on a machine with nothing else to do, which a
+    training's end seldom is.
+    """
+    results = load_results(folder)
+    for name in dict.fromkeys(result.name for result in results):
+        cost = cost_of(DIR(ABLATIONS[name]))
+        for result in results:
+            if result.name == name:
+                new = {"flops": cost.flops, "peak_megabytes": cost.peak_megabytes}
+                write_result(folder, replace(result, **new, ms_per_image=cost.milliseconds))
+
+
+def check_alike(results: list[AblationResult]) -> None:
+    """Refuses results whose difference could come from something else than the ablation.
+
+    Raises:
+        InputError: trainings, training pairs or test pairs differ.
+    """
+    for what, may_differ in (("training", {"seed"}), ("data", set()), ("test", set())):
+        for result in results:
+            here, first = getattr(result, what), getattr(results[0], what)
+            changed = {key for key in first if here.get(key) != first[key]} - may_differ
+            if changed:
+                one, other = (f"{r.name}-{r.seed}" for r in (result, results[0]))
+                raise InputError(
+                    f"{what}: expected the same for all results, but {one} differs from {other} in "
+                    f"{', '.join(sorted(changed))}"
+                )
+
+
 def table(results: list[AblationResult]) -> str:
-    """One row per ablation: the last estimate's errors as the seeds' mean and range, and its cost."""
+    """One row per ablation: the last estimate's errors as the seeds' mean and range, and its cost.
+
+    Raises:
+        InputError: the results can't be compared, see :func:`check_alike`.
+    """
+    check_alike(results)
     lines = [
         "| ablation | seeds | MPJPE, mm | PA-MPJPE, mm | parameters, M | MFLOPs | memory, MB | ms |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",

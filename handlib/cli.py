@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from handlib.network import DIR
 
 # The keys of placement.WORLDS, which is slow to import.
-WorldName = Literal["desk", "studio", "desk-full", "studio-full"]
+WorldName = Literal[
+    "desk", "studio", "desk-full", "studio-full", "desk-objects", "desk-others", "desk-stacked"
+]
 
 app = SubcommandApp()
 hand = SubcommandApp()
@@ -140,6 +143,7 @@ def train(
     num_nodes: int = 1,
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed",
     threads: int = 0,
+    workers: int = 0,
 ) -> None:
     """Train a network on pairs that ``handlib data make`` has made. The same command goes on after a stop.
 
@@ -162,6 +166,7 @@ def train(
         num_nodes: how many machines.
         precision: arithmetic.
         threads: CPU threads to compute with; 0 leaves torch's choice.
+        workers: processes per device that prepare pictures; 0 prepares them in between.
     """
     from dataclasses import replace
 
@@ -210,25 +215,30 @@ def train(
         validation=validation,
         start_from=start_from,
         fabric=Fabric(accelerator=accelerator, devices=devices, num_nodes=num_nodes, precision=precision),
+        workers=workers,
     )
 
 
 @app.command(name="eval")
 def evaluate(
     checkpoint: str = "small",
+    split: Literal["val", "test", "studio-test"] | None = None,
+    pairs: Path = Path("runs/two_hands"),
     count: int = 500,
     seed: int = 7,
     world: WorldName = "desk",
     protocol: Literal["INTAG_MCP", "INTAG_WRIST", "INTERNET"] = "INTAG_MCP",
     json: Path | None = None,
 ) -> None:
-    """Render fresh test pairs and measure a network on them, stage by stage and stratum by stratum.
+    """Measure a network on pairs of the benchmark or on fresh ones, stage by stage and stratum by stratum.
 
     Args:
         checkpoint: a network that ships with the package, or a folder or hub name that holds one.
-        count: how many pairs.
-        seed: of the pairs.
-        world: how varied they are; the -full ones have interlocked hands too.
+        split: all pairs of this split of the benchmark; if not given, fresh pairs are rendered.
+        pairs: folder that ``handlib data benchmark`` has written to.
+        count: how many fresh pairs.
+        seed: of the fresh pairs.
+        world: how varied the fresh pairs are; the -full ones have interlocked hands too.
         protocol: how errors are measured.
         json: file to write all numbers to; its folder is made if missing.
     """
@@ -236,23 +246,35 @@ def evaluate(
     from rich.progress import track
 
     from handlib import metrics
+    from handlib.data.shards import load_dataset
     from handlib.evaluate import evaluate, fresh_batches, tables, write_report
+    from handlib.train import batches
 
     check_positive(count=count)
     if json:
         json.parent.mkdir(parents=True, exist_ok=True)
     model = load_checkpoint(checkpoint).eval()
     chosen = getattr(metrics, protocol)
-    size = 25
-    batches = track(
-        fresh_batches(world, count, model.config.image_size, seed, size),
-        f"batches of {size} pairs",
-        total=-(-count // size),
+    size, together = model.config.image_size, 25
+    if split:
+        folder = pairs / f"{split}-{size}"
+        if not folder.exists():
+            make = f"handlib data benchmark --out {pairs} --splits {split} --sizes {size}"
+            raise InputError(f"{folder}: not there; make it with '{make}'")
+        dataset = load_dataset(folder)
+        measured, source = batches(dataset, together), asdict(dataset.info)
+    else:
+        measured = fresh_batches(world, count, size, seed, together)
+        source = {"world": world, "seed": seed, "count": count, "size": size}
+    shown = track(
+        measured,
+        f"batches of {together} pairs",
+        total=-(-source["count"] // together),
         console=Console(stderr=True),
         transient=True,
     )
-    report = evaluate(model, batches, chosen)
-    report |= {"checkpoint": checkpoint, "world": world, "seed": seed, "count": count}
+    report = evaluate(model, shown, chosen)
+    report |= {"checkpoint": checkpoint, **source}
     print(tables(report, chosen))
     if json:
         write_report(json, report)
@@ -263,8 +285,9 @@ def ablate(
     list: bool = False,
     run: str | None = None,
     table: bool = False,
+    costs: bool = False,
     seed: int = 0,
-    data: Path = Path("runs/two_hands/train-64"),
+    data: Path = Path("runs/train-64-20k"),
     test: Path = Path("runs/two_hands/test-64"),
     runs: Path = Path("runs/ablations"),
     out: Path | None = None,
@@ -277,9 +300,11 @@ def ablate(
         list: print the names of all ablations and the options that each one changes.
         run: train and measure this one; the same command goes on after a stop.
         table: print the table of all results.
+        costs: measure arithmetic, memory and time of all results' networks again, one after the other.
         seed: of the weights, the order of pairs and their augmentation.
-        data: folder of training pairs at 64 pixels.
-        test: folder of test pairs at 64 pixels.
+        data: folder of training pairs at 64 pixels. The repository's results come from the benchmark's first
+            20000: handlib data make --out DATA --world desk-full --count 20000 --size 64 --seed 11.
+        test: folder of test pairs at 64 pixels, a split of the benchmark.
         runs: folder that keeps the trainings.
         out: folder of the results; the repository's own if not given.
         steps: how many batches of 32.
@@ -290,17 +315,19 @@ def ablate(
     from handlib import ablate
 
     check_positive(steps=steps)
-    if list + table + (run is not None) != 1:
-        raise InputError("ablate: expected one of --list, --run NAME and --table")
+    if list + table + costs + (run is not None) != 1:
+        raise InputError("ablate: expected one of --list, --run NAME, --table and --costs")
     results = out or ablate.results_folder()
     if list:
         for name, changes in ablate.changes().items():
             print(f"{name:20} {', '.join(f'{k}={v}' for k, v in changes.items())}")
         return
+    if threads:
+        torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    if costs:
+        ablate.measure_costs(results)
     if run:
-        if threads:
-            torch.set_num_threads(threads)
-        torch.set_flush_denormal(True)
         ablate.run(run, seed, data, test, runs, results, steps)
     print(ablate.table(ablate.load_results(results)))
 

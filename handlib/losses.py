@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy, huber_loss, interpolate, normaliz
 
 from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
 from handlib.hand import Hand
+from handlib.processes import mean_over_processes
 from handlib.rotation import rotation_from_6d
 from handlib.skeleton import SIDES
 from handlib.targets import CentredTargets, Targets
@@ -171,8 +172,12 @@ def lovasz_softmax(
 def segmentation_loss(
     scores: Float[Tensor, "batch 3 height width"], label: Int[Tensor, "batch height width"]
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of (background, left, right), each pixel weighted by its class (``CLASS_WEIGHTS``)."""
-    return cross_entropy(scores, label, weight=scores.new_tensor(CLASS_WEIGHTS))
+    """Cross-entropy of (background, left, right), each pixel weighted by its class (``CLASS_WEIGHTS``).
+
+    The sum is divided by the pixels' weights, in a training of several processes by their mean over these.
+    """
+    weight = scores.new_tensor(CLASS_WEIGHTS)
+    return cross_entropy(scores, label, weight, reduction="sum") / mean_over_processes(weight[label].sum())
 
 
 def resize_label(label: Int[Tensor, "batch _ _"], size: tuple[int, int]) -> Int[Tensor, "batch height width"]:

@@ -1,7 +1,8 @@
 """Training: the loop, its schedule, checkpoints that resume exactly (Lightning Fabric carries the devices).
 
 What a step does depends on its number and the seed alone: which pairs it sees, how they are augmented, its
-learning rate. So a run that was killed and resumed ends with the same weights as one that wasn't.
+learning rate. So a run that was killed and resumed ends with the same weights as one that wasn't, and one
+that several processes share with the same as one process, but for rounding.
 """
 
 import json
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from lightning_fabric import Fabric
@@ -27,6 +29,7 @@ from handlib.evaluate import evaluate, one_line, tables
 from handlib.losses import LossWeights, dir_loss, hand_faces
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
+from handlib.processes import share_batch_norms
 from handlib.skeleton import SIDES
 from handlib.targets import Targets
 
@@ -70,9 +73,31 @@ def batch_indices(step: int, count: int, config: TrainConfig) -> Int[Tensor, "ba
     return order[place * size : (place + 1) * size]
 
 
-def batches(pairs: Dataset, size: int = 50) -> Iterator[Sample]:
-    """All pairs in their order, in batches."""
-    for indices in torch.arange(len(pairs)).split(size):
+class Steps(torch.utils.data.Dataset):
+    """What a process of a run sees in every step: its share of the step's pairs, augmented.
+
+    Every pair's change depends on the run's seed, the step and the pair's place in the whole batch.
+    """
+
+    def __init__(self, pairs: Dataset, config: TrainConfig, ranges: Augmentation, rank: int, processes: int):
+        self.pairs, self.config, self.ranges = pairs, config, ranges
+        self.share = slice(rank, None, processes)
+
+    def __len__(self) -> int:
+        """How many steps there are."""
+        return self.config.steps
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        """The fields of a batch of samples."""
+        indices = batch_indices(step, len(self.pairs), self.config)
+        seeds = np.random.SeedSequence((self.config.seed, step)).generate_state(len(indices))
+        mine = self.pairs.sample(indices[self.share])
+        return vars(augment(mine, self.ranges, torch.from_numpy(seeds.astype(np.int64))[self.share]))
+
+
+def batches(pairs: Dataset, size: int = 50, rank: int = 0, processes: int = 1) -> Iterator[Sample]:
+    """All pairs in their order, in batches; of several processes each gets its share."""
+    for indices in torch.arange(len(pairs))[rank::processes].split(size):
         yield pairs.sample(indices)
 
 
@@ -157,18 +182,21 @@ def train(
     validation: Path | None = None,
     start_from: Path | None = None,
     fabric: Fabric | None = None,
+    workers: int = 0,
 ) -> DIR:
     """Trains a network on a folder of pairs; call again with the same arguments to go on where it stopped.
 
     ``out`` receives ``checkpoint.ckpt`` (to resume), ``log.jsonl``, ``settings.json`` and, at the end, the
     network as ``save_pretrained`` writes it. ``start_from`` is a saved network whose weights to begin with;
-    its picture may have another size, as long as all weights have the same shapes. After every step,
-    callbacks of ``fabric`` that have a method ``on_step_end(step, loss, terms, network)`` are called:
-    the number of steps done, the loss and its terms on the batch, and the network.
+    its picture may have another size, as long as all weights have the same shapes. ``fabric`` says on which
+    devices, in how many processes and at what precision; each process may have ``workers`` that prepare
+    its pictures. After every step, callbacks of ``fabric`` that have a method ``on_step_end(step, loss,
+    terms, network)`` are called: the number of steps done, the loss and its terms on the process's share of
+    the batch, and the network.
 
     Raises:
-        InputError: the pairs have another size than the network's picture, ``out`` holds a different run, or
-            the weights to begin with don't fit.
+        InputError: the pairs have another size than the network's picture, a batch can't be shared out,
+            ``out`` holds a different run, or the weights to begin with don't fit.
     """
     fabric = fabric or Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     fabric.launch()
@@ -176,6 +204,10 @@ def train(
     if pairs.info.size != network.image_size:
         raise InputError(
             f"{data}: pairs have {pairs.info.size} px, the network takes {network.image_size} px"
+        )
+    if config.batch_size % fabric.world_size:
+        raise InputError(
+            f"batch_size: expected a multiple of the {fabric.world_size} processes, got {config.batch_size}"
         )
     out.mkdir(parents=True, exist_ok=True)
     settings = {
@@ -196,17 +228,20 @@ def train(
         take_weights(model, start_from)
     if config.imagenet:
         model.encoder.backbone.load_imagenet()
+    if fabric.world_size > 1:
+        share_batch_norms(model, cuda=fabric.device.type == "cuda")
     model = model.train().to(memory_format=torch.channels_last)
     groups = parameter_groups(model, config.weight_decay)
     optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
     loss_on_batch, optimiser = fabric.setup(LossOnBatch(model, weights), optimiser)
-    state = {"model": loss_on_batch, "optimizer": optimiser, "step": 0, "hours": 0.0}
+    state = {"model": loss_on_batch, "optimizer": optimiser, "step": 0, "hours": 0.0, "mean_loss": None}
     if (out / CHECKPOINT).exists():
         fabric.load(out / CHECKPOINT, state)
     if fabric.is_global_zero:
         cut_log(out / LOG, state["step"])
     fabric.barrier()
-    run_steps(fabric, loss_on_batch, optimiser, state, pairs, out, config, ranges, validation)
+    steps = Steps(pairs, config, ranges, fabric.global_rank, fabric.world_size)
+    run_steps(fabric, loss_on_batch, optimiser, state, steps, out, validation, workers)
     if fabric.is_global_zero:
         model.eval().save_pretrained(out)
     return model
@@ -217,27 +252,30 @@ def run_steps(
     loss_on_batch: nn.Module,
     optimiser: torch.optim.Optimizer,
     state: dict,
-    pairs: Dataset,
+    steps: Steps,
     out: Path,
-    config: TrainConfig,
-    ranges: Augmentation,
     validation: Path | None,
+    workers: int,
 ) -> None:
     """From ``state["step"]`` to the last step; every process of a run takes its share of each batch."""
-    network: DIR = loss_on_batch.module.network
+    network, config = loss_on_batch.module.network, steps.config
     validation_pairs = load_dataset(validation) if validation else None
-    mean_loss: float | None = None
+    loader = torch.utils.data.DataLoader(
+        steps,
+        batch_size=None,
+        sampler=range(state["step"], config.steps),
+        num_workers=workers,
+        pin_memory=fabric.device.type == "cuda",
+        generator=torch.Generator(),
+    )
     began = time.monotonic() - 3600 * state["hours"]
     with progress(fabric.is_global_zero) as bar:
         task = bar.add_task("training", total=config.steps, completed=state["step"], loss=float("nan"))
-        for step in range(state["step"], config.steps):
+        for step, fields in enumerate(loader, start=state["step"]):
             rate = learning_rate(step, config)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            share = batch_indices(step, len(pairs), config)[fabric.global_rank :: fabric.world_size]
-            generator = torch.Generator().manual_seed(config.seed * 2**40 + step * 2**12 + fabric.global_rank)
-            batch = fabric.to_device(augment(pairs.sample(share), ranges, generator))
-            loss, terms = loss_on_batch(**vars(batch))
+            loss, terms = loss_on_batch(**fabric.to_device(fields))
             if not torch.isfinite(loss):
                 broken = [name for name, term in terms.items() if not torch.isfinite(term)]
                 raise FloatingPointError(f"step {step}: the loss is not finite; terms: {', '.join(broken)}")
@@ -248,13 +286,15 @@ def run_steps(
 
             state["step"] = done = step + 1
             state["hours"] = (time.monotonic() - began) / 3600
-            value = float(loss.detach())
+            value = float(fabric.all_reduce(loss.detach(), reduce_op="mean"))
             fabric.call("on_step_end", step=done, loss=value, terms=terms, network=network)
-            mean_loss = value if mean_loss is None else 0.98 * mean_loss + 0.02 * value
+            before = state["mean_loss"]
+            state["mean_loss"] = mean_loss = value if before is None else 0.98 * before + 0.02 * value
             bar.update(task, completed=done, loss=mean_loss)
             if validation_pairs and (done % config.evaluate_every == 0 or done == config.steps):
                 record = {"step": done, "loss": mean_loss, "rate": rate, "hours": state["hours"]}
-                record["validation"] = evaluate(network.eval(), batches(validation_pairs), INTAG_MCP)
+                mine = batches(validation_pairs, rank=fabric.global_rank, processes=fabric.world_size)
+                record["validation"] = evaluate(network.eval(), mine, INTAG_MCP)
                 network.train()
                 if fabric.is_global_zero:
                     append_line(out / LOG, record)

@@ -6,10 +6,9 @@ exact one: a pinhole camera's view of two hands in three dimensions.
 
 import math
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import affine_grid, conv2d, grid_sample
 
@@ -124,43 +123,59 @@ def turn(
     )
 
 
-def uniform_either_way(generator: torch.Generator, *shape: int) -> Tensor:
-    """Uniform numbers between -1 and 1."""
-    return torch.rand(*shape, generator=generator) * 2 - 1
+@dataclass(frozen=True)
+class Draw:
+    """Random numbers for a batch: ``chance`` between 0 and 1, ``either_way`` between -1 and 1, pixel noise.
+
+    Each picture's come from a seed of its own, so that they don't depend on which others share its batch.
+    """
+
+    chance: Float[Tensor, "batch 2"]
+    either_way: Float[Tensor, "batch 10"]
+    noise: Float[Tensor, "batch 3 size size"]
+
+    @classmethod
+    def of(cls, seeds: Int[Tensor, "batch"], size: int) -> "Draw":
+        """The numbers that belong to the seeds."""
+        drawn = []
+        for seed in seeds.tolist():
+            generator = torch.Generator().manual_seed(seed)
+            numbers = torch.rand(12, generator=generator)
+            drawn.append((numbers[:2], numbers[2:] * 2 - 1, torch.randn(3, size, size, generator=generator)))
+        return cls(*map(torch.stack, zip(*drawn, strict=True)))
 
 
 def recolour(
-    image: Float[Tensor, "batch 3 size size"], ranges: Augmentation, generator: torch.Generator
+    image: Float[Tensor, "batch 3 size size"], ranges: Augmentation, draw: Draw
 ) -> Float[Tensor, "batch 3 size size"]:
     """Motion blur, brightness, tint and noise on colours in [0, 1]."""
     batch, size = len(image), image.shape[-1]
-    uniform = partial(uniform_either_way, generator)
+    direction, brightness, lift, tint = draw.either_way[:, 4:].split((1, 1, 1, 3), dim=1)
     if ranges.blur:
         # A short streak in a random direction, on a 5 x 5 kernel; unblurred pictures get its centre only.
         ticks = torch.arange(5) - 2.0
-        direction = uniform(batch) * math.pi
+        direction = direction[:, 0] * math.pi
         across = direction.cos()[:, None, None] * ticks[:, None] - direction.sin()[:, None, None] * ticks
         streak = (1 - across.abs()).clamp_min(0)
-        blurred = torch.rand(batch, generator=generator) < ranges.blur
+        blurred = draw.chance[:, 1] < ranges.blur
         point = torch.zeros(5, 5).index_put((torch.tensor(2), torch.tensor(2)), torch.tensor(1.0))
         kernel = torch.where(blurred[:, None, None], streak / streak.sum((1, 2), keepdim=True), point)
         kernel = kernel.repeat_interleave(3, dim=0)[:, None]
         planes = torch.nn.functional.pad(image.reshape(1, -1, size, size), (2, 2, 2, 2), mode="replicate")
         image = conv2d(planes, kernel, groups=3 * batch).view_as(image)
-    gain = (1 + ranges.gain * uniform(batch, 1, 1, 1)) * (1 + ranges.tint * uniform(batch, 3, 1, 1))
-    lift = 0.6 * ranges.gain * uniform(batch, 1, 1, 1)
-    image = (image - 0.5) * gain + 0.5 + lift
-    return (image + ranges.noise * torch.randn(image.shape, generator=generator)).clamp(0, 1)
+    gain = (1 + ranges.gain * brightness) * (1 + ranges.tint * tint)
+    image = (image - 0.5) * gain[..., None, None] + 0.5 + 0.6 * ranges.gain * lift[..., None, None]
+    return (image + ranges.noise * draw.noise).clamp(0, 1)
 
 
-def augment(batch: Sample, ranges: Augmentation, generator: torch.Generator) -> Sample:
-    """A changed copy of a batch; the same generator state gives the same change."""
-    size = len(batch)
-    uniform = partial(uniform_either_way, generator)
+def augment(batch: Sample, ranges: Augmentation, seeds: Int[Tensor, "batch"]) -> Sample:
+    """A changed copy of a batch; a sample and its seed decide its change."""
+    draw = Draw.of(seeds, batch.size)
     if ranges.flip:
-        batch = select(torch.rand(size, generator=generator) < ranges.flip, flip(batch), batch)
-    angle = uniform(size) * math.radians(ranges.rotation)
-    scale = 1 + ranges.scale * uniform(size)
-    batch = turn(batch, angle, scale, 2 * ranges.shift * uniform(size, 2))
-    image = recolour(batch.image.float() / 255, ranges, generator)
+        batch = select(draw.chance[:, 0] < ranges.flip, flip(batch), batch)
+    angle, scale, shift = draw.either_way[:, 0], draw.either_way[:, 1], draw.either_way[:, 2:4]
+    batch = turn(
+        batch, angle * math.radians(ranges.rotation), 1 + ranges.scale * scale, 2 * ranges.shift * shift
+    )
+    image = recolour(batch.image.float() / 255, ranges, draw)
     return replace(batch, image=(image * 255).round().to(torch.uint8))

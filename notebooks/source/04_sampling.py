@@ -609,7 +609,7 @@ print(f"furthest from the middle: {everyone.uv.abs().max():.2g} of the way to th
 # shifts them by up to 4 % of the side. How many joints does that send out?
 
 # %%
-changed = augment(resize(everyone, model.config.image_size), Augmentation(), generator)
+changed = augment(resize(everyone, model.config.image_size), Augmentation(), torch.arange(len(everyone)))
 print(f"after augmentation, {100 * outside(changed.uv).float().mean():.1f} % of the joints lie outside")
 
 # %% [markdown]

@@ -70,6 +70,32 @@ def test_the_table_has_a_row_per_ablation_with_its_spread(folders, tiny_ablation
     assert "| no_refinement | 1 |" in none
 
 
+@pytest.mark.parametrize(
+    ("what", "changed"), [("data", {"seed": 5}), ("test", {"count": 9}), ("training", {"steps": 3})]
+)
+def test_results_that_were_not_got_alike_have_no_table(folders, tiny_ablations, what, changed):
+    one = run(folders, "full")
+    other = replace(one, name="no_refinement", **{what: {**getattr(one, what), **changed}})
+    with pytest.raises(InputError, match=f"{what}: .*no_refinement-0.* in {next(iter(changed))}"):
+        ablate.table([one, other])
+    assert ablate.table([one, replace(one, seed=1, training={**one.training, "seed": 1})])
+
+
+def test_costs_are_measured_again_and_nothing_else_changes(folders, tiny_ablations):
+    run(folders, "full")
+    path = ablate.result_path(folders / "out", "full", 0)
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps({**before, "flops": 1, "peak_megabytes": 0.0, "ms_per_image": 0.0}))
+    ablate.measure_costs(folders / "out")
+    after = json.loads(path.read_text())
+    assert after["flops"] == before["flops"] and after["ms_per_image"] > 0
+    assert after["peak_megabytes"] == pytest.approx(before["peak_megabytes"], rel=0.05)
+    costs = {"flops", "peak_megabytes", "ms_per_image"}
+    assert {k: v for k, v in after.items() if k not in costs} == {
+        k: before[k] for k in before if k not in costs
+    }
+
+
 def test_what_is_not_a_result_is_refused_by_name(tmp_path):
     (tmp_path / "full-0.json").write_text('{"name": "full"}')
     with pytest.raises(InputError, match=r"full-0\.json"):

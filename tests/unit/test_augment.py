@@ -8,7 +8,7 @@ import torch
 from random_pairs import HANDS, random_pairs
 
 from handlib.camera import uv_to_pixels
-from handlib.data.augment import Augmentation, augment, flip, recolour, select, turn
+from handlib.data.augment import Augmentation, Draw, augment, flip, recolour, select, turn
 from handlib.data.sample import BACKGROUND, LEFT, RIGHT, Sample
 
 SIZE = 64
@@ -187,23 +187,36 @@ def test_select_takes_whole_samples(marked: Sample):
         assert equal(chosen[k], (other if taken else marked)[k])
 
 
-def test_the_same_generator_gives_the_same_change(marked: Sample):
-    results = [augment(marked, Augmentation(), torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)]
-    assert equal(results[0], results[1])
-    assert not results[0].image.equal(results[2].image)
-    assert not results[0].joints.equal(results[2].joints)
+def test_a_sample_and_its_seed_decide_its_change(marked: Sample):
+    seeds = torch.arange(len(marked)) + 2**60
+    changed, other = augment(marked, Augmentation(), seeds), augment(marked, Augmentation(), seeds + 1)
+    assert equal(changed, augment(marked, Augmentation(), seeds))
+    for k in range(len(marked)):
+        alone = augment(marked[k : k + 1], Augmentation(), seeds[k : k + 1])
+        torch.testing.assert_close(alone.joints[0], changed.joints[k])
+        assert (alone.image[0].int() - changed.image[k].int()).abs().max() <= 1
+        assert not changed.image[k].equal(other.image[k]) and not changed.joints[k].equal(other.joints[k])
+
+
+def test_changes_fill_their_ranges(marked: Sample):
+    draw = Draw.of(torch.arange(4000), 2)
+    for numbers, low, middle in ((draw.chance, 0.0, 0.5), (draw.either_way, -1.0, 0.0)):
+        assert (numbers.min(0).values - low).abs().max() < 0.01 and (
+            numbers.max(0).values - 1
+        ).abs().max() < 0.01
+        assert (numbers.mean(0) - middle).abs().max() < 0.04
+    assert abs(draw.noise.std() - 1) < 0.02
 
 
 def test_augmented_geometry_stays_true(marked: Sample):
     ranges = replace(Augmentation.released(), noise=0.0, blur=0.0, flip=0.0)
-    assert_dots_at_joints(augment(marked, ranges, torch.Generator().manual_seed(0)))
-    assert_dots_at_joints(
-        augment(marked, replace(ranges, flip=1.0), torch.Generator().manual_seed(0)), (1, 0)
-    )
+    seeds = torch.arange(len(marked))
+    assert_dots_at_joints(augment(marked, ranges, seeds))
+    assert_dots_at_joints(augment(marked, replace(ranges, flip=1.0), seeds), (1, 0))
 
 
 def test_empty_ranges_change_nothing(marked: Sample):
-    same = augment(marked, NOTHING, torch.Generator().manual_seed(0))
+    same = augment(marked, NOTHING, torch.arange(len(marked)))
     assert same.image.equal(marked.image) and same.label.equal(marked.label)
     torch.testing.assert_close(same.joints, marked.joints)
 
@@ -211,7 +224,7 @@ def test_empty_ranges_change_nothing(marked: Sample):
 def test_motion_blur_smears_a_dot_without_moving_or_dimming_it():
     image = torch.zeros(8, 3, 16, 16)
     image[:, :, 8, 8] = 1
-    blurred = recolour(image, replace(NOTHING, blur=1.0), torch.Generator().manual_seed(0))
+    blurred = recolour(image, replace(NOTHING, blur=1.0), Draw.of(torch.arange(8), 16))
     torch.testing.assert_close(blurred.sum((2, 3)), torch.ones(8, 3))
     assert (blurred.amax((2, 3)) < 0.7).all()
     ticks = torch.arange(16.0)
@@ -224,11 +237,11 @@ def test_motion_blur_smears_a_dot_without_moving_or_dimming_it():
 
 def test_noise_and_colour_keep_to_their_ranges():
     grey = torch.full((64, 3, 16, 16), 0.5)
-    noisy = recolour(grey, replace(NOTHING, noise=0.02), torch.Generator().manual_seed(0))
+    noisy = recolour(grey, replace(NOTHING, noise=0.02), Draw.of(torch.arange(64), 16))
     assert abs(noisy.std().item() - 0.02) < 0.001 and abs(noisy.mean().item() - 0.5) < 0.001
     # A lift of up to 0.6 gains, and colours that never leave [0, 1].
-    lifted = recolour(grey, replace(NOTHING, gain=0.25), torch.Generator().manual_seed(0))
+    lifted = recolour(grey, replace(NOTHING, gain=0.25), Draw.of(torch.arange(64), 16))
     assert (lifted - 0.5).abs().max() <= 0.15
     assert lifted.std((1, 2, 3)).max() < 1e-6 and lifted.std() > 0.05
-    wild = recolour(torch.rand(4, 3, 8, 8), replace(NOTHING, gain=3.0), torch.Generator().manual_seed(0))
+    wild = recolour(torch.rand(4, 3, 8, 8), replace(NOTHING, gain=3.0), Draw.of(torch.arange(4), 8))
     assert wild.min() >= 0 and wild.max() <= 1

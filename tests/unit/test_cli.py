@@ -148,6 +148,20 @@ def test_a_network_is_trained_and_measured(tmp_path: Path, capsys: pytest.Captur
     assert written["protocol"] in capsys.readouterr().out
 
 
+def test_a_network_is_measured_on_a_split_of_the_benchmark(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder, report = tmp_path / "val-128", tmp_path / "report.json"
+    command = ["eval", "--pairs", str(tmp_path), "--split", "val", "--json", str(report)]
+    assert f"handlib data benchmark --out {tmp_path} --splits val --sizes 128" in failing(capsys, *command)
+    make = ["data", "make", "--out", str(folder), "--split", "val", "--world", "desk-full", "--seed", "11"]
+    cli.main([*make, "--count", "3"])
+    cli.main(command)
+    written = json.loads(report.read_text())
+    assert written["scores"]["stage 2"]["all"]["samples"] == 3
+    assert {written[name] for name in ("world", "split", "seed")} == {"desk-full", "val", 11}
+
+
 def test_faults_of_the_package_keep_their_traceback(monkeypatch: pytest.MonkeyPatch, photograph: Path):
     def fault(_: str) -> DIR:
         raise ValueError("a bug")

@@ -1,0 +1,73 @@
+"""Training in several processes that shall compute what one process would.
+
+Each process sees its share of the batch and gradients are averaged, which is the same as long as the loss is
+a mean over pictures. What isn't, a batch norm's statistics and a weighted mean's divisor, is exchanged here.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
+
+
+def several_processes() -> bool:
+    """Whether this process is one of several that compute together."""
+    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+
+
+def mean_over_processes(value: Float[Tensor, ""]) -> Float[Tensor, ""]:
+    """The mean of what every process holds; no gradient flows through it."""
+    if not several_processes():
+        return value
+    total = value.detach().clone()
+    distributed.all_reduce(total)
+    return total / distributed.get_world_size()
+
+
+class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch norm whose statistics in training are those of all processes' samples, on any device.
+
+    ``nn.SyncBatchNorm`` does the same on GPUs only.
+    """
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        if x.ndim < 2:
+            raise ValueError(f"x: expected (batch, channels, ...), got {tuple(x.shape)}")
+
+    def forward(self, x: Float[Tensor, "batch channels *rest"]) -> Float[Tensor, "batch channels *rest"]:
+        """Normalises every channel, over batch and places."""
+        if not self.training:
+            return super().forward(x)
+        values = x.float()
+        over = [axis for axis in range(x.ndim) if axis != 1]
+        sums = torch.stack(
+            (
+                values.sum(over),
+                values.square().sum(over),
+                torch.full_like(self.running_mean, x.numel() // x.shape[1]),
+            )
+        )
+        total, squares, count = all_reduce(sums)
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp_min(0)
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        shape = (1, -1, *(1,) * (x.ndim - 2))
+        scale = self.weight / (variance + self.eps).sqrt()
+        return (values * scale.view(shape) + (self.bias - mean * scale).view(shape)).to(x.dtype)
+
+
+def share_batch_norms(module: nn.Module, cuda: bool) -> nn.Module:
+    """Replaces every batch norm by one with statistics over all processes; weights keep names and values."""
+    if cuda:
+        return nn.SyncBatchNorm.convert_sync_batchnorm(module)
+    for name, child in module.named_children():
+        if isinstance(child, nn.modules.batchnorm._BatchNorm):
+            shared = SharedBatchNorm(child.num_features, child.eps, child.momentum)
+            shared.load_state_dict(child.state_dict())
+            setattr(module, name, shared)
+        else:
+            share_batch_norms(child, cuda)
+    return module
