@@ -15,7 +15,7 @@ import torch
 
 from handlib.data.placement import WORLDS, look_at, place_pair
 from handlib.data.render import PairScene
-from handlib.data.synthetic import sample_appearance
+from handlib.data.scenes import sample_appearance
 
 PHASES = ("place the pair", "build the scene", "visible shares", "truth", "background", "colour")
 RENDER_PAIR = ("build the scene", "truth", "colour")
