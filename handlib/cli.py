@@ -131,8 +131,8 @@ def train(
     validation: Path | None = None,
     start_from: Path | None = None,
     steps: int = 3000,
-    batch_size: int = 32,
-    learning_rate: float = 1e-3,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
     seed: int = 0,
     evaluate_every: int = 500,
     save_every: int = 250,
@@ -154,8 +154,8 @@ def train(
         validation: folder of pairs to measure on now and then.
         start_from: folder of a trained network whose weights to begin with.
         steps: how many batches.
-        batch_size: pairs in a batch, over all devices together.
-        learning_rate: highest rate; it warms up, then falls on a cosine.
+        batch_size: pairs in a batch, over all devices together; the recipe's if not given (32, released 64).
+        learning_rate: highest rate; it warms up, then falls on a cosine; the recipe's if not given.
         seed: of the weights, the order of pairs and their augmentation.
         evaluate_every: steps between two measurements.
         save_every: steps between two checkpoints.
@@ -179,13 +179,15 @@ def train(
     from handlib.losses import LossWeights
     from handlib.train import TrainConfig, train
 
+    small = network == "small"
+    recipe = TrainConfig() if small else TrainConfig.released()
+    batch_size = recipe.batch_size if batch_size is None else batch_size
     check_positive(steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, save_every=save_every)
     if backbone and not timm.is_model(backbone):
         raise InputError(f"backbone: expected the name of a timm model, got {backbone!r}")
     if threads:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    small = network == "small"
     config = DIRConfig.small() if small else DIRConfig.released()
     if backbone:
         config = replace(
@@ -201,10 +203,11 @@ def train(
         data,
         out,
         config,
-        TrainConfig(
+        replace(
+            recipe,
             steps=steps,
             batch_size=batch_size,
-            learning_rate=learning_rate,
+            learning_rate=recipe.learning_rate if learning_rate is None else learning_rate,
             seed=seed,
             imagenet=imagenet,
             evaluate_every=evaluate_every,

@@ -56,6 +56,11 @@ class TrainConfig:
     evaluate_every: int = 500
     save_every: int = 250
 
+    @classmethod
+    def released(cls) -> "TrainConfig":
+        """The paper's batch and learning rate; how many steps its 50 epochs are depends on the data."""
+        return cls(batch_size=64, learning_rate=5e-4, weight_decay=0.01)
+
 
 def learning_rate(step: int, config: TrainConfig) -> float:
     """Linear warm-up, then a cosine down to a hundredth."""
