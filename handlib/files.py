@@ -34,9 +34,9 @@ def write_between_marks(page: Path, writer: str, text: str) -> None:
     Raises:
         InputError: the page hasn't both marks.
     """
-    start, end = f"<!-- {writer} writes from here -->\n", "\n<!-- to here -->"
+    start, end = f"<!-- {writer} writes from here -->", "<!-- to here -->"
     before, found, rest = page.read_text(encoding="utf-8").partition(start)
     _, ends, after = rest.partition(end)
     if not (found and ends):
-        raise InputError(f"{page}: expected the lines {start.strip()!r} and {end.strip()!r}")
-    write_text(page, before + start + text + end + after)
+        raise InputError(f"{page}: expected the lines {start!r} and {end!r}")
+    write_text(page, f"{before}{start}\n{text}\n{end}{after}")

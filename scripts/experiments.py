@@ -271,7 +271,7 @@ def main() -> None:
     if options.run:
         run(options.run, options.seed, options.pairs, options.threads)
     if options.table:
-        write_between_marks(PAGE, table())
+        write_between_marks(PAGE, "experiments.py", table())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,192 @@
+"""What the paper claims and asks, beside what was measured here: writes the tables of ``docs/claims.md``.
+
+Numbers come from ``data_samples/results`` (trainings of ``handlib ablate``), ``data_samples/robustness.json``
+and ``benchmarks/results/forward.json``. Two trainings are only called different if all seeds of the one are
+better than all seeds of the other.
+"""
+
+import json
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from handlib.ablate import AblationResult, load_results
+from handlib.files import write_between_marks
+from handlib.robustness import Robustness, load_robustness
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGE, STATEMENTS = REPOSITORY / "docs" / "claims.md", REPOSITORY / "docs" / "claims.toml"
+AGREES, DISAGREES, OPEN = "agrees", "disagrees", "can't be decided at this scale"
+MISSING = "not measured yet"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All result files."""
+
+    trainings: dict[str, list[AblationResult]]
+    forward: dict
+    robustness: Robustness
+
+    @classmethod
+    def load(cls) -> "Evidence":
+        """The repository's own."""
+        trainings: dict[str, list[AblationResult]] = {}
+        for result in load_results():
+            trainings.setdefault(result.name, []).append(result)
+        forward = json.loads((REPOSITORY / "benchmarks" / "results" / "forward.json").read_text())
+        return cls(trainings, forward, load_robustness())
+
+    def errors(self, name: str) -> list[float]:
+        """MPJPE of every seed, mm."""
+        return [result.mpjpe for result in self.trainings.get(name, [])]
+
+
+Finding = tuple[str, str]
+"""Our number, and the verdict."""
+
+
+def told(name: str, errors: list[float]) -> str:
+    """A row's errors in words."""
+    return f"{name} {sum(errors) / len(errors):.1f} mm ({min(errors):.1f} to {max(errors):.1f})"
+
+
+def compare(better: list[float], worse: list[float]) -> str:
+    """Whether all of the first lie below all of the second, the other way round, or neither."""
+    if min(len(better), len(worse)) < 2:
+        return OPEN
+    if max(better) < min(worse):
+        return AGREES
+    return DISAGREES if max(worse) < min(better) else OPEN
+
+
+def first_is_best(evidence: Evidence, first: str, *others: str) -> Finding:
+    """Whether the first ablation's error is smaller than each of the others'."""
+    names = (first, *others)
+    if not all(evidence.errors(name) for name in names):
+        return MISSING, MISSING
+    words = "; ".join(told(name, evidence.errors(name)) for name in names)
+    verdicts = {other: compare(evidence.errors(first), evidence.errors(other)) for other in others}
+    if len(set(verdicts.values())) == 1:
+        return words, verdicts[others[0]]
+    return words, ", ".join(f"{other}: {verdict}" for other, verdict in verdicts.items())
+
+
+def vertices_cost_more(evidence: Evidence) -> Finding:
+    """Open question 1: joints against a thinned mesh's vertices as tokens."""
+    dense, full = evidence.trainings.get("vertex_tokens"), evidence.trainings.get("full")
+    if not dense or not full:
+        return MISSING, MISSING
+    errors = {name: evidence.errors(name) for name in ("full", "vertex_tokens")}
+    words = (
+        f"84 vertices per hand instead of 21 joints: {dense[0].flops / full[0].flops:.1f} x the arithmetic",
+        f"{dense[0].peak_megabytes / full[0].peak_megabytes:.1f} x the memory",
+        *(told(name, values) for name, values in errors.items()),
+    )
+    return "; ".join(words), compare(*errors.values())
+
+
+def more_stages_are_better(evidence: Evidence) -> Finding:
+    """Open question 3: errors and arithmetic for every number of stages."""
+    names = ("no_refinement", "one_stage", "full", "three_stages")
+    if not all(evidence.errors(name) for name in names):
+        return MISSING, MISSING
+    words = []
+    for count, name in enumerate(names):
+        mflops = evidence.trainings[name][0].flops / 1e6
+        words.append(f"{told(str(count), evidence.errors(name))} at {mflops:.0f} MFLOPs")
+    verdicts = [compare(evidence.errors(more), evidence.errors(fewer)) for fewer, more in pairwise(names)]
+    return "; ".join(words), ", ".join(f"stage {k}: {v}" for k, v in enumerate(verdicts, start=1))
+
+
+def projection_is_cheap(evidence: Evidence) -> Finding:
+    """The projection's cost, literal and factorised."""
+    forward = evidence.forward["projection"]["forward"]
+    faster, share = forward["times faster"], 100 * forward["share of memory"]
+    words = f"the same numbers computed another way: {faster:.0f} x faster, in {share:.0f} % of the memory"
+    return words, "agrees that it grows; the factorised form removes most of it"
+
+
+def projection_grows_linearly(evidence: Evidence) -> Finding:
+    """Cost of both forms from 20 to 80 bones."""
+    few, *_, many = evidence.forward["series"]["bones"]
+    words = [f"{form} {many[form] / few[form]:.1f} x" for form in ("literal", "factorised")]
+    return f"{many['bones'] / few['bones']:.0f} x the bones: {', '.join(words)} the time", AGREES
+
+
+def mean_error(evidence: Evidence, network: str, pairs: str, estimate: str = "final") -> float:
+    """Over hands, of a network of ``robustness.json`` on one of its sets of pairs."""
+    return float(np.mean(evidence.robustness.errors[network][pairs][estimate]))
+
+
+def objects_disturb(evidence: Evidence) -> Finding:
+    """Open question 2: things in front of the hands, other people's hands, and fine-tuning."""
+    before, after = "as it was", "desk pairs with things"
+    words = []
+    for label, pairs in (
+        ("nothing in front", "cover 0.0"),
+        ("45 % covered", "cover 0.45"),
+        ("others' hands in view", "others"),
+    ):
+        errors = [mean_error(evidence, network, pairs) for network in (before, after)]
+        words.append(f"{label}: {errors[0]:.1f} mm, fine-tuned {errors[1]:.1f} mm")
+    helped = mean_error(evidence, after, "cover 0.45") < mean_error(evidence, before, "cover 0.45")
+    return "; ".join(words), "the framework takes it without a change" if helped else OPEN
+
+
+def occlusion_degrades(evidence: Evidence) -> Finding:
+    """Next check 1: hands that are hidden by more than 80 %."""
+    errors = np.concatenate(
+        [np.ravel(evidence.robustness.errors["as it was"][p]["final"]) for p in evidence.robustness.visible]
+    )
+    visible = np.concatenate([np.ravel(v) for v in evidence.robustness.visible.values()])
+    seen, hidden = errors[visible > 0.95].mean(), errors[visible < 0.2].mean()
+    words = f"hands that show: {seen:.1f} mm; hands hidden by more than 80 %: {hidden:.1f} mm"
+    return words, AGREES if hidden > 2 * seen else OPEN
+
+
+MEASURES: dict[str, Callable[[Evidence], Finding]] = {
+    measure.__name__: measure
+    for measure in (
+        vertices_cost_more,
+        more_stages_are_better,
+        projection_is_cheap,
+        projection_grows_linearly,
+        objects_disturb,
+        occlusion_degrades,
+    )
+}
+
+
+def finding(statement: dict, evidence: Evidence) -> Finding:
+    """What was measured for a statement of ``docs/claims.toml``."""
+    if "compare" in statement:
+        return first_is_best(evidence, *statement["compare"])
+    if "measure" in statement:
+        return MEASURES[statement["measure"]](evidence)
+    return statement["answer"], statement["verdict"]
+
+
+def statements() -> list[dict]:
+    """What the paper claims and asks, from ``docs/claims.toml``."""
+    return tomllib.loads(STATEMENTS.read_text())["statement"]
+
+
+def table(evidence: Evidence) -> str:
+    """One line per statement."""
+    lines = ["| | statement | notebook | command | here | verdict |", "|---|---|---|---|---|---|"]
+    for statement in statements():
+        number, verdict = finding(statement, evidence)
+        name, command = statement["notebook"], statement.get("command", "`handlib ablate --table`")
+        notebook = f"[{name[:2]}](../notebooks/{name}.ipynb)"
+        cells = (statement["kind"], statement["text"], notebook, command, number, verdict)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    write_between_marks(PAGE, "claims.py", table(Evidence.load()))

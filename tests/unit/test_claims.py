@@ -1,0 +1,51 @@
+"""The pages that repeat result files say what the files say."""
+
+from pathlib import Path
+
+import claims
+import experiments
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def between_marks(page: Path) -> str:
+    _, _, rest = page.read_text().partition("writes from here -->\n")
+    return rest.partition("\n<!-- to here -->")[0]
+
+
+def test_the_claims_page_is_what_the_results_say():
+    assert between_marks(claims.PAGE) == claims.table(claims.Evidence.load()), "run scripts/claims.py"
+
+
+def test_the_experiments_page_is_what_the_results_say():
+    assert between_marks(experiments.PAGE) == experiments.table(), "run scripts/experiments.py --table"
+
+
+def test_every_notebook_that_claims_name_exists():
+    for statement in claims.statements():
+        assert (REPOSITORY / "notebooks" / "source" / f"{statement['notebook']}.py").exists(), statement
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "verdict"),
+    [
+        ([1.0, 2.0], [2.1, 3.0], claims.AGREES),
+        ([2.1, 3.0], [1.0, 2.0], claims.DISAGREES),
+        ([1.0, 2.0], [1.5, 3.0], claims.OPEN),
+        ([1.0], [5.0, 6.0], claims.OPEN),
+    ],
+)
+def test_trainings_differ_only_if_their_seeds_do_not_overlap(better, worse, verdict):
+    assert claims.compare(better, worse) == verdict
+
+
+def test_a_claim_about_several_ablations_names_each_verdict(monkeypatch: pytest.MonkeyPatch):
+    errors = {"a": [1.0, 1.1], "b": [2.0, 2.1], "c": [1.05, 1.2]}
+    monkeypatch.setattr(claims.Evidence, "errors", lambda self, name: errors.get(name, []))
+    evidence = claims.Evidence({}, {}, None)
+    words, verdict = claims.first_is_best(evidence, "a", "b", "c")
+    assert words.startswith("a 1.1 mm (1.0 to 1.1); b 2.1 mm")
+    assert verdict == f"b: {claims.AGREES}, c: {claims.OPEN}"
+    assert claims.first_is_best(evidence, "a", "b")[1] == claims.AGREES
+    assert claims.first_is_best(evidence, "a", "unknown") == (claims.MISSING, claims.MISSING)
