@@ -117,6 +117,12 @@ EXPERIMENTS = {
         "no clear difference",
         (Phase(training={"learning_rate": 2e-3}),),
     ),
+    "rate_quadruple": Experiment(
+        "Is the learning rate right?",
+        "0.004 instead of 0.001",
+        "worse than 0.002, which was better than 0.001",
+        (Phase(training={"learning_rate": 4e-3}),),
+    ),
     "rate_half": Experiment(
         "Is the learning rate right?",
         "0.0005 instead of 0.001",

@@ -41,7 +41,7 @@ def test_trainings_differ_only_if_their_seeds_do_not_overlap(better, worse, verd
 
 
 def test_a_claim_about_several_ablations_names_each_verdict(monkeypatch: pytest.MonkeyPatch):
-    errors = {"a": [1.0, 1.1], "b": [2.0, 2.1], "c": [1.05, 1.2]}
+    errors = {"a": [1.0, 1.1], "b": [2.0, 2.2], "c": [1.05, 1.2]}
     monkeypatch.setattr(claims.Evidence, "errors", lambda self, name: errors.get(name, []))
     evidence = claims.Evidence({}, {}, None)
     words, verdict = claims.first_is_best(evidence, "a", "b", "c")
