@@ -1,6 +1,7 @@
 """What a network costs for one picture: parameters, arithmetic, memory and time."""
 
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -38,6 +39,7 @@ def flops(run: Callable[[], object]) -> int:
 
 def peak_megabytes(run: Callable[[], object]) -> float:
     """Most memory that a call's tensors took at one time, beyond what was taken before."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # Or the profiler writes of every start to stderr.
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         run()
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ What a mechanism does for a trained network is seen by taking it out or by feedi
 isn't what the mechanism is worth: a network trained without it finds other ways, which only training shows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache, lru_cache
 
@@ -13,10 +13,15 @@ import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from handlib.estimate import Estimate, StageTrace
-from handlib.hand import HandParams
+from handlib.camera import fit_weak_perspective
+from handlib.data.sample import Sample
+from handlib.estimate import LENGTH_UNIT, Estimate, StageTrace
+from handlib.hand import Hand, HandParams
 from handlib.network import DIR
+from handlib.rotation import rotation_to_6d
+from handlib.skeleton import SIDES
 
 MECHANISMS = {
     "GCN": {"gcn_layers": 0},
@@ -86,12 +91,14 @@ class Disturbance:
     """How far a start is moved away, in a random direction of each hand's own.
 
     ``rotation`` turns the hand about its wrist (degrees), ``shift`` moves it in the picture (uv; the picture
-    is 2 wide), ``size`` multiplies its size in the picture.
+    is 2 wide), ``size`` multiplies its size in the picture, ``pose`` turns each of its 15 finger joints
+    (degrees).
     """
 
     rotation: float = 0.0
     shift: float = 0.0
     size: float = 1.0
+    pose: float = 0.0
 
 
 def disturb(model: DIR, estimate: Estimate, by: Disturbance, seed: int = 0) -> Estimate:
@@ -100,14 +107,39 @@ def disturb(model: DIR, estimate: Estimate, by: Disturbance, seed: int = 0) -> E
     shape = (len(estimate.offset), 2)
     axes = torch.from_numpy(rng.normal(size=(*shape, 3))).to(estimate.offset)
     angles = torch.from_numpy(rng.uniform(0, 2 * np.pi, shape)).to(estimate.offset)
-    turn = roma.rotvec_to_rotmat(np.radians(by.rotation) * torch.nn.functional.normalize(axes, dim=-1))
+    turn = roma.rotvec_to_rotmat(np.radians(by.rotation) * normalize(axes, dim=-1))
     # Turning both predicted 3-vectors turns the rotation that they stand for and keeps their lengths.
     root = (estimate.params.root.unflatten(-1, (2, 3)) @ turn.mT).flatten(-2)
     scale, places = estimate.params.camera.split((1, 2), dim=-1)
     scale = scale + np.log(by.size) if model.config.log_scale else scale * by.size
     places = places + by.shift * torch.stack((angles.cos(), angles.sin()), dim=-1)
     camera = torch.cat((scale, places), dim=-1)
-    return model.decode(replace(estimate.params, root=root, camera=camera).to_vector(), estimate.offset)
+    bends = normalize(torch.from_numpy(rng.normal(size=(*shape, 15, 3))).to(estimate.offset), dim=-1)
+    bends = np.radians(by.pose) * bends.flatten(-2)
+    pose = estimate.params.pose + torch.stack(
+        [bend @ torch.linalg.inv(hand.hands_components) for bend, hand in _per_hand(model, bends)], dim=1
+    )
+    params = replace(estimate.params, root=root, pose=pose, camera=camera)
+    return model.decode(params.to_vector(), estimate.offset)
+
+
+def _per_hand(model: DIR, values: Float[Tensor, "batch hand=2 *rest"]) -> Iterator[tuple[Tensor, Hand]]:
+    return zip(values.unbind(1), (model.hands[side] for side in SIDES), strict=True)
+
+
+def true_estimate(model: DIR, batch: Sample) -> Estimate:
+    """The truth in the words of the network: its numbers, decoded.
+
+    A weak-perspective camera can't say all that a pinhole camera does; this one is the best, so places are
+    off by a little.
+    """
+    wrists = batch.joints[:, :, 0]
+    camera = fit_weak_perspective(batch.joints - wrists[:, :, None], batch.uv)
+    if model.config.log_scale:
+        camera = torch.cat((camera[..., :1].log(), camera[..., 1:]), dim=-1)
+    pose = torch.stack([hand.axis_angle_to_pca(x) for x, hand in _per_hand(model, batch.pose)], dim=1)
+    params = HandParams(rotation_to_6d(batch.root), pose, batch.betas, camera)
+    return model.decode(params.to_vector(), (wrists[:, 1] - wrists[:, 0]) / LENGTH_UNIT)
 
 
 def reorder(estimate: Estimate, order: Sequence[int]) -> Estimate:

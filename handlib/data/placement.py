@@ -2,7 +2,9 @@
 
 A world fixes how the hands are turned, how they meet and how the camera looks at them. ``desk`` is narrow:
 first person, left hand on the left, backs mostly visible. In ``studio`` every orientation occurs. Neither
-draws interlocked pairs; ``desk-full`` and ``studio-full`` are the same with all four strata. Hands are
+draws interlocked pairs; ``desk-full`` and ``studio-full`` are the same with all four strata. To ask how much
+a network stands there are three more, all of ``desk`` hands: things in front of them (``desk-objects``),
+somebody else's hands behind them (``desk-others``), one hand behind the other (``desk-stacked``). Hands are
 posed within their joints' limits, refused if they cross themselves, slid together to the first contact and,
 for the strata that don't touch, drawn back the way they came, which can't make them cross. How hands
 interlock stands in :mod:`handlib.data.interlock`.
@@ -10,6 +12,7 @@ interlock stands in :mod:`handlib.data.interlock`.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -30,8 +33,11 @@ GAPS = {"touching": (0.0, 0.0), "near": (0.003, 0.032), "apart": (0.032, 0.090)}
 
 @dataclass(frozen=True)
 class World:
-    """A named distribution of pairs: the shares of ``STRATA`` and how a pair is turned and brought
-    together.
+    """A named distribution of pairs: the shares of ``STRATA`` and how a pair is turned, brought together and
+    looked at.
+
+    Either hand covers at least ``least_share`` of what both cover in the picture; ``around`` says what else
+    there is (:mod:`handlib.data.surroundings`).
     """
 
     shares: tuple[float, float, float, float]
@@ -39,6 +45,8 @@ class World:
     turn: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
     approach: Callable[[np.random.Generator, "Arm", "Arm", str], tuple[np.ndarray, np.ndarray]]
     look: Callable[[np.random.Generator], np.ndarray]
+    least_share: float = 0.15
+    around: Literal["nothing", "objects", "others"] = "nothing"
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,14 @@ def _desk_approach(
     return offset, direction + 0.25 * rng.normal(size=3)
 
 
+def _stacked_approach(
+    rng: np.random.Generator, left: Arm, right: Arm, stratum: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """One hand behind the other."""
+    offset = right.vertices.mean(0) - left.vertices.mean(0) + (*(0.025 * rng.normal(size=2)), 0.0)
+    return offset, np.array([0, 0, rng.choice([-1.0, 1.0])]) + 0.1 * rng.normal(size=3)
+
+
 def _desk_look(rng: np.random.Generator) -> np.ndarray:
     return _euler(rng.uniform(-20, 20, 3))
 
@@ -105,6 +121,9 @@ WORLDS = {
     "studio": STUDIO,
     "desk-full": replace(DESK, shares=(0.20, 0.30, 0.35, 0.15)),
     "studio-full": replace(STUDIO, shares=(0.20, 0.25, 0.40, 0.15)),
+    "desk-objects": replace(DESK, around="objects"),
+    "desk-others": replace(DESK, around="others"),
+    "desk-stacked": replace(DESK, shares=(0.0, 0.5, 0.5, 0.0), approach=_stacked_approach, least_share=0.005),
 }
 
 

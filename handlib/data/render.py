@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import torch
 from embreex.rtcore_scene import EmbreeScene
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -34,6 +34,7 @@ from handlib.skeleton import SIDES
 # Side of the coarse picture in which visible shares are counted, whatever the size of the picture itself.
 VISIBILITY_GRID = 64
 SHADOW_FROM = -0.3
+NUM_ARMS = 2
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,10 @@ class Hits:
     depth: Float[np.ndarray, "n"]
     facet_normal: Float[np.ndarray, "n 3"]
     direction: Float[np.ndarray, "n 3"]
+
+    def where(self, chosen: Bool[np.ndarray, "n"]) -> "Hits":
+        """Some of the hits, in the same order."""
+        return Hits(**{name: values[chosen] for name, values in vars(self).items()})
 
 
 class PairScene:
@@ -123,6 +128,7 @@ class PairScene:
         """
         rows, columns = self.pixels(size)
         hits = self.cast(self.directions(rows, columns, size, 1))
+        hits = hits.where(hits.arm < NUM_ARMS)
         place = (rows[hits.ray], columns[hits.ray])
         label = np.full((size, size), BACKGROUND, dtype=np.uint8)
         label[place] = 1 + hits.arm
@@ -134,10 +140,9 @@ class PairScene:
         return label, dense, depth
 
     def visibility(self) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
-        """Per hand: which share of its silhouette nothing of the other arm hides, and the area seen (share
-        of the picture).
+        """Per hand: which share of its silhouette nothing hides, and the area seen (share of the picture).
 
-        The silhouette is what would be seen of the hand, without its forearm, were the other arm not there.
+        The silhouette is what would be seen of the hand, without its forearm, were nothing else there.
         Counted in a picture of 64 x 64 pixels, so that it doesn't depend on the size that is rendered; 0 if
         all is out of the picture.
         """

@@ -1,26 +1,20 @@
 """Synthetic pairs: any number of pictures of two hands with exact truth, from a seed.
 
-Sample ``index`` of a split depends on the seed, the split and the index alone, so that any number of
-processes makes the same data set, and splits never share random numbers.
+Sample ``index`` of a split depends on the seed, the split and the index alone (:mod:`handlib.data.scenes`),
+so that any number of processes makes the same data set, and splits never share random numbers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from copy import deepcopy
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from handlib.data.backgrounds import sample_background
-from handlib.data.placement import WORLDS, Pair, look_at, place_pair
-from handlib.data.render import PairScene
-from handlib.data.sample import STRATA, Sample, stack
-from handlib.data.shading import Appearance
+from handlib.data.sample import Sample, stack
+from handlib.data.scenes import SPLITS, Split, check_names, make_scene
 from handlib.data.shards import (
     DatasetInfo,
     load_dataset,
@@ -31,44 +25,7 @@ from handlib.data.shards import (
 )
 from handlib.errors import InputError
 
-__all__ = ["SPLITS", "load_dataset", "make_dataset", "make_datasets", "make_sample", "make_samples"]
-
-Split = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
-# Either hand must cover at least this share of what both cover.
-MIN_SHARE = 0.15
-# Linear multipliers of the baked skin, from very light to very dark.
-TONES = np.array(
-    [
-        (1.12, 1.12, 1.12),
-        (1.0, 0.95, 0.90),
-        (0.85, 0.76, 0.68),
-        (0.60, 0.49, 0.41),
-        (0.38, 0.29, 0.24),
-        (0.20, 0.145, 0.12),
-    ]
-)
-
-
-def sample_appearance(rng: np.random.Generator, size: int) -> Appearance:
-    """Random skin tone, light and background."""
-    place = rng.uniform(0, len(TONES) - 1)
-    tone = np.array([np.interp(place, np.arange(len(TONES)), channel) for channel in TONES.T])
-    return Appearance(
-        tone=np.clip(tone * (1 + 0.04 * rng.normal(size=3)), 0.08, 1.2).astype(np.float32),
-        light=(rng.normal(size=3) * (0.6, 0.5, 0.4) + (0, -0.6, -0.7)).astype(np.float32),
-        background=sample_background(rng, size),
-    )
-
-
-def _generator(seed: int, split: str, index: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(SPLITS.index(split), index)))
-
-
-def _check_names(world: str, split: str) -> None:
-    for name, value, known in (("world", world, WORLDS), ("split", split, SPLITS)):
-        if value not in known:
-            raise InputError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+__all__ = ["SPLITS", "Split", "load_dataset", "make_dataset", "make_datasets", "make_sample", "make_samples"]
 
 
 def make_samples(world: str, sizes: Sequence[int], seed: int, index: int, split: str) -> list[Sample]:
@@ -77,51 +34,13 @@ def make_samples(world: str, sizes: Sequence[int], seed: int, index: int, split:
     It is one scene at several resolutions: placing the hands, which costs most, is done once. Raises
     :class:`InputError` for an unknown world or split.
     """
-    _check_names(world, split)
-    rng = _generator(seed, split, index)
-    while True:
-        pair, intrinsics = look_at(WORLDS[world], place_pair(WORLDS[world], rng), rng)
-        scene = PairScene(pair.vertices, intrinsics)
-        visible, area = scene.visibility()
-        if area.min() >= MIN_SHARE * area.sum():
-            break
-    samples = []
-    for size in sizes:
-        label, dense, depth = scene.truth(size)
-        image = scene.colour(label, sample_appearance(deepcopy(rng), size), samples=2)
-        samples.append(_assemble(pair, intrinsics * size, visible, image, label, dense, depth))
-    return samples
+    scene = make_scene(world, seed, index, split)
+    return [scene.sample(size) for size in sizes]
 
 
 def make_sample(world: str, size: int, seed: int, index: int, split: str = "train") -> Sample:
     """Sample number ``index`` of a split of a world, ``size`` pixels square; see :func:`make_samples`."""
     return make_samples(world, (size,), seed, index, split)[0]
-
-
-def _assemble(
-    pair: Pair,
-    intrinsics: np.ndarray,
-    visible: np.ndarray,
-    image: np.ndarray,
-    label: np.ndarray,
-    dense: np.ndarray,
-    depth: np.ndarray,
-) -> Sample:
-    return Sample(
-        image=torch.from_numpy(image).permute(2, 0, 1).contiguous(),
-        label=torch.from_numpy(label),
-        dense=torch.from_numpy(dense).permute(2, 0, 1).contiguous(),
-        depth=torch.from_numpy(depth),
-        vertices=torch.from_numpy(pair.vertices),
-        joints=torch.from_numpy(pair.joints),
-        root=torch.from_numpy(pair.root),
-        pose=torch.from_numpy(pair.pose),
-        betas=torch.from_numpy(pair.betas),
-        intrinsics=torch.from_numpy(intrinsics),
-        visible=torch.from_numpy(visible),
-        distance=torch.tensor(pair.distance, dtype=torch.float32),
-        stratum=torch.tensor(STRATA.index(pair.stratum)),
-    )
 
 
 def _make_shard(folders: dict[int, Path], info: DatasetInfo, number: int, indices: range) -> int:
@@ -182,7 +101,7 @@ def make_datasets(
     for name, value in (("count", count), ("size", min(folders)), ("workers", workers)):
         if value < 1:
             raise InputError(f"{name}: expected at least 1, got {value}")
-    _check_names(world, split)
+    check_names(world, split)
     for size, folder in folders.items():
         info = DatasetInfo.current(world=world, split=split, count=count, size=size, seed=seed)
         prepare_folder(folder, info)

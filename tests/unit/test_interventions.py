@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import roma
 import torch
+from random_pairs import random_pairs
 from tiny import TINY
 
 from handlib.interventions import (
@@ -16,6 +17,7 @@ from handlib.interventions import (
     experiment,
     refine_from,
     reorder,
+    true_estimate,
 )
 from handlib.network import DIR
 from handlib.rotation import rotation_from_6d
@@ -179,3 +181,25 @@ def test_an_experiment_is_the_start_and_every_stage_and_remembers(model, image):
     moved = disturb(model, start.estimate, Disturbance(shift=0.1))
     expected = refine_from(network, replace(start, estimate=moved))
     assert without[2].uv.equal(expected[1].after.uv)
+
+
+def test_pose_noise_turns_every_finger_joint_by_as_much(model, image):
+    estimate = encode(model, image).estimate
+    bent = disturb(model, estimate, Disturbance(pose=20.0), seed=2)
+    for h, side in enumerate(("left", "right")):
+        before, after = (model.hands[side].pca_to_axis_angle(e.params.pose[:, h]) for e in (estimate, bent))
+        turned = (after - before).unflatten(-1, (15, 3)).norm(dim=-1).rad2deg()
+        torch.testing.assert_close(turned, torch.full_like(turned, 20.0), atol=1e-2, rtol=0)
+    torch.testing.assert_close(bent.params.root, estimate.params.root)
+    torch.testing.assert_close(bent.params.camera, estimate.params.camera)
+    assert not torch.allclose(bent.joints, estimate.joints, atol=1e-3)
+
+
+def test_the_truth_in_the_networks_words_is_the_truth(model):
+    pairs = random_pairs(3)
+    estimate = true_estimate(model, pairs)
+    wrists = pairs.joints[:, :, :1]
+    torch.testing.assert_close(estimate.vertices, pairs.vertices - wrists, atol=1e-5, rtol=0)
+    torch.testing.assert_close(estimate.offset * 0.15, (wrists[:, 1] - wrists[:, 0])[:, 0])
+    # Weak perspective is not quite what a pinhole camera sees.
+    assert 0 < (estimate.uv - pairs.uv).norm(dim=-1).mean() < 0.05

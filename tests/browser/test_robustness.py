@@ -1,0 +1,83 @@
+"""Notebook 12 in a real JupyterLab: every control of the robustness widget is moved and does something."""
+
+from lab_page import SECONDS, press_slider, run_all, save_and_reload, wait_until_idle
+
+IMAGE = ".jp-OutputArea-output img.widget-image"
+
+
+def says(page, text: str) -> None:
+    """Waits until one of the widget's lines says something."""
+    page.locator(f'.widget-label:has-text("{text}")').first.wait_for(timeout=90 * SECONDS)
+
+
+def line(page, text: str) -> str:
+    """The widget's line that contains a text."""
+    return page.locator(f'.widget-label:has-text("{text}")').first.text_content()
+
+
+def choose(page, label: str, value: str) -> None:
+    """Picks an entry of a list."""
+    page.locator(f'.widget-dropdown:has(label:text-is("{label}")) select').select_option(value)
+
+
+def test_every_control_of_the_robustness_widget(page, lab):
+    run_all(page, lab, "12_robustness.ipynb")
+    image = page.locator(IMAGE).last
+    image.wait_for(timeout=600 * SECONDS)
+    wait_until_idle(page)
+    image.scroll_into_view_if_needed()
+    says(page, "ellipsoid of 50 mm hides")
+    seen = {image.get_attribute("src")}
+
+    def changed_picture() -> None:
+        page.wait_for_function(
+            "([image, seen]) => !seen.includes(image.getAttribute('src'))",
+            arg=[image.element_handle(), sorted(seen)],
+            timeout=90 * SECONDS,
+        )
+        wait_until_idle(page)
+        seen.add(image.get_attribute("src"))
+
+    choose(page, "thing", "box")
+    says(page, "box of 50 mm hides")
+    changed_picture()
+    press_slider(page, "size (mm)", times=4)
+    says(page, "box of 90 mm hides")
+    changed_picture()
+    for name in ("across (%)", "down (%)"):
+        before = line(page, "box of 90 mm")
+        press_slider(page, name, times=3)
+        changed_picture()
+        assert line(page, "box of 90 mm").startswith("box of 90 mm hides")
+        assert before.endswith("of the hands")
+
+    errors = line(page, "left hand:")
+    page.locator('.widget-checkbox:has-text("other hands") input').focus()
+    page.keyboard.press("Space")
+    says(page, "; other hands behind")
+    changed_picture()
+    for name, said in (
+        ("turn (°)", "; start turned by 20°"),
+        ("bend (°)", "; fingers bent by 20°"),
+        ("shift (%)", "; start shifted by 4 % of the side"),
+    ):
+        press_slider(page, name, times=4)
+        says(page, said)
+        changed_picture()
+    assert line(page, "left hand:") != errors
+
+    before = line(page, "left hand:")
+    press_slider(page, "pair", times=2)
+    changed_picture()
+    assert line(page, "left hand:") != before
+    choose(page, "thing", "nothing")
+    page.locator('.widget-label:has-text("box of")').wait_for(state="detached", timeout=90 * SECONDS)
+
+    save_and_reload(page)
+    page.locator(IMAGE).last.wait_for(timeout=120 * SECONDS)
+    says(page, "other hands behind; start turned by 20°")
+    choose(page, "thing", "cylinder")
+    says(page, "cylinder of 90 mm hides")
+    press_slider(page, "turn (°)", "ArrowLeft", times=4)
+    says(page, "other hands behind; fingers bent by 20°")
+    assert page.outside == []
