@@ -12,6 +12,7 @@ from tyro.extras import SubcommandApp
 from handlib.errors import InputError
 
 if TYPE_CHECKING:
+    from handlib.hand import Hand
     from handlib.network import DIR
 
 # The keys of placement.WORLDS, which is slow to import.
@@ -93,6 +94,68 @@ def benchmark(
         print(f"{name}: finished; its first shard holds {verdict}", flush=True)
 
 
+@data.command
+def interhand(
+    root: Path,
+    out: Path,
+    mano: Path,
+    split: Literal["train", "val", "test"] = "train",
+    size: int = 256,
+    annotators: Literal["both", "human", "machine"] = "both",
+    index: Path | None = None,
+    count: int | None = None,
+    strict: bool = False,
+) -> None:
+    """Read InterHand2.6M v1.0, write its interacting hands as pairs. The same command goes on after a stop.
+
+    Args:
+        root: the dataset's folder, which holds images and annotations.
+        out: folder to write to; a split gets a folder in it, train-256 say, that train and eval take.
+        mano: folder with MANO_LEFT.pkl and MANO_RIGHT.pkl, whose parameters the annotations hold.
+        split: which part of the dataset.
+        size: side of the square pictures in pixels.
+        annotators: whose annotations count: the subset H, M or both of the dataset's paper.
+        index: folder for the index of the annotations; handlib_index in ROOT if not given.
+        count: how many pictures at most.
+        strict: stop at the first picture that can't be used; else those are skipped and counted.
+    """
+    from handlib.data.convert import convert
+    from handlib.data.interhand import InterHand
+
+    hands = tuple(mano_hands(mano).values())
+    source = InterHand(root, split, hands, annotators, index, strict)
+    print(convert(source, out / f"{split}-{size}", size, strict, count))
+
+
+@data.command
+def intaghand(
+    root: Path,
+    out: Path,
+    mano: Path,
+    split: Literal["train", "val", "test"] = "train",
+    size: int = 256,
+    count: int | None = None,
+    strict: bool = False,
+) -> None:
+    """Read the folder that IntagHand's preparation of InterHand2.6M writes, and write pairs.
+
+    Args:
+        root: the folder that holds train, val and test, each with img and anno.
+        out: folder to write to; a split gets a folder in it, train-256 say, that train and eval take.
+        mano: folder with MANO_LEFT.pkl and MANO_RIGHT.pkl, whose parameters the annotations hold.
+        split: which part of the dataset.
+        size: side of the square pictures in pixels.
+        count: how many pictures at most.
+        strict: stop at the first picture that can't be used; else those are skipped and counted.
+    """
+    from handlib.data.convert import convert
+    from handlib.data.intaghand import IntagHand
+
+    hands = tuple(mano_hands(mano).values())
+    source = IntagHand(root, split, hands)
+    print(convert(source, out / f"{split}-{size}", size, strict, count))
+
+
 @app.command
 def reconstruct(
     picture: Annotated[Positional[Path], arg(metavar="PICTURE")],
@@ -100,7 +163,7 @@ def reconstruct(
     box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None,
     checkpoint: str = "small",
 ) -> None:
-    """Reconstruct the two hands of a photograph: overlay.png, left.glb, right.glb, result.json.
+    """Reconstruct the two hands of a photograph: overlay.png, left.glb, right.glb, hands.glb, result.json.
 
     Args:
         picture: a JPEG, PNG or WebP file.
@@ -144,8 +207,9 @@ def train(
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed",
     threads: int = 0,
     workers: int = 0,
+    mano: Path | None = None,
 ) -> None:
-    """Train a network on pairs that ``handlib data make`` has made. The same command goes on after a stop.
+    """Train a network on pairs that ``handlib data`` has written. The same command goes on after a stop.
 
     Args:
         data: folder of training pairs, as large in pixels as the network's pictures.
@@ -167,6 +231,7 @@ def train(
         precision: arithmetic.
         threads: CPU threads to compute with; 0 leaves torch's choice.
         workers: processes per device that prepare pictures; 0 prepares them in between.
+        mano: folder of the MANO files that real pairs were read with; the open hand if not given.
     """
     from dataclasses import replace
 
@@ -219,6 +284,7 @@ def train(
         start_from=start_from,
         fabric=Fabric(accelerator=accelerator, devices=devices, num_nodes=num_nodes, precision=precision),
         workers=workers,
+        hands=mano_hands(mano, config.tips) if mano else None,
     )
 
 
@@ -232,31 +298,38 @@ def evaluate(
     world: WorldName = "desk",
     protocol: Literal["INTAG_MCP", "INTAG_WRIST", "INTERNET"] = "INTAG_MCP",
     json: Path | None = None,
+    mano: Path | None = None,
 ) -> None:
     """Measure a network on pairs of the benchmark or on fresh ones, stage by stage and stratum by stratum.
 
     Args:
         checkpoint: a network that ships with the package, or a folder or hub name that holds one.
         split: all pairs of this split of the benchmark; if not given, fresh pairs are rendered.
-        pairs: folder that ``handlib data benchmark`` has written to.
+        pairs: folder that ``handlib data benchmark``, or another command of ``data``, has written to.
         count: how many fresh pairs.
         seed: of the fresh pairs.
         world: how varied the fresh pairs are; the -full ones have interlocked hands too.
         protocol: how errors are measured.
         json: file to write all numbers to; its folder is made if missing.
+        mano: folder of the MANO files that the network was trained with; the open hand if not given.
     """
     from rich.console import Console
     from rich.progress import track
 
     from handlib import metrics
-    from handlib.data.shards import load_dataset
+    from handlib.data.shards import check_hands, load_dataset
     from handlib.evaluate import evaluate, fresh_batches, tables, write_report
     from handlib.train import batches
 
     check_positive(count=count)
     if json:
         json.parent.mkdir(parents=True, exist_ok=True)
-    model = load_checkpoint(checkpoint).eval()
+    if mano and not split:
+        raise InputError("mano: fresh pairs show the open hand; name a --split of real ones")
+    model = load_checkpoint(checkpoint)
+    if mano:
+        model.hands.update(mano_hands(mano, model.config.tips))
+    model.eval()
     chosen = getattr(metrics, protocol)
     size, together = model.config.image_size, 25
     if split:
@@ -265,6 +338,7 @@ def evaluate(
             make = f"handlib data benchmark --out {pairs} --splits {split} --sizes {size}"
             raise InputError(f"{folder}: not there; make it with '{make}'")
         dataset = load_dataset(folder)
+        check_hands(dataset.info, model.hands.values(), folder)
         measured, source = batches(dataset, together), asdict(dataset.info)
     else:
         measured = fresh_batches(world, count, size, seed, together)
@@ -333,6 +407,16 @@ def ablate(
     if run:
         ablate.run(run, seed, data, test, runs, results, steps)
     print(ablate.table(ablate.load_results(results)))
+
+
+def mano_hands(folder: Path, tips: str = "smplx") -> "dict[str, Hand]":
+    """The left and the right hand in a folder of MANO files; what can't be read is an ``InputError``."""
+    from handlib.hand import Hand
+    from handlib.skeleton import SIDES
+
+    if not folder.is_dir():
+        raise InputError(f"mano: expected a folder with MANO_LEFT.pkl and MANO_RIGHT.pkl, got {folder}")
+    return {side: Hand.from_mano(folder, side, tips) for side in SIDES}
 
 
 def check_positive(**numbers: int) -> None:

@@ -18,6 +18,7 @@ from handlib.camera import fit_weak_perspective, pixels_to_uv
 from handlib.data.photo import HANDS_SHARE, Box, BoxError, Crop, Picture, square_crop
 from handlib.data.sample import BACKGROUND, LEFT, RIGHT, normalise
 from handlib.estimate import LENGTH_UNIT, Prediction
+from handlib.gltf import motions_of, write_hands
 from handlib.network import DIR
 from handlib.show.overlay import draw_overlay
 from handlib.show.palette import HANDS
@@ -35,7 +36,7 @@ OVERLAY_SIDE = 1600
 """Pixels; the drawing over a larger picture is made at this size."""
 CAMERA_TO_GLTF = (1, -1, -1)
 """glTF's y points up and its z towards the viewer; the camera's point down and away."""
-FILES = ("overlay.png", "left.glb", "right.glb", "result.json")
+FILES = ("overlay.png", "left.glb", "right.glb", "hands.glb", "result.json")
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,8 @@ ABOUT = {
     "pose_pca": "coefficients of the hand model's pose components, around its mean pose",
     "betas": "coefficients of the hand model's shape components",
     "offset_m": "metres, from the left wrist to the right one",
-    "left.glb, right.glb": "metres; x right, y up, z towards the viewer; origin: the left wrist, for both",
+    "left.glb, right.glb, hands.glb": "metres; x right, y up, z towards the viewer; origin: the left wrist; "
+    "hands.glb has both hands with skeleton and skin weights, to be posed further",
 }
 
 
@@ -221,6 +223,9 @@ def write_results(
         vertices = place(result.prediction.final).vertices
         for side, surface, corners, colour in zip(SIDES, vertices, faces, HANDS, strict=True):
             hand_mesh(surface, corners, f"{side} hand", colour).export(unfinished / f"{side}.glb")
+        write_hands(
+            unfinished / "hands.glb", motions_of([result.prediction.final], dict(model.hands.items()))
+        )
         record = json.dumps(result_record(result, picture, model_name), indent=1)
         (unfinished / "result.json").write_text(record + "\n")
         folder.mkdir(exist_ok=True)

@@ -23,9 +23,10 @@ from torch import Tensor, nn
 from handlib.config import DIRConfig
 from handlib.data.augment import Augmentation, augment
 from handlib.data.sample import Sample, normalise
-from handlib.data.shards import Dataset, load_dataset
+from handlib.data.shards import Dataset, check_hands, load_dataset
 from handlib.errors import InputError
 from handlib.evaluate import evaluate, one_line, tables
+from handlib.hand import Hand
 from handlib.losses import LossWeights, dir_loss, hand_faces
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
@@ -188,6 +189,7 @@ def train(
     start_from: Path | None = None,
     fabric: Fabric | None = None,
     workers: int = 0,
+    hands: dict[str, Hand] | None = None,
 ) -> DIR:
     """Trains a network on a folder of pairs; call again with the same arguments to go on where it stopped.
 
@@ -195,13 +197,14 @@ def train(
     network as ``save_pretrained`` writes it. ``start_from`` is a saved network whose weights to begin with;
     its picture may have another size, as long as all weights have the same shapes. ``fabric`` says on which
     devices, in how many processes and at what precision; each process may have ``workers`` that prepare
-    its pictures. After every step, callbacks of ``fabric`` that have a method ``on_step_end(step, loss,
+    its pictures. ``hands`` are the hand models that the pairs show, the open hand if not given. After every
+    step, callbacks of ``fabric`` that have a method ``on_step_end(step, loss,
     terms, network)`` are called: the number of steps done, the loss and its terms on the process's share of
     the batch, and the network.
 
     Raises:
-        InputError: the pairs have another size than the network's picture, a batch can't be shared out,
-            ``out`` holds a different run, or the weights to begin with don't fit.
+        InputError: the pairs have another size than the network's picture or show other hands, a batch can't
+            be shared out, ``out`` holds a different run, or the weights to begin with don't fit.
     """
     fabric = fabric or Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     fabric.launch()
@@ -210,6 +213,8 @@ def train(
         raise InputError(
             f"{data}: pairs have {pairs.info.size} px, the network takes {network.image_size} px"
         )
+    hands = hands or {side: Hand.open(side, network.tips) for side in SIDES}
+    check_hands(pairs.info, hands.values(), data)
     if config.batch_size % fabric.world_size:
         raise InputError(
             f"batch_size: expected a multiple of the {fabric.world_size} processes, got {config.batch_size}"
@@ -228,7 +233,7 @@ def train(
     fabric.barrier()
 
     torch.manual_seed(config.seed)
-    model = DIR(network)
+    model = DIR(network, hands)
     if start_from:
         take_weights(model, start_from)
     if config.imagenet:

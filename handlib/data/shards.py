@@ -6,6 +6,7 @@ each.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import version
@@ -21,15 +22,41 @@ from torch import Tensor
 from handlib.data.sample import Sample
 from handlib.errors import InputError
 from handlib.files import replacing, write_text
+from handlib.hand import Hand
+from handlib.skeleton import SIDES
 
 FORMAT = 1
 SHARD_SIZE = 250
 FIELDS = tuple(field.name for field in fields(Sample))
+MODEL_BUFFERS = (
+    "v_template",
+    "shapedirs",
+    "posedirs",
+    "J_regressor",
+    "weights",
+    "hands_mean",
+    "hands_components",
+)
 
 
 @cache
-def _hand_digest() -> str:
+def open_hand_sha256() -> str:
+    """What names the open hand in ``dataset.json``: the sum of the file that it ships in."""
     return hashlib.sha256((files("handlib") / "assets" / "open_hand.npz").read_bytes()).hexdigest()
+
+
+def hands_sha256(hands: Iterable[Hand]) -> str:
+    """What names a pair of hand models (left, right): the same for the open hand however it was read."""
+
+    def digest(pair: Iterable[Hand]) -> str:
+        arrays = [getattr(hand, name).cpu().numpy() for hand in pair for name in MODEL_BUFFERS]
+        # Denormal numbers are zeros to processes that flush them.
+        tiny = np.finfo(np.float32).tiny
+        arrays = [np.where(np.abs(array) < tiny, 0, array) for array in arrays]
+        return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+    given = digest(hands)
+    return open_hand_sha256() if given == digest([Hand.open(side) for side in SIDES]) else given
 
 
 @dataclass(frozen=True)
@@ -47,7 +74,7 @@ class DatasetInfo:
     @classmethod
     def current(cls, *, world: str, split: str, count: int, size: int, seed: int) -> "DatasetInfo":
         """The info of a data set that this version of the package would make."""
-        return cls(world, split, count, size, seed, FORMAT, _hand_digest())
+        return cls(world, split, count, size, seed, FORMAT, open_hand_sha256())
 
 
 def shard_ranges(count: int) -> list[range]:
@@ -96,6 +123,16 @@ def read_info(folder: Path) -> DatasetInfo:
         raise InputError(f"{folder}: not a data set, dataset.json is missing") from error
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not the description of a data set: {error}") from error
+
+
+def check_hands(info: DatasetInfo, hands: Iterable[Hand], folder: Path) -> None:
+    """Refuses, with an :class:`InputError`, pairs of another hand model than ``hands`` (left, right): their
+    pose and shape coefficients would mean something else.
+    """
+    if info.hand_sha256 != hands_sha256(hands):
+        raise InputError(
+            f"{folder}: shows another hand model than the network's; name the folder of its MANO files (mano)"
+        )
 
 
 class Dataset:

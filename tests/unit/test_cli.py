@@ -181,7 +181,18 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("command", ["reconstruct", "hand export", "data make", "data benchmark", "train"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "reconstruct",
+        "hand export",
+        "data make",
+        "data benchmark",
+        "data interhand",
+        "data intaghand",
+        "train",
+    ],
+)
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         cli.main([*command.split(), "--help"])
