@@ -5,7 +5,7 @@ moved to the origin, whether the hand's size is given away. A :class:`Protocol` 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import roma
@@ -187,14 +187,24 @@ def mrrpe(aligned: Aligned) -> Float[Tensor, "batch"]:
     return torch.where(_valid_hands(aligned).all(dim=1), errors, torch.nan)
 
 
-def pa_mpjpe(aligned: Aligned) -> Float[Tensor, "batch"]:
-    """MPJPE in mm after each hand's best similarity transform (Procrustes): what pose and shape get wrong."""
+def procrustes(aligned: Aligned) -> Aligned:
+    """Each hand after the similarity transform (turn, shift, scale) that brings its valid joints nearest to
+    the true ones, in squared distance; the surface goes along.
+    """
     weights = torch.where(_valid_hands(aligned)[..., None], aligned.valid, True).float()
     rotation, shift, scale = roma.rigid_points_registration(
         aligned.joints, aligned.true_joints, weights=weights, compute_scaling=True
     )
-    moved = scale[..., None, None] * aligned.joints @ rotation.mT + shift[..., None, :]
-    return masked_mean((moved - aligned.true_joints).norm(dim=-1) * MILLIMETRES, aligned.valid)
+
+    def move(points: Tensor) -> Tensor:
+        return scale[..., None, None] * points @ rotation.mT + shift[..., None, :]
+
+    return replace(aligned, joints=move(aligned.joints), vertices=move(aligned.vertices))
+
+
+def pa_mpjpe(aligned: Aligned) -> Float[Tensor, "batch"]:
+    """MPJPE in mm after :func:`procrustes`: what pose and shape get wrong."""
+    return mpjpe(procrustes(aligned))
 
 
 def joint_pixel_error(aligned: Aligned, intrinsics: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch"]:

@@ -4,6 +4,7 @@ Pictures, labels, dense maps and depth are PNG files; ``truth.npz`` holds the pa
 hand model computes vertices and joints anew.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from handlib.data.sample import Sample
+from handlib.data.sample import Sample, resize, stack
+from handlib.data.shards import SHARD_SIZE, DatasetInfo, prepare_folder, shard_path, write_shard
 from handlib.hand import Hand
 from handlib.skeleton import SIDES
 
@@ -84,6 +86,24 @@ def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
         )
         for number in range(len(wrists))
     ]
+
+
+def store_samples(samples: Sequence[Sample], folder: str | Path, split: str, size: int) -> None:
+    """Stores some of the repository's pairs as a data set at another size, the form that training reads.
+
+    Nothing is written if the folder holds as many pairs of the split already.
+
+    Raises:
+        InputError: the folder holds another data set.
+        ValueError: more samples than a shard holds.
+    """
+    if not 1 <= len(samples) <= SHARD_SIZE:
+        raise ValueError(f"samples: expected 1 to {SHARD_SIZE}, got {len(samples)}")
+    folder = Path(folder)
+    info = DatasetInfo.current(world="data_samples", split=split, count=len(samples), size=size, seed=0)
+    prepare_folder(folder, info)
+    if not shard_path(folder, 0).exists():
+        write_shard(shard_path(folder, 0), resize(stack(samples), size))
 
 
 def _read_pictures(folder: Path, number: int) -> dict[str, Tensor]:

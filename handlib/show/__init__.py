@@ -3,41 +3,53 @@
 from handlib.show.attention import AttentionLines
 from handlib.show.attention_maps import AttentionExplorer, paint_out
 from handlib.show.cameras import CropExplorer
+from handlib.show.error_charts import joint_error_picture
+from handlib.show.evaluation import EvaluationExplorer
 from handlib.show.explorer import HandExplorer
 from handlib.show.figures import detached_figure
 from handlib.show.hands import HandsView, Links, hands, upright
 from handlib.show.influence import Influence, InfluenceExplorer
-from handlib.show.overlay import draw_overlay, overlay
+from handlib.show.losses import LossExplorer
+from handlib.show.overlay import draw_overlay, overlay, overlay_with_truth
 from handlib.show.panel import Panel
 from handlib.show.picture_points import PicturePoints
 from handlib.show.placed import place
 from handlib.show.projection import ProjectionExplorer
 from handlib.show.refinement import RefinementExplorer
+from handlib.show.robustness import Hardship, RobustnessExplorer
 from handlib.show.sampling import SamplingExplorer
 from handlib.show.stage_figures import grey_lines, joint_paths, picture_row, principal_colours
 from handlib.show.stages import StagesPanel, stages
+from handlib.show.training import TrainingPanel
 
 __all__ = [
     "AttentionExplorer",
     "AttentionLines",
     "CropExplorer",
+    "EvaluationExplorer",
     "HandExplorer",
     "HandsView",
+    "Hardship",
     "Influence",
     "InfluenceExplorer",
     "Links",
+    "LossExplorer",
     "Panel",
     "PicturePoints",
     "ProjectionExplorer",
     "RefinementExplorer",
+    "RobustnessExplorer",
     "SamplingExplorer",
     "StagesPanel",
+    "TrainingPanel",
     "detached_figure",
     "draw_overlay",
     "grey_lines",
     "hands",
+    "joint_error_picture",
     "joint_paths",
     "overlay",
+    "overlay_with_truth",
     "paint_out",
     "picture_row",
     "place",

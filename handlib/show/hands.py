@@ -28,6 +28,9 @@ HAND_COLOURS = {
     for side, colour in zip(SIDES, palette.HANDS, strict=True)
 }
 """Colour of the surface and of the skeleton of each hand."""
+TRUE_HANDS = tuple(f"true {side}" for side in SIDES)
+"""What true hands are called where they stand beside estimated ones, in grey."""
+HAND_COLOURS |= dict.fromkeys(TRUE_HANDS, ("#d8d8d8", palette.TRUTH))
 
 PICTURE_SIZE = (560, 360)
 FIELD_OF_VIEW = np.radians(30)
@@ -88,7 +91,7 @@ def draw_hands(
     vertices: Vertices,
     joints: Joints,
     faces: Sequence[Int[np.ndarray, "faces 3"]],
-    sides: Sequence[Side],
+    sides: Sequence[str],
     framing: tuple[float, float, float, float],
     colours: Colours | None = None,
     shown: str = "both",
@@ -144,7 +147,7 @@ def _draw_links(image: Image.Image, links: Links, joints: Float[np.ndarray, "joi
             draw.line(ends, fill=tuple(colour.tolist()), width=pixels)
 
 
-def _draw_legend(image: Image.Image, sides: Sequence[Side], caption: str) -> None:
+def _draw_legend(image: Image.Image, sides: Sequence[str], caption: str) -> None:
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
     x, y = 8, image.height - 20
     for side in sides:
@@ -155,8 +158,9 @@ def _draw_legend(image: Image.Image, sides: Sequence[Side], caption: str) -> Non
 
 
 class HandsView(anywidget.AnyWidget):
-    """One or two hands in 3D: ``vertices`` (hands, V, 3) and ``joints`` (hands, 21, 3) in metres.
+    """Hands in 3D: ``vertices`` (hands, V, 3) and ``joints`` (hands, 21, 3) in metres, ``sides`` their names.
 
+    Names are those of ``HAND_COLOURS``: left and right, and beside them ``TRUE_HANDS``, which are grey.
     Joints are numbered hand by hand, 0-41 for two hands: ``picked`` and ``hover`` hold such a number or -1
     and can be observed; ``shown`` is both, surface or skeleton; ``surface_opacity`` (0 to 1) fades the
     surfaces. ``colours`` (bytes per vertex) replace the plain colour of the surfaces. :meth:`update` also
@@ -191,7 +195,7 @@ class HandsView(anywidget.AnyWidget):
         vertices: Vertices,
         joints: Joints,
         faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None,
-        sides: Sequence[Side] = SIDES,
+        sides: Sequence[str] = SIDES,
         colours: Colours | None = None,
         caption: str = "",
         shown: str = "both",
@@ -202,7 +206,7 @@ class HandsView(anywidget.AnyWidget):
                 f"{len(joints)} skeletons and {len(sides)} sides"
             )
         if faces is None:
-            faces = [open_hand_data(side).faces for side in sides]
+            faces = [open_hand_data(side.removeprefix("true ")).faces for side in sides]
         self.faces = tuple(np.asarray(f) for f in faces)
         self._shape = (vertices.shape, joints.shape)
         names = " and ".join(sides)

@@ -110,3 +110,20 @@ def overlay(
         legend.append(Line2D([], [], color=palette.TRUTH, linestyle=(0, (2.5, 1.5)), label="truth"))
     figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), frameon=False)
     return figure
+
+
+def overlay_with_truth(
+    sample: Sample, estimate: Estimate, index: int = 0, side: int = 320
+) -> UInt8[np.ndarray, "{side} {side} 3"]:
+    """An estimate over its picture, the true skeletons thin and grey above it; ``side`` in pixels.
+
+    ``index`` chooses the picture of a batch.
+    """
+    drawn_side = round(0.8 * side)
+    image = Image.fromarray(picture_of(sample, index)).resize((drawn_side,) * 2, Image.Resampling.BICUBIC)
+    placed, truth = place(estimate, index), place(sample, index)
+    drawn = draw_overlay(np.asarray(image), placed.vertices, placed.vertex_uv, placed.uv)
+    canvas = Image.fromarray(drawn).resize((side, side), Image.Resampling.BICUBIC)
+    for hand in to_pixels(truth.uv, side, side):
+        draw_skeleton(canvas, hand, palette.TRUTH, thickness=0.8)
+    return np.asarray(canvas)

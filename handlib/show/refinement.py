@@ -13,13 +13,13 @@ from handlib.estimate import Estimate
 from handlib.interventions import MECHANISMS, Disturbance, Experiment
 from handlib.show import palette
 from handlib.show.hands import HandsView, draw_hands, framing_of
-from handlib.show.overlay import draw_overlay, to_pixels
+from handlib.show.overlay import overlay_with_truth
 from handlib.show.panel import Panel
-from handlib.show.placed import picture_of, place
-from handlib.show.raster import draw_skeleton, encode_png, mix, rgb
+from handlib.show.placed import place
+from handlib.show.raster import encode_png, mix, rgb
 from handlib.skeleton import SIDES
 
-PICTURE_SIDE, BAR_HEIGHT, DRAWN_SIDE = 320, 40, 256
+PICTURE_SIDE, BAR_HEIGHT = 320, 40
 LARGEST_ERROR = 30
 """Millimetres: the end of the colour scale."""
 ERROR_RAMP = (
@@ -87,13 +87,8 @@ def colour_bar(width: int) -> UInt8[np.ndarray, "height width 3"]:
 
 def draw_picture(sample: Sample, estimate: Estimate) -> UInt8[np.ndarray, "height width 3"]:
     """The estimate over the picture, the true skeletons thin and grey above it, the colour bar below."""
-    image = Image.fromarray(picture_of(sample)).resize((DRAWN_SIDE, DRAWN_SIDE), Image.Resampling.BICUBIC)
-    placed, truth = place(estimate), place(sample)
-    drawn = draw_overlay(np.asarray(image), placed.vertices, placed.vertex_uv, placed.uv)
-    canvas = Image.fromarray(drawn).resize((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.BICUBIC)
-    for hand in to_pixels(truth.uv, PICTURE_SIDE, PICTURE_SIDE):
-        draw_skeleton(canvas, hand, palette.TRUTH, thickness=0.8)
-    return np.concatenate((np.asarray(canvas), colour_bar(PICTURE_SIDE)))
+    drawn = overlay_with_truth(sample, estimate, side=PICTURE_SIDE)
+    return np.concatenate((drawn, colour_bar(PICTURE_SIDE)))
 
 
 def stage_errors(sample: Sample, estimate: Estimate) -> StageErrors:

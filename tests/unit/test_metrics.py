@@ -24,6 +24,7 @@ from handlib.metrics import (
     evaluate_batch,
     joint_errors,
     pck,
+    procrustes,
 )
 from handlib.rotation import rotation_from_6d, rotation_to_6d
 from handlib.scores import HandMetrics, format_table, summarise
@@ -189,6 +190,16 @@ def test_procrustes_removes_a_similarity(rotation, shift, factor):
     turn = roma.rotvec_to_rotmat(torch.tensor(rotation))
     moved = replace(TRUE, joints=factor * TRUE.joints @ turn.mT + torch.tensor(shift))
     assert errors_of(moved)["pa_mpjpe"].max() < 0.02
+
+
+def test_procrustes_takes_the_surface_along():
+    turn, shift = roma.rotvec_to_rotmat(torch.tensor([0.3, -1.1, 0.7])), torch.tensor([0.2, -0.1, 0.4])
+    points = {name: 1.7 * getattr(TRUE, name) @ turn.mT + shift for name in ("joints", "vertices")}
+    aligned = align(replace(TRUE, **points), SAMPLE, INTERNET, HANDS)
+    back = procrustes(aligned)
+    torch.testing.assert_close(back.vertices, aligned.true_vertices, atol=1e-5, rtol=0)
+    torch.testing.assert_close(back.joints, aligned.true_joints, atol=1e-5, rtol=0)
+    torch.testing.assert_close(back.true_vertices, aligned.true_vertices)
 
 
 def test_procrustes_does_not_mirror():

@@ -1,0 +1,69 @@
+"""Exercises of notebook 09, losses and training."""
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from torch.nn.functional import cross_entropy
+
+from handlib.exercises import Wrong, ask, exercise
+from handlib.losses import HUBER_DELTA, segmentation_loss
+
+
+@exercise("huber_gradient")
+def _huber_gradient(answer: object) -> None:
+    rng = np.random.default_rng(3)
+    target = rng.normal(size=12)
+    wrong_by = np.concatenate((rng.uniform(-0.009, 0.009, 5), rng.uniform(-0.3, 0.3, 5), (0.0, -0.02)))
+    got = ask(answer, target + wrong_by, target.copy(), shape=(12,))
+    expected = np.clip(wrong_by, -HUBER_DELTA, HUBER_DELTA)
+    if np.allclose(got, expected):
+        return
+    if np.allclose(got, -expected):
+        raise Wrong("that is the pull; the gradient points the other way, in which the loss grows")
+    if np.allclose(got, expected / HUBER_DELTA):
+        raise Wrong("that is the gradient of torch's smooth_l1_loss, a hundred times larger")
+    if np.allclose(got, HUBER_DELTA * np.sign(wrong_by)):
+        raise Wrong("right for large errors; errors smaller than delta are on the quadratic part")
+    if np.allclose(got, wrong_by):
+        raise Wrong("right for small errors; errors larger than delta are on the straight part")
+    raise Wrong("differentiate z**2 / 2 and delta * (|z| - delta / 2), each where it holds")
+
+
+@exercise("weighted_cross_entropy")
+def _weighted_cross_entropy(answer: object) -> None:
+    rng = np.random.default_rng(4)
+    scores = rng.normal(size=(3, 10))
+    label = np.array([0, 0, 0, 0, 0, 0, 1, 1, 2, 0])
+    weights = np.array([0.1, 0.45, 0.45])
+    got = float(ask(answer, scores.copy(), label.copy(), weights.copy(), shape=()))
+    as_maps = torch.from_numpy(scores)[None, :, None], torch.from_numpy(label)[None, None]
+    if np.isclose(got, float(segmentation_loss(*as_maps))):
+        return
+    each = cross_entropy(*as_maps, reduction="none").numpy().ravel()
+    if np.isclose(got, each.mean()):
+        raise Wrong("every pixel counts alike there; multiply each by the weight of its true class")
+    if np.isclose(got, (weights[label] * each).mean()):
+        raise Wrong("a weighted mean divides by the sum of the weights, not by the number of pixels")
+    raise Wrong("per pixel: minus the logarithm of the softmax at the true class, times that class's weight")
+
+
+@exercise("rotation_loss")
+def _rotation_loss(answer: object) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        true = Rotation.random(random_state=rng)
+        axis = rng.normal(size=3)
+        axis /= np.linalg.norm(axis)
+        angles = np.radians(np.arange(0, 181, 15))
+        turned = [(Rotation.from_rotvec(angle * axis) * true).as_matrix() for angle in angles]
+        losses = np.array([float(ask(answer, r.copy(), true.as_matrix(), shape=())) for r in turned])
+        if not np.isfinite(losses).all():
+            raise Wrong("it is not a number for some angle; rounding can leave a cosine just outside [-1, 1]")
+        if abs(losses[0]) > 1e-6:
+            raise Wrong("the true rotation itself must cost 0")
+        if (losses[1:] <= 1e-6).any():
+            raise Wrong("another rotation than the true one must cost something")
+        if (np.diff(losses) <= 0).any():
+            raise Wrong(
+                "somewhere a larger angle costs less: that is the trap; compare the angles themselves"
+            )

@@ -1,0 +1,293 @@
+"""What every loss sees of a changed hand, and where one of them pulls."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from handlib.data.sample import Sample, stack
+from handlib.estimate import Estimate
+from handlib.hand import Hand
+from handlib.losses import LossWeights, hand_faces
+from handlib.pulls import (
+    POINT_TERMS,
+    TERMS,
+    UNITS,
+    change,
+    pulls_of,
+    term_values,
+    true_estimate,
+)
+from handlib.show import palette
+from handlib.show.hands import HAND_COLOURS, HandsView, draw_hands
+from handlib.show.panel import Panel
+from handlib.show.placed import PlacedHands, place
+from handlib.show.raster import draw_skeleton, encode_png, mix, rgb
+from handlib.skeleton import SIDES
+from handlib.targets import Targets
+
+WEIGHTS = {"paper": LossWeights.paper(), "small": LossWeights.small()}
+LARGEST = {"sideways": 80, "depth": 80, "turn": 180, "tilt": 180, "size": 60, "bend": 60}
+"""How far the slider goes, in the kind's unit."""
+ROUNDING = {"edge": 1e-5, "normal": 1e-5}
+"""Terms of weight 1 up to this are rounding: the hand is as they want it. The Huber loss squares its own."""
+VIEWS = {"from the front": (0, 1), "from the side, camera on the left": (2, 1)}
+PANEL_SIDE, ROW, EVERY = 230, 19, 13
+ARROW = 24
+"""Pixels of the longest arrow."""
+STRENGTHS = (mix(palette.HIGHLIGHT, "#ffffff", 0.94), mix(palette.HIGHLIGHT, "#000000", 0.35))
+
+
+@dataclass(frozen=True)
+class LossCase:
+    """One true pair and all that its losses need."""
+
+    sample: Sample
+    hands: tuple[Hand, Hand]
+    targets: Targets
+    truth: Estimate
+    faces: torch.Tensor
+
+    @classmethod
+    def of(cls, sample: Sample) -> "LossCase":
+        """For a single sample, with the open hand."""
+        batch, hands = stack([sample]), tuple(Hand.open(side) for side in SIDES)
+        faces = hand_faces(dict(zip(SIDES, hands, strict=True)))
+        return cls(batch, hands, Targets.from_sample(batch, hands), true_estimate(batch, hands), faces)
+
+
+@dataclass(frozen=True)
+class LossState:
+    """All that the widget shows: the changed pair, its losses, and where one of them pulls.
+
+    ``terms`` have weight 1 and are summed over both hands; ``weighted`` are those times their weights.
+    ``pulls`` start at ``points``, the joints or the vertices of both hands (metres, left wrist at the
+    origin); their length is relative to the strongest one.
+    """
+
+    term: str
+    placed: PlacedHands
+    true_joints: Float[np.ndarray, "hand=2 21 3"]
+    terms: dict[str, float]
+    weighted: dict[str, float]
+    on_joints: bool
+    points: Float[np.ndarray, "hand=2 points 3"]
+    pulls: Float[np.ndarray, "hand=2 points 3"]
+    change: str
+    caption: str
+
+
+def loss_state(
+    case: LossCase, term: str, kind: str, amount: float, weights: LossWeights | None = None
+) -> LossState:
+    """What ``term`` sees when the right hand is changed; see :func:`handlib.pulls.change`."""
+    weights = weights or WEIGHTS["paper"]
+    estimate = change(case.truth, case.hands, kind, amount)
+    per_hand = term_values(estimate, case.targets, case.faces)
+    terms = {name: float(value.sum()) for name, value in per_hand.items()}
+    placed, on_joints = place(estimate), term in ("uv", "joints")
+    found = pulls_of(term, estimate, case.targets, case.faces)
+    pulls = (found.joints if on_joints else found.vertices)[0].double().numpy()
+    # Where a term is at its lowest, the gradient of |x| is the sign of a rounding error.
+    pulls = pulls * (per_hand[term].expand(2) > ROUNDING.get(term, 1e-9)).numpy()[:, None, None]
+    pulls = pulls / max(np.linalg.norm(pulls, axis=-1).max(), 1e-12)
+    said = f"right hand: {kind} {amount:+.0f} {UNITS[kind]}"
+    return LossState(
+        term=term,
+        placed=placed,
+        true_joints=place(case.truth).joints,
+        terms=terms,
+        weighted={name: getattr(weights, name) * value for name, value in terms.items()},
+        on_joints=on_joints,
+        points=placed.joints if on_joints else placed.vertices,
+        pulls=pulls,
+        change=said,
+        caption=f"{said}. {term} with weight 1: {_in_words(terms[term], pulls, on_joints)}",
+    )
+
+
+def _in_words(value: float, pulls: Float[np.ndarray, "hand=2 points 3"], on_joints: bool) -> str:
+    lengths = np.linalg.norm(pulls, axis=-1)
+    pulled = lengths > 1e-3
+    if not pulled.any():
+        return "0, it sees nothing wrong and pulls nowhere"
+    points = "joints" if on_joints else "vertices"
+    equally = (lengths[pulled] > 0.99).mean()
+    x, y, z = (pulls**2).sum((0, 1)) / (pulls**2).sum()
+    counts = " and ".join(f"{n} of the {side} hand" for side, n in zip(SIDES, pulled.sum(1), strict=True))
+    return (
+        f"{value:.2g}. It pulls at {counts} ({points}), {100 * equally:.0f} % of them equally hard; "
+        f"{100 * x:.0f} % sideways, {100 * y:.0f} % up or down, {100 * z:.0f} % in depth"
+    )
+
+
+def pull_colours(pulls: Float[np.ndarray, "*n 3"]) -> UInt8[np.ndarray, "*n 3"]:
+    """From light (no pull) to dark (the strongest)."""
+    strength = np.linalg.norm(pulls, axis=-1, keepdims=True)
+    light, dark = (rgb(colour) for colour in STRENGTHS)
+    return (255 * (light + strength * (dark - light))).round().astype(np.uint8)
+
+
+def scene_colours(
+    state: LossState,
+) -> tuple[UInt8[np.ndarray, "hand=2 778 3"], UInt8[np.ndarray, "hand=2 21 3"]]:
+    """Colours of the surfaces and of the joints: one of them shows the pulls, the other is plain."""
+    own, plain = pull_colours(state.pulls), []
+    for count, part in ((778, 0), (21, 1)):
+        hands = [rgb(HAND_COLOURS[side][part]) for side in SIDES]
+        plain.append(np.repeat((255 * np.stack(hands)).round().astype(np.uint8)[:, None], count, axis=1))
+    return (plain[0], own) if state.on_joints else (own, plain[1])
+
+
+def draw_pulls(
+    state: LossState, axes: tuple[int, int], title: str, side: int = PANEL_SIDE
+) -> UInt8[np.ndarray, "side side 3"]:
+    """The skeletons along two of the axes x, y, z, the true ones grey, with the pulls as arrows."""
+    canvas = Image.new("RGB", (2 * side, 2 * side), "white")
+    every = np.concatenate((state.true_joints, state.placed.joints)).reshape(-1, 3)
+    low, high = every.min(0), every.max(0)
+    scale = 2 * (side - 48) / max((high - low).max(), 0.2)
+
+    def pixels(points: np.ndarray) -> np.ndarray:
+        return (points - (low + high) / 2)[..., list(axes)] * scale + side
+
+    for true, hand, colour in zip(
+        pixels(state.true_joints), pixels(state.placed.joints), palette.HANDS, strict=True
+    ):
+        draw_skeleton(canvas, true, mix(palette.TRUTH, "#ffffff", 0.5), 1.4)
+        draw_skeleton(canvas, hand, colour, 2.4)
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(24)
+    step = 1 if state.on_joints else EVERY
+    starts, pulls = pixels(state.points)[:, ::step].reshape(-1, 2), state.pulls[:, ::step].reshape(-1, 3)
+    for start, pull in zip(starts, pulls[:, list(axes)] * 2 * ARROW, strict=True):
+        _arrow(draw, start, start + pull)
+    draw.text((8, 4), title, fill=palette.INK, font=font)
+    return np.asarray(canvas.resize((side, side), Image.Resampling.BOX))
+
+
+def _arrow(draw: ImageDraw.ImageDraw, start: np.ndarray, end: np.ndarray) -> None:
+    way = end - start
+    length = float(np.linalg.norm(way))
+    if length < 2:
+        return
+    across, along = np.array((-way[1], way[0])) / length, way / length
+    head = min(9.0, 0.5 * length)
+    draw.line((*start, *end), fill=palette.HIGHLIGHT, width=3)
+    corners = (
+        end + 2 * along,
+        end - head * along + 0.6 * head * across,
+        end - head * along - 0.6 * head * across,
+    )
+    draw.polygon([tuple(corner) for corner in corners], fill=palette.HIGHLIGHT)
+
+
+def draw_bars(state: LossState, width: int = 2 * PANEL_SIDE) -> UInt8[np.ndarray, "height width 3"]:
+    """Every weighted term as a bar, the chosen one coloured."""
+    canvas = Image.new("RGB", (width, ROW * (len(TERMS) + 1) + 6), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(13)
+    draw.text((8, 1), "weighted terms of the loss", fill=palette.INK, font=font)
+    largest = max(*state.weighted.values(), 1e-9)
+    for row, (name, value) in enumerate(state.weighted.items(), start=1):
+        y = ROW * row + 2
+        unused = value == 0 and state.terms[name] > 1e-5
+        ink = mix(palette.INK, "#ffffff", 0.5) if unused else palette.INK
+        draw.text((8, y), name, fill=ink, font=font)
+        length = (width - 170) * value / largest
+        colour = palette.HIGHLIGHT if name == state.term else mix(palette.TRUTH, "#ffffff", 0.45)
+        draw.rectangle((90, y + 3, 90 + length, y + ROW - 5), fill=colour)
+        text = "weight 0" if unused else f"{value:.3f}"
+        draw.text((96 + length, y), text, fill=ink, font=font)
+    return np.asarray(canvas)
+
+
+def loss_picture(state: LossState) -> UInt8[np.ndarray, "height width 3"]:
+    """Arrows from two sides above the bars."""
+    views = [draw_pulls(state, axes, title) for title, axes in VIEWS.items()]
+    return np.concatenate((np.concatenate(views, axis=1), draw_bars(state)))
+
+
+def pulls_row(
+    states: Sequence[LossState], view: str = "from the front"
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Several states' arrows side by side, each under the name of its term."""
+    return np.concatenate([draw_pulls(state, VIEWS[view], state.term) for state in states], axis=1)
+
+
+class LossExplorer(Panel):
+    """A term of the loss, a change of the right hand and its size by slider, and the weights of the bars.
+
+    The surfaces in 3D are coloured by how hard the term pulls at each vertex, for terms on joints the
+    joints; arrows show the pulls from the front and from the side, the true skeletons are grey.
+    """
+
+    def __init__(self, sample: Sample):
+        self.case = LossCase.of(sample)
+        self.term = ipywidgets.Dropdown(options=POINT_TERMS, value="vertices", description="term")
+        self.kind = ipywidgets.Dropdown(options=list(UNITS), value="tilt", description="change")
+        self.amount = ipywidgets.IntSlider(30, -LARGEST["tilt"], LARGEST["tilt"], 1, description="amount")
+        self.weights = ipywidgets.ToggleButtons(options=list(WEIGHTS), value="paper", description="weights")
+        self.weights.style.button_width = "70px"
+        self.caption = ipywidgets.HTML()
+        state = self.state()
+        self.view = HandsView(state.placed.vertices, state.placed.joints)
+        self.view.layout.flex = "1 1 320px"
+        self.image = ipywidgets.Image(format="png", width=2 * PANEL_SIDE)
+        self.image.layout.flex = "0 0 auto"
+        for control in (self.term, self.amount, self.weights):
+            control.observe(lambda _: self.refresh(), names="value")
+        self.kind.observe(lambda _: self.choose_kind(), names="value")
+        self.refresh()
+        wrap = {"flex_flow": "row wrap"}
+        super().__init__(
+            [
+                ipywidgets.HBox([self.term, self.kind, self.amount, self.weights], layout=wrap),
+                self.caption,
+                ipywidgets.HBox([self.image, self.view]),
+            ],
+            self.sheet,
+            f"LossExplorer: terms {', '.join(POINT_TERMS)}; changes {', '.join(UNITS)}",
+            direction="column",
+        )
+
+    def state(self) -> LossState:
+        """What there is to show as the controls stand."""
+        weights = WEIGHTS[self.weights.value]
+        return loss_state(self.case, self.term.value, self.kind.value, float(self.amount.value), weights)
+
+    def choose_kind(self) -> None:
+        """Gives the slider the range of the chosen kind of change."""
+        largest = LARGEST[self.kind.value]
+        value = max(-largest, min(largest, self.amount.value))
+        with self.amount.hold_trait_notifications():
+            self.amount.min, self.amount.max, self.amount.value = -largest, largest, value
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Brings every part of the panel to what the controls say."""
+        state = self.state()
+        surface, balls = scene_colours(state)
+        self.view.update(state.placed.vertices, state.placed.joints, surface, balls)
+        self.view.surface_opacity = 0.35 if state.on_joints else 1.0
+        self.image.value = encode_png(loss_picture(state))
+        self.caption.value = state.caption
+
+    def sheet(self) -> UInt8[np.ndarray, "height width 3"]:
+        """The picture for readers without a kernel: arrows and bars beside the 3D view."""
+        state, drawn = self.state(), loss_picture(self.state())
+        surface, balls = scene_colours(state)
+        scene = draw_hands(
+            state.placed.vertices,
+            state.placed.joints,
+            self.view.faces,
+            SIDES,
+            tuple(self.view.framing),
+            surface,
+            size=(440, drawn.shape[0]),
+            joint_colours=balls,
+            surface_opacity=self.view.surface_opacity,
+        )
+        return np.concatenate((drawn, scene), axis=1)

@@ -1,0 +1,51 @@
+import numpy as np
+
+DELTA = 0.01
+
+
+def huber_gradient(prediction, target):
+    return np.clip(prediction - target, -DELTA, DELTA)
+
+
+def per_pixel(scores, label):
+    shifted = scores - scores.max(axis=0)
+    log_softmax = shifted - np.log(np.exp(shifted).sum(axis=0))
+    return -log_softmax[label, np.arange(len(label))]
+
+
+def weighted_cross_entropy(scores, label, weights):
+    each = weights[label]
+    return (each * per_pixel(scores, label)).sum() / each.sum()
+
+
+def rotation_loss(rotation, true):
+    cosine = (np.trace(rotation.T @ true) - 1) / 2
+    return np.arccos(np.clip(cosine, -1, 1))
+
+
+SOLUTIONS = {
+    "huber_gradient": huber_gradient,
+    "weighted_cross_entropy": weighted_cross_entropy,
+    "rotation_loss": rotation_loss,
+}
+MISTAKES = {
+    "huber_gradient": [
+        lambda prediction, target: huber_gradient(target, prediction),
+        lambda prediction, target: huber_gradient(prediction, target) / DELTA,
+        lambda prediction, target: DELTA * np.sign(prediction - target),
+        lambda prediction, target: prediction - target,
+        lambda prediction, target: np.clip(np.abs(prediction - target), 0, DELTA),
+    ],
+    "weighted_cross_entropy": [
+        lambda scores, label, weights: per_pixel(scores, label).mean(),
+        lambda scores, label, weights: (weights[label] * per_pixel(scores, label)).mean(),
+        lambda scores, label, weights: -(weights[label] * scores[label, np.arange(len(label))]).sum(),
+        lambda scores, label, weights: weighted_cross_entropy(scores * weights[:, None], label, weights),
+    ],
+    "rotation_loss": [
+        lambda rotation, true: np.abs(rotation - true).mean(),
+        lambda rotation, true: 1 - np.trace(rotation @ true) / 3,
+        lambda rotation, true: 1 - np.linalg.det(rotation.T @ true),
+        lambda rotation, true: np.abs(np.arcsin(np.clip((rotation.T @ true)[2, 1], -1, 1))),
+    ],
+}
