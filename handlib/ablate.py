@@ -57,6 +57,27 @@ ABLATIONS: dict[str, DIRConfig] = {
 }
 """By name; ``changes`` says what each one does. ``full`` has a plane per bone, as released."""
 
+IN_WORDS = {
+    "full": "the full model, two stages",
+    "no_refinement": "no stages",
+    "one_stage": "one stage",
+    "three_stages": "three stages",
+    "no_gcn_no_transformer": "neither GCN nor transformer",
+    "gcn_only": "GCN only",
+    "transformer_only": "transformer only",
+    "gcn_for_transformer": "GCN in the transformer's place",
+    "single_plane": "one shared plane",
+    "joint_planes": "a plane per joint",
+    "vertex_tokens": "vertices instead of joints",
+    "no_projection": "no projection",
+    "no_enhancement": "no enhancement",
+    "no_attention": "no left/right attention",
+    "separate_encoders": "separate encoders",
+}
+
+PAPER_ROWS = {"no_gcn_no_transformer": 3, "gcn_only": 4, "transformer_only": 5, "single_plane": 7, "full": 9}
+"""Which of them stand in the paper's table, and as which ID. It also has one, two and three stages."""
+
 
 def changes() -> dict[str, dict[str, Any]]:
     """What each ablation changes: the options in which it differs from ``full``."""

@@ -1,8 +1,8 @@
 """What the paper claims and asks, beside what was measured here: writes the tables of ``docs/claims.md``.
 
 Numbers come from ``data_samples/results`` (trainings of ``handlib ablate``), ``data_samples/robustness.json``
-and ``benchmarks/results/forward.json``. Two trainings are only called different if all seeds of the one are
-better than all seeds of the other.
+and ``benchmarks/results/forward.json``. Two kinds of training are only called different if their means differ
+by more than seeds do (:mod:`handlib.comparison`).
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from handlib.ablate import AblationResult, load_results
+from handlib.comparison import Spread, compare, pooled_spread
 from handlib.files import write_between_marks
 from handlib.robustness import Robustness, load_robustness
 
@@ -45,6 +46,18 @@ class Evidence:
         """MPJPE of every seed, mm."""
         return [result.mpjpe for result in self.trainings.get(name, [])]
 
+    @property
+    def spread(self) -> Spread:
+        """How much seeds of one kind of training differ."""
+        return pooled_spread([self.errors(name) for name in self.trainings])
+
+    def verdict(self, better: str, worse: str) -> str:
+        """Whether the first has the smaller error, the other way round, or neither clearly."""
+        difference = compare(self.errors(worse), self.errors(better), self.spread)
+        if not difference.clear:
+            return OPEN
+        return AGREES if difference.value > 0 else DISAGREES
+
 
 Finding = tuple[str, str]
 """Our number, and the verdict."""
@@ -55,22 +68,13 @@ def told(name: str, errors: list[float]) -> str:
     return f"{name} {sum(errors) / len(errors):.1f} mm ({min(errors):.1f} to {max(errors):.1f})"
 
 
-def compare(better: list[float], worse: list[float]) -> str:
-    """Whether all of the first lie below all of the second, the other way round, or neither."""
-    if min(len(better), len(worse)) < 2:
-        return OPEN
-    if max(better) < min(worse):
-        return AGREES
-    return DISAGREES if max(worse) < min(better) else OPEN
-
-
 def first_is_best(evidence: Evidence, first: str, *others: str) -> Finding:
     """Whether the first ablation's error is smaller than each of the others'."""
     names = (first, *others)
     if not all(evidence.errors(name) for name in names):
         return MISSING, MISSING
     words = "; ".join(told(name, evidence.errors(name)) for name in names)
-    verdicts = {other: compare(evidence.errors(first), evidence.errors(other)) for other in others}
+    verdicts = {other: evidence.verdict(first, other) for other in others}
     if len(set(verdicts.values())) == 1:
         return words, verdicts[others[0]]
     return words, ", ".join(f"{other}: {verdict}" for other, verdict in verdicts.items())
@@ -81,13 +85,12 @@ def vertices_cost_more(evidence: Evidence) -> Finding:
     dense, full = evidence.trainings.get("vertex_tokens"), evidence.trainings.get("full")
     if not dense or not full:
         return MISSING, MISSING
-    errors = {name: evidence.errors(name) for name in ("full", "vertex_tokens")}
     words = (
         f"84 vertices per hand instead of 21 joints: {dense[0].flops / full[0].flops:.1f} x the arithmetic",
         f"{dense[0].peak_megabytes / full[0].peak_megabytes:.1f} x the memory",
-        *(told(name, values) for name, values in errors.items()),
+        *(told(name, evidence.errors(name)) for name in ("full", "vertex_tokens")),
     )
-    return "; ".join(words), compare(*errors.values())
+    return "; ".join(words), evidence.verdict("full", "vertex_tokens")
 
 
 def more_stages_are_better(evidence: Evidence) -> Finding:
@@ -99,7 +102,7 @@ def more_stages_are_better(evidence: Evidence) -> Finding:
     for count, name in enumerate(names):
         mflops = evidence.trainings[name][0].flops / 1e6
         words.append(f"{told(str(count), evidence.errors(name))} at {mflops:.0f} MFLOPs")
-    verdicts = [compare(evidence.errors(more), evidence.errors(fewer)) for fewer, more in pairwise(names)]
+    verdicts = [evidence.verdict(more, fewer) for fewer, more in pairwise(names)]
     return "; ".join(words), ", ".join(f"stage {k}: {v}" for k, v in enumerate(verdicts, start=1))
 
 

@@ -1,5 +1,6 @@
 """Everything drawn: the 3D view of hands, pictures with hands over them, stages, and the parts they share."""
 
+from handlib.show.ablations import AblationsExplorer
 from handlib.show.attention import AttentionLines
 from handlib.show.attention_maps import AttentionExplorer, paint_out
 from handlib.show.cameras import CropExplorer
@@ -7,6 +8,7 @@ from handlib.show.error_charts import joint_error_picture
 from handlib.show.evaluation import EvaluationExplorer
 from handlib.show.explorer import HandExplorer
 from handlib.show.figures import detached_figure
+from handlib.show.fits import FitExplorer, FitView
 from handlib.show.hands import HandsView, Links, hands, upright
 from handlib.show.influence import Influence, InfluenceExplorer
 from handlib.show.losses import LossExplorer
@@ -23,10 +25,13 @@ from handlib.show.stages import StagesPanel, stages
 from handlib.show.training import TrainingPanel
 
 __all__ = [
+    "AblationsExplorer",
     "AttentionExplorer",
     "AttentionLines",
     "CropExplorer",
     "EvaluationExplorer",
+    "FitExplorer",
+    "FitView",
     "HandExplorer",
     "HandsView",
     "Hardship",

@@ -1,6 +1,7 @@
 """The pages that repeat result files say what the files say."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import claims
 import experiments
@@ -27,23 +28,27 @@ def test_every_notebook_that_claims_name_exists():
         assert (REPOSITORY / "notebooks" / "source" / f"{statement['notebook']}.py").exists(), statement
 
 
+def trainings(errors: dict[str, list[float]]) -> claims.Evidence:
+    results = {name: [SimpleNamespace(mpjpe=e) for e in values] for name, values in errors.items()}
+    return claims.Evidence(results, {}, None)
+
+
 @pytest.mark.parametrize(
     ("better", "worse", "verdict"),
     [
-        ([1.0, 2.0], [2.1, 3.0], claims.AGREES),
-        ([2.1, 3.0], [1.0, 2.0], claims.DISAGREES),
-        ([1.0, 2.0], [1.5, 3.0], claims.OPEN),
-        ([1.0], [5.0, 6.0], claims.OPEN),
+        ([1.0, 1.2], [2.1, 2.3], claims.AGREES),
+        ([2.1, 2.3], [1.0, 1.2], claims.DISAGREES),
+        ([1.0, 1.2], [1.3, 1.5], claims.OPEN),
+        ([1.0, 3.0], [3.1, 5.1], claims.OPEN),
+        ([1.0], [5.0, 5.2], claims.AGREES),
     ],
 )
-def test_trainings_differ_only_if_their_seeds_do_not_overlap(better, worse, verdict):
-    assert claims.compare(better, worse) == verdict
+def test_trainings_differ_only_by_more_than_seeds_do(better, worse, verdict):
+    assert trainings({"a": better, "b": worse}).verdict("a", "b") == verdict
 
 
-def test_a_claim_about_several_ablations_names_each_verdict(monkeypatch: pytest.MonkeyPatch):
-    errors = {"a": [1.0, 1.1], "b": [2.0, 2.2], "c": [1.05, 1.2]}
-    monkeypatch.setattr(claims.Evidence, "errors", lambda self, name: errors.get(name, []))
-    evidence = claims.Evidence({}, {}, None)
+def test_a_claim_about_several_ablations_names_each_verdict():
+    evidence = trainings({"a": [1.0, 1.1], "b": [2.0, 2.2], "c": [1.05, 1.2]})
     words, verdict = claims.first_is_best(evidence, "a", "b", "c")
     assert words.startswith("a 1.1 mm (1.0 to 1.1); b 2.1 mm")
     assert verdict == f"b: {claims.AGREES}, c: {claims.OPEN}"

@@ -1,0 +1,47 @@
+"""Notebook 11 in a real JupyterLab: every control of the ablations' widget is moved and does something."""
+
+from lab_page import SECONDS, run_all, save_and_reload, wait_until_idle
+
+
+def says(page, text: str) -> None:
+    """Waits until the widget's caption says something."""
+    page.locator(f'.widget-html-content:has-text("{text}")').first.wait_for(timeout=300 * SECONDS)
+
+
+def choose(page, name: str, value: str) -> None:
+    """Chooses from the dropdown of that name."""
+    page.locator(f'.widget-dropdown:has(label:text-is("{name}")) select').select_option(value)
+
+
+def test_every_control_of_the_ablations_widget(page, lab):
+    run_all(page, lab, "11_ablations.ipynb")
+    says(page, "no stages: MPJPE (mm)")
+    wait_until_idle(page)
+    image = page.locator(".jp-OutputArea-output img.widget-image").first
+    seen = {image.get_attribute("src")}
+
+    def changed() -> None:
+        """Waits until the chart is one that wasn't there before."""
+        page.wait_for_function(
+            "([image, seen]) => !seen.includes(image.getAttribute('src'))",
+            arg=[image.element_handle(), sorted(seen)],
+            timeout=90 * SECONDS,
+        )
+        seen.add(image.get_attribute("src"))
+
+    for name, value, said in (
+        ("training", "no left/right attention", "no left/right attention: MPJPE (mm)"),
+        ("against", "no stages", "; no stages:"),
+        ("measure", "MRRPE (mm)", "no left/right attention: MRRPE (mm)"),
+        ("pairs", "interlocked", "MRRPE (mm)"),
+        ("estimate", "initial", "MRRPE (mm)"),
+        ("cost", "parameters (millions)", "MRRPE (mm)"),
+    ):
+        choose(page, name, value)
+        changed()
+        says(page, said)
+    save_and_reload(page)
+    says(page, "no left/right attention: MRRPE (mm)")
+    choose(page, "training", "separate encoders")
+    says(page, "separate encoders: MRRPE (mm)")
+    assert page.outside == []
