@@ -6,6 +6,7 @@ two rows, to be read against the spread over seeds.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from handlib.scores import Rows
 from handlib.train import TrainConfig, batches, train
 
 STEPS = 2000
+ESTIMATES = {"initial": 0, "last": -1}
+"""Places in the order of a network's estimates."""
 RESULTS = "results"
 
 FULL = replace(
@@ -144,6 +147,20 @@ def load_results(folder: Path | None = None) -> list[AblationResult]:
     if unknown:
         raise InputError(f"results: expected ablations by name, got {', '.join(unknown)}")
     return sorted(found, key=lambda result: (order.index(result.name), result.seed))
+
+
+def errors_of(
+    results: Sequence[AblationResult], measure: str = "mpjpe", stratum: str = "all", estimate: str = "last"
+) -> dict[str, list[float]]:
+    """A measure of every seed, by the ablation's name, in the order of the results.
+
+    ``measure``, ``stratum`` and ``estimate`` (initial or last) name one of the ``scores``.
+    """
+    found: dict[str, list[float]] = {}
+    for result in results:
+        row = list(result.scores.values())[ESTIMATES[estimate]]
+        found.setdefault(result.name, []).append(row[stratum][measure])
+    return found
 
 
 def run(

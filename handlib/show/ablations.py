@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from handlib.ablate import IN_WORDS, PAPER_ROWS, AblationResult
+from handlib.ablate import ESTIMATES, IN_WORDS, PAPER_ROWS, AblationResult, errors_of
 from handlib.comparison import Difference, compare, pooled_spread
 from handlib.show import palette
 from handlib.show.panel import Panel
@@ -32,7 +32,6 @@ COSTS = {
     "ms_per_image": "processor time (ms per picture)",
 }
 IN_MILLIONS = ("flops", "parameters")
-ESTIMATES = {"initial": 0, "last": -1}
 STRATA = ("all", "apart", "near", "touching", "interlocked")
 CHART_SIZE = (920, 400)
 
@@ -57,17 +56,6 @@ class AblationsState:
     differences: dict[str, Difference]
     caption: str
     chart: UInt8[np.ndarray, "height width 3"]
-
-
-def errors_of(
-    results: Sequence[AblationResult], measure: str = "mpjpe", stratum: str = "all", estimate: str = "last"
-) -> dict[str, list[float]]:
-    """A measure of every seed, by the ablation's name, in the order of the results."""
-    found: dict[str, list[float]] = {}
-    for result in results:
-        row = list(result.scores.values())[ESTIMATES[estimate]]
-        found.setdefault(result.name, []).append(row[stratum][measure])
-    return found
 
 
 def verdict(difference: Difference) -> str:

@@ -774,56 +774,37 @@ with torch.no_grad():
 # %% [markdown]
 # Leaving the attention out saves a twentieth of the arithmetic; separate encoders add almost half. What do they bring? Networks of these three
 # kinds were trained alike: same pictures in the same order, same steps, two random seeds each, on smaller pictures (64 pixels) to make it
-# affordable. `data_samples/results` keeps what was measured, on fresh pictures. The verdict is written by the code, with one rule: **a difference
-# smaller than what the seed alone changes is no difference**.
+# affordable. `data_samples/results` keeps what was measured, on fresh pictures. The verdict is written by the code, with one rule: a difference counts
+# if chance, **what the seed alone changes**, explains it in no more than one case of twenty (notebook 11 derives how large that is).
 
 # %%
-from handlib.ablate import load_results
+from handlib.ablate import errors_of, load_results
+from handlib.comparison import compare, pooled_spread
 
-names = tuple(variants)
-runs = {name: [result for result in load_results() if result.name == name] for name in names}
-measured = names if all(len(runs[name]) > 1 for name in names) else ()
-print(f"{len(measured)} of {len(names)} kinds measured with two seeds")
-for name in measured:
-    result = runs[name][0]
+results = load_results()
+for name in variants:
+    runs = [result for result in results if result.name == name]
     print(
-        f"{name:18} {len(runs[name])} seeds of {result.training['steps']} steps, {result.parameters / 1e6:.2f} million "
-        f"parameters, {result.flops / 1e6:.0f} MFLOPs, {result.peak_megabytes:.1f} MB at most"
+        f"{name:18} {len(runs)} seeds of {runs[0].training['steps']} steps, {runs[0].parameters / 1e6:.2f} million "
+        f"parameters, {runs[0].flops / 1e6:.0f} MFLOPs, {runs[0].peak_megabytes:.1f} MB at most"
     )
 
-
 # %%
-def values(name, estimate, measure):
-    """One number per seed; estimate 0 is the first one, -1 the last."""
-    return [list(result.scores.values())[estimate]["all"][measure] for result in runs[name]]
-
-
-def mean_and_range(numbers):
-    return sum(numbers) / len(numbers), max(numbers) - min(numbers)
-
-
-# %%
-columns = [
-    ("first", 0, "mpjpe"),
-    ("first", 0, "uv_percent"),
-    ("last", -1, "mpjpe"),
-    ("last", -1, "uv_percent"),
-]
-print(f"{'mean (range of seeds)':22}" + "".join(f"{f'{e}, {m}':>20}" for e, _, m in columns))
-for name in measured:
-    cells = [mean_and_range(values(name, index, measure)) for _, index, measure in columns]
-    print(f"{name:22}" + "".join(f"{f'{mean:.3g} ({spread:.2g})':>20}" for mean, spread in cells))
-
-# %%
-for name in measured[1:]:
-    for estimate, index, measure in columns:
-        reference, own = (mean_and_range(values(n, index, measure)) for n in ("full", name))
-        change, noise = own[0] - reference[0], max(own[1], reference[1])
-        verdict = "no difference" if abs(change) <= noise else "worse" if change > 0 else "better"
-        print(f"{name:18} {estimate:5} {measure:10} {change:+.2g} against a range of {noise:.2g}: {verdict}")
+for measure, unit in (("mpjpe", "mm"), ("uv_percent", "% of the side")):
+    for estimate in ("initial", "last"):
+        errors = errors_of(results, measure, estimate=estimate)
+        print(f"{measure} of the {estimate} estimate, {unit}, every seed:")
+        for name in variants:
+            difference = compare(errors[name], errors["full"], pooled_spread(list(errors.values())))
+            said = ", ".join(f"{error:.2f}" for error in errors[name])
+            if name != "full":
+                verdict = "worse" if difference.value > 0 else "better"
+                said += f": {difference.value:+.2f}, chance {difference.chance:.2f}: "
+                said += verdict if difference.clear else "no more than chance explains"
+            print(f"  {name:18} {said}")
 
 # %% [markdown]
-# Read it with three things in mind. Two seeds give a poor idea of the spread; a difference just above it may still be chance. All three
+# Read it with three things in mind. "No more than chance explains" isn't "no difference": it is what so few seeds can't tell. All three
 # networks have the layout head, which offers a way around the attention, so this is what attention is worth *beside that head*; with
 # the released head, for which one pooled vector is all there is, it may well be worth more. And `separate_encoders` has more weights than
 # `full`, so an advantage of it would not yet be one of separateness.

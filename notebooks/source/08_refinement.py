@@ -633,45 +633,32 @@ print(
 # %% [markdown]
 # **(b) A network trained without stages**: what are stages *worth*? An encoder that knows that nobody will correct it may learn to do
 # better alone. So a second network is trained: the same encoder and head, no stages, as many steps on the same pictures (64 pixels; its steps are cheaper, so in the same time it could take more of them). A difference counts only if it is larger
-# than the one between two runs that differ in nothing but their seed.
+# than what chance, the seed alone, explains (notebook 11 derives how large that is).
 
 # %%
-from handlib.ablate import load_results
+from handlib import ablate
+from handlib.comparison import compare, pooled_spread
 
-runs = {name: [r for r in load_results() if r.name == name] for name in ("full", "no_refinement")}
-
-
-def scores(name: str, position: int, measure: str = "mpjpe") -> list[float]:
-    """One score per seed; position 0 is the initial estimate, -1 the answer."""
-    return [list(run.scores.values())[position]["all"][measure] for run in runs[name]]
-
-
-for name, found in runs.items():
-    for run in found:
+results = ablate.load_results()
+for run in results:
+    if run.name in ("full", "no_refinement"):
         estimates_of_run = " / ".join(f"{row['all']['mpjpe']:.1f}" for row in run.scores.values())
         cost = f"{run.parameters / 1e6:.1f} M parameters, {run.flops / 1e6:.0f} MFLOPs"
-        print(f"{name:13} seed {run.seed}: {cost}, MPJPE {estimates_of_run} mm")
-
+        print(f"{run.name:13} seed {run.seed}: {cost}, MPJPE {estimates_of_run} mm")
 
 # %%
-def verdict(what: str, a: list[float], b: list[float]) -> str:
-    """Whether b is worse than a by more than seeds differ."""
-    if min(len(a), len(b)) < 2:
-        return f"{what}: not decided, two seeds of each are needed"
-    difference, spread = np.mean(b) - np.mean(a), max(np.ptp(a), np.ptp(b))
-    if abs(difference) <= spread:
-        return (
-            f"{what}: {difference:+.1f} mm, no more than seeds differ ({spread:.1f} mm): nothing can be said"
-        )
-    return f"{what}: {difference:+.1f} mm, seeds differ by at most {spread:.1f} mm: {'worse' if difference > 0 else 'better'}"
-
-
-print(verdict("answer, trained without stages against with", scores("full", -1), scores("no_refinement", -1)))
-print(
-    verdict(
-        "initial estimate, trained alone against with stages", scores("full", 0), scores("no_refinement", 0)
+for what, estimate in (
+    ("answer, trained without stages against with", "last"),
+    ("initial estimate, trained alone against with stages", "initial"),
+):
+    trained = ablate.errors_of(results, estimate=estimate)
+    spread = pooled_spread(list(trained.values()))
+    difference = compare(trained["no_refinement"], trained["full"], spread)
+    verdict = "worse" if difference.value > 0 else "better"
+    print(
+        f"{what}: {difference.value:+.1f} mm, chance {difference.chance:.1f} mm:",
+        verdict if difference.clear else "no more than chance explains",
     )
-)
 
 # %% [markdown]
 # The first line is the answer to the question, at this budget and on these pictures. The second says whether stages help or harm the estimate that comes before

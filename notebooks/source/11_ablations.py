@@ -28,10 +28,10 @@ from PIL import Image
 from scipy.stats import t
 
 from handlib import ablate, load_samples, show
-from handlib.ablate import IN_WORDS, PAPER_ROWS, changes, check_alike, load_results
+from handlib.ablate import IN_WORDS, PAPER_ROWS, changes, check_alike, errors_of, load_results
 from handlib.comparison import compare, pooled_spread
 from handlib.data.samples import store_samples
-from handlib.show.ablations import MEASURES, STRATA, Choice, ablations_state, errors_of, verdict
+from handlib.show.ablations import MEASURES, STRATA, Choice, ablations_state, verdict
 
 torch.set_num_threads(1)
 rich.reconfigure(quiet=True, force_jupyter=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from handlib import show
-from handlib.ablate import ABLATIONS, IN_WORDS, PAPER_ROWS, AblationResult, load_results
+from handlib.ablate import ABLATIONS, IN_WORDS, PAPER_ROWS, AblationResult, errors_of, load_results
 from handlib.show.ablations import (
     CHART_SIZE,
     COSTS,
@@ -14,7 +14,6 @@ from handlib.show.ablations import (
     STRATA,
     Choice,
     ablations_state,
-    errors_of,
     told,
     verdict,
 )
