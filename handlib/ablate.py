@@ -20,6 +20,7 @@ from handlib.data.samples import samples_folder
 from handlib.data.shards import load_dataset
 from handlib.errors import InputError
 from handlib.evaluate import evaluate, write_report
+from handlib.files import reading, record_from
 from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
@@ -138,10 +139,11 @@ def load_results(folder: Path | None = None) -> list[AblationResult]:
     """
     found = []
     for path in sorted((folder or results_folder()).glob("*.json")):
-        try:
-            found.append(AblationResult(**json.loads(path.read_text())))
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{path}: expected the result of an ablation: {error}") from error
+        with reading(path, "the result of an ablation"):
+            result = record_from(AblationResult, json.loads(path.read_text()))
+            if not isinstance(result.mpjpe, float):
+                raise ValueError("mpjpe isn't a number")
+            found.append(result)
     order = list(ABLATIONS)
     unknown = sorted({result.name for result in found} - set(order))
     if unknown:

@@ -155,7 +155,7 @@ class LayoutHead(nn.Module):
     ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
         """Both hands' vectors and the offset between them."""
         pooled = attention_pool(c4, attention)
-        centre = attention_pool(self.uv.expand(len(c4), -1, -1, -1), attention)
+        centre = attention_pool(self.uv.expand(c4.shape[0], -1, -1, -1), attention)
         common = torch.cat((c4.mean((2, 3)), self.layout(self.reduce(c4).flatten(1))), dim=-1)
         vectors = []
         for h, hand in enumerate(self.hands):
@@ -190,6 +190,6 @@ class Encoder(nn.Module):
         """Feature maps c1 to c4, attention, hand vectors, offset (right minus left root, in 0.15 m)."""
         features = self.backbone(image)
         c4 = features[-1]
-        attention = self.attention(c4) if self.attention else c4.new_ones(len(c4), 2, *c4.shape[-2:])
+        attention = self.attention(c4) if self.attention else c4.new_ones(c4.shape[0], 2, *c4.shape[-2:])
         vectors, offset = self.head(c4, attention)
         return features, attention, vectors, offset

@@ -1,11 +1,16 @@
-"""Files that are written whole or not at all, and texts that commands keep up to date in pages."""
+"""Files written whole or not at all, files that may be damaged, and texts that commands keep in pages."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from beartype.door import die_if_unbearable
 
 from handlib.errors import InputError
+
+Record = TypeVar("Record")
 
 
 @contextmanager
@@ -26,6 +31,29 @@ def write_text(path: Path, text: str) -> None:
     """A text file in UTF-8, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def reading(path: Path, expected: str) -> Iterator[None]:
+    """Whatever goes wrong in reading a file becomes an :class:`InputError` that says what was expected.
+
+    For blocks that do nothing but read: damaged files make parsers raise almost anything.
+    """
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: expected {expected}: {reason[:500]}") from error
+
+
+def record_from(kind: type[Record], content: dict[str, Any]) -> Record:
+    """A dataclass from the values of its fields, whose types are checked; a wrong one is a ``ValueError``."""
+    record = kind(**content)
+    for name, hint in get_type_hints(kind).items():
+        die_if_unbearable(getattr(record, name), hint, exception_prefix=f"{name}: ")
+    return record
 
 
 def write_between_marks(page: Path, writer: str, text: str) -> None:

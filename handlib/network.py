@@ -13,6 +13,7 @@ from handlib.config import NUM_VERTEX_TOKENS, DIRConfig
 from handlib.data.samples import samples_folder
 from handlib.encoder import Encoder
 from handlib.estimate import Estimate, Prediction, StageTrace, Trace
+from handlib.files import reading
 from handlib.hand import Hand, HandParams
 from handlib.inference import InferenceDIR
 from handlib.refine import RefinementStage
@@ -86,12 +87,16 @@ class DIR(
 
     @classmethod
     def from_pretrained(cls, name: str | Path, **options) -> "DIR":
-        """Loads a network from a folder, from the hub, or by the name of one that ships (``small``)."""
+        """Loads a network from a folder, from the hub, or by the name of one that ships (``small``).
+
+        Raises:
+            InputError: there is none, or a file of it is damaged.
+        """
         shipped = SHIPPED / str(name)
-        with redirect_stdout(None):  # The mixin prints which of its ways of loading it takes.
-            return super().from_pretrained(
-                str(shipped if shipped.is_dir() else name), **{"strict": True, **options}
-            )
+        source = shipped if shipped.is_dir() else name
+        # The mixin prints which of its ways of loading it takes.
+        with redirect_stdout(None), reading(Path(source), "a network that save_pretrained has written"):
+            return super().from_pretrained(str(source), **{"strict": True, **options})
 
     def decode(self, vectors: Float[Tensor, "batch hand=2 64"], offset: Float[Tensor, "batch 3"]) -> Estimate:
         """Hand vectors to posed hands: hand model, then weak-perspective camera, both in float32."""

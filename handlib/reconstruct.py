@@ -3,6 +3,8 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,17 +18,16 @@ from torch import Tensor
 
 from handlib.camera import fit_weak_perspective, pixels_to_uv
 from handlib.data.photo import HANDS_SHARE, Box, BoxError, Crop, Picture, square_crop
-from handlib.data.sample import BACKGROUND, LEFT, RIGHT, normalise
+from handlib.data.sample import BACKGROUND, normalise
 from handlib.estimate import LENGTH_UNIT, Prediction
 from handlib.gltf import motions_of, write_hands
 from handlib.network import DIR
+from handlib.presence import MIN_HAND_PIXELS, Presence, hands_present
 from handlib.show.overlay import draw_overlay
 from handlib.show.palette import HANDS
 from handlib.show.placed import place
 from handlib.skeleton import JOINT_NAMES, SIDES
 
-MIN_HAND_PIXELS = 4
-"""Fewer pixels of the segmentation than this are no hand."""
 MIN_BOX_SHARE = 0.1
 """A box whose longer side is a smaller share of what was looked at is no pair of hands."""
 MAX_LOOKS = 8
@@ -68,16 +69,14 @@ class Reconstruction:
         return fit_weak_perspective(self.prediction.final.joints[0], self.joint_pixels)
 
     @property
+    def presence(self) -> Presence:
+        """Which hands the segmentation shows, see :mod:`handlib.presence`."""
+        return hands_present(self.prediction.segmentation[0])
+
+    @property
     def confidence(self) -> Float[Tensor, "hand=2"]:
-        """How sure the segmentation is of each hand, see :func:`hand_confidence`."""
-        return hand_confidence(self.prediction.segmentation[0])
-
-
-def hand_confidence(segmentation: Float[Tensor, "3 height width"]) -> Float[Tensor, "hand=2"]:
-    """The mean probability of each hand over the pixels where it is likeliest; 0 where hardly any are."""
-    probability, label = segmentation.softmax(0), segmentation.argmax(0)
-    seen = [probability[side][label == side] for side in (LEFT, RIGHT)]
-    return torch.stack([p.mean() if len(p) >= MIN_HAND_PIXELS else p.new_zeros(()) for p in seen])
+        """How sure the segmentation is of each hand, 0 to 1."""
+        return self.presence.confidence
 
 
 def box_of_hands(segmentation: Float[Tensor, "3 size size"], crop: Crop, picture: Picture) -> Box | None:
@@ -134,12 +133,15 @@ def reconstruct(model: DIR, picture: Picture, box: Box | None = None) -> Reconst
 
 
 def overlay(
-    result: Reconstruction, picture: Picture, faces: list[Int[np.ndarray, "faces 3"]]
+    result: Reconstruction,
+    picture: Picture,
+    faces: list[Int[np.ndarray, "faces 3"]],
+    side: int = OVERLAY_SIDE,
 ) -> UInt8[np.ndarray, "drawn_height drawn_width 3"]:
-    """The hands drawn over the picture, at most ``OVERLAY_SIDE`` pixels wide and high."""
+    """The hands drawn over the picture, at most ``side`` pixels wide and high."""
     extent = torch.tensor(picture.shape[1::-1])
     image = Image.fromarray(picture)
-    image.thumbnail((OVERLAY_SIDE, OVERLAY_SIDE))
+    image.thumbnail((side, side))
     vertex_uv, joint_uv = (
         (p.cpu() * 2 / extent - 1).numpy() for p in (result.vertex_pixels, result.joint_pixels)
     )
@@ -163,8 +165,10 @@ ABOUT = {
     "pixels": "*_px, box, crop: of the picture turned upright; x right, y down; the first covers 0 to 1",
     "box": "what was reconstructed; origin: given, found (by the network's segmentation) or whole picture",
     "crop": "the square that the network saw; it may reach beyond the picture",
-    "confidence": "mean probability of the pixels that are this hand in the network's segmentation; "
-    "0: no such hand is seen, and its numbers mean nothing",
+    "hands_seen": "both hands, left hand only, right hand only or no hand; the numbers of a hand that isn't "
+    "seen mean nothing. A judgement by confidence and area, see handlib.presence",
+    "confidence": "mean probability of the pixels that are this hand in the segmentation; 0: none are",
+    "area": "their share of the crop, 0 to 1",
     "joints_m": "metres; x right, y down, z away from the viewer; origin: the left wrist, for both hands",
     "camera_px": "[s, tx, ty]: pixels = s (x, y) + (tx, ty) for metres from this hand's own wrist",
     "root_6d": "the wrist's rotation, two 3-vectors (see handlib.rotation)",
@@ -176,24 +180,23 @@ ABOUT = {
 }
 
 
-def result_record(result: Reconstruction, picture: Picture, model_name: str) -> dict:
-    """Everything that ``result.json`` holds; its entry ``about`` says units and frames."""
+def frame_record(result: Reconstruction, width: int, height: int) -> dict:
+    """All numbers of one picture, whose size in pixels is given; ``ABOUT`` says units and frames."""
 
     def numbers(values: Tensor | np.ndarray) -> list | float:
         return np.asarray(values, dtype=np.float64).round(6).tolist()
 
-    final, placed = result.prediction.final, place(result.prediction.final)
+    final, placed, presence = result.prediction.final, place(result.prediction.final), result.presence
     return {
-        "about": ABOUT,
-        "model": model_name,
-        "picture": {"width": picture.shape[1], "height": picture.shape[0]},
+        "picture": {"width": width, "height": height},
         "box": asdict(result.box) | {"origin": result.origin},
         "crop": asdict(result.crop),
-        "joint_names": JOINT_NAMES,
+        "hands_seen": str(presence),
         "offset_m": numbers(final.offset[0].cpu() * LENGTH_UNIT),
         "hands": {
             side: {
-                "confidence": numbers(result.confidence[h].cpu()),
+                "confidence": numbers(presence.confidence[h].cpu()),
+                "area": numbers(presence.area[h].cpu()),
                 "joints_m": numbers(placed.joints[h]),
                 "joints_px": numbers(result.joint_pixels[h].cpu()),
                 "camera_px": numbers(result.camera[h].cpu()),
@@ -206,6 +209,27 @@ def result_record(result: Reconstruction, picture: Picture, model_name: str) -> 
     }
 
 
+def result_record(result: Reconstruction, picture: Picture, model_name: str) -> dict:
+    """Everything that ``result.json`` holds; its entry ``about`` says units and frames."""
+    head = {"about": ABOUT, "model": model_name, "joint_names": JOINT_NAMES}
+    return head | frame_record(result, *picture.shape[1::-1])
+
+
+@contextmanager
+def writing(folder: Path, files: Sequence[str]) -> Iterator[Path]:
+    """A folder to write these files into, which move into the given one, made if missing, at the end.
+
+    After an exception the given folder is as it was.
+    """
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
+        yield Path(name)
+        folder.mkdir(exist_ok=True)
+        for file in files:
+            os.replace(Path(name, file), folder / file)
+
+
 def write_results(
     result: Reconstruction, picture: Picture, model: DIR, model_name: str, folder: str | Path
 ) -> None:
@@ -214,20 +238,13 @@ def write_results(
     Raises:
         OSError: the folder can't be written.
     """
-    folder = Path(folder).absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
-        unfinished = Path(name)
+    with writing(Path(folder), FILES) as unfinished:
         faces = [model.hands[side].faces for side in SIDES]
         Image.fromarray(overlay(result, picture, faces)).save(unfinished / "overlay.png")
         vertices = place(result.prediction.final).vertices
         for side, surface, corners, colour in zip(SIDES, vertices, faces, HANDS, strict=True):
             hand_mesh(surface, corners, f"{side} hand", colour).export(unfinished / f"{side}.glb")
-        write_hands(
-            unfinished / "hands.glb", motions_of([result.prediction.final], dict(model.hands.items()))
-        )
+        motions = motions_of([result.prediction.final], dict(model.hands.items()))
+        write_hands(unfinished / "hands.glb", motions)
         record = json.dumps(result_record(result, picture, model_name), indent=1)
         (unfinished / "result.json").write_text(record + "\n")
-        folder.mkdir(exist_ok=True)
-        for file in FILES:
-            os.replace(unfinished / file, folder / file)

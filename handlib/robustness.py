@@ -20,9 +20,9 @@ from handlib.data.samples import samples_folder
 from handlib.data.scenes import Scene
 from handlib.data.surroundings import cover
 from handlib.data.things import sample_thing
-from handlib.errors import InputError
 from handlib.estimate import Estimate
 from handlib.evaluate import MeanPredictor
+from handlib.files import reading
 from handlib.interventions import Disturbance, disturb, encode, refine_from
 from handlib.metrics import INTAG_MCP, Protocol, align, joint_errors, rotation_error
 from handlib.network import DIR
@@ -138,7 +138,7 @@ def load_robustness(path: Path | None = None) -> Robustness:
         InputError: the file isn't such a result.
     """
     path = path or samples_folder() / RESULT
-    try:
+    with reading(path, "what scripts/robustness.py writes"):
         content = json.loads(path.read_text())
         visible = {name: np.array(values) for name, values in content.pop("visible").items()}
         errors = {
@@ -149,8 +149,6 @@ def load_robustness(path: Path | None = None) -> Robustness:
             for network, sets in content.pop("errors").items()
         }
         return Robustness(**content, visible=visible, errors=errors)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: expected what scripts/robustness.py writes: {error}") from error
 
 
 Trial = tuple[Estimate, Float[np.ndarray, "hand=2"]]

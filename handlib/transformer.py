@@ -73,5 +73,5 @@ class TwoHandTransformer(nn.Module):
             weights.append(w)
             x = self.norm(x)
         heads = self.blocks[0].attention.heads if len(self.blocks) else 0
-        none_ran = x.new_zeros(len(x), 0, heads, x.shape[1], x.shape[1])
+        none_ran = x.new_zeros(x.shape[0], 0, heads, x.shape[1], x.shape[1])
         return self.head(x), torch.stack(weights, dim=1) if weights else none_ran

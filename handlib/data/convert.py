@@ -17,7 +17,7 @@ from handlib.data.mano_fits import Unusable
 from handlib.data.sample import Sample, stack
 from handlib.data.shards import DatasetInfo, hands_sha256, prepare_folder, shard_path, write_shard
 from handlib.errors import InputError
-from handlib.files import write_text
+from handlib.files import reading, record_from, write_text
 from handlib.hand import Hand
 
 REPORT = "conversion.json"
@@ -58,11 +58,12 @@ class Conversion:
             if (folder / "dataset.json").exists():
                 raise InputError(f"{folder}: already holds another data set")
             return None
-        content = json.loads(path.read_text())
-        if content["asked"] != asked:
-            raise InputError(f"{folder}: holds a conversion of something else: {content['asked']}")
-        counts = {name: Counter(content[name]) for name in ("left_out", "skipped")}
-        return cls(asked, content["read"], content["written"], **counts)
+        with reading(path, "the state of a conversion"):
+            content = json.loads(path.read_text())
+            if content["asked"] != asked:
+                raise InputError(f"{folder}: holds a conversion of something else: {content['asked']}")
+            counts = {name: Counter(content[name]) for name in ("left_out", "skipped")}
+            return record_from(cls, {**content, **counts})
 
     def save(self, folder: Path) -> None:
         """Writes the state, whole or not at all."""

@@ -21,6 +21,11 @@ Annotators = Literal["both", "human", "machine"]
 KINDS = ("data", "camera", "joint_3d", "MANO_NeuralAnnot")
 # Folders of annotations that hold one kind of annotators' work, as releases before v1.0 have them.
 SUBSET_FOLDERS: dict[Annotators, str] = {"both": "all", "human": "human_annot", "machine": "machine_annot"}
+# A bracket within strings shifts the count, so the limit is far above the five levels that there are.
+DEEPEST = 1000
+NESTING = np.zeros(256, dtype=np.int8)
+NESTING[[ord("["), ord("{")]] = 1
+NESTING[[ord("]"), ord("}")]] = -1
 FIT_SIZES = {"pose": 48, "shape": 10, "trans": 3}
 NUM_FIT = sum(FIT_SIZES.values())
 
@@ -83,10 +88,26 @@ def find_sources(root: Path, split: str, annotators: Annotators) -> Sources:
     return Sources(**paths, ids=ids)
 
 
+class Shallow:
+    """A JSON file whose nesting is watched: what is nested deeply takes the parser time in its square."""
+
+    def __init__(self, file: Readable, name: str):
+        self.file, self.name, self.depth = file, name, 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes; nesting far deeper than any annotation's is an :class:`InputError`."""
+        chunk = self.file.read(size)
+        depths = self.depth + np.cumsum(NESTING[np.frombuffer(chunk, dtype=np.uint8)], dtype=np.int64)
+        if len(depths) and depths.max() > DEEPEST:
+            raise InputError(f"{self.name}: expected annotations, got brackets within brackets")
+        self.depth = int(depths[-1]) if len(depths) else self.depth
+        return chunk
+
+
 def stream_items(file: Readable, prefix: str, name: str) -> Iterator[Any]:
     """The entries of a list in a JSON file, one after another; damage is an :class:`InputError`."""
     try:
-        yield from ijson.items(file, f"{prefix}.item", use_float=True)
+        yield from ijson.items(Shallow(file, name), f"{prefix}.item", use_float=True)
     except ijson.JSONError as error:
         raise InputError(f"{name}: not a whole JSON file: {error}") from error
 
@@ -96,7 +117,7 @@ def stream_moments(file: Readable, name: str) -> Iterator[tuple[int, int, Any]]:
     depth, keys = 0, ["", ""]
     builder = None
     try:
-        for event, value in ijson.basic_parse(file, use_float=True):
+        for event, value in ijson.basic_parse(Shallow(file, name), use_float=True):
             if builder is None and event == "map_key":
                 keys[depth - 1] = value
                 builder = ijson.ObjectBuilder() if depth == 2 else None
@@ -106,10 +127,17 @@ def stream_moments(file: Readable, name: str) -> Iterator[tuple[int, int, Any]]:
             if builder is not None:
                 builder.event(event, value)
                 if depth == 2:
-                    yield int(keys[0]), int(keys[1]), builder.value
+                    yield *_small(keys), builder.value
                     builder = None
     except (ijson.JSONError, ValueError) as error:
         raise InputError(f"{name}: expected captures with frames in JSON: {error}") from error
+
+
+def _small(keys: list[str]) -> tuple[int, int]:
+    capture, frame = map(int, keys)
+    if not max(abs(capture), abs(frame)) < 2**31:
+        raise ValueError(f"numbers below 2**31, got {capture} and {frame}")
+    return capture, frame
 
 
 def _numbers(value: Any, count: int) -> Float[np.ndarray, "n"] | None:
@@ -144,5 +172,5 @@ def parse_camera(cameras: dict[str, Any], capture: str, name: str) -> Float[np.n
     """Place (mm), rotation, focal lengths and principal point of a camera, end to end; None if incomplete."""
     fields = {"campos": 3, "camrot": 9, "focal": 2, "princpt": 2}
     of_capture = cameras[capture]
-    parts = [_numbers(of_capture.get(field, {}).get(name), size) for field, size in fields.items()]
+    parts = [_numbers(of_capture[field].get(name), size) for field, size in fields.items()]
     return None if any(part is None for part in parts) else np.concatenate(parts)

@@ -30,11 +30,12 @@ from handlib.data.interhand_files import (
 from handlib.data.interhand_join import Join, picture_rows, read_ids
 from handlib.data.parquet_rows import Rows, write_rows
 from handlib.errors import InputError
-from handlib.files import write_text
+from handlib.files import reading, write_text
 from handlib.skeleton import SIDES
 
 FORMAT = 1
 SUMMARY = "index.json"
+DAMAGED = "a whole index (remove this folder to make it anew)"
 SCHEMAS = {
     "images": pa.schema(
         {"id": pa.int64(), "file_name": pa.string(), "capture": pa.int32(), "camera": pa.string()}
@@ -52,34 +53,36 @@ SCHEMAS = {
 }
 
 
-def _as(kind: Callable[[Any], Any], value: Any) -> Any:
-    """The value as a number or a text; None for what isn't one."""
+def _as(kind: pa.DataType, value: Any) -> int | str | None:
+    """The value as a number or a text that a column can hold; None for what isn't one."""
+    if value is None or kind == pa.string():
+        return value if value is None else str(value)
     try:
-        return None if value is None else kind(value)
-    except (TypeError, ValueError):
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if abs(number) < 2 ** (kind.bit_width - 1) else None
 
 
-def _image_rows(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _image_rows(entries: Iterable[Any]) -> Iterator[dict[str, Any]]:
     for entry in entries:
+        if not isinstance(entry, dict):
+            raise InputError(f"images: expected an object each, got {entry!r}")
         yield {
-            field.name: _as(
-                str if field.type == pa.string() else int,
-                entry.get("frame_idx" if field.name == "frame" else field.name),
-            )
+            field.name: _as(field.type, entry.get("frame_idx" if field.name == "frame" else field.name))
             for field in SCHEMAS["images"]
         }
 
 
 def _camera_rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
+    with reading(path, "the cameras of captures in JSON"):
         cameras = json.loads(path.read_text())
-        named = [(capture, name) for capture in cameras for name in cameras[capture]["campos"]]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: expected the cameras of captures in JSON: {error!r}") from error
-    for capture, name in named:
-        values = parse_camera(cameras, capture, name)
-        yield {"capture": int(capture), "camera": name, "values": values}
+        rows = [
+            {"capture": int(capture), "camera": name, "values": parse_camera(cameras, capture, name)}
+            for capture in cameras
+            for name in cameras[capture]["campos"]
+        ]
+    yield from rows
 
 
 def _joint_rows(moments: Iterable[tuple[int, int, Any]]) -> Iterator[dict[str, Any]]:
@@ -103,7 +106,7 @@ def build_index(sources: Sources, folder: Path, strict: bool = False) -> None:
     left_out, skipped = Counter(), Counter()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with ExitStack() as stack:
-        progress = stack.enter_context(Progress(*columns, console=Console(stderr=True)))
+        progress = stack.enter_context(Progress(*columns, console=Console(stderr=True, force_jupyter=False)))
 
         def opened(path: Path) -> Any:
             return stack.enter_context(progress.open(path, "rb", description=path.name))
@@ -144,10 +147,12 @@ class Index:
     """A finished index. Rows are read when they are asked for, a group at a time."""
 
     def __init__(self, folder: Path):
-        summary = json.loads((folder / SUMMARY).read_text())
-        self.left_out: dict[str, int] = summary["left_out"]
-        self.skipped: dict[str, int] = summary["skipped"]
-        self._tables = {name: Rows(folder / f"{name}.parquet") for name in SCHEMAS}
+        self._folder = folder
+        with reading(folder, DAMAGED):
+            summary = json.loads((folder / SUMMARY).read_text())
+            self.left_out: dict[str, int] = summary["left_out"]
+            self.skipped: dict[str, int] = summary["skipped"]
+            self._tables = {name: Rows(folder / f"{name}.parquet") for name in SCHEMAS}
 
     def __len__(self) -> int:
         """How many usable pictures there are."""
@@ -155,18 +160,24 @@ class Index:
 
     def __getitem__(self, number: int) -> Record:
         """What is known of a picture."""
-        picture = self._tables["pictures"][number]
-        image = self._tables["images"][picture["image"]]
-        fits = self._tables["fits"][picture["fit"]]
-        return Record(
-            annotation=picture["annotation"],
-            file_name=image["file_name"],
-            size=(image["width"], image["height"]),
-            camera=np.array(self._tables["cameras"][picture["camera"]]["values"]),
-            joints=np.array(self._tables["joints"][picture["joints"]]["values"]).reshape(42, 3),
-            valid=np.array([bool(picture["valid"] >> k & 1) for k in range(42)]),
-            fits={side: np.array(fits[side]) for side in SIDES},
-        )
+        with reading(self._folder, DAMAGED):
+            picture = self._tables["pictures"][number]
+            image = self._tables["images"][picture["image"]]
+            fits = self._tables["fits"][picture["fit"]]
+            return Record(
+                annotation=picture["annotation"],
+                file_name=image["file_name"],
+                size=(image["width"], image["height"]),
+                camera=np.array(self._tables["cameras"][picture["camera"]]["values"]),
+                joints=np.array(self._tables["joints"][picture["joints"]]["values"]).reshape(42, 3),
+                valid=np.array([bool(picture["valid"] >> k & 1) for k in range(42)]),
+                fits={side: np.array(fits[side]) for side in SIDES},
+            )
+
+
+def _is_current(path: Path, stamp: str) -> bool:
+    with reading(path.parent, DAMAGED):
+        return path.exists() and json.loads(path.read_text())["stamp"] == stamp
 
 
 def open_index(sources: Sources, folder: Path, strict: bool = False) -> Index:
@@ -175,8 +186,7 @@ def open_index(sources: Sources, folder: Path, strict: bool = False) -> Index:
     Raises:
         InputError: a JSON file is damaged; or, if ``strict``, a picture of two hands can't be used.
     """
-    path = folder / SUMMARY
-    if not path.exists() or json.loads(path.read_text())["stamp"] != f"{FORMAT} {sources.stamp()}":
+    if not _is_current(folder / SUMMARY, f"{FORMAT} {sources.stamp()}"):
         build_index(sources, folder, strict)
     index = Index(folder)
     if strict and index.skipped:

@@ -35,6 +35,10 @@ def moment_key(capture: Any, frame: Any) -> Any:
     return capture * 2**32 + frame
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
 class Join:
     """Finds for an annotation the rows of its image, camera, joints and fits."""
 
@@ -54,7 +58,7 @@ class Join:
 
     def row(self, annotation: dict[str, Any]) -> dict[str, int] | str:
         """The row of ``pictures`` for an annotation, or the reason why there is none."""
-        missing = [name for name in ("id", "image_id") if not isinstance(annotation.get(name), int)]
+        missing = [name for name in ("id", "image_id") if not _is_number(annotation.get(name))]
         if missing:
             return f"annotation without {missing[0]}"
         valid = parse_valid(annotation)
@@ -95,7 +99,7 @@ def read_ids(path: Path) -> Lookup:
 
 
 def picture_rows(
-    annotations: Iterable[dict[str, Any]],
+    annotations: Iterable[Any],
     join: Join,
     wanted: Lookup | None,
     left_out: Counter[str],
@@ -104,6 +108,8 @@ def picture_rows(
 ) -> Iterator[dict[str, int]]:
     """Rows of usable pictures; what isn't wanted or can't be used is counted."""
     for number, annotation in enumerate(annotations):
+        if not isinstance(annotation, dict):
+            raise InputError(f"annotations: expected an object each, got {annotation!r}")
         if wanted and wanted(annotation.get("id", -1)) is None:
             left_out["other annotators"] += 1
         elif annotation.get("hand_type") != "interacting":

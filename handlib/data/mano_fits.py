@@ -22,6 +22,9 @@ from handlib.data.sample import STRATA, Sample
 from handlib.errors import InputError
 from handlib.hand import Hand, HandOutput
 
+LARGEST = 10
+"""How many sides of the picture the hands' square may have; beyond that a fit is broken."""
+
 
 class Unusable(InputError):
     """A picture that gives no sample. ``reason`` is for counting.
@@ -139,7 +142,7 @@ def sample_from_fits(
     from the fits, without forearms.
 
     Raises:
-        Unusable: a hand lies behind the camera, or both outside of the picture.
+        Unusable: a hand lies behind the camera, or both outside of the picture or hardly in it.
     """
     fits = [fit.seen_by(camera, hand) for fit, hand in zip(fits, hands, strict=True)]
     posed = [fit.posed(hand) for fit, hand in zip(fits, hands, strict=True)]
@@ -151,6 +154,8 @@ def sample_from_fits(
     right, bottom = around.x + around.side, around.y + around.side
     if around.x >= width or around.y >= height or right <= 0 or bottom <= 0:
         raise Unusable(name, "hands outside the picture")
+    if around.side > LARGEST * max(height, width):
+        raise Unusable(name, "hands far larger than the picture")
     crop = crop or around
     corner = torch.tensor((crop.x, crop.y), dtype=torch.float32)
     intrinsics = crop_intrinsics(camera.intrinsics, corner, size / crop.side)

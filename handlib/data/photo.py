@@ -5,6 +5,8 @@ Pixels are continuous, as in :mod:`handlib.camera`: a picture of width W covers 
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,27 @@ class BoxError(InputError):
     """A box that can't be meant; the message says what was expected."""
 
 
+@contextmanager
+def decoding(path: Path, expected: str = "a JPEG, PNG or WebP picture") -> Iterator[None]:
+    """Whatever a decoder raises while it reads the file becomes a :class:`PictureError`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            yield
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureError(
+            f"{path}: expected at most {MAX_PIXELS / 1e6:.0f} megapixels, got far more"
+        ) from error
+    except Image.UnidentifiedImageError as error:
+        raise PictureError(f"{path}: expected {expected}") from error
+    except OSError as error:
+        raise PictureError(f"{path}: can't be read: {error.strerror or error}") from error
+    except Exception as error:  # Damaged files make the decoders raise almost anything.
+        raise PictureError(f"{path}: damaged picture: {error or type(error).__name__}") from error
+
+
 def read_picture(path: str | Path) -> Picture:
     """A JPEG, PNG or WebP file as upright 8-bit RGB.
 
@@ -46,36 +69,24 @@ def read_picture(path: str | Path) -> Picture:
     path = Path(path)
     if path.is_dir():
         raise PictureError(f"{path}: expected a picture, got a folder")
-    try:
+    with decoding(path):
         if path.stat().st_size == 0:
             raise PictureError(f"{path}: expected a picture, the file is empty")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=FORMATS)
-        with image:
-            _refuse_huge(path, *image.size)
-            return _to_rgb(ImageOps.exif_transpose(image))
-    except PictureError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"{path}: expected at most {MAX_PIXELS / 1e6:.0f} megapixels, got far more"
-        ) from error
-    except Image.UnidentifiedImageError as error:
-        raise PictureError(f"{path}: expected a JPEG, PNG or WebP picture") from error
-    except OSError as error:
-        raise PictureError(f"{path}: can't be read: {error.strerror or error}") from error
-    except Exception as error:  # Damaged files make the decoders raise almost anything.
-        raise PictureError(f"{path}: damaged picture: {error or type(error).__name__}") from error
+        with Image.open(path, formats=FORMATS) as image:
+            refuse_huge(path, *image.size)
+            ImageOps.exif_transpose(image, in_place=True)
+            return to_rgb(image)
 
 
-def _refuse_huge(path: Path, width: int, height: int) -> None:
+def refuse_huge(path: Path, width: int, height: int) -> None:
+    """More than ``MAX_PIXELS`` are a :class:`PictureError`."""
     if width * height > MAX_PIXELS:
         expected = f"expected at most {MAX_PIXELS / 1e6:.0f} megapixels"
         raise PictureError(f"{path}: {expected}, got {width} x {height}")
 
 
-def _to_rgb(image: Image.Image) -> Picture:
+def to_rgb(image: Image.Image) -> Picture:
+    """A decoded picture as 8-bit RGB: 16-bit grey scaled, transparency laid over mid-grey."""
     if image.mode.startswith("I"):
         grey = np.rint(np.asarray(image).clip(0, 65535) / 257).astype(np.uint8)
         return np.stack((grey, grey, grey), axis=-1)
@@ -83,7 +94,7 @@ def _to_rgb(image: Image.Image) -> Picture:
         image = image.convert("RGBA")
         background = Image.new("RGBA", image.size, (*MID_GREY, 255))
         image = Image.alpha_composite(background, image)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,10 @@ class Box:
 
     def inside(self, picture: Picture) -> "Box":
         """The part of this box that lies in the picture; none is a :class:`BoxError`."""
-        height, width = picture.shape[:2]
+        return self.within(*picture.shape[1::-1])
+
+    def within(self, width: int, height: int) -> "Box":
+        """The part of this box that lies in a picture of this size; none is a :class:`BoxError`."""
         left, top = max(self.x, 0), max(self.y, 0)
         right, bottom = min(self.x + self.width, width), min(self.y + self.height, height)
         if right <= left or bottom <= top:

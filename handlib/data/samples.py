@@ -14,6 +14,7 @@ from torch import Tensor
 
 from handlib.data.sample import Sample, resize, stack
 from handlib.data.shards import SHARD_SIZE, DatasetInfo, prepare_folder, shard_path, write_shard
+from handlib.files import reading
 from handlib.hand import Hand
 from handlib.skeleton import SIDES
 
@@ -56,8 +57,10 @@ def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
     """The 64 ``train`` or 16 ``test`` pairs at 256 px, from ``folder`` or from this checkout's
     ``data_samples``.
 
-    Raises ``ValueError`` for another split and ``FileNotFoundError`` if the pairs aren't there, as in a
-    package that was installed without the repository.
+    Raises:
+        ValueError: there is no such split.
+        FileNotFoundError: the pairs aren't there, as in a package that was installed without the repository.
+        InputError: a file is damaged.
     """
     if split not in SAMPLE_SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SAMPLE_SPLITS)}, got {split!r}")
@@ -66,26 +69,29 @@ def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
         raise FileNotFoundError(
             f"{folder}: no sample pairs; they come with a checkout of the repository, not with the package"
         )
-    with np.load(folder / "truth.npz", allow_pickle=False) as archive:
-        truth = {name: torch.from_numpy(archive[name]) for name in archive.files}
-    wrists = truth.pop("wrist")[:, :, None]
-    posed = [
-        Hand.open(side)(
-            root_rotation=truth["root"][:, k], pose_axis_angle=truth["pose"][:, k], betas=truth["betas"][:, k]
-        )
-        for k, side in enumerate(SIDES)
-    ]
-    vertices = torch.stack([hand.vertices for hand in posed], dim=1) + wrists
-    joints = torch.stack([hand.joints for hand in posed], dim=1) + wrists
-    return [
-        Sample(
-            **_read_pictures(folder, number),
-            vertices=vertices[number],
-            joints=joints[number],
-            **{name: value[number] for name, value in truth.items()},
-        )
-        for number in range(len(wrists))
-    ]
+    with reading(folder, "sample pairs as write_samples writes them"):
+        with np.load(folder / "truth.npz", allow_pickle=False) as archive:
+            truth = {name: torch.from_numpy(archive[name]) for name in archive.files}
+        wrists = truth.pop("wrist")[:, :, None]
+        posed = [
+            Hand.open(side)(
+                root_rotation=truth["root"][:, k],
+                pose_axis_angle=truth["pose"][:, k],
+                betas=truth["betas"][:, k],
+            )
+            for k, side in enumerate(SIDES)
+        ]
+        vertices = torch.stack([hand.vertices for hand in posed], dim=1) + wrists
+        joints = torch.stack([hand.joints for hand in posed], dim=1) + wrists
+        return [
+            Sample(
+                **_read_pictures(folder, number),
+                vertices=vertices[number],
+                joints=joints[number],
+                **{name: value[number] for name, value in truth.items()},
+            )
+            for number in range(len(wrists))
+        ]
 
 
 def store_samples(samples: Sequence[Sample], folder: str | Path, split: str, size: int) -> None:

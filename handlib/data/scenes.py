@@ -83,10 +83,14 @@ class Scene:
         """
         return self.built.visibility()
 
-    def sample(self, size: int) -> Sample:
-        """The scene drawn, ``size`` pixels square, with its truth."""
+    def appearance(self, size: int) -> Appearance:
+        """Tone, light and background as ``looks`` has them, for a picture of ``size`` pixels."""
+        return sample_appearance(deepcopy(self.looks), size)
+
+    def sample(self, size: int, appearance: Appearance | None = None) -> Sample:
+        """The scene drawn, ``size`` pixels square, with its truth; in another appearance if one is given."""
         label, dense, depth = self.built.truth(size)
-        image = self.built.colour(label, sample_appearance(deepcopy(self.looks), size), samples=2)
+        image = self.built.colour(label, appearance or self.appearance(size), samples=2)
         return Sample(
             image=torch.from_numpy(image).permute(2, 0, 1).contiguous(),
             label=torch.from_numpy(label),

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from handlib.data.sample import Sample
 from handlib.errors import InputError
-from handlib.files import replacing, write_text
+from handlib.files import reading, record_from, replacing, write_text
 from handlib.hand import Hand
 from handlib.skeleton import SIDES
 
@@ -116,13 +116,14 @@ def prepare_folder(folder: Path, info: DatasetInfo) -> None:
 def read_info(folder: Path) -> DatasetInfo:
     """The folder's ``dataset.json``; an :class:`InputError` says what is wrong with it."""
     path = folder / "dataset.json"
-    try:
+    if not path.exists():
+        raise InputError(f"{folder}: not a data set, dataset.json is missing")
+    with reading(path, "the description of a data set"):
         content = json.loads(path.read_text())
-        return DatasetInfo(**{field.name: content[field.name] for field in fields(DatasetInfo)})
-    except FileNotFoundError as error:
-        raise InputError(f"{folder}: not a data set, dataset.json is missing") from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the description of a data set: {error}") from error
+        info = record_from(DatasetInfo, {field.name: content[field.name] for field in fields(DatasetInfo)})
+        if info.count < 1 or info.size < 1:
+            raise ValueError(f"count {info.count}, size {info.size}")
+        return info
 
 
 def check_hands(info: DatasetInfo, hands: Iterable[Hand], folder: Path) -> None:
@@ -133,6 +134,17 @@ def check_hands(info: DatasetInfo, hands: Iterable[Hand], folder: Path) -> None:
         raise InputError(
             f"{folder}: shows another hand model than the network's; name the folder of its MANO files (mano)"
         )
+
+
+def read_shard(path: Path, count: int) -> dict[str, np.ndarray]:
+    """A shard's fields, memory-mapped; one that is damaged or holds others is an :class:`InputError`."""
+    with reading(path, f"a shard of {count} samples"):
+        # As arrays: numpy gathers a batch without torch's threads, whose start costs more than the copy.
+        shard = {name: tensor.numpy() for name, tensor in load_file(path).items()}
+        short = [name for name in FIELDS if len(shard[name]) != count]
+        if short:
+            raise ValueError(f"{', '.join(short)} of another length")
+        return shard
 
 
 class Dataset:
@@ -148,8 +160,10 @@ class Dataset:
             raise InputError(
                 f"{folder}: {len(missing)} of {len(paths)} shards are missing, the first is {missing[0]}"
             )
-        # As arrays: numpy gathers a batch without torch's threads, whose start costs more than the copy.
-        self._shards = [{name: t.numpy() for name, t in load_file(path).items()} for path in paths]
+        self._shards = [
+            read_shard(path, len(numbers))
+            for path, numbers in zip(paths, shard_ranges(self.info.count), strict=True)
+        ]
 
     def __len__(self) -> int:
         """How many samples there are."""

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from handlib import cli
+from handlib.commands.common import WorldName
 from handlib.data import benchmark, shards
 from handlib.data.benchmark import (
     PARTS,
@@ -63,7 +64,7 @@ def test_the_real_benchmark_is_published_and_its_splits_share_no_pairs():
 
 
 def test_the_command_line_offers_all_worlds():
-    assert set(get_args(cli.WorldName)) == set(WORLDS)
+    assert set(get_args(WorldName)) == set(WORLDS)
 
 
 def test_every_folder_holds_its_splits_samples(folder: Path):

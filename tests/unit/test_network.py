@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from tiny import TINY
 
 from handlib.config import DIRConfig
+from handlib.errors import InputError
 from handlib.estimate import Prediction
 from handlib.hand import Hand
 from handlib.network import DIR
@@ -259,7 +260,7 @@ def test_a_file_of_another_network_is_refused(model: DIR, tmp_path: Path):
     config = json.loads((tmp_path / "config.json").read_text())
     for change in ({"channels": 24}, {"gcn_layers": 2}, {"inter_hand": "none"}):
         (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
-        with pytest.raises(RuntimeError, match="state_dict"):
+        with pytest.raises(InputError, match="state_dict"):
             DIR.from_pretrained(tmp_path)
 
 

@@ -20,7 +20,7 @@ from handlib.data.sample import IMAGE_MEAN, IMAGE_STD
 from handlib.data.samples import load_samples
 from handlib.estimate import LENGTH_UNIT, Prediction
 from handlib.network import DIR
-from handlib.reconstruct import FILES, box_of_hands, hand_confidence, reconstruct, write_results
+from handlib.reconstruct import FILES, box_of_hands, reconstruct, write_results
 from handlib.show.palette import HANDS
 
 COLOURS = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in HANDS], np.uint8)
@@ -137,17 +137,6 @@ def test_one_hand_alone_has_the_only_confidence(model: ColourSeer):
     assert confidence[1] == 0
 
 
-def test_confidence_is_the_mean_probability_of_the_hands_pixels():
-    probability = torch.full((3, 8, 8), 0.1)
-    probability[0] = 0.8
-    probability[:, :2, :4] = torch.tensor([0.1, 0.7, 0.2])[:, None, None]
-    probability[:, 4, :4] = torch.tensor([0.3, 0.2, 0.5])[:, None]
-    probability[:, 5, :4] = torch.tensor([0.0, 0.1, 0.9])[:, None]
-    torch.testing.assert_close(hand_confidence(probability.log()), torch.tensor([0.7, 0.7]))
-    probability[:, 5] = probability[:, 4, 1:] = torch.tensor([0.8, 0.1, 0.1])[:, None]
-    assert hand_confidence(probability.log())[1] == 0
-
-
 def test_box_of_hands_covers_whole_pixels():
     scores = torch.zeros(3, 16, 16)
     scores[0] = 1
@@ -234,6 +223,7 @@ def test_result_says_everything_in_picture_pixels_and_metres(
     assert record["model"] == "seer"
     assert record["picture"] == {"width": 640, "height": 480}
     assert record["box"]["origin"] == "found"
+    assert record["hands_seen"] == "both hands"
     assert Box(*(record["box"][key] for key in ("x", "y", "width", "height"))) == result.box
     assert len(record["joint_names"]) == 21
     wrists = {side: np.array(hand["joints_m"][0]) for side, hand in record["hands"].items()}

@@ -1,0 +1,45 @@
+"""What several commands need: hands, networks and numbers that were named on the command line."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from handlib.errors import InputError
+
+if TYPE_CHECKING:
+    from handlib.hand import Hand
+    from handlib.network import DIR
+
+# The keys of placement.WORLDS, which is slow to import.
+WorldName = Literal[
+    "desk", "studio", "desk-full", "studio-full", "desk-objects", "desk-others", "desk-stacked"
+]
+
+
+def mano_hands(folder: Path, tips: str = "smplx") -> "dict[str, Hand]":
+    """The left and the right hand in a folder of MANO files; what can't be read is an ``InputError``."""
+    from handlib.hand import Hand
+    from handlib.skeleton import SIDES
+
+    if not folder.is_dir():
+        raise InputError(f"mano: expected a folder with MANO_LEFT.pkl and MANO_RIGHT.pkl, got {folder}")
+    return {side: Hand.from_mano(folder, side, tips) for side in SIDES}
+
+
+def check_positive(**numbers: int) -> None:
+    """Counts below 1 are an ``InputError`` that names the option."""
+    for name, number in numbers.items():
+        if number < 1:
+            raise InputError(f"{name.replace('_', '-')}: expected at least 1, got {number}")
+
+
+def load_checkpoint(name: str) -> "DIR":
+    """A network that ships, or one from a folder or the hub; what can't be loaded is an ``InputError``."""
+    from handlib.network import DIR, SHIPPED
+
+    shipped = sorted(path.name for path in SHIPPED.glob("*/"))
+    if name not in shipped and "/" not in name and not Path(name).is_dir():
+        known = f"one of {', '.join(shipped)}, " if shipped else ""
+        raise InputError(f"checkpoint: expected {known}a folder, or owner/name on the hub, got {name!r}")
+    if Path(name).is_dir() and not (Path(name) / "config.json").exists():
+        raise InputError(f"checkpoint {name}: expected config.json and model.safetensors in this folder")
+    return DIR.from_pretrained(name)

@@ -1,0 +1,116 @@
+"""``handlib data``: pairs of hands with exact truth, rendered or read from data sets."""
+
+from pathlib import Path
+from typing import Literal
+
+from handlib.commands.common import WorldName, mano_hands
+
+
+def make(
+    out: Path,
+    split: Literal["train", "val", "test"] = "train",
+    count: int = 1000,
+    size: int = 128,
+    seed: int = 0,
+    world: WorldName = "desk",
+    workers: int = 1,
+) -> None:
+    """Render pairs of hands with their exact truth.
+
+    Args:
+        out: folder to write to; a run that was cut short is carried on.
+        split: the same world with other random numbers, so that no pair of one split is in another.
+        count: how many pairs.
+        size: side of the square pictures in pixels.
+        seed: the same seed gives the same pairs.
+        world: how varied they are; the -full ones have interlocked hands too.
+        workers: processes that render at once.
+    """
+    from handlib.data.synthetic import make_dataset
+
+    make_dataset(out, split=split, count=count, size=size, seed=seed, world=world, workers=workers)
+
+
+def benchmark(
+    out: Path,
+    splits: tuple[Literal["train", "val", "test", "studio-test"], ...] = (
+        "val",
+        "test",
+        "studio-test",
+        "train",
+    ),
+    sizes: tuple[int, ...] = (64, 128, 256),
+    workers: int = 1,
+) -> None:
+    """Render the benchmark TwoHands, or check what is there of it. The same command goes on after a stop.
+
+    Args:
+        out: folder to write to; every split gets a folder per size in it.
+        splits: which ones, in this order.
+        sizes: sides of the pictures in pixels; a split that doesn't come in a size is left out at that size.
+        workers: processes that render at once.
+    """
+    from handlib.data.benchmark import make_benchmark
+
+    for name, verdict in make_benchmark(out, splits, sizes, workers):
+        print(f"{name}: finished; its first shard holds {verdict}", flush=True)
+
+
+def interhand(
+    root: Path,
+    out: Path,
+    mano: Path,
+    split: Literal["train", "val", "test"] = "train",
+    size: int = 256,
+    annotators: Literal["both", "human", "machine"] = "both",
+    index: Path | None = None,
+    count: int | None = None,
+    strict: bool = False,
+) -> None:
+    """Read InterHand2.6M v1.0, write its interacting hands as pairs. The same command goes on after a stop.
+
+    Args:
+        root: the dataset's folder, which holds images and annotations.
+        out: folder to write to; a split gets a folder in it, train-256 say, that train and eval take.
+        mano: folder with MANO_LEFT.pkl and MANO_RIGHT.pkl, whose parameters the annotations hold.
+        split: which part of the dataset.
+        size: side of the square pictures in pixels.
+        annotators: whose annotations count: the subset H, M or both of the dataset's paper.
+        index: folder for the index of the annotations; handlib_index in ROOT if not given.
+        count: how many pictures at most.
+        strict: stop at the first picture that can't be used; else those are skipped and counted.
+    """
+    from handlib.data.convert import convert
+    from handlib.data.interhand import InterHand
+
+    hands = tuple(mano_hands(mano).values())
+    source = InterHand(root, split, hands, annotators, index, strict)
+    print(convert(source, out / f"{split}-{size}", size, strict, count))
+
+
+def intaghand(
+    root: Path,
+    out: Path,
+    mano: Path,
+    split: Literal["train", "val", "test"] = "train",
+    size: int = 256,
+    count: int | None = None,
+    strict: bool = False,
+) -> None:
+    """Read the folder that IntagHand's preparation of InterHand2.6M writes, and write pairs.
+
+    Args:
+        root: the folder that holds train, val and test, each with img and anno.
+        out: folder to write to; a split gets a folder in it, train-256 say, that train and eval take.
+        mano: folder with MANO_LEFT.pkl and MANO_RIGHT.pkl, whose parameters the annotations hold.
+        split: which part of the dataset.
+        size: side of the square pictures in pixels.
+        count: how many pictures at most.
+        strict: stop at the first picture that can't be used; else those are skipped and counted.
+    """
+    from handlib.data.convert import convert
+    from handlib.data.intaghand import IntagHand
+
+    hands = tuple(mano_hands(mano).values())
+    source = IntagHand(root, split, hands)
+    print(convert(source, out / f"{split}-{size}", size, strict, count))

@@ -1,0 +1,17 @@
+"""``handlib hand``: the hand model as files."""
+
+from pathlib import Path
+
+
+def export(out: Path) -> None:
+    """Write the open hand as MANO_LEFT and MANO_RIGHT (.pkl and .npz), for programs that read MANO.
+
+    It has MANO's format, not its values: MANO's coefficients mean something else on it.
+
+    Args:
+        out: folder to write to; made if missing.
+    """
+    from handlib.mano_file import export_open_hand
+
+    for path in export_open_hand(out):
+        print(path)

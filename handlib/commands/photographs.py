@@ -1,0 +1,156 @@
+"""``handlib reconstruct`` and ``video``: pictures from outside."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from handlib.commands.common import load_checkpoint
+from handlib.errors import InputError
+
+
+def reconstruct(
+    pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="PICTURE...")],
+    out: Path,
+    box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None,
+    boxes: Annotated[Path | None, arg(metavar="FILE")] = None,
+    checkpoint: str = "small",
+) -> None:
+    """Reconstruct the two hands of photographs: overlay.png, left.glb, right.glb, hands.glb, result.json.
+
+    Args:
+        pictures: JPEG, PNG or WebP files, or folders to search for them. Of several, those that can't be read
+            are told at the end, a line for each, and the exit code is 1. The same command goes on after a
+            stop.
+        out: folder to write to; made if missing. Of several pictures, each gets a folder in it, and
+            summary.json says what was seen on them.
+        box: where the hands of the one picture are, in pixels: left, top, width, height. Left out, the
+            network looks for them.
+        boxes: a JSON or CSV file that tells where the hands are, several pairs in a picture if need be:
+            {"a.jpg": [x, y, w, h], "b.jpg": [[x, y, w, h], ...]}, or lines of a.jpg,x,y,w,h.
+        checkpoint: a network that ships with the package, or a folder or hub name that holds one.
+    """
+    if not pictures:
+        raise InputError("reconstruct: expected pictures or folders, got none")
+    if len(pictures) > 1 or boxes or pictures[0].is_dir():
+        if box:
+            raise InputError("box: expected a single picture; for several, write a file for --boxes")
+        reconstruct_many(pictures, out, boxes, checkpoint)
+    else:
+        reconstruct_one(pictures[0], out, box, checkpoint)
+
+
+def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str) -> None:
+    """Writes a picture's results and prints what was seen."""
+    from handlib.data.photo import parse_box, read_picture
+    from handlib.reconstruct import FILES, reconstruct, write_results
+    from handlib.skeleton import SIDES
+
+    image = read_picture(picture)
+    wanted = parse_box(box) if box else None
+    model = load_checkpoint(checkpoint)
+    result = reconstruct(model, image, wanted)
+    write_results(result, image, model, checkpoint, out)
+    print(f"box: {result.box} ({result.origin})")
+    print(f"seen: {result.presence}")
+    for side, confidence in zip(SIDES, result.confidence.tolist(), strict=True):
+        print(f"{side} hand: confidence {confidence:.2f}")
+    print(f"{out}: {', '.join(FILES)}")
+
+
+def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, checkpoint: str) -> None:
+    """Writes results of all pictures and a summary; bad files are told at the end and exit with code 1."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from handlib.batch import SUMMARY, check_names, in_words, reconstruct_all, write_summary
+    from handlib.data.photo_boxes import read_boxes
+    from handlib.data.photo_folders import find_pictures
+
+    found = find_pictures(places, skip=out)
+    wanted = read_boxes(boxes) if boxes else {}
+    check_names(wanted, found.pictures)
+    model = load_checkpoint(checkpoint)
+    for name in found.layouts:
+        print(f"{name}: only its folders of colour pictures are read")
+    if found.left_out:
+        print(f"left out, no pictures by their names: {found.left_out.total()} files")
+    console = Console(stderr=True)
+    progress = track(
+        reconstruct_all(model, checkpoint, found.pictures, wanted, out),
+        "pictures",
+        total=len(found.pictures),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    entries = list(progress)
+    write_summary(out, checkpoint, entries)
+    print(in_words(entries))
+    print(f"{out / SUMMARY}")
+    bad = [f"handlib: {entry['error']}" for entry in entries if "error" in entry]
+    if bad:
+        print(*bad, sep="\n", file=sys.stderr)
+        sys.exit(1)
+
+
+def video(
+    frames: Annotated[Positional[Path], arg(metavar="FRAMES")],
+    out: Path,
+    box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None,
+    fps: Annotated[float | None, arg(metavar="FPS")] = None,
+    smooth: bool = False,
+    min_cutoff: float = 1.0,
+    beta: float = 3.0,
+    checkpoint: str = "small",
+) -> None:
+    """Reconstruct both hands over a sequence of pictures: overlay.webp, hands.glb (animated), result.json.
+
+    Args:
+        frames: a folder of pictures, taken by name, or an animated GIF, WebP or PNG; at most 1000 frames. A
+            video becomes a folder of pictures with ffmpeg:
+            mkdir frames && ffmpeg -i video.mp4 -r 10 frames/%05d.png
+        out: folder to write to; made if missing.
+        box: where the hands are on all pictures, in pixels: left, top, width, height. Left out, the network
+            looks for them on each.
+        fps: pictures per second; an animation's own if not given, 10 for a folder.
+        smooth: smooth the hands over time with one-euro filters, rotations as rotations.
+        min_cutoff: of the filters, in Hz: lower takes away more jitter.
+        beta: of the filters: higher lags less behind what moves.
+        checkpoint: a network that ships with the package, or a folder or hub name that holds one.
+    """
+    from collections import Counter
+    from dataclasses import replace
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from handlib.data.photo import parse_box
+    from handlib.data.photo_frames import find_frames
+    from handlib.smoothing import OneEuro
+    from handlib.video import FILES, reconstruct_frames, smoothed, write_sequence
+
+    if fps is not None and not 0 < fps < 1000:
+        raise InputError(f"fps: expected pictures per second, more than 0, got {fps:g}")
+    settings = OneEuro(min_cutoff, beta) if smooth else None
+    wanted = parse_box(box) if box else None
+    found = find_frames(frames)
+    found = replace(found, rate=fps or found.rate)
+    model = load_checkpoint(checkpoint)
+    console = Console(stderr=True)
+    named = track(
+        zip(found.names, found, strict=True),
+        "frames",
+        total=len(found),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    results, size = reconstruct_frames(model, named, wanted)
+    if settings:
+        results = smoothed(results, model, max(size), found.rate, settings)
+    write_sequence(results, found, size, model, checkpoint, settings, out)
+    seen = Counter(str(result.presence) for result in results).most_common()
+    print(f"{len(found)} frames, {found.rate:g} a second: {', '.join(f'{n} {what}' for what, n in seen)}")
+    print(f"{out}: {', '.join(FILES)}")

@@ -1,0 +1,61 @@
+"""A file of boxes: where in which picture the pairs of hands are.
+
+As JSON, ``{"a.jpg": [10, 20, 300, 200], "b.jpg": [[0, 0, 90, 90], [200, 0, 90, 90]]}``; as CSV, a line per
+box, ``a.jpg,10,20,300,200``, with or without the heading ``picture,x,y,width,height``. Boxes are pixels of
+the picture turned upright: left and top edge, width, height.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+from handlib.data.photo import Box, BoxError
+
+HEADING = ["picture", "x", "y", "width", "height"]
+Boxes = dict[str, tuple[Box, ...]]
+
+
+def read_boxes(path: Path) -> Boxes:
+    """Every picture's boxes, in the file's order.
+
+    Raises:
+        BoxError: the file can't be read or holds something else; the message says where.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BoxError(f"boxes: {path}: can't be read: {getattr(error, 'strerror', error)}") from error
+    return _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)
+
+
+def _box(where: str, numbers: object) -> Box:
+    try:
+        x, y, width, height = map(float, numbers)
+        return Box(x, y, width, height)
+    except (TypeError, ValueError) as error:
+        said = error if isinstance(error, BoxError) else f"expected x, y, width, height, got {numbers!r}"
+        raise BoxError(f"{where}: {said}") from None
+
+
+def _from_json(path: Path, text: str) -> Boxes:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BoxError(f"boxes: {path}: expected JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise BoxError(f'boxes: {path}: expected {{"picture": [x, y, width, height], ...}}')
+    boxes = {}
+    for name, value in content.items():
+        several = isinstance(value, list) and value and isinstance(value[0], list)
+        boxes[name] = tuple(_box(f"boxes: {path}, {name}", one) for one in (value if several else [value]))
+    return boxes
+
+
+def _from_csv(path: Path, text: str) -> Boxes:
+    boxes: Boxes = {}
+    for number, row in enumerate(csv.reader(text.splitlines(), skipinitialspace=True), start=1):
+        if not row or (number == 1 and [cell.strip().lower() for cell in row] == HEADING):
+            continue
+        name, *numbers = row
+        boxes[name] = (*boxes.get(name, ()), _box(f"boxes: {path}, line {number}", numbers))
+    return boxes
