@@ -13,21 +13,31 @@ NBVAL := $(PYTEST) -c tests/notebooks/nbval.ini --rootdir=. notebooks
 # Numbers in tests and notebooks are compared digit by digit: one thread each.
 test test-unit test-notebooks test-browser notebooks: export OMP_NUM_THREADS = 1
 
-.PHONY: help setup lab test test-unit test-notebooks test-browser notebooks lint
+define CHECK_PYTHON
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "handlib needs Python 3.11 or newer, '$(PYTHON)' is `$(PYTHON) -V 2>&1`." \
+	    "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+endef
+
+# The book has packages of its own. Tests need them in continuous integration, elsewhere only if they are there.
+BOOK_VENV := .venv-book
+BOOK_STAMP := $(BOOK_VENV)/.installed
+BOOK_TO_TEST := $(if $(CI)$(wildcard $(BOOK_STAMP)),$(BOOK_STAMP))
+
+.PHONY: help setup lab test test-unit test-notebooks test-browser notebooks book lint
 
 help:
 	@echo "make lab        open JupyterLab on the tour (PORT=$(PORT), LAB_FLAGS for more options)"
 	@echo "make test       every test: code, parity with the released network, notebooks, browser"
 	@echo "make setup      make $(VENV) and install the package into it (the others do this first)"
 	@echo "make notebooks  rebuild the notebooks whose source has changed"
+	@echo "make book       build the book: book/_build/html/index.html"
 	@echo "make lint       ruff"
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "handlib needs Python 3.11 or newer, '$(PYTHON)' is `$(PYTHON) -V 2>&1`." \
-	    "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(CHECK_PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu it needs the package python3-venv." >&2; exit 1; }
 	$(BIN)/python -m pip install --no-compile -e '.[dev]'
@@ -36,7 +46,7 @@ $(STAMP): pyproject.toml
 lab: setup
 	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(LAB_FLAGS) notebooks/00_tour.ipynb
 
-test: setup
+test: setup $(BOOK_TO_TEST)
 	$(PYTEST) -n 2 --dist loadfile tests --ignore tests/browser
 	$(NBVAL)
 	$(PYTEST) tests/browser
@@ -48,11 +58,20 @@ test-notebooks: setup
 	$(PYTEST) tests/notebooks
 	$(NBVAL)
 
-test-browser: setup
+test-browser: setup $(BOOK_TO_TEST)
 	$(PYTEST) tests/browser
 
 notebooks: setup
 	$(BIN)/python scripts/build_notebooks.py
+
+book: $(BOOK_STAMP)
+	$(BOOK_VENV)/bin/python scripts/build_book.py
+
+$(BOOK_STAMP): book/requirements.txt
+	@$(CHECK_PYTHON)
+	@test -x $(BOOK_VENV)/bin/python || $(PYTHON) -m venv $(BOOK_VENV)
+	$(BOOK_VENV)/bin/python -m pip install --no-compile -q -r book/requirements.txt
+	@touch $@
 
 lint: setup
 	$(BIN)/python -m ruff check .

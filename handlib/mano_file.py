@@ -193,12 +193,17 @@ def read_mano(path: str | Path, side: Side) -> HandData:
     return hand_data_from_mapping(content, side, path)
 
 
+def left_has_sign_fault(left: HandData, right: HandData) -> bool:
+    """Whether the x parts of both hands' shape directions agree, where a mirror image has opposite ones."""
+    return bool(np.abs(left.shapedirs[:, 0] - right.shapedirs[:, 0]).sum() < 1)
+
+
 def repair_left_shapedirs(left: HandData, right: HandData) -> HandData:
     """MANO's left file carries the right hand's sign in the x of its shape directions; mends just that.
 
-    The fault is found by comparison (the x parts of both hands agree); a file without it comes back as it is.
+    The fault is found by comparison; a file without it comes back as it is.
     """
-    if np.abs(left.shapedirs[:, 0] - right.shapedirs[:, 0]).sum() >= 1:
+    if not left_has_sign_fault(left, right):
         return left
     return replace(left, shapedirs=left.shapedirs * np.array([-1.0, 1.0, 1.0])[:, None])
 

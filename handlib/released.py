@@ -61,6 +61,21 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     return released
 
 
+def layout_problems(released: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, list[str]]:
+    """Entries that are missing, unexpected or of the wrong shape, by kind, against our network's weights."""
+    weights, unknown = convert(released)
+    return {
+        # Older files lack the batch counters of batch norm, which evaluation doesn't use.
+        "missing": [n for n in expected if n not in weights and not n.endswith("num_batches_tracked")],
+        "unexpected": unknown + [n for n in weights if n not in expected],
+        "wrong shape": [
+            f"{n} (expected {tuple(expected[n].shape)}, got {tuple(v.shape)})"
+            for n, v in weights.items()
+            if n in expected and expected[n].shape != v.shape
+        ],
+    }
+
+
 def load_checkpoint(path: str | Path, mano: str | Path | None = None) -> DIR:
     """The released network with the weights of a checkpoint, in evaluation mode.
 
@@ -73,22 +88,12 @@ def load_checkpoint(path: str | Path, mano: str | Path | None = None) -> DIR:
     """
     path = Path(path)
     released = read_checkpoint(path)
-    weights, unexpected = convert(released)
     model = DIR(DIRConfig.released())
-    expected = model.state_dict()
-    problems = {
-        # Older files lack the batch counters of batch norm, which evaluation doesn't use.
-        "missing": [n for n in expected if n not in weights and not n.endswith("num_batches_tracked")],
-        "unexpected": unexpected + [n for n in weights if n not in expected],
-        "wrong shape": [
-            f"{n} (expected {tuple(expected[n].shape)}, got {tuple(v.shape)})"
-            for n, v in weights.items()
-            if n in expected and expected[n].shape != v.shape
-        ],
-    }
+    problems = layout_problems(released, model.state_dict())
     if any(problems.values()):
         listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
         raise CheckpointError(f"{path}: not the released network: {listed}")
+    weights, _ = convert(released)
     model.load_state_dict(weights, strict=False)
     for side in SIDES:
         if mano is None:

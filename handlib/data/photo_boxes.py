@@ -32,7 +32,7 @@ def _box(where: str, numbers: object) -> Box:
     try:
         x, y, width, height = map(float, numbers)
         return Box(x, y, width, height)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         said = error if isinstance(error, BoxError) else f"expected x, y, width, height, got {numbers!r}"
         raise BoxError(f"{where}: {said}") from None
 
@@ -40,7 +40,7 @@ def _box(where: str, numbers: object) -> Box:
 def _from_json(path: Path, text: str) -> Boxes:
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise BoxError(f"boxes: {path}: expected JSON: {error}") from error
     if not isinstance(content, dict):
         raise BoxError(f'boxes: {path}: expected {{"picture": [x, y, width, height], ...}}')

@@ -47,6 +47,7 @@ __all__ = [
     "SamplingExplorer",
     "StagesPanel",
     "TrainingPanel",
+    "YourPhoto",
     "detached_figure",
     "draw_overlay",
     "grey_lines",
@@ -62,3 +63,12 @@ __all__ = [
     "stages",
     "upright",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """``YourPhoto``, when it is asked for: it reconstructs, and reconstructing draws with this package."""
+    if name == "YourPhoto":
+        from handlib.show.your_photo import YourPhoto
+
+        return YourPhoto
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

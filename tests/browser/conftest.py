@@ -18,6 +18,8 @@ import nbformat
 import pytest
 from build_notebooks import NOTEBOOKS
 
+from handlib.doctor.machine import chromium
+
 HERE = Path(__file__).parent
 CHROMIUM_FLAGS = (
     "--no-sandbox",
@@ -48,8 +50,7 @@ def browser_path() -> str:
     """The system's chromium; the environment variable CHROMIUM names another one."""
     if importlib.util.find_spec("playwright") is None:
         no_browser("playwright is not installed")
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    found = chromium()
     if found is None:
         no_browser("no chromium found on this machine")
     return found

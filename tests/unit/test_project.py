@@ -21,7 +21,9 @@ def own_files() -> list[Path]:
     folders = [p for p in ROOT.iterdir() if p.is_dir()]
     kept = [p for p in folders if p.name not in NOT_OURS and (p.name == ".ci" or p.name[0] != ".")]
     found = [p for folder in kept for p in folder.rglob("*") if p.is_file()]
-    found = [p for p in found if not {"__pycache__", "node_modules", ".ipynb_checkpoints"} & set(p.parts)]
+    found = [
+        p for p in found if not {"__pycache__", "node_modules", ".ipynb_checkpoints", "_build"} & set(p.parts)
+    ]
     return found + [p for p in ROOT.iterdir() if p.is_file()]
 
 

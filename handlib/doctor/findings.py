@@ -1,0 +1,48 @@
+"""What a check finds, and how it is told."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.table import Table
+from rich.text import Text
+
+Verdict = Literal["ok", "missing", "wrong"]
+STYLES: dict[Verdict, str] = {"ok": "green", "missing": "yellow", "wrong": "bold red"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    ``missing`` is what one can do without; ``wrong`` is there, or was said to be, and can't be used. Where
+    there is something to be done, ``to_do`` says it.
+    """
+
+    what: str
+    verdict: Verdict
+    explanation: str
+    to_do: str = ""
+
+
+def judged(what: str, look: Callable[[], str], to_do: str) -> Finding:
+    """``ok`` with what ``look`` says, or ``wrong`` with the error that it raises and what to do then."""
+    try:
+        return Finding(what, "ok", look())
+    except (OSError, ValueError) as error:
+        return Finding(what, "wrong", " ".join(str(error).split()), to_do)
+
+
+def has_wrong(findings: Sequence[Finding]) -> bool:
+    """Whether anything has to be mended."""
+    return any(finding.verdict == "wrong" for finding in findings)
+
+
+def as_table(findings: Sequence[Finding]) -> Table:
+    """Findings as rich prints them, a row each; what is to be done stands below the explanation."""
+    table = Table("", "verdict", "found", header_style="bold", box=None, pad_edge=False)
+    for finding in findings:
+        told = finding.explanation + (f"\n-> {finding.to_do}" if finding.to_do else "")
+        verdict = Text(finding.verdict, STYLES[finding.verdict])
+        table.add_row(Text(finding.what), verdict, Text(told))
+    return table

@@ -1,0 +1,79 @@
+"""MANO's files and the released checkpoint, which their owners hand out and nobody may pass on."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from handlib.config import DIRConfig
+from handlib.doctor.findings import Finding, judged
+from handlib.errors import InputError
+from handlib.hand import Hand
+from handlib.mano_file import HandData, left_has_sign_fault, open_hand_data, read_mano
+from handlib.network import DIR
+from handlib.released import hand_from_checkpoint, layout_problems, read_checkpoint
+from handlib.skeleton import SIDES, Side, joint_index
+
+FEW = 4
+GET_MANO = (
+    "register at https://mano.is.tue.mpg.de, download the models and give the folder that holds "
+    "MANO_LEFT.pkl and MANO_RIGHT.pkl"
+)
+GET_CHECKPOINT = "https://github.com/PengfeiRen96/DIR says in its README where to download it"
+
+
+def side_of(data: HandData) -> Side:
+    """Which hand a model is, told by its shape.
+
+    The mean pose bends the fingers towards the palm; who looks at the palm, fingers up, sees a right hand's
+    index finger on the right of its little finger.
+    """
+    hand = Hand(data)
+    flat, bent = (hand(pose_axis_angle=pose).joints.numpy() for pose in (torch.zeros(45), hand.hands_mean))
+    tips = [joint_index(f"{finger}4") for finger in ("index", "middle", "ring", "little")]
+    along = flat[joint_index("middle1")] - flat[joint_index("wrist")]
+    across = flat[joint_index("index1")] - flat[joint_index("little1")]
+    towards_palm = (bent[tips] - flat[tips]).mean(0)
+    return "right" if np.dot(np.cross(along, across), towards_palm) < 0 else "left"
+
+
+def mano_findings(folder: Path) -> list[Finding]:
+    """Both files of a folder: readable, on the right sides, with or without the left hand's sign fault."""
+    found: dict[Side, HandData] = {}
+
+    def read(side: Side) -> str:
+        found[side] = data = read_mano(folder / f"MANO_{side.upper()}.pkl", side)
+        if (got := side_of(data)) != side:
+            raise InputError(f"a {got} hand under the {side} hand's name")
+        if np.array_equal(data.v_template, open_hand_data(side).v_template):
+            return "the open hand in MANO's format; MANO's own parameters mean something else on it"
+        return "fields, shapes and side as they should be"
+
+    findings = [judged(f"MANO_{side.upper()}.pkl", lambda s=side: read(s), GET_MANO) for side in SIDES]
+    if all(finding.verdict == "ok" for finding in findings):
+        faulty = left_has_sign_fault(found["left"], found["right"])
+        told = (
+            "found, as in the original file; mended whenever the folder is loaded" if faulty else "not found"
+        )
+        findings.append(Finding("left hand's sign fault", "ok", told))
+    return findings
+
+
+def checkpoint_findings(path: Path) -> list[Finding]:
+    """The released weights: every entry there and of its shape, and the hand model in the buffers."""
+
+    def layout() -> str:
+        released = read_checkpoint(path)
+        problems = layout_problems(released, DIR(DIRConfig.released()).state_dict())
+        told = [
+            f"{len(names)} {kind}: {', '.join(names[:FEW])}{', ...' if len(names) > FEW else ''}"
+            for kind, names in problems.items()
+            if names
+        ]
+        if told:
+            raise InputError("not the released network; " + "; ".join(told))
+        for side in SIDES:
+            hand_from_checkpoint(released, side, path)
+        return f"{len(released)} entries, laid out as released, hand model included"
+
+    return [judged("released checkpoint", layout, GET_CHECKPOINT)]

@@ -1,0 +1,84 @@
+"""Exercises of notebook 13, your own photo."""
+
+import numpy as np
+
+from handlib.exercises import Wrong, ask, exercise
+
+
+@exercise("square_around")
+def _square_around(answer: object) -> None:
+    for box, share in (
+        ((100.0, 50.0, 300.0, 200.0), 0.8),
+        ((10.0, 20.0, 40.0, 90.0), 0.5),
+        ((0.0, 0.0, 64.0, 64.0), 1.0),
+    ):
+        x, y, width, height = box
+        side = max(width, height) / share
+        wanted = np.array((x + width / 2 - side / 2, y + height / 2 - side / 2, side))
+        got = ask(answer, *box, share, shape=(3,))
+        if np.allclose(got, wanted):
+            continue
+        if np.isclose(got[2], max(width, height) * share):
+            raise Wrong("the box takes the share of the square, not the square of the box")
+        if np.isclose(got[2], min(width, height) / share):
+            raise Wrong("the longer side has to fit")
+        if np.isclose(got[2], side) and np.allclose(got[:2], (x, y)):
+            raise Wrong("the square shares the box's centre, not its corner")
+        if np.isclose(got[2], side):
+            raise Wrong("the side is right; box and square have the same centre")
+        raise Wrong("divide the longer side by the share, then centre the square on the box")
+
+
+@exercise("box_of_hands")
+def _box_of_hands(answer: object) -> None:
+    rng = np.random.default_rng(13)
+    for x, y, side in ((0.0, 0.0, 32.0), (120.0, -40.0, 320.0)):
+        labels = np.zeros((32, 32), dtype=int)
+        top, left = rng.integers(2, 10, 2)
+        labels[top : top + 9, left : left + 5] = 1
+        labels[top + 4 : top + 14, left + 8 : left + 15] = 2
+        rows, columns = np.nonzero(labels)
+        step = side / 32
+        low = np.array((x + columns.min() * step, y + rows.min() * step))
+        high = np.array((x + (columns.max() + 1) * step, y + (rows.max() + 1) * step))
+        wanted = np.concatenate((low, high - low))
+        got = ask(answer, labels.copy(), x, y, side, shape=(4,))
+        if np.allclose(got, wanted):
+            continue
+        if np.allclose(got[[1, 0, 3, 2]], wanted) and not np.allclose(got, wanted):
+            raise Wrong("np.nonzero gives rows first; rows are y")
+        if np.allclose(got[2:], wanted[2:] - step):
+            raise Wrong("the last pixel has a width too: the box ends behind it")
+        if np.allclose(got, np.concatenate((low, high))):
+            raise Wrong("those are two corners; the box is a corner, a width and a height")
+        if np.allclose(got[2:], wanted[2:]):
+            raise Wrong("the size is right; the map's first pixel lies at the crop's corner")
+        if np.allclose(got * step, wanted) or np.allclose(got[2:] * step, wanted[2:]):
+            raise Wrong("those are pixels of the map; the picture's are side / 32 times as many")
+        raise Wrong("find the first and last row and column of a hand, then go to the picture's pixels")
+
+
+@exercise("overlap")
+def _overlap(answer: object) -> None:
+    cases = (
+        ((0, 0, 4, 2), (2, 0, 4, 2)),
+        ((0, 0, 1, 1), (5, 5, 1, 1)),
+        ((1, 1, 3, 3), (1, 1, 3, 3)),
+        ((0, 0, 4, 4), (1, 1, 2, 2)),
+        ((0, 0, 2, 2), (-3, 1, 2, 2)),
+    )
+    for a, b in cases:
+        width = max(0, min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0]))
+        height = max(0, min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1]))
+        both = width * height
+        areas = a[2] * a[3], b[2] * b[3]
+        got = float(ask(answer, a, b, shape=()))
+        if np.isclose(got, both / (sum(areas) - both)):
+            continue
+        if both and np.isclose(got, both / sum(areas)):
+            raise Wrong("what both cover is counted twice in the sum of the areas")
+        if both and np.isclose(got, both / min(areas)):
+            raise Wrong("divide by what either of them covers, not by the smaller box")
+        if not both and got:
+            raise Wrong("boxes that don't meet overlap by 0; two negative lengths make a positive area")
+        raise Wrong("the area that both cover over the area that either covers")

@@ -1,0 +1,62 @@
+"""Notebook 14 in a real JupyterLab: the widget of fits, every control of it."""
+
+from lab_page import SECONDS, press_slider, run_all, save_and_reload, wait_until_idle
+
+IMAGE = ".jp-OutputArea-output img.widget-image"
+RIGHT = "left 0 mm or 0 px, right 0 mm or 0 px"
+
+
+def says(page, text: str) -> None:
+    """Waits until the widget's line says something."""
+    page.locator(f'.widget-label:has-text("{text}")').first.wait_for(timeout=90 * SECONDS)
+
+
+def line(page) -> str:
+    return page.locator('.widget-label:has-text("surface off by")').first.text_content()
+
+
+def choose(page, label: str, value: str) -> None:
+    """Picks an entry of a list."""
+    page.locator(f'.widget-dropdown:has(label:text-is("{label}")) select').select_option(value)
+
+
+def test_fits_are_moved_and_joints_are_read(page, lab):
+    run_all(page, lab, "14_the_real_thing.ipynb")
+    image = page.locator(IMAGE).last
+    image.wait_for(timeout=600 * SECONDS)
+    wait_until_idle(page)
+    image.scroll_into_view_if_needed()
+    seen = [image.get_attribute("src")]
+
+    def changed() -> None:
+        page.wait_for_function(
+            "([image, seen]) => !seen.includes(image.getAttribute('src'))",
+            arg=[image.element_handle(), seen],
+            timeout=90 * SECONDS,
+        )
+        wait_until_idle(page)
+        seen.append(image.get_attribute("src"))
+
+    naive = line(page)
+    assert RIGHT not in naive and "0 mm from the fits' joints" in naive
+    press_slider(page, "world (°)", times=6)
+    changed()
+    assert line(page) != naive
+    choose(page, "translation", "R trans + t + R J - J")
+    says(page, RIGHT)
+    changed()
+    press_slider(page, "world (°)", times=3)
+    wait_until_idle(page)
+    assert RIGHT in line(page)
+    choose(page, "joint order", "as if it were ours")
+    changed()
+    assert RIGHT in line(page) and " 0 mm from the fits' joints" not in line(page)
+    press_slider(page, "picture", times=2)
+    changed()
+
+    save_and_reload(page)
+    page.locator(IMAGE).last.wait_for(timeout=120 * SECONDS)
+    says(page, RIGHT)
+    choose(page, "translation", "R trans + t")
+    page.locator(f'.widget-label:has-text("{RIGHT}")').wait_for(state="detached", timeout=90 * SECONDS)
+    assert page.outside == []

@@ -1,0 +1,67 @@
+import numpy as np
+
+
+def square_around(x, y, width, height, share):
+    side = max(width, height) / share
+    return x + width / 2 - side / 2, y + height / 2 - side / 2, side
+
+
+def corner_kept(x, y, width, height, share):
+    return x, y, max(width, height) / share
+
+
+def box_of_hands(labels, x, y, side):
+    rows, columns = np.nonzero(labels)
+    step = side / len(labels)
+    width, height = np.ptp(columns) + 1, np.ptp(rows) + 1
+    return x + columns.min() * step, y + rows.min() * step, width * step, height * step
+
+
+def without_the_last_pixel(labels, x, y, side):
+    left, top, width, height = box_of_hands(labels, x, y, side)
+    return left, top, width - side / 32, height - side / 32
+
+
+def transposed(labels, x, y, side):
+    left, top, width, height = box_of_hands(labels, x, y, side)
+    return top, left, height, width
+
+
+def only_the_left_hand(labels, x, y, side):
+    return box_of_hands(labels == 1, x, y, side)
+
+
+def overlap(a, b):
+    width = max(0, min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0]))
+    height = max(0, min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1]))
+    return width * height / (a[2] * a[3] + b[2] * b[3] - width * height)
+
+
+def without_limit(a, b):
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return width * height / (a[2] * a[3] + b[2] * b[3] - width * height)
+
+
+def counted_twice(a, b):
+    both = overlap(a, b)
+    return both / (1 + both)
+
+
+SOLUTIONS = {"square_around": square_around, "box_of_hands": box_of_hands, "overlap": overlap}
+MISTAKES = {
+    "square_around": [
+        corner_kept,
+        lambda x, y, w, h, share: square_around(x, y, w, h, 1 / share),
+        lambda x, y, w, h, share: square_around(x, y, min(w, h), min(w, h), share),
+        lambda x, y, w, h, share: (x - w / 2, y - h / 2, max(w, h) / share),
+    ],
+    "box_of_hands": [
+        without_the_last_pixel,
+        transposed,
+        only_the_left_hand,
+        lambda labels, x, y, side: box_of_hands(labels, 0, 0, side),
+        lambda labels, x, y, side: box_of_hands(labels, x, y, 1.0),
+    ],
+    "overlap": [without_limit, counted_twice, lambda a, b: 0.0, lambda a, b: 1.0],
+}
