@@ -1,5 +1,8 @@
 """Every exercise's check takes the solution and refuses the stub and plausible mistakes."""
 
+import re
+from pathlib import Path
+
 import pytest
 from answers import MISTAKES, SOLUTIONS
 
@@ -48,3 +51,16 @@ def test_every_exercise_has_answers_here():
 def test_names_are_registered_once():
     with pytest.raises(ValueError, match="two checks"):
         exercise("mirror_pose")(lambda answer: None)
+
+
+def test_the_teachers_guide_lists_every_exercise_under_its_notebook():
+    repository = Path(__file__).resolve().parents[2]
+    listed = set(
+        re.findall(r"\| (\d\d) \| `(\w+)` \| \*+ \|", (repository / "docs" / "teaching.md").read_text())
+    )
+    asked = {
+        (source.name[:2], name)
+        for source in (repository / "notebooks" / "source").glob("*.py")
+        for name in re.findall(r'^check\("(\w+)"', source.read_text(), re.MULTILINE)
+    }
+    assert listed == asked
