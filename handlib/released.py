@@ -17,6 +17,7 @@ from torch import Tensor
 from handlib.config import DIRConfig
 from handlib.errors import InputError
 from handlib.estimate import Prediction
+from handlib.files import replacing, write_text
 from handlib.hand import Hand
 from handlib.losses import hand_faces, released_losses
 from handlib.mano_file import HandData, hand_data_from_mapping
@@ -177,9 +178,10 @@ def main(arguments: list[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     outputs = run(model, torch.from_numpy(inputs["img"]))
-    np.savez_compressed(args.out, **{name: value.numpy() for name, value in outputs.items()})
+    with replacing(args.out) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **{name: value.numpy() for name, value in outputs.items()})
     if args.losses:
-        args.losses.write_text(json.dumps(training_losses(model, inputs), indent=1) + "\n")
+        write_text(args.losses, json.dumps(training_losses(model, inputs), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from handlib.data.sample import Sample, normalise
 from handlib.data.shards import Dataset, check_hands, load_dataset
 from handlib.errors import InputError
 from handlib.evaluate import evaluate, one_line, tables
+from handlib.files import reading, write_text
 from handlib.hand import Hand
 from handlib.losses import LossWeights, dir_loss, hand_faces
 from handlib.metrics import INTAG_MCP
@@ -117,10 +119,22 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
 def save_checkpoint(fabric: Fabric, path: Path, state: dict) -> None:
     """Writes beside the target, then replaces it: an interruption leaves the old checkpoint whole."""
     temporary = path.with_suffix(".tmp")
-    fabric.save(temporary, state)
-    if fabric.is_global_zero:
-        os.replace(temporary, path)
+    try:
+        fabric.save(temporary, state)
+        if fabric.is_global_zero:
+            os.replace(temporary, path)
+    finally:
+        if fabric.is_global_zero:
+            temporary.unlink(missing_ok=True)
     fabric.barrier()
+
+
+def save_network(model: DIR, folder: Path) -> None:
+    """What ``save_pretrained`` writes, each file whole or not at all."""
+    with TemporaryDirectory(dir=folder) as unfinished:
+        model.save_pretrained(unfinished)
+        for path in sorted(Path(unfinished).iterdir()):
+            os.replace(path, folder / path.name)
 
 
 def append_line(path: Path, record: dict) -> None:
@@ -132,18 +146,22 @@ def append_line(path: Path, record: dict) -> None:
 def cut_log(path: Path, step: int) -> None:
     """Forgets what a log says of steps that a resumed run will do again."""
     if path.exists():
-        lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
-        path.write_text("".join(line + "\n" for line in lines))
+        with reading(path, "the log of a run"):
+            # A line without an end was being written when the run was stopped.
+            lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+            kept = [line for line in lines if json.loads(line)["step"] <= step]
+        write_text(path, "".join(kept))
 
 
 def check_same_run(path: Path, settings: dict) -> None:
     """A run's folder belongs to one set of settings; resuming it with others is an :class:`InputError`."""
     text = json.dumps(settings, indent=2, default=str)
     if not path.exists():
-        path.write_text(text + "\n")
+        write_text(path, text + "\n")
         return
-    before, now = json.loads(path.read_text()), json.loads(text)
-    changed = [name for name in now if before.get(name) != now[name]]
+    with reading(path, "the settings of a run"):
+        before, now = json.loads(path.read_text()), json.loads(text)
+        changed = [name for name in now if before.get(name) != now[name]]
     if changed:
         raise InputError(
             f"{path.parent}: holds a run with other settings ({', '.join(changed)}); use a new folder"
@@ -246,14 +264,15 @@ def train(
     loss_on_batch, optimiser = fabric.setup(LossOnBatch(model, weights), optimiser)
     state = {"model": loss_on_batch, "optimizer": optimiser, "step": 0, "hours": 0.0, "mean_loss": None}
     if (out / CHECKPOINT).exists():
-        fabric.load(out / CHECKPOINT, state)
+        with reading(out / CHECKPOINT, "a checkpoint of this run"):
+            fabric.load(out / CHECKPOINT, state)
     if fabric.is_global_zero:
         cut_log(out / LOG, state["step"])
     fabric.barrier()
     steps = Steps(pairs, config, ranges, fabric.global_rank, fabric.world_size)
     run_steps(fabric, loss_on_batch, optimiser, state, steps, out, validation, workers)
     if fabric.is_global_zero:
-        model.eval().save_pretrained(out)
+        save_network(model.eval(), out)
     return model
 
 

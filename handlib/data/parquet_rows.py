@@ -26,7 +26,10 @@ def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _stamp(path: Path) -> str:
-    return (pq.read_schema(path).metadata or {}).get(STAMP, b"").decode()
+    try:
+        return (pq.read_schema(path).metadata or {}).get(STAMP, b"").decode()
+    except (pa.ArrowException, OSError):
+        return "damaged"
 
 
 def write_rows(

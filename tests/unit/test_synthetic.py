@@ -130,7 +130,7 @@ def test_what_is_no_data_set_is_one_clear_error(tmp_path, folder):
     with pytest.raises(ValueError, match=r"dataset\.json is missing"):
         load_dataset(tmp_path)
     (tmp_path / "dataset.json").write_text("{}")
-    with pytest.raises(ValueError, match="not the description of a data set"):
+    with pytest.raises(ValueError, match="expected the description of a data set"):
         load_dataset(tmp_path)
     content = json.loads((folder / "dataset.json").read_text())
     (tmp_path / "dataset.json").write_text(json.dumps({**content, "format": 0}))
