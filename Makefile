@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 NBVAL := $(PYTEST) -c tests/notebooks/nbval.ini --rootdir=. notebooks
+BROWSER := $(PYTEST) -n 2 --dist loadfile tests/browser
 
 # Numbers in tests and notebooks are compared digit by digit: one thread each.
 test test-unit test-notebooks test-browser notebooks: export OMP_NUM_THREADS = 1
@@ -49,7 +50,7 @@ lab: setup
 test: setup $(BOOK_TO_TEST)
 	$(PYTEST) -n 2 --dist loadfile tests --ignore tests/browser
 	$(NBVAL)
-	$(PYTEST) tests/browser
+	$(BROWSER)
 
 test-unit: setup
 	$(PYTEST) -n 2 --dist loadfile tests/unit tests/parity
@@ -59,7 +60,7 @@ test-notebooks: setup
 	$(NBVAL)
 
 test-browser: setup $(BOOK_TO_TEST)
-	$(PYTEST) tests/browser
+	$(BROWSER)
 
 notebooks: setup
 	$(BIN)/python scripts/build_notebooks.py
