@@ -24,6 +24,7 @@ from handlib.files import reading, record_from
 from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
+from handlib.run_folder import CHECKPOINT
 from handlib.scores import Rows
 from handlib.train import TrainConfig, batches, train
 
@@ -183,7 +184,7 @@ def run(
     model = train(data, folder, config, training, LossWeights.small(), Augmentation())
     report = evaluate(model.eval(), batches(test_pairs), INTAG_MCP)
     cost = cost_of(DIR(config))
-    state = torch.load(folder / "checkpoint.ckpt", weights_only=True, map_location="cpu")
+    state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")
     result = AblationResult(
         name=name,
         seed=seed,

@@ -31,6 +31,13 @@ class Difference:
         """Whether it is larger than chance explains."""
         return abs(self.value) > self.chance
 
+    @property
+    def verdict(self) -> str:
+        """In words, of errors: better, worse, or what chance explains."""
+        if not self.clear:
+            return "no more than chance explains"
+        return "worse" if self.value > 0 else "better"
+
 
 def pooled_spread(groups: Sequence[Sequence[float]]) -> Spread:
     """The standard deviation within groups (one per kind, a number per seed), unbiased in its square.

@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 from scipy.spatial.transform import Rotation
 
 from handlib.data.backgrounds import SKIN_COLOURS
+from handlib.data.placement import before_camera, picture_bounds
 from handlib.data.sample import Sample
 from handlib.data.scenes import Scene
 from handlib.data.shading import Appearance, srgb_to_linear
@@ -60,22 +61,8 @@ def seen_from(scene: Scene, turn: Float[np.ndarray, "3 3"], distance: float | in
     """The scene before a camera that goes around its hands: ``turn`` turns them, ``distance`` (metres) is how
     far their middle is then. The picture is cut around them anew.
     """
-    pair = scene.pair
-    points = pair.vertices.reshape(-1, 3)
-    centre = (points.max(0) + points.min(0)) / 2
-    away = np.array((0, 0, distance or centre[2]))
-
-    def move(x: np.ndarray) -> np.ndarray:
-        return ((x - centre) @ turn.T + away).astype(np.float32)
-
-    moved = replace(
-        pair,
-        root=(turn @ pair.root).astype(np.float32),
-        vertices=move(pair.vertices),
-        joints=move(pair.joints),
-    )
-    seen = moved.vertices[..., :2] / moved.vertices[..., 2:]
-    low, high = seen.min((0, 1)), seen.max((0, 1))
+    moved = before_camera(scene.pair, turn, distance)
+    low, high = picture_bounds(moved)
     focal = HANDS_FILL / (high - low).max()
     intrinsics = np.array([focal, focal, *(0.5 - focal * (low + high) / 2)], dtype=np.float32)
     return replace(scene, pair=moved, intrinsics=intrinsics)

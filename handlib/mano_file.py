@@ -30,6 +30,18 @@ class HandFileError(InputError):
     """A hand model file that can't be used; the message says what was expected."""
 
 
+MODEL_ARRAYS = (
+    "v_template",
+    "shapedirs",
+    "posedirs",
+    "J_regressor",
+    "weights",
+    "hands_mean",
+    "hands_components",
+)
+"""What makes a hand model, beside its side and faces."""
+
+
 @dataclass(frozen=True)
 class HandData:
     """The numbers of a hand model in the MANO format: metres, radians, float64.
@@ -215,18 +227,7 @@ def open_hand_data(side: Side) -> HandData:
         right = HandData(
             side="right",
             faces=asset["faces"].astype(np.int64),
-            **{
-                name: asset[name].astype(np.float64)
-                for name in (
-                    "v_template",
-                    "shapedirs",
-                    "posedirs",
-                    "J_regressor",
-                    "weights",
-                    "hands_mean",
-                    "hands_components",
-                )
-            },
+            **{name: asset[name].astype(np.float64) for name in MODEL_ARRAYS},
         )
     return right if side == "right" else right.mirrored()
 

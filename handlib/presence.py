@@ -16,8 +16,7 @@ from handlib.skeleton import SIDES
 MIN_HAND_PIXELS = 4
 """Fewer pixels of the segmentation than this are no hand."""
 SEEN_CONFIDENCE = 0.87
-"""Between what the shipped checkpoint gives a rendered hand, 0.96 in the median, and one that was painted
-over, below 0.8."""
+"""Between what the shipped checkpoint gives most rendered hands and what one that was painted over."""
 SEEN_AREA = 0.02
 """Share of the square that the network saw; a finger takes as much."""
 
@@ -50,10 +49,10 @@ def hands_present(segmentation: Float[Tensor, "3 height width"]) -> Presence:
     """Which hands the scores of (background, left, right) show; a pure function of them.
 
     It can be no better than the network. The shipped checkpoint has only learnt from pictures with two hands
-    and finds a bit of both in nearly everything: on an empty rendered desk, or on plain black, it calls a
-    tenth of the square a hand, at a confidence of 0.7 to 0.85. A threshold between that and the 0.96 of a
-    rendered hand tells nine in ten rendered pictures rightly, with both hands, one or none; hands that are
-    hard to see fall below it. On photographs, which it has never seen, nothing was measured.
+    and finds a bit of both in nearly everything, also on an empty desk, where it is less sure of them. Of
+    rendered pictures with both hands, one or none it judges more than three in four rightly
+    (``tests/unit/test_presence.py``); hands that are hard to see fall below the threshold. On photographs,
+    which it has never seen, nothing was measured.
     """
     probability, label = segmentation.softmax(0), segmentation.argmax(0)
     found = [probability[side][label == side] for side in (LEFT, RIGHT)]

@@ -5,14 +5,11 @@ learning rate. So a run that was killed and resumed ends with the same weights a
 that several processes share with the same as one process, but for rounding.
 """
 
-import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -27,16 +24,24 @@ from handlib.data.sample import Sample, normalise
 from handlib.data.shards import Dataset, check_hands, load_dataset
 from handlib.errors import InputError
 from handlib.evaluate import evaluate, one_line, tables
-from handlib.files import reading, write_text
+from handlib.files import reading
 from handlib.hand import Hand
 from handlib.losses import LossWeights, dir_loss, hand_faces
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
 from handlib.processes import share_batch_norms
+from handlib.run_folder import (
+    CHECKPOINT,
+    LOG,
+    SETTINGS,
+    append_line,
+    check_same_run,
+    cut_log,
+    save_checkpoint,
+    save_network,
+)
 from handlib.skeleton import SIDES
 from handlib.targets import Targets
-
-CHECKPOINT, LOG, SETTINGS = "checkpoint.ckpt", "log.jsonl", "settings.json"
 
 
 @dataclass(frozen=True)
@@ -114,58 +119,6 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def save_checkpoint(fabric: Fabric, path: Path, state: dict) -> None:
-    """Writes beside the target, then replaces it: an interruption leaves the old checkpoint whole."""
-    temporary = path.with_suffix(".tmp")
-    try:
-        fabric.save(temporary, state)
-        if fabric.is_global_zero:
-            os.replace(temporary, path)
-    finally:
-        if fabric.is_global_zero:
-            temporary.unlink(missing_ok=True)
-    fabric.barrier()
-
-
-def save_network(model: DIR, folder: Path) -> None:
-    """What ``save_pretrained`` writes, each file whole or not at all."""
-    with TemporaryDirectory(dir=folder) as unfinished:
-        model.save_pretrained(unfinished)
-        for path in sorted(Path(unfinished).iterdir()):
-            os.replace(path, folder / path.name)
-
-
-def append_line(path: Path, record: dict) -> None:
-    """Adds a JSON line to a log."""
-    with open(path, "a") as file:
-        file.write(json.dumps(record) + "\n")
-
-
-def cut_log(path: Path, step: int) -> None:
-    """Forgets what a log says of steps that a resumed run will do again."""
-    if path.exists():
-        with reading(path, "the log of a run"):
-            # A line without an end was being written when the run was stopped.
-            lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-            kept = [line for line in lines if json.loads(line)["step"] <= step]
-        write_text(path, "".join(kept))
-
-
-def check_same_run(path: Path, settings: dict) -> None:
-    """A run's folder belongs to one set of settings; resuming it with others is an :class:`InputError`."""
-    text = json.dumps(settings, indent=2, default=str)
-    if not path.exists():
-        write_text(path, text + "\n")
-        return
-    with reading(path, "the settings of a run"):
-        before, now = json.loads(path.read_text()), json.loads(text)
-        changed = [name for name in now if before.get(name) != now[name]]
-    if changed:
-        raise InputError(
-            f"{path.parent}: holds a run with other settings ({', '.join(changed)}); use a new folder"
-        )
 
 
 class LossOnBatch(nn.Module):

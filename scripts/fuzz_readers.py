@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from malform import to_json
 from PIL import Image
 from safetensors.torch import save
 
@@ -49,13 +50,6 @@ class Target:
     read: Callable[[], object]
     content: Any = None
     encode: Encode | None = None
-
-
-def encode_json(content: Any) -> bytes:
-    """As JSON; see :func:`malform.to_json`."""
-    from malform import to_json
-
-    return to_json(content)
 
 
 def encode_npz(content: Any) -> bytes:
@@ -122,7 +116,7 @@ def picture_targets(folder: Path) -> Iterator[Target]:
     boxes = {"a.jpg": [10, 20, 300, 200], "b.jpg": [[0, 0, 90, 90], [200, 0, 90, 90]]}
     json_path, csv_path, text_path = (folder / f"boxes.{suffix}" for suffix in ("json", "csv", "txt"))
     json_path.write_text(json.dumps(boxes))
-    yield Target("boxes, json", json_path, lambda: read_boxes(json_path), boxes, encode_json)
+    yield Target("boxes, json", json_path, lambda: read_boxes(json_path), boxes, to_json)
     csv_path.write_text("picture,x,y,width,height\na.jpg,10,20,300,200\nb.jpg,0,0,90,90\n")
     yield Target("boxes, csv", csv_path, lambda: read_boxes(csv_path))
     text_path.write_text("10,20,300,200")
@@ -136,7 +130,7 @@ def data_targets(folder: Path) -> Iterator[Target]:
         make_dataset(dataset, "test", 2, size=32, seed=0, workers=1)
     info, shard = dataset / "dataset.json", dataset / "shard-00000.safetensors"
     content = json.loads(info.read_text())
-    yield Target("data set, dataset.json", info, lambda: read_all(dataset), content, encode_json)
+    yield Target("data set, dataset.json", info, lambda: read_all(dataset), content, to_json)
     yield Target("data set, shard", shard, lambda: read_all(dataset))
     samples = folder / "samples" / "test"
     samples.mkdir(parents=True)
@@ -162,12 +156,12 @@ def data_targets(folder: Path) -> Iterator[Target]:
         results / source.name,
         lambda: [result.mpjpe for result in load_results(results)],
         json.loads(source.read_text()),
-        encode_json,
+        to_json,
     )
     source, path = samples_folder() / "robustness.json", folder / "robustness.json"
     path.write_bytes(source.read_bytes())
     yield Target(
-        "robustness.json", path, lambda: load_robustness(path), json.loads(path.read_text()), encode_json
+        "robustness.json", path, lambda: load_robustness(path), json.loads(path.read_text()), to_json
     )
     conversion = folder / "conversion" / "conversion.json"
     conversion.parent.mkdir()
@@ -177,7 +171,7 @@ def data_targets(folder: Path) -> Iterator[Target]:
         conversion,
         lambda: Conversion.resumed(conversion.parent, {"source": "x"}),
         json.loads(conversion.read_text()),
-        encode_json,
+        to_json,
     )
 
 
@@ -192,7 +186,7 @@ def model_targets(folder: Path) -> Iterator[Target]:
     def load() -> None:
         DIR.from_pretrained(saved)
 
-    yield Target("network, config.json", saved / "config.json", load, config, encode_json)
+    yield Target("network, config.json", saved / "config.json", load, config, to_json)
     yield Target("network, weights", saved / "model.safetensors", load)
     checkpoint = folder / "released.pth"
     content = {"net": {"encoder.weight": np.ones((3, 4), np.float32), "n": np.array(3)}, "epoch": 3}
@@ -231,7 +225,7 @@ def real_data_targets(folder: Path) -> Iterator[Target]:
     for kind in KINDS:
         path = root / "annotations" / "train" / f"InterHand2.6M_train_{kind}.json"
         content = json.loads(path.read_text())
-        yield Target(f"InterHand2.6M, {kind}", path, index, content, encode_json)
+        yield Target(f"InterHand2.6M, {kind}", path, index, content, to_json)
     for name in ("pictures", "images", "fits"):
         path = root / "handlib_index" / "train-both" / f"{name}.parquet"
         yield Target(f"InterHand2.6M, index, {name}", path, index)

@@ -21,10 +21,11 @@ from handlib.evaluate import COLUMNS, MeanPredictor, evaluate
 from handlib.hand import Hand
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR, SHIPPED
+from handlib.run_folder import LOG, SETTINGS
 from handlib.scores import format_table
 from handlib.show.curves import MEASURES, training_curve
 from handlib.skeleton import SIDES
-from handlib.train import LOG, SETTINGS, batches
+from handlib.train import batches
 
 TRAINING, TEST = "training.json", "test.json"
 README = Path(__file__).parents[1] / "README.md"

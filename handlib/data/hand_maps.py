@@ -14,6 +14,7 @@ from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float, UInt8
 from scipy.spatial.distance import cdist
 
+from handlib.data.render import rest_colours
 from handlib.data.sample import BACKGROUND
 from handlib.hand import Hand
 
@@ -35,13 +36,6 @@ def _scene(vertices: Float[np.ndarray, "778 3"], hand: Hand) -> EmbreeScene:
     scene = EmbreeScene(robust=True)
     TriangleMesh(scene, np.ascontiguousarray(vertices, dtype=np.float32), hand.faces.astype(np.int32))
     return scene
-
-
-def rest_colours(right: Hand) -> Float[np.ndarray, "778 3"]:
-    """Dense colours of the vertices: their places in the right hand's bounding box at rest, 1 to 255."""
-    rest = right.v_template.numpy()
-    low, high = rest.min(0), rest.max(0)
-    return (1 + 254 * (rest - low) / (high - low)).astype(np.float32)
 
 
 def pixel_rays(intrinsics: Float[np.ndarray, "4"], size: int) -> Float[np.ndarray, "pixels 3"]:
@@ -68,7 +62,7 @@ def hand_maps(
     rays = pixel_rays(intrinsics, size)
     depth = np.full((2, len(rays)), np.inf, dtype=np.float32)
     dense = np.zeros((2, len(rays), 3), dtype=np.uint8)
-    colours = rest_colours(hands[1])
+    colours = rest_colours(hands[1].v_template.numpy())
     for h, hand in enumerate(hands):
         hits = _scene(vertices[h], hand).run(np.zeros_like(rays), rays, output=True)
         ray = np.flatnonzero(hits["primID"] >= 0)

@@ -188,6 +188,27 @@ def place_pair(world: World, rng: np.random.Generator) -> Pair:
                 return _pair(left, right, *placed, stratum)
 
 
+def before_camera(pair: Pair, turn: Float[np.ndarray, "3 3"], distance: float | int | None = None) -> Pair:
+    """The pair turned about the middle of its hands, which then lies straight ahead of the camera, at
+    ``distance`` metres or as far away as it was.
+    """
+    points = pair.vertices.reshape(-1, 3)
+    centre = (points.max(0) + points.min(0)) / 2
+    away = np.array((0, 0, distance or centre[2]))
+
+    def move(x: np.ndarray) -> np.ndarray:
+        return ((x - centre) @ turn.T + away).astype(np.float32)
+
+    root = (turn @ pair.root).astype(np.float32)
+    return replace(pair, root=root, vertices=move(pair.vertices), joints=move(pair.joints))
+
+
+def picture_bounds(pair: Pair) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+    """Least and largest x / z and y / z of both hands: where a picture shows them, before its intrinsics."""
+    seen = pair.vertices[..., :2] / pair.vertices[..., 2:]
+    return seen.min((0, 1)), seen.max((0, 1))
+
+
 def look_at(world: World, pair: Pair, rng: np.random.Generator) -> tuple[Pair, Float[np.ndarray, "4"]]:
     """The pair in the frame of a random camera, and the intrinsics (fx, fy, cx, cy) of a picture of side 1.
 
@@ -195,21 +216,8 @@ def look_at(world: World, pair: Pair, rng: np.random.Generator) -> tuple[Pair, F
     jitter.
     """
     turn = world.look(rng)
-    points = pair.vertices.reshape(-1, 3)
-    centre = (points.max(0) + points.min(0)) / 2
-    away = np.array([0, 0, rng.uniform(0.45, 0.80)])
-
-    def move(x: np.ndarray) -> np.ndarray:
-        return ((x - centre) @ turn.T + away).astype(np.float32)
-
-    moved = replace(
-        pair,
-        root=(turn @ pair.root).astype(np.float32),
-        vertices=move(pair.vertices),
-        joints=move(pair.joints),
-    )
-    seen = moved.vertices[..., :2] / moved.vertices[..., 2:]
-    low, high = seen.min((0, 1)), seen.max((0, 1))
+    moved = before_camera(pair, turn, rng.uniform(0.45, 0.80))
+    low, high = picture_bounds(moved)
     focal = 0.8 / (high - low).max() * rng.uniform(0.82, 1.08)
     centre_2d = 0.5 - focal * (low + high) / 2 + rng.uniform(-0.06, 0.06, 2)
     return moved, np.array([focal, focal, *centre_2d], dtype=np.float32)

@@ -226,11 +226,15 @@ class PairScene:
         return torch.from_numpy(lit[first][np.cumsum(starts_pixel) - 1])
 
 
-@cache
-def _rest_colours() -> Float[np.ndarray, "778 3"]:
-    rest = open_hand_data("right").v_template
+def rest_colours(rest: Float[np.ndarray, "778 3"]) -> Float[np.ndarray, "778 3"]:
+    """Dense colours of the vertices: their places in the bounding box of the right hand at rest, 1 to 255."""
     low, high = rest.min(0), rest.max(0)
     return (1 + 254 * (rest - low) / (high - low)).astype(np.float32)
+
+
+@cache
+def _open_hand_colours() -> Float[np.ndarray, "778 3"]:
+    return rest_colours(open_hand_data("right").v_template)
 
 
 def dense_colour(face: Int[np.ndarray, "n"], weights: Float[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
@@ -239,7 +243,7 @@ def dense_colour(face: Int[np.ndarray, "n"], weights: Float[np.ndarray, "n 3"]) 
 
     The same point of the left hand has the same colour.
     """
-    colours = (_rest_colours()[hand_faces()[face]] * weights[..., None]).sum(1)
+    colours = (_open_hand_colours()[hand_faces()[face]] * weights[..., None]).sum(1)
     return np.clip(np.rint(colours), 1, 255).astype(np.uint8)
 
 

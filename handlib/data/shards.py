@@ -23,20 +23,12 @@ from handlib.data.sample import Sample
 from handlib.errors import InputError
 from handlib.files import reading, record_from, replacing, write_text
 from handlib.hand import Hand
+from handlib.mano_file import MODEL_ARRAYS
 from handlib.skeleton import SIDES
 
 FORMAT = 1
 SHARD_SIZE = 250
 FIELDS = tuple(field.name for field in fields(Sample))
-MODEL_BUFFERS = (
-    "v_template",
-    "shapedirs",
-    "posedirs",
-    "J_regressor",
-    "weights",
-    "hands_mean",
-    "hands_components",
-)
 
 
 @cache
@@ -49,7 +41,7 @@ def hands_sha256(hands: Iterable[Hand]) -> str:
     """What names a pair of hand models (left, right): the same for the open hand however it was read."""
 
     def digest(pair: Iterable[Hand]) -> str:
-        arrays = [getattr(hand, name).cpu().numpy() for hand in pair for name in MODEL_BUFFERS]
+        arrays = [getattr(hand, name).cpu().numpy() for hand in pair for name in MODEL_ARRAYS]
         # Denormal numbers are zeros to processes that flush them.
         tiny = np.finfo(np.float32).tiny
         arrays = [np.where(np.abs(array) < tiny, 0, array) for array in arrays]

@@ -58,13 +58,6 @@ class AblationsState:
     chart: UInt8[np.ndarray, "height width 3"]
 
 
-def verdict(difference: Difference) -> str:
-    """Better, worse, or what chance explains; all measures are errors."""
-    if not difference.clear:
-        return "no more than chance explains"
-    return "worse" if difference.value > 0 else "better"
-
-
 def told(values: Sequence[float]) -> str:
     """A kind's mean and its seeds."""
     seeds = ", ".join(f"{value:.3g}" for value in values)
@@ -88,7 +81,7 @@ def ablations_state(results: Sequence[AblationResult], choice: Choice) -> Ablati
     caption = (
         f"{IN_WORDS[choice.picked]}{row}: {MEASURES[choice.measure]} {told(errors[choice.picked])}; "
         f"{IN_WORDS[choice.reference]}: {told(errors[choice.reference])}. "
-        f"Difference {picked.value:+.2g}, chance ±{picked.chance:.2g}: {verdict(picked)}."
+        f"Difference {picked.value:+.2g}, chance ±{picked.chance:.2g}: {picked.verdict}."
     )
     if choice.picked == choice.reference:
         caption = f"{IN_WORDS[choice.picked]}{row}: {MEASURES[choice.measure]} {told(errors[choice.picked])}."

@@ -798,9 +798,7 @@ for measure, unit in (("mpjpe", "mm"), ("uv_percent", "% of the side")):
             difference = compare(errors[name], errors["full"], pooled_spread(list(errors.values())))
             said = ", ".join(f"{error:.2f}" for error in errors[name])
             if name != "full":
-                verdict = "worse" if difference.value > 0 else "better"
-                said += f": {difference.value:+.2f}, chance {difference.chance:.2f}: "
-                said += verdict if difference.clear else "no more than chance explains"
+                said += f": {difference.value:+.2f}, chance {difference.chance:.2f}: {difference.verdict}"
             print(f"  {name:18} {said}")
 
 # %% [markdown]

@@ -654,10 +654,9 @@ for what, estimate in (
     trained = ablate.errors_of(results, estimate=estimate)
     spread = pooled_spread(list(trained.values()))
     difference = compare(trained["no_refinement"], trained["full"], spread)
-    verdict = "worse" if difference.value > 0 else "better"
     print(
         f"{what}: {difference.value:+.1f} mm, chance {difference.chance:.1f} mm:",
-        verdict if difference.clear else "no more than chance explains",
+        difference.verdict,
     )
 
 # %% [markdown]

@@ -31,7 +31,7 @@ from handlib import ablate, load_samples, show
 from handlib.ablate import IN_WORDS, PAPER_ROWS, changes, check_alike, errors_of, load_results
 from handlib.comparison import compare, pooled_spread
 from handlib.data.samples import store_samples
-from handlib.show.ablations import MEASURES, STRATA, Choice, ablations_state, verdict
+from handlib.show.ablations import MEASURES, STRATA, Choice, ablations_state
 
 torch.set_num_threads(1)
 rich.reconfigure(quiet=True, force_jupyter=False)
@@ -166,7 +166,7 @@ state = ablations_state(results, Choice())
 print(f"{'':34}{'mm':>6}{'difference':>12}{'chance':>8}")
 for name, difference in state.differences.items():
     said = (
-        "" if name == "full" else f"{difference.value:+12.2f}{difference.chance:8.2f}  {verdict(difference)}"
+        "" if name == "full" else f"{difference.value:+12.2f}{difference.chance:8.2f}  {difference.verdict}"
     )
     print(f"{IN_WORDS[name]:34}{np.mean(state.errors[name]):6.1f}{said}")
 
@@ -271,7 +271,7 @@ figure
 of_initial = errors_of(results, estimate="initial")
 initial_spread = pooled_spread(list(of_initial.values()))
 shift = compare(of_initial["full"], of_initial["no_refinement"], initial_spread)
-print(f"initial estimate, trained with two stages against alone: {shift.value:+.2f} mm: {verdict(shift)}")
+print(f"initial estimate, trained with two stages against alone: {shift.value:+.2f} mm: {shift.verdict}")
 gain = compare(by_kind["full"], by_kind["no_refinement"], spread)
 assert gain.clear and gain.value < -2
 print("two stages against none: more than 2 mm better, far beyond chance")
@@ -326,8 +326,8 @@ small_spread = pooled_spread(list(small_errors.values()))
 effect = compare(small_errors["no_refinement"], small_errors["full"], small_spread)
 true_effect = compare(by_kind["no_refinement"], by_kind["full"], spread)
 assert effect.value < true_effect.value
-print("taking the stages out, after 2000 steps of 20000 pairs:", verdict(true_effect))
-print("after 30 steps of 64 pairs: a smaller loss, or none:", verdict(effect))
+print("taking the stages out, after 2000 steps of 20000 pairs:", true_effect.verdict)
+print("after 30 steps of 64 pairs: a smaller loss, or none:", effect.verdict)
 print(
     f"band of chance, long: {true_effect.chance:.1f} mm; short: wider, by more than 2 times:",
     effect.chance > 2 * true_effect.chance,

@@ -62,6 +62,28 @@ def press_slider(page, name: str, key: str = "ArrowRight", times: int = 5) -> No
         page.keyboard.press(key)
 
 
+def says(page, text: str) -> None:
+    """Waits until a line of words among the widgets holds a text."""
+    page.locator(f'.widget-label:has-text("{text}")').first.wait_for(timeout=120 * SECONDS)
+
+
+def choose(page, name: str, option: str) -> None:
+    """Picks an option of the dropdown of that name."""
+    dropdown = page.locator(f'.widget-dropdown:has(label:text-is("{name}")) select')
+    dropdown.focus()
+    dropdown.select_option(option)
+
+
+def wait_for_another(page, image, seen: list[str]) -> None:
+    """Waits until an image shows what it hasn't shown yet, and remembers that."""
+    page.wait_for_function(
+        "([image, seen]) => !seen.includes(image.getAttribute('src'))",
+        arg=[image.element_handle(), seen],
+        timeout=300 * SECONDS,
+    )
+    seen.append(image.get_attribute("src"))
+
+
 def click_joint(page, joint: int, view: int = 0) -> None:
     """Clicks where a joint is drawn."""
     page.locator(f"{VIEW} canvas").nth(view).scroll_into_view_if_needed()

@@ -1,6 +1,6 @@
 """Notebook 11 in a real JupyterLab: every control of the ablations' widget is moved and does something."""
 
-from lab_page import SECONDS, run_all, save_and_reload, wait_until_idle
+from lab_page import SECONDS, choose, run_all, save_and_reload, wait_for_another, wait_until_idle
 
 
 def says(page, text: str) -> None:
@@ -8,26 +8,16 @@ def says(page, text: str) -> None:
     page.locator(f'.widget-html-content:has-text("{text}")').first.wait_for(timeout=300 * SECONDS)
 
 
-def choose(page, name: str, value: str) -> None:
-    """Chooses from the dropdown of that name."""
-    page.locator(f'.widget-dropdown:has(label:text-is("{name}")) select').select_option(value)
-
-
 def test_every_control_of_the_ablations_widget(page, lab):
     run_all(page, lab, "11_ablations.ipynb")
     says(page, "no stages: MPJPE (mm)")
     wait_until_idle(page)
     image = page.locator(".jp-OutputArea-output img.widget-image").first
-    seen = {image.get_attribute("src")}
+    seen = [image.get_attribute("src")]
 
     def changed() -> None:
         """Waits until the chart is one that wasn't there before."""
-        page.wait_for_function(
-            "([image, seen]) => !seen.includes(image.getAttribute('src'))",
-            arg=[image.element_handle(), sorted(seen)],
-            timeout=90 * SECONDS,
-        )
-        seen.add(image.get_attribute("src"))
+        wait_for_another(page, image, seen)
 
     for name, value, said in (
         ("training", "no left/right attention", "no left/right attention: MPJPE (mm)"),

@@ -5,22 +5,15 @@ from lab_page import (
     VIEW,
     ask,
     canvas_colours,
+    choose,
     open_and_run,
     press_slider,
     save_and_reload,
+    says,
+    wait_for_another,
     wait_for_view,
     wait_until_vertex_moved,
 )
-
-
-def says(page, text: str) -> None:
-    """Waits until one of the widget's two lines says something."""
-    page.locator(f'.widget-label:has-text("{text}")').first.wait_for(timeout=90 * SECONDS)
-
-
-def choose(page, name: str, value: str) -> None:
-    """Chooses from the dropdown of that name."""
-    page.locator(f'.widget-dropdown:has(label:text-is("{name}")) select').select_option(value)
 
 
 def chosen(page, name: str) -> str:
@@ -45,16 +38,11 @@ def test_every_control_of_the_evaluation_widget(page, lab):
     images = page.locator(f".jp-OutputArea-output:has({VIEW}) img.widget-image")
     says(page, "stage 2, INTAG_MCP: mean")
     assert canvas_colours(page) > 50
-    seen = [{images.nth(k).get_attribute("src")} for k in range(2)]
+    seen = [[images.nth(k).get_attribute("src")] for k in range(2)]
 
     def changed(number: int) -> None:
         """Waits until the chart (0) or the picture (1) is one that wasn't there before."""
-        page.wait_for_function(
-            "([image, seen]) => !seen.includes(image.getAttribute('src'))",
-            arg=[images.nth(number).element_handle(), sorted(seen[number])],
-            timeout=90 * SECONDS,
-        )
-        seen[number].add(images.nth(number).get_attribute("src"))
+        wait_for_another(page, images.nth(number), seen[number])
 
     def moved_by(action) -> None:
         """Does something and waits until the estimate's hand in 3D is elsewhere."""

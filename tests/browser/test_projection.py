@@ -1,6 +1,6 @@
 """Notebook 07 in a real JupyterLab: every control of its explorer moves picture and caption."""
 
-from lab_page import SECONDS, press_slider, run_all, save_and_reload
+from lab_page import SECONDS, choose, press_slider, run_all, save_and_reload
 
 CAPTION = ".widget-html-content:has-text('of both hands')"
 PICTURE = "img.widget-image"
@@ -12,12 +12,6 @@ def caption_says(page, *parts: str, seconds: int = 90) -> None:
     for part in parts:
         caption = caption.filter(has_text=part)
     caption.first.wait_for(timeout=seconds * SECONDS)
-
-
-def choose(page, name: str, option: str) -> None:
-    dropdown = page.locator(f'.widget-dropdown:has(label:text-is("{name}")) select')
-    dropdown.focus()
-    dropdown.select_option(label=option)
 
 
 def picture(page) -> str:

@@ -1,23 +1,22 @@
 """Notebook 14 in a real JupyterLab: the widget of fits, every control of it."""
 
-from lab_page import SECONDS, press_slider, run_all, save_and_reload, wait_until_idle
+from lab_page import (
+    SECONDS,
+    choose,
+    press_slider,
+    run_all,
+    save_and_reload,
+    says,
+    wait_for_another,
+    wait_until_idle,
+)
 
 IMAGE = ".jp-OutputArea-output img.widget-image"
 RIGHT = "left 0 mm or 0 px, right 0 mm or 0 px"
 
 
-def says(page, text: str) -> None:
-    """Waits until the widget's line says something."""
-    page.locator(f'.widget-label:has-text("{text}")').first.wait_for(timeout=90 * SECONDS)
-
-
 def line(page) -> str:
     return page.locator('.widget-label:has-text("surface off by")').first.text_content()
-
-
-def choose(page, label: str, value: str) -> None:
-    """Picks an entry of a list."""
-    page.locator(f'.widget-dropdown:has(label:text-is("{label}")) select').select_option(value)
 
 
 def test_fits_are_moved_and_joints_are_read(page, lab):
@@ -29,11 +28,7 @@ def test_fits_are_moved_and_joints_are_read(page, lab):
     seen = [image.get_attribute("src")]
 
     def changed() -> None:
-        page.wait_for_function(
-            "([image, seen]) => !seen.includes(image.getAttribute('src'))",
-            arg=[image.element_handle(), seen],
-            timeout=90 * SECONDS,
-        )
+        wait_for_another(page, image, seen)
         wait_until_idle(page)
         seen.append(image.get_attribute("src"))
 

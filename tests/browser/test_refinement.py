@@ -1,20 +1,16 @@
 """Notebook 08 in a real JupyterLab: every control of the refinement widget is moved and does something."""
 
 from lab_page import (
-    SECONDS,
     VIEW,
     ask,
     open_and_run,
     press_slider,
     save_and_reload,
+    says,
+    wait_for_another,
     wait_for_view,
     wait_until_vertex_moved,
 )
-
-
-def says(page, text: str) -> None:
-    """Waits until the widget's caption says something."""
-    page.locator(f'.widget-label:has-text("{text}")').first.wait_for(timeout=90 * SECONDS)
 
 
 def switch(page, name: str) -> None:
@@ -29,15 +25,10 @@ def test_every_control_of_the_refinement_widget(page, lab):
     image = page.locator(f".jp-OutputArea-output:has({VIEW}) img.widget-image")
     says(page, "stage 2 again: joints")
     course = page.locator('.widget-label:has-text("joints, mm: initial")')
-    seen = {image.get_attribute("src")}
+    seen = [image.get_attribute("src")]
 
     def changed_picture() -> None:
-        page.wait_for_function(
-            "([image, seen]) => !seen.includes(image.getAttribute('src'))",
-            arg=[image.element_handle(), sorted(seen)],
-            timeout=90 * SECONDS,
-        )
-        seen.add(image.get_attribute("src"))
+        wait_for_another(page, image, seen)
 
     before = ask(page, "vertex(1, 320)")
     press_slider(page, "estimate", "ArrowLeft", times=3)

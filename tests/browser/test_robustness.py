@@ -1,23 +1,22 @@
 """Notebook 12 in a real JupyterLab: every control of the robustness widget is moved and does something."""
 
-from lab_page import SECONDS, press_slider, run_all, save_and_reload, wait_until_idle
+from lab_page import (
+    SECONDS,
+    choose,
+    press_slider,
+    run_all,
+    save_and_reload,
+    says,
+    wait_for_another,
+    wait_until_idle,
+)
 
 IMAGE = ".jp-OutputArea-output img.widget-image"
-
-
-def says(page, text: str) -> None:
-    """Waits until one of the widget's lines says something."""
-    page.locator(f'.widget-label:has-text("{text}")').first.wait_for(timeout=90 * SECONDS)
 
 
 def line(page, text: str) -> str:
     """The widget's line that contains a text."""
     return page.locator(f'.widget-label:has-text("{text}")').first.text_content()
-
-
-def choose(page, label: str, value: str) -> None:
-    """Picks an entry of a list."""
-    page.locator(f'.widget-dropdown:has(label:text-is("{label}")) select').select_option(value)
 
 
 def test_every_control_of_the_robustness_widget(page, lab):
@@ -27,16 +26,12 @@ def test_every_control_of_the_robustness_widget(page, lab):
     wait_until_idle(page)
     image.scroll_into_view_if_needed()
     says(page, "ellipsoid of 50 mm hides")
-    seen = {image.get_attribute("src")}
+    seen = [image.get_attribute("src")]
 
     def changed_picture() -> None:
-        page.wait_for_function(
-            "([image, seen]) => !seen.includes(image.getAttribute('src'))",
-            arg=[image.element_handle(), sorted(seen)],
-            timeout=90 * SECONDS,
-        )
+        wait_for_another(page, image, seen)
         wait_until_idle(page)
-        seen.add(image.get_attribute("src"))
+        seen.append(image.get_attribute("src"))
 
     choose(page, "thing", "box")
     says(page, "box of 50 mm hides")

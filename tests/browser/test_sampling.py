@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lab_page import SECONDS, run_all, save_and_reload
+from lab_page import SECONDS, choose, run_all, save_and_reload
 
 ROOT = ".handlib-points"
 
@@ -32,12 +32,6 @@ def wait_for_explorer(page) -> None:
     page.locator(ROOT).wait_for(timeout=300 * SECONDS)
     page.locator(ROOT).scroll_into_view_if_needed()
     page.wait_for_function(f"document.querySelector('{ROOT}').handlib.pictureLoaded()")
-
-
-def choose(page, name: str, option: str) -> None:
-    box = page.locator(f'.widget-dropdown:has(label:text-is("{name}")) select')
-    box.focus()
-    box.select_option(label=option)
 
 
 def test_explorer_follows_mouse_keys_and_menus_and_survives_a_reload(page, lab, tmp_path):

@@ -4,9 +4,11 @@ from lab_page import (
     SECONDS,
     VIEW,
     ask,
+    choose,
     press_slider,
     run_all,
     save_and_reload,
+    wait_for_another,
     wait_for_view,
     wait_until_idle,
     wait_until_vertex_moved,
@@ -18,21 +20,6 @@ CAPTION = f".jp-OutputArea-output:has({VIEW}) .widget-html-content"
 def says(page, text: str) -> None:
     """Waits until the loss widget's caption says something."""
     page.locator(f'{CAPTION}:has-text("{text}")').wait_for(timeout=90 * SECONDS)
-
-
-def choose(page, name: str, value: str) -> None:
-    """Picks something in the drop-down of that name."""
-    page.locator(f'.widget-dropdown:has(label:text-is("{name}")) select').select_option(value)
-
-
-def wait_for_another(page, image, seen: list[str]) -> None:
-    """Waits until an image shows what it hasn't shown yet, and remembers that."""
-    page.wait_for_function(
-        "([image, seen]) => !seen.includes(image.getAttribute('src'))",
-        arg=[image.element_handle(), seen],
-        timeout=300 * SECONDS,
-    )
-    seen.append(image.get_attribute("src"))
 
 
 def test_curves_move_while_the_network_trains_and_every_control_of_the_losses(page, lab):

@@ -4,18 +4,22 @@ import json
 from pathlib import Path
 
 import numpy as np
-from lab_page import SECONDS, press_slider, run_all, save_and_reload, wait_until_idle, wait_until_vertex_moved
+from lab_page import (
+    SECONDS,
+    press_slider,
+    run_all,
+    save_and_reload,
+    says,
+    wait_for_another,
+    wait_until_idle,
+    wait_until_vertex_moved,
+)
 from PIL import Image
 
 from handlib.data.scenes import make_scene
 
 IMAGE = ".jp-OutputArea-output img.widget-image"
 POINTS = ".handlib-points"
-
-
-def says(page, text: str) -> None:
-    """Waits until one of the widget's lines says something."""
-    page.locator(f'.widget-label:has-text("{text}")').first.wait_for(timeout=120 * SECONDS)
 
 
 def press(page, button: str) -> None:
@@ -54,11 +58,7 @@ def test_a_picture_is_uploaded_cut_out_reconstructed_and_taken_away(page, lab, t
     seen = [image.get_attribute("src")]
 
     def changed() -> None:
-        page.wait_for_function(
-            "([image, seen]) => !seen.includes(image.getAttribute('src'))",
-            arg=[image.element_handle(), seen],
-            timeout=120 * SECONDS,
-        )
+        wait_for_another(page, image, seen)
         wait_until_idle(page)
         seen.append(image.get_attribute("src"))
 

@@ -23,7 +23,7 @@ from handlib.gltf import motions_of, write_hands
 from handlib.mano_file import open_hand_data, write_mano
 from handlib.network import DIR
 from handlib.reconstruct import reconstruct, write_results
-from handlib.train import save_checkpoint, save_network
+from handlib.run_folder import save_checkpoint, save_network
 
 ROOM = 4096
 """Bytes that a file may have."""

@@ -25,8 +25,9 @@ from handlib.data.synthetic import make_dataset
 from handlib.hand import Hand
 from handlib.losses import LossWeights
 from handlib.network import DIR
+from handlib.run_folder import LOG
 from handlib.skeleton import SIDES
-from handlib.train import LOG, TrainConfig, train
+from handlib.train import TrainConfig, train
 
 
 @pytest.fixture(autouse=True)

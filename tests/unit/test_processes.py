@@ -16,7 +16,8 @@ from handlib.data.augment import Augmentation
 from handlib.data.sample import Sample
 from handlib.data.shards import load_dataset
 from handlib.data.synthetic import make_dataset
-from handlib.train import CHECKPOINT, LOG, Steps, TrainConfig
+from handlib.run_folder import CHECKPOINT, LOG
+from handlib.train import Steps, TrainConfig
 
 STEPS, BATCH = 3, 4
 

@@ -15,7 +15,6 @@ from handlib.show.ablations import (
     Choice,
     ablations_state,
     told,
-    verdict,
 )
 
 TEMPLATE = load_results()[0]
@@ -70,7 +69,7 @@ def test_the_caption_says_what_was_found(picked: str, expected: str):
 def test_the_reference_is_not_compared_with_itself():
     state = ablations_state(RESULTS, Choice(picked="full"))
     assert "ifference" not in state.caption
-    assert state.differences["full"].value == 0 and verdict(state.differences["full"]).startswith("no more")
+    assert state.differences["full"].value == 0 and state.differences["full"].verdict.startswith("no more")
 
 
 def test_another_reference_turns_the_difference_round():

@@ -21,7 +21,8 @@ from handlib.evaluate import evaluate
 from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
-from handlib.train import LOG, TrainConfig, batch_indices, batches, learning_rate, parameter_groups, train
+from handlib.run_folder import LOG
+from handlib.train import TrainConfig, batch_indices, batches, learning_rate, parameter_groups, train
 
 SHORT = TrainConfig(steps=6, batch_size=4, save_every=2, evaluate_every=3)
 UNCHANGED = Augmentation(*(0.0,) * 8)
