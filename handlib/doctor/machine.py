@@ -14,7 +14,7 @@ from handlib.doctor.findings import Finding
 
 PACKAGE = "handlib"
 REINSTALL = "make setup, or pip install -e .[dev] in the repository"
-PURPOSES = {"dev": "tests, notebooks' outputs, browser tests", "book": "the book"}
+PURPOSES = {"dev": "tests, notebooks' outputs, browser tests", "export": "handlib export onnx"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
