@@ -118,6 +118,8 @@ def export_onnx(network: DIR, path: Path) -> None:
         raise InputError(
             f"onnx: expected the packages {' and '.join(NEEDED)}; pip install {' '.join(missing)}"
         )
+    from onnxscript import optimizer
+
     path.parent.mkdir(parents=True, exist_ok=True)
     size = network.config.image_size
     with warnings.catch_warnings():
@@ -129,8 +131,12 @@ def export_onnx(network: DIR, path: Path) -> None:
             output_names=list(OUTPUTS),
             dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
             dynamo=True,
+            optimize=False,
             verbose=False,
         )
+        # The exporter's own optimisation takes twice as long as all else, and onnxruntime does it again.
+        optimizer.fold_constants(program.model)
+        optimizer.remove_unused_nodes(program.model)
     program.model.metadata_props.update(description(network))
     with replacing(path) as temporary:
         program.save(temporary, external_data=False)

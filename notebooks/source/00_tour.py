@@ -14,6 +14,8 @@
 #
 # The method is DIR, "Decoupled Iterative Refinement" (Ren et al., ICCV 2023). You need PyTorch; you need to know nothing about
 # hands.
+#
+# Words: [joint](../docs/glossary.md#joint), [estimate](../docs/glossary.md#estimate), [stage](../docs/glossary.md#stage), [stratum](../docs/glossary.md#stratum), [MPJPE](../docs/glossary.md#mean-per-joint-position-error).
 
 # %%
 import torch

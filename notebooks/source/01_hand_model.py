@@ -16,6 +16,8 @@
 # 3. why skinned fingers get thinner when they twist, and by how much;
 # 4. which order of joints and which fingertips a paper means, and what it costs to guess;
 # 5. what is wrong with MANO's left hand, and why rotating a hand into the camera's frame takes more than a rotation.
+#
+# Words: [MANO](../docs/glossary.md#hand-model), [joint](../docs/glossary.md#joint), [MCP](../docs/glossary.md#finger-joints), [axis-angle](../docs/glossary.md#axis-angle), [linear blend skinning](../docs/glossary.md#linear-blend-skinning), [pose blend shapes](../docs/glossary.md#pose-blend-shapes).
 
 # %%
 from dataclasses import replace

@@ -14,6 +14,8 @@
 # 3. what such a camera can't say, and what DIR's `offset` is for;
 # 4. what uv is, and what half a pixel costs;
 # 5. how to move a MANO hand from one camera to another, and what happens to a camera when the picture is turned.
+#
+# Words: [weak perspective](../docs/glossary.md#weak-perspective), [uv](../docs/glossary.md#uv), [root](../docs/glossary.md#root), [offset](../docs/glossary.md#offset).
 
 # %%
 import math

@@ -13,6 +13,8 @@
 # 4. what a pooled vector has lost, and what the small network's head adds to get it back;
 # 5. what attention does in a trained network, measured by interfering with it, and why that isn't yet what it is *worth*;
 # 6. what an encoder of its own for each hand would cost, and what it brings.
+#
+# Words: [feature map](../docs/glossary.md#feature-map), [attention map](../docs/glossary.md#attention-map), [estimate](../docs/glossary.md#estimate), [uv](../docs/glossary.md#uv).
 
 # %%
 from dataclasses import replace

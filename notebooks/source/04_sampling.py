@@ -15,6 +15,8 @@
 # 2. what the derivative of the reading is, with respect to the map and to the place, and why the nearest cell won't do instead;
 # 3. what a joint reads at the border and beyond it, and what the network makes of hands that leave the picture;
 # 4. what a stage does with a feature read at the wrong place, in pixels, and how far off it may be before reading does harm.
+#
+# Words: [feature map](../docs/glossary.md#feature-map), [joint](../docs/glossary.md#joint), [uv](../docs/glossary.md#uv), [estimate](../docs/glossary.md#estimate), [stage](../docs/glossary.md#stage).
 
 # %%
 from dataclasses import replace

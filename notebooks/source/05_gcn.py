@@ -15,6 +15,8 @@
 # 3. what a matrix per joint can do that a shared one can't, and what it costs;
 # 4. how far news travels in two layers, in four, in eight;
 # 5. what happens to a trained network whose bones connect the wrong joints.
+#
+# Words: [GCN](../docs/glossary.md#graph-convolutional-network), [bone](../docs/glossary.md#bone), [joint](../docs/glossary.md#joint), [feature map](../docs/glossary.md#feature-map).
 
 # %%
 import math

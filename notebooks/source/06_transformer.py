@@ -17,6 +17,8 @@
 # 4. which measured error suffers when the connection between the hands is cut;
 # 5. why a large attention weight isn't yet an influence;
 # 6. why DIR takes 42 joints as tokens and not 1556 vertices, in exact operation counts.
+#
+# Words: [token](../docs/glossary.md#token), [attention map](../docs/glossary.md#attention-map), [GCN](../docs/glossary.md#graph-convolutional-network), [offset](../docs/glossary.md#offset), [MRRPE](../docs/glossary.md#mean-relative-root-position-error).
 
 # %%
 import copy

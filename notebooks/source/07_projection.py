@@ -16,6 +16,8 @@
 # 3. where the features are added up after all, and how many joints may meet there;
 # 4. what the planes cost, in multiply-adds and bytes, and how the same result comes out without ever making a plane;
 # 5. what a half width that is too small or a finger that points at the camera does, and which gradients the drawing lets through.
+#
+# Words: [multi-plane projection](../docs/glossary.md#multi-plane-projection), [bone](../docs/glossary.md#bone), [token](../docs/glossary.md#token), [feature map](../docs/glossary.md#feature-map).
 
 # %%
 import math

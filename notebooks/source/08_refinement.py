@@ -16,6 +16,8 @@
 # 4. what would flow between stages if gradients weren't stopped;
 # 5. how much each stage improves, at which joints, and from how bad a start it still comes back;
 # 6. what happens when the stages are taken away, from a trained network and before training.
+#
+# Words: [stage](../docs/glossary.md#stage), [estimate](../docs/glossary.md#estimate), [feature map](../docs/glossary.md#feature-map), [offset](../docs/glossary.md#offset), [MPJPE](../docs/glossary.md#mean-per-joint-position-error).
 
 # %%
 import math

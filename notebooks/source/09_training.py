@@ -13,6 +13,8 @@
 # 3. how the terms are weighed against each other, and which one rules the sum at the start;
 # 4. how one pair is learned in seconds and 64 pairs by heart, and what a curve tells about it;
 # 5. what makes a training go wrong, and which of the usual precautions mattered here.
+#
+# Words: [dense correspondence](../docs/glossary.md#dense-correspondence), [estimate](../docs/glossary.md#estimate), [axis-angle](../docs/glossary.md#axis-angle), [offset](../docs/glossary.md#offset), [weak perspective](../docs/glossary.md#weak-perspective).
 
 # %%
 import math

@@ -14,6 +14,8 @@
 # 4. what a mean hides, and how far the number of test pairs lets it be trusted;
 # 5. a dozen ways to lower a number without touching the network, and what each is worth;
 # 6. what the released network's numbers were measured with, and why ours stand beside no published one.
+#
+# Words: [protocol](../docs/glossary.md#protocol), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [PA](../docs/glossary.md#procrustes-alignment), [MRRPE](../docs/glossary.md#mean-relative-root-position-error), [PCK and AUC](../docs/glossary.md#percentage-of-correct-keypoints), [root](../docs/glossary.md#root), [stratum](../docs/glossary.md#stratum), [interlocked](../docs/glossary.md#interlocked).
 
 # %%
 import json

@@ -13,6 +13,8 @@
 # 3. what the paper's table says, row by row, and what the same rows say here;
 # 4. what a stage costs and what it brings, and what it would cost to work on vertices instead of joints;
 # 5. how an ablation table is made to say what one wants.
+#
+# Words: [stage](../docs/glossary.md#stage), [GCN](../docs/glossary.md#graph-convolutional-network), [token](../docs/glossary.md#token), [multi-plane projection](../docs/glossary.md#multi-plane-projection), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [stratum](../docs/glossary.md#stratum).
 
 # %%
 import logging

@@ -14,6 +14,8 @@
 # 3. what projection costs on larger maps, counted and measured, with one plane and with many;
 # 4. what an object does to a network that has never seen any, how much of that is lost information, and how much a short training gives back;
 # 5. how many pictures such a statement needs: bins, standard errors, paired differences.
+#
+# Words: [estimate](../docs/glossary.md#estimate), [stage](../docs/glossary.md#stage), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [multi-plane projection](../docs/glossary.md#multi-plane-projection), [interlocked](../docs/glossary.md#interlocked).
 
 # %%
 import math

@@ -16,6 +16,8 @@
 #
 # There is no photograph in this notebook: for photographs of people there is no exact truth, and they don't belong into a repository. The measurements use rendered pictures that are made to look less and less like the training's, where the truth is exact. What you upload is yours: it goes to the kernel on
 # the machine on which this runs and nowhere else. (If you save the notebook afterwards, its outputs show it.)
+#
+# Words: [attention map](../docs/glossary.md#attention-map), [estimate](../docs/glossary.md#estimate), [uv](../docs/glossary.md#uv), [weak perspective](../docs/glossary.md#weak-perspective), [MPJPE](../docs/glossary.md#mean-per-joint-position-error).
 
 # %%
 from dataclasses import replace

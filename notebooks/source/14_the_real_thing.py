@@ -15,6 +15,8 @@
 # 4. what is wrong in MANO's left-hand file and how a program notices;
 # 5. what the released file holds, and how its numbers are measured;
 # 6. what the paper's training takes: steps, devices, processes that prepare pictures.
+#
+# Words: [MANO](../docs/glossary.md#hand-model), [MCP](../docs/glossary.md#finger-joints), [root](../docs/glossary.md#root), [axis-angle](../docs/glossary.md#axis-angle), [protocol](../docs/glossary.md#protocol), [MPJPE](../docs/glossary.md#mean-per-joint-position-error).
 
 # %%
 import io

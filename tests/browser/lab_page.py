@@ -85,15 +85,30 @@ def wait_for_another(page, image, seen: list[str]) -> None:
 
 
 def click_joint(page, joint: int, view: int = 0) -> None:
-    """Clicks where a joint is drawn."""
+    """Clicks where a joint is drawn, once outputs above it have stopped to push it about."""
+    wait_until_idle(page)
     page.locator(f"{VIEW} canvas").nth(view).scroll_into_view_if_needed()
+    page.wait_for_function(
+        """([view, k]) => {
+            const canvas = document.querySelectorAll(view)[k].querySelector('canvas');
+            const here = canvas.getBoundingClientRect().top, before = canvas.lastTop;
+            canvas.lastTop = here;
+            return here === before;
+        }""",
+        arg=[VIEW, view],
+        polling=300,
+    )
     page.mouse.click(*ask(page, f"jointOnPage({joint})", view))
 
 
 def save_and_reload(page) -> None:
     """Saves the notebook and reloads the page; the kernel goes on."""
-    page.keyboard.press("Control+s")
-    page.wait_for_selector(".jp-Document:not(.jp-mod-dirty)")
+
+    def saved(response) -> bool:
+        return response.request.method == "PUT" and "/api/contents/" in response.url
+
+    with page.expect_response(saved, timeout=90 * SECONDS):
+        page.keyboard.press("Control+s")
     page.reload()
 
 

@@ -59,6 +59,7 @@ def test_crop_explorer_follows_every_control_and_survives_a_reload(page, lab):
         wait_for_another_picture(page, whole, frame)
         wait_for_another_picture(page, crop, inside)
     assert weak_camera(page) == fitted
+    wait_until_idle(page)
     mean, least = errors(page)
     assert mean > least + 1
 

@@ -45,7 +45,10 @@ def test_fits_are_moved_and_joints_are_read(page, lab):
     assert RIGHT in line(page)
     choose(page, "joint order", "as if it were ours")
     changed()
-    assert RIGHT in line(page) and " 0 mm from the fits' joints" not in line(page)
+    page.locator('.widget-label:has-text(" 0 mm from the fits\' joints")').wait_for(
+        state="detached", timeout=90 * SECONDS
+    )
+    assert RIGHT in line(page)
     press_slider(page, "picture", times=2)
     changed()
 
