@@ -112,7 +112,7 @@ def _summary(
         f"There fx = {fx:.0f}, fy = {fy:.0f}, cx = {cx:.1f}, cy = {cy:.1f}.",
         f"Weak camera of the {SIDES[hand]} hand: s = {s:.2f}, tx = {tx:.2f}, ty = {ty:.2f}.",
         f"It is {errors.mean():.1f} pixels off on average, {errors[worst]:.1f} at {JOINT_NAMES[worst]}; "
-        f"the best one would be {least:.1f}.",
+        f"the one of least squares would be {least:.1f}.",
     )
 
 

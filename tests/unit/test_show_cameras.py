@@ -86,7 +86,7 @@ def test_summary_says_the_numbers(sample):
     s, tx, ty = fit_in_crop(sample, 1, state.crop).tolist()
     assert camera == f"Weak camera of the right hand: s = {s:.2f}, tx = {tx:.2f}, ty = {ty:.2f}."
     assert f"{state.errors.max():.1f} at " in error
-    assert error.endswith(f"the best one would be {state.least:.1f}.")
+    assert error.endswith(f"the one of least squares would be {state.least:.1f}.")
 
 
 def test_the_frame_is_drawn_where_the_crop_is(sample):
