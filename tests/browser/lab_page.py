@@ -85,8 +85,7 @@ def wait_for_another(page, image, seen: list[str]) -> None:
 
 
 def click_joint(page, joint: int, view: int = 0) -> None:
-    """Clicks where a joint is drawn, once outputs above it have stopped to push it about."""
-    wait_until_idle(page)
+    """Clicks where a joint is drawn, once what is above it has stopped to push it about."""
     page.locator(f"{VIEW} canvas").nth(view).scroll_into_view_if_needed()
     page.wait_for_function(
         """([view, k]) => {

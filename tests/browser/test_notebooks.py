@@ -12,6 +12,7 @@ from lab_page import (
     press_slider,
     save_and_reload,
     wait_for_view,
+    wait_until_idle,
     wait_until_vertex_moved,
 )
 
@@ -32,6 +33,7 @@ def test_notebook_runs_moves_picks_and_survives_a_reload(page, lab, name, view, 
     before = ask(page, "vertex(1, 320)", view)
     press_slider(page, slider, key, times=2)
     wait_until_vertex_moved(page, before, view)
+    wait_until_idle(page)
     click_joint(page, 21 + 8, view)
     status = page.locator(f"{VIEW} [role=status]").nth(view)
     status.filter(has_text="right index4").wait_for(timeout=90 * SECONDS)
