@@ -65,7 +65,8 @@ Finding = tuple[str, str]
 
 def told(name: str, errors: list[float]) -> str:
     """A row's errors in words."""
-    return f"{name} {sum(errors) / len(errors):.1f} mm ({min(errors):.1f} to {max(errors):.1f})"
+    seeds = f"{min(errors):.1f} to {max(errors):.1f}" if len(errors) > 1 else "one seed"
+    return f"{name} {sum(errors) / len(errors):.1f} mm ({seeds})"
 
 
 def first_is_best(evidence: Evidence, first: str, *others: str) -> Finding:

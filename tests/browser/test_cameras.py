@@ -71,7 +71,7 @@ def test_crop_explorer_follows_every_control_and_survives_a_reload(page, lab):
         timeout=90 * SECONDS,
     )
     wait_until_idle(page)
-    assert errors(page)[0] == pytest.approx(least, abs=0.2), "the sliders' steps are 0.01, about 0.3 pixels"
+    assert errors(page)[0] == pytest.approx(least, abs=0.2), "sliders round to 0.01: up to 0.3 pixels each"
     camera = weak_camera(page)
     assert camera[0] == pytest.approx(1.3 * fitted[0], abs=0.02)
     for k, slider in enumerate(("s", "tx", "ty")):

@@ -8,10 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TERMS = re.findall(r"^## (.+)$", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-
-
 ANCHORS = {term.replace(" ", "-") for term in TERMS}
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
 def links(path: Path) -> list[str]:
