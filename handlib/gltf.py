@@ -7,6 +7,7 @@ rotations and corrections are interpolated.
 """
 
 import json
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from jaxtyping import Float
 from matplotlib.colors import to_rgb
 from torch import Tensor
 
+from handlib.arguments import check_finite
+from handlib.errors import InputError
 from handlib.estimate import LENGTH_UNIT, Estimate
 from handlib.files import replacing
 from handlib.hand import Hand
@@ -225,7 +228,12 @@ def write_hands(path: Path, motions: Sequence[HandMotion], frames_per_second: fl
 
     Raises:
         ValueError: the hands have different numbers of frames, or none.
+        InputError: a number of a motion isn't finite, or the rate isn't positive.
     """
+    for k, motion in enumerate(motions):
+        check_finite(f"motions[{k}]", motion)
+    if not 0 < frames_per_second < math.inf:
+        raise InputError(f"frames_per_second: expected a positive number, got {frames_per_second}")
     counts = {len(motion.rotations) for motion in motions}
     if len(counts) != 1 or 0 in counts:
         raise ValueError(f"motions: expected as many frames of each hand, at least one, got {sorted(counts)}")

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from smplx.lbs import lbs
 from torch import Tensor, nn
 
+from handlib.arguments import check_choice, check_finite
 from handlib.mano_file import HandData, open_hand_data, read_mano, repair_left_shapedirs
 from handlib.rotation import rotation_from_6d
 from handlib.skeleton import MANO_PARENTS, MANO_TO_21, SIDES, Side, joint_index, tip_vertices
@@ -83,8 +84,7 @@ class Hand(nn.Module):
     @classmethod
     def open(cls, side: Side, tips: str = "smplx") -> "Hand":
         """The licence-free hand that ships with the package."""
-        if side not in SIDES:
-            raise ValueError(f"side: expected left or right, got {side!r}")
+        check_choice("side", side, SIDES)
         return cls(open_hand_data(side), tips)
 
     @classmethod
@@ -95,8 +95,7 @@ class Hand(nn.Module):
         where they carry the known sign fault; a single file can't be compared and is taken as it is.
         Raises :class:`handlib.mano_file.HandFileError`.
         """
-        if side not in SIDES:
-            raise ValueError(f"side: expected left or right, got {side!r}")
+        check_choice("side", side, SIDES)
         path = Path(path)
         if not path.is_dir():
             return cls(read_mano(path, side), tips)
@@ -135,10 +134,40 @@ class Hand(nn.Module):
 
         Raises:
             ValueError: a field has the wrong shape or two forms of one thing are given; the message names it.
+            InputError: a number isn't finite; the message names the field and the place.
         """
+        given = {
+            "root_6d": root_6d,
+            "root_axis_angle": root_axis_angle,
+            "root_rotation": root_rotation,
+            "pose_pca": pose_pca,
+            "pose_axis_angle": pose_axis_angle,
+            "pose_rotation": pose_rotation,
+            "betas": betas,
+        }
+        for name, value in given.items():
+            check_finite(name, value)
         root = self._root(root_6d, root_axis_angle, root_rotation)
         pose = self._pose(pose_pca, pose_axis_angle, pose_rotation)
         shape = self._checked("betas", betas, (10,)) if betas is not None else self.v_template.new_zeros(10)
+        return self._posed(root, pose, shape, centre)
+
+    def from_params(self, params: HandParams, centre: str | None = "wrist") -> HandOutput:
+        """Poses the hand from the network's parameters; the camera plays no part.
+
+        Part of the network's forward pass: whether numbers are finite isn't looked at.
+        """
+        root, pose = self._root(params.root, None, None), self._pose(params.pose, None, None)
+        return self._posed(root, pose, self._checked("betas", params.betas, (10,)), centre)
+
+    def _posed(
+        self,
+        root: Float[Tensor, "*#batch 3 3"],
+        pose: Float[Tensor, "*#batch 15 3 3"],
+        shape: Float[Tensor, "*#batch 10"],
+        centre: str | None,
+    ) -> HandOutput:
+        """Linear blend skinning, joints in this package's order, the origin moved to ``centre``."""
         batch = torch.broadcast_shapes(root.shape[:-2], pose.shape[:-3], shape.shape[:-1])
         rotations = torch.cat(
             (root.expand(*batch, 3, 3).unsqueeze(-3), pose.expand(*batch, NUM_FINGER_JOINTS, 3, 3)), dim=-3
@@ -159,10 +188,6 @@ class Hand(nn.Module):
             origin = joints[:, joint_index(centre), None]
             vertices, joints = vertices - origin, joints - origin
         return HandOutput(vertices.reshape(*batch, -1, 3), joints.reshape(*batch, -1, 3))
-
-    def from_params(self, params: HandParams, centre: str | None = "wrist") -> HandOutput:
-        """Poses the hand from the network's parameters; the camera plays no part."""
-        return self(root_6d=params.root, pose_pca=params.pose, betas=params.betas, centre=centre)
 
     def regress_joints(self, vertices: Float[Tensor, "*batch 778 3"]) -> Float[Tensor, "*batch 21 3"]:
         """Joints from a posed surface, as evaluation protocols take them: 16 regressed, 5 tips picked."""

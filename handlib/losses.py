@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, huber_loss, interpolate, normalize
 
+from handlib.arguments import check_finite
 from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
 from handlib.hand import Hand
 from handlib.processes import mean_over_processes
@@ -50,6 +51,10 @@ class LossWeights:
     betas: Weight = 0
     target_centre: str = "middle1"
     lovasz_on: Literal["scores", "probabilities"] = "scores"
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that aren't finite."""
+        check_finite("losses", self)
 
     @classmethod
     def released(cls) -> "LossWeights":

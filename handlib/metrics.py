@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from handlib.arguments import check_finite
 from handlib.camera import project_pinhole
 from handlib.data.sample import Sample
 from handlib.estimate import LENGTH_UNIT, Estimate
@@ -264,13 +265,15 @@ def evaluate_batch(
     NaN where a masked protocol leaves nothing to measure. Arguments as for :func:`align`.
 
     Raises:
-        ValueError: the estimate holds numbers that aren't finite.
+        InputError: a number of the estimate, or of the truth that counts, isn't finite.
     """
-    broken = ~torch.isfinite(estimate.params.to_vector()).flatten(1).all(dim=1)
-    if broken.any():
-        raise ValueError(
-            f"estimate: expected finite numbers, {int(broken.sum())} of {len(broken)} samples have others"
-        )
+    check_finite("estimate", estimate)
+    counted = sample.joints
+    if valid is not None and protocol.masked:
+        counted = torch.where(valid[..., None], counted, 0.0)
+    check_finite("sample.joints", counted)
+    for name in ("vertices", "root", "intrinsics"):
+        check_finite(f"sample.{name}", getattr(sample, name))
     aligned = align(estimate, sample, protocol, hands, valid)
     rotation = rotation_error(estimate, sample)
     joint_px = joint_pixel_error(aligned, sample.intrinsics)

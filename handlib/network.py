@@ -109,12 +109,7 @@ class DIR(
             else:
                 camera = params.camera
             posed = [
-                self.hands[side](
-                    root_6d=params.root[:, h],
-                    pose_pca=params.pose[:, h],
-                    betas=params.betas[:, h],
-                    centre="wrist",
-                )
+                self.hands[side].from_params(HandParams(*(part[:, h] for part in vars(params).values())))
                 for h, side in enumerate(SIDES)
             ]
             joints = torch.stack([hand.joints for hand in posed], dim=1)

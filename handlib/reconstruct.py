@@ -17,7 +17,7 @@ from PIL import Image, ImageColor
 from torch import Tensor
 
 from handlib.camera import fit_weak_perspective, pixels_to_uv
-from handlib.data.photo import HANDS_SHARE, Box, BoxError, Crop, Picture, square_crop
+from handlib.data.photo import HANDS_SHARE, Box, BoxError, Crop, Picture, check_picture, square_crop
 from handlib.data.sample import BACKGROUND, normalise
 from handlib.estimate import LENGTH_UNIT, Prediction
 from handlib.gltf import motions_of, write_hands
@@ -116,8 +116,10 @@ def reconstruct(model: DIR, picture: Picture, box: Box | None = None) -> Reconst
     can't be trusted, the first look stands and ``origin`` says so.
 
     Raises:
+        PictureError: the picture isn't an array of bytes (height, width, 3).
         BoxError: the box lies outside the picture.
     """
+    check_picture(picture)
     if box is not None:
         return Reconstruction(box.inside(picture), "given", *look(model, picture, box, HANDS_SHARE))
     whole = Box.around(picture)

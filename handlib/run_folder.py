@@ -51,16 +51,20 @@ def cut_log(path: Path, step: int) -> None:
         write_text(path, "".join(kept))
 
 
-def check_same_run(path: Path, settings: dict) -> None:
-    """A run's folder belongs to one set of settings; resuming it with others is an :class:`InputError`."""
-    text = json.dumps(settings, indent=2, default=str)
-    if not path.exists():
-        write_text(path, text + "\n")
-        return
-    with reading(path, "the settings of a run"):
-        before, now = json.loads(path.read_text()), json.loads(text)
-        changed = [name for name in now if before.get(name) != now[name]]
-    if changed:
-        raise InputError(
-            f"{path.parent}: holds a run with other settings ({', '.join(changed)}); use a new folder"
-        )
+def check_same_run(path: Path, settings: dict, machine: dict) -> None:
+    """A run's folder belongs to one set of settings; resuming it with others is an :class:`InputError`.
+
+    ``machine``, what computes the run and how, may change: the file lists each under ``ran_on``.
+    """
+    now, ran_on = json.loads(json.dumps(settings, default=str)), []
+    if path.exists():
+        with reading(path, "the settings of a run"):
+            before = json.loads(path.read_text())
+            changed = [name for name in now if before.get(name) != now[name]]
+            ran_on = [*before.get("ran_on", [])]
+        if changed:
+            raise InputError(
+                f"{path.parent}: holds a run with other settings ({', '.join(changed)}); use a new folder"
+            )
+    if machine not in ran_on:
+        write_text(path, json.dumps({**now, "ran_on": [*ran_on, machine]}, indent=2) + "\n")

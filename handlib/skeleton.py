@@ -8,6 +8,8 @@ use 21: the wrist, then four per finger from the thumb to the little finger, fro
 
 from typing import Literal
 
+from handlib.arguments import check_choice
+
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 
@@ -42,14 +44,12 @@ differs from the right one. ``dir_evaluation``: DIR's released evaluation script
 
 
 def tip_vertices(convention: str, side: Side) -> tuple[int, int, int, int, int]:
-    """Vertex ids of the five fingertips, thumb to little; an unknown convention is a ``ValueError``."""
-    if convention not in TIP_CONVENTIONS:
-        raise ValueError(f"tips: expected one of {sorted(TIP_CONVENTIONS)}, got {convention!r}")
+    """Vertex ids of the five fingertips, thumb to little; an unknown convention is an ``InputError``."""
+    check_choice("tips", convention, TIP_CONVENTIONS)
     return TIP_CONVENTIONS[convention][side]
 
 
 def joint_index(name: str) -> int:
-    """Position of a joint in the 21-joint order; an unknown name is a ``ValueError``."""
-    if name not in JOINT_NAMES:
-        raise ValueError(f"joint: expected one of {', '.join(JOINT_NAMES)}, got {name!r}")
+    """Position of a joint in the 21-joint order; an unknown name is an ``InputError``."""
+    check_choice("joint", name, JOINT_NAMES)
     return JOINT_NAMES.index(name)

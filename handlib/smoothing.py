@@ -12,12 +12,14 @@ quaternion and no angle near pi can flip it.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from handlib.arguments import check_finite
 from handlib.errors import InputError
 
 
@@ -37,9 +39,10 @@ class OneEuro:
     def __post_init__(self) -> None:
         """Refuses what is no filter."""
         for name in ("min_cutoff", "derivative_cutoff"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"{name}: expected a positive number of Hz, got {getattr(self, name)}")
-        if not 0 <= self.beta < math.inf:
+            value = getattr(self, name)
+            if not (isinstance(value, Real) and 0 < value < math.inf):
+                raise InputError(f"{name}: expected a positive number of Hz, got {value!r:.60}")
+        if not (isinstance(self.beta, Real) and 0 <= self.beta < math.inf):
             raise InputError(f"beta: expected a number of at least 0, got {self.beta}")
 
 
@@ -60,7 +63,13 @@ def filtered(
 
     ``difference(a, b)`` is the vector that leads from a to b, ``moved(a, v)`` where v leads from a. A vector
     has one speed, so that it is smoothed alike in all directions; different vectors are filtered apart.
+
+    Raises:
+        InputError: a value isn't finite, or the rate isn't positive.
     """
+    check_finite("values", values)
+    if not 0 < rate < math.inf:
+        raise InputError(f"rate: expected a positive number of frames per second, got {rate}")
     follow = response(settings.derivative_cutoff, rate)
     results, velocity = [values[0]], torch.zeros_like(difference(values[0], values[0]))
     for value in values[1:]:

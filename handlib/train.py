@@ -18,6 +18,7 @@ from lightning_fabric import Fabric
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from handlib.arguments import check_finite
 from handlib.config import DIRConfig
 from handlib.data.augment import Augmentation, augment
 from handlib.data.sample import Sample, normalise
@@ -63,6 +64,10 @@ class TrainConfig:
     imagenet: bool = False
     evaluate_every: int = 500
     save_every: int = 250
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that aren't finite."""
+        check_finite("training", self)
 
     @classmethod
     def released(cls) -> "TrainConfig":
@@ -200,7 +205,7 @@ def train(
         "start_from": str(start_from) if start_from else None,
     }
     if fabric.is_global_zero:
-        check_same_run(out / SETTINGS, settings)
+        check_same_run(out / SETTINGS, settings, machine_of(fabric))
     fabric.barrier()
 
     torch.manual_seed(config.seed)
@@ -227,6 +232,17 @@ def train(
     if fabric.is_global_zero:
         save_network(model.eval(), out)
     return model
+
+
+def machine_of(fabric: Fabric) -> dict[str, str | int]:
+    """What computes a run and how: all that may change when it is resumed."""
+    return {
+        "device": fabric.device.type,
+        "processes": fabric.world_size,
+        "precision": fabric.strategy.precision.precision,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
 
 
 def run_steps(

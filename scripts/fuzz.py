@@ -7,6 +7,7 @@ process of its own under a limit of memory; each input follows from the seed, th
 """
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
@@ -29,6 +30,7 @@ import torch
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path += [str(REPOSITORY / "scripts"), str(REPOSITORY / "tests" / "unit")]
 
+from fuzz_notebooks import notebook_targets  # noqa: E402
 from fuzz_readers import Target, targets  # noqa: E402
 from malform import malform_bytes, malform_content  # noqa: E402
 
@@ -72,6 +74,8 @@ class Report:
 def malformed(target: Target, whole: bytes, seed: int, number: int) -> bytes:
     """The input of that number: every second one has malformed content, if the target has any, else bytes."""
     rng = np.random.default_rng((seed, *target.name.encode(), number))
+    if target.encode and not target.bytes_too:
+        return target.encode(malform_content(target.content, rng))
     if target.encode and number % 2:
         # Some content is too strange for the format to be written at all.
         with suppress(Exception):
@@ -198,7 +202,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         reports = []
-        for target in targets(folder):
+        for target in itertools.chain(targets(folder), notebook_targets(folder)):
             if args.only in target.name:
                 reports.append(fuzz(target, folder, args.seed, args.count))
                 print(

@@ -42,7 +42,8 @@ Encode = Callable[[Any], bytes]
 class Target:
     """A file that is malformed, and what reads it.
 
-    ``content`` and ``encode`` make the file from something that can be malformed in place of its bytes.
+    ``content`` and ``encode`` make the file from something that can be malformed in place of its bytes;
+    ``bytes_too`` is false where no file is read, and only what a person writes in its place can be wrong.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Target:
     read: Callable[[], object]
     content: Any = None
     encode: Encode | None = None
+    bytes_too: bool = True
 
 
 def encode_npz(content: Any) -> bytes:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import affine_grid, conv2d, grid_sample
 
+from handlib.arguments import check_finite
 from handlib.data.sample import Sample
 
 
@@ -32,6 +33,10 @@ class Augmentation:
     noise: float = 0.01
     gain: float = 0.25
     tint: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that aren't finite."""
+        check_finite("augmentation", self)
 
     @classmethod
     def released(cls) -> "Augmentation":

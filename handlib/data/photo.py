@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,16 @@ class PictureError(InputError):
 
 class BoxError(InputError):
     """A box that can't be meant; the message says what was expected."""
+
+
+def check_picture(picture: object) -> None:
+    """Refuses, with a :class:`PictureError`, an array that isn't a picture."""
+    if not isinstance(picture, np.ndarray):
+        raise PictureError(f"picture: expected an array of bytes, got {type(picture).__name__}")
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3 or 0 in picture.shape:
+        raise PictureError(
+            f"picture: expected bytes of shape (height, width, 3), got {picture.dtype} {picture.shape}"
+        )
 
 
 @contextmanager
@@ -108,8 +119,9 @@ class Box:
 
     def __post_init__(self) -> None:
         """Refuses what has no area, and what isn't a number."""
-        if not all(map(math.isfinite, (self.x, self.y, self.width, self.height))):
-            raise BoxError(f"box: expected finite numbers, got {self}")
+        edges = (self.x, self.y, self.width, self.height)
+        if not all(isinstance(edge, Real) and math.isfinite(edge) for edge in edges):
+            raise BoxError(f"box: expected finite numbers, got {', '.join(map(repr, edges))[:200]}")
         if self.width <= 0 or self.height <= 0:
             raise BoxError(f"box: expected a positive width and height, got {self.width:g} x {self.height:g}")
 

@@ -15,6 +15,7 @@ from scipy.ndimage import binary_dilation
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from handlib.arguments import check_finite
 from handlib.data.arm import add_forearm, arm_faces, hand_faces, vertex_normals
 from handlib.data.contact import build_scene
 from handlib.data.sample import BACKGROUND
@@ -74,6 +75,8 @@ class PairScene:
     """
 
     def __init__(self, vertices: Float[np.ndarray, "2 778 3"], intrinsics: Float[np.ndarray, "4"]):
+        check_finite("vertices", vertices)
+        check_finite("intrinsics", intrinsics)
         self.vertices = np.ascontiguousarray(vertices, dtype=np.float32)
         self.intrinsics = intrinsics.astype(np.float32)
         self.arms = [add_forearm(hand, side) for hand, side in zip(self.vertices, SIDES, strict=True)]
@@ -257,7 +260,8 @@ def render_pair(
     """Draws two hands (left, right; camera frame, metres) with their forearms.
 
     ``intrinsics`` (fx, fy, cx, cy) are pixels of the picture of ``size``; ``samples`` x ``samples`` rays
-    per pixel give the colour. Raises ``ValueError`` if an arm reaches behind the camera.
+    per pixel give the colour. Raises ``ValueError`` if an arm reaches behind the camera, ``InputError`` if a
+    number isn't finite.
     """
     scene = PairScene(vertices, intrinsics / size)
     label, dense, depth = scene.truth(size)

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from handlib.arguments import check_choice, check_finite
 from handlib.data.sample import Sample, resize, stack
 from handlib.data.shards import SHARD_SIZE, DatasetInfo, prepare_folder, shard_path, write_shard
 from handlib.files import reading
@@ -58,12 +59,10 @@ def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
     ``data_samples``.
 
     Raises:
-        ValueError: there is no such split.
+        InputError: there is no such split, a number isn't finite, or a file is damaged.
         FileNotFoundError: the pairs aren't there, as in a package that was installed without the repository.
-        InputError: a file is damaged.
     """
-    if split not in SAMPLE_SPLITS:
-        raise ValueError(f"split: expected one of {', '.join(SAMPLE_SPLITS)}, got {split!r}")
+    check_choice("split", split, SAMPLE_SPLITS)
     folder = (folder or samples_folder()) / split
     if not (folder / "truth.npz").exists():
         raise FileNotFoundError(
@@ -72,6 +71,8 @@ def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
     with reading(folder, "sample pairs as write_samples writes them"):
         with np.load(folder / "truth.npz", allow_pickle=False) as archive:
             truth = {name: torch.from_numpy(archive[name]) for name in archive.files}
+        for name, values in truth.items():
+            check_finite(f"{folder / 'truth.npz'}: {name}", values)
         wrists = truth.pop("wrist")[:, :, None]
         posed = [
             Hand.open(side)(

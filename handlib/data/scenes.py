@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from handlib.arguments import check_between, check_choice, check_sorts
 from handlib.data.backgrounds import sample_background
 from handlib.data.clutter import ClutteredScene, OtherHands
 from handlib.data.placement import WORLDS, Pair, look_at, place_pair
@@ -24,7 +25,6 @@ from handlib.data.sample import STRATA, Sample
 from handlib.data.shading import Appearance
 from handlib.data.surroundings import sample_objects, sample_other_hands
 from handlib.data.things import Thing
-from handlib.errors import InputError
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -57,6 +57,10 @@ def sample_appearance(rng: np.random.Generator, size: int) -> Appearance:
     )
 
 
+LARGEST = 4096
+"""Pixels: the longest side of a picture that is rendered."""
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A pair before a camera; ``replace(scene, things=(...,))`` is the same picture with things in it.
@@ -87,8 +91,10 @@ class Scene:
         """Tone, light and background as ``looks`` has them, for a picture of ``size`` pixels."""
         return sample_appearance(deepcopy(self.looks), size)
 
+    @check_sorts
     def sample(self, size: int, appearance: Appearance | None = None) -> Sample:
         """The scene drawn, ``size`` pixels square, with its truth; in another appearance if one is given."""
+        check_between("size", size, 1, LARGEST)
         label, dense, depth = self.built.truth(size)
         image = self.built.colour(label, appearance or self.appearance(size), samples=2)
         return Sample(
@@ -119,17 +125,19 @@ def _build(scene: Scene) -> PairScene:
 def check_names(world: str, split: str) -> None:
     """Refuses an unknown world or split with an :class:`InputError`."""
     for name, value, known in (("world", world, WORLDS), ("split", split, SPLITS)):
-        if value not in known:
-            raise InputError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+        check_choice(name, value, known)
 
 
+@check_sorts
 def make_scene(world: str, seed: int, index: int, split: str = "train") -> Scene:
     """Scene number ``index`` of a split of a world.
 
     Raises:
-        InputError: there is no such world or split.
+        InputError: there is no such world or split, or a number is none or negative.
     """
     check_names(world, split)
+    check_between("seed", seed, 0, 2**64 - 1)
+    check_between("index", index, 0, 2**32 - 1)
     place = SPLITS.index(split)
     kind = WORLDS[world]
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place, index)))

@@ -19,6 +19,7 @@ from jaxtyping import Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from handlib.arguments import check_finite
 from handlib.data.sample import Sample
 from handlib.errors import InputError
 from handlib.files import reading, record_from, replacing, write_text
@@ -143,7 +144,7 @@ class Dataset:
     """A finished data set, memory-mapped; nothing is read before it is asked for."""
 
     def __init__(self, folder: Path):
-        self.info = read_info(folder)
+        self.info, self._folder = read_info(folder), folder
         if self.info.format != FORMAT:
             raise InputError(f"{folder}: expected format {FORMAT}, got {self.info.format}")
         paths = [shard_path(folder, n) for n in range(len(shard_ranges(self.info.count)))]
@@ -162,12 +163,18 @@ class Dataset:
         return self.info.count
 
     def sample(self, indices: Int[Tensor, "n"]) -> Sample:
-        """A batch of the samples with these numbers, in this order."""
+        """A batch of the samples with these numbers, in this order.
+
+        Raises:
+            InputError: a number of theirs isn't finite.
+        """
         if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < len(self):
             raise IndexError(f"indices: expected numbers from 0 to {len(self) - 1}")
         places = [divmod(i, SHARD_SIZE) for i in indices.tolist()]
         batch = {name: np.stack([self._shards[s][name][k] for s, k in places]) for name in FIELDS}
         batch["depth"] = batch["depth"].astype(np.float32)
+        for name, values in batch.items():
+            check_finite(f"{self._folder}: {name} of the batch", values)
         return Sample(**{name: torch.from_numpy(array) for name, array in batch.items()})
 
 

@@ -9,7 +9,8 @@ from handlib.show.evaluation import EvaluationExplorer
 from handlib.show.explorer import HandExplorer
 from handlib.show.figures import detached_figure
 from handlib.show.fits import FitExplorer, FitView
-from handlib.show.hands import HandsView, Links, hands, upright
+from handlib.show.hands import HandsView, hands
+from handlib.show.hands_drawing import Links, upright
 from handlib.show.influence import Influence, InfluenceExplorer
 from handlib.show.losses import LossExplorer
 from handlib.show.overlay import draw_overlay, overlay, overlay_with_truth

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from handlib.ablate import ESTIMATES, IN_WORDS, PAPER_ROWS, AblationResult, errors_of
+from handlib.arguments import check_some
 from handlib.comparison import Difference, compare, pooled_spread
 from handlib.show import palette
 from handlib.show.panel import Panel
@@ -140,6 +141,7 @@ class AblationsExplorer(Panel):
     """All trainings under one measure, one of them picked and compared with another one."""
 
     def __init__(self, results: Sequence[AblationResult]):
+        check_some("results", results)
         self.results = tuple(results)
         names = {IN_WORDS[name]: name for name in dict.fromkeys(result.name for result in results)}
         first = Choice()

@@ -8,9 +8,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from handlib.arguments import check_between, check_some
 from handlib.estimate import Trace
 from handlib.show import palette
-from handlib.show.hands import HAND_COLOURS, HandsView, Links, framing_of
+from handlib.show.hands import HandsView
+from handlib.show.hands_drawing import HAND_COLOURS, Links, framing_of
 from handlib.show.panel import Panel
 from handlib.show.placed import place
 from handlib.show.raster import encode_png, mix, rgb
@@ -176,6 +178,10 @@ class AttentionLines(Panel):
     """
 
     def __init__(self, traces: Mapping[str, Trace], index: int = 0, joint: int = NUM_JOINTS + 8):
+        check_some("traces", traces)
+        check_between("joint", joint, 0, 2 * NUM_JOINTS - 1)
+        for trace in traces.values():
+            check_between("index", index, 0, len(trace.prediction.final.uv) - 1)
         self.traces, self.sample = dict(traces), index
         first = next(iter(self.traces.values()))
         layers = {

@@ -14,11 +14,12 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from handlib.arguments import check_between
 from handlib.data.augment import flip
 from handlib.data.sample import BACKGROUND, STRATA, Sample, stack
 from handlib.estimate import Trace
 from handlib.show import palette
-from handlib.show.hands import HAND_COLOURS
+from handlib.show.hands_drawing import HAND_COLOURS
 from handlib.show.overlay import to_pixels
 from handlib.show.panel import Panel
 from handlib.show.placed import picture_of
@@ -210,6 +211,7 @@ class AttentionExplorer(Panel):
         run: Callable[[UInt8[Tensor, "1 3 size size"]], Trace],
         index: int = 0,
     ):
+        check_between("index", index, 0, len(samples) - 1)
         self.samples, self.run = list(samples), run
         self._states: dict[tuple[int, bool, Painted], AttentionMapsState] = {}
         names = [f"{k}: {STRATA[sample.stratum]}" for k, sample in enumerate(self.samples)]

@@ -1,6 +1,5 @@
 """A crop to be moved and a weak-perspective camera to be fitted: what both do to pixels and intrinsics."""
 
-import io
 from dataclasses import dataclass
 
 import ipywidgets
@@ -9,15 +8,16 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from handlib.arguments import check_choice
 from handlib.camera import crop_intrinsics, fit_weak_perspective, project_weak_perspective
 from handlib.data.photo import MID_GREY, Crop
 from handlib.data.sample import Sample
 from handlib.show import palette
-from handlib.show.hands import HAND_COLOURS
+from handlib.show.hands_drawing import HAND_COLOURS
 from handlib.show.overlay import to_pixels
 from handlib.show.panel import Panel
-from handlib.show.placed import picture_of
-from handlib.show.raster import draw_skeleton
+from handlib.show.placed import check_one, picture_of
+from handlib.show.raster import draw_skeleton, quick_png
 from handlib.skeleton import BONES, JOINT_NAMES, SIDES
 
 CROP_SIZE = 128
@@ -163,13 +163,6 @@ def _draw_dashed(image: Image.Image, joints: Float[np.ndarray, "21 2"]) -> None:
         draw.ellipse((x - 3, y - 3, x + 3, y + 3), outline=palette.HIGHLIGHT, width=2)
 
 
-def _quick_png(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
-    """A PNG that is large and soon written: it only goes to the browser, never into a file."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
-
-
 def crop_sheet(state: CropState) -> UInt8[np.ndarray, "height width 3"]:
     """Both pictures and what is said about them: for a reader without a kernel."""
     gap = 8
@@ -191,6 +184,8 @@ class CropExplorer(Panel):
     """
 
     def __init__(self, sample: Sample, hand: str = "left"):
+        check_one(sample)
+        check_choice("hand", hand, SIDES)
         self.sample = sample
         self.zoom = self._slider("zoom", 1.0, 0.5, 2.5, 0.1, ".1f")
         self.shift = [self._slider(f"shift {axis}", 0.0, -64.0, 64.0, 2.0, ".0f") for axis in "xy"]
@@ -255,6 +250,6 @@ class CropExplorer(Panel):
         camera = (self.scale.value, *(slider.value for slider in self.translation))
         self.state = crop_state(self.sample, SIDES.index(self.hand.value), *self.position, camera)
         for image, drawn in zip(self.images, (self.state.whole, self.state.cropped), strict=True):
-            image.value = _quick_png(drawn)
+            image.value = quick_png(drawn)
         for label, text in zip(self.lines, self.state.summary, strict=True):
             label.value = text

@@ -10,7 +10,7 @@ from torch import Tensor
 from handlib.data.sample import STRATA
 from handlib.hand import Hand
 from handlib.show import palette
-from handlib.show.hands import upright
+from handlib.show.hands_drawing import upright
 from handlib.show.raster import draw_skeleton
 from handlib.show.refinement import colour_bar, error_colours
 from handlib.skeleton import JOINT_NAMES

@@ -27,7 +27,8 @@ from handlib.metrics import (
 )
 from handlib.show import palette
 from handlib.show.error_charts import CHART_SIZE, draw_chart, order_of
-from handlib.show.hands import TRUE_HANDS, HandsView, Links, draw_hands, framing_of
+from handlib.show.hands import HandsView
+from handlib.show.hands_drawing import TRUE_HANDS, Links, draw_hands, framing_of
 from handlib.show.overlay import overlay_with_truth
 from handlib.show.panel import Panel
 from handlib.show.raster import encode_png, rgb

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from handlib.arguments import check_between, check_some
 from handlib.hand import Hand
-from handlib.show.hands import HandsView, upright
+from handlib.show.hands import HandsView
+from handlib.show.hands_drawing import upright
 from handlib.show.panel import Panel
 from handlib.skeleton import joint_index
 
@@ -50,6 +52,9 @@ class HandExplorer(Panel):
     """
 
     def __init__(self, hands: Sequence[Hand], num_pose: int = 5, num_betas: int = 5, facing: str = "palm"):
+        check_some("hands", hands)
+        check_between("num_pose", num_pose, 0, 45)
+        check_between("num_betas", num_betas, 0, 10)
         self.hands = tuple(hands)
         self.facing = facing
         self.pose_sliders = [self._slider(f"pose {k}") for k in range(num_pose)]

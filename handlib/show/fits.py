@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from handlib.arguments import check_some
 from handlib.camera import project_pinhole
 from handlib.data.interhand import InterHand, camera_of, fits_of
 from handlib.data.interhand_files import ANNOTATED_TO_21
@@ -141,6 +142,7 @@ class FitExplorer(Panel):
     """
 
     def __init__(self, views: Sequence[FitView], hands: Sequence[Hand]):
+        check_some("views", views)
         self.views, self.hands = tuple(views), tuple(hands)
         self.number = ipywidgets.IntSlider(1, 1, len(self.views), description="picture")
         self.translation = ipywidgets.Dropdown(options=TRANSLATIONS, value=NAIVE, description="translation")

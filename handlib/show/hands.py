@@ -1,160 +1,41 @@
 """The 3D view of hands: surfaces and skeletons that can be turned, zoomed and asked for their joints.
 
-Frame everywhere: x right, y down, z away from the viewer, metres; a hand that is upright in the picture is
-upright here. The browser's half of the widget is in ``js/``, its bundle in ``handlib/assets``.
+The browser's half of the widget is in ``js/``, its bundle in ``handlib/assets``; ``hands_drawing.py`` draws
+the same without a browser, and says in which frame the hands are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 
 import anywidget
 import numpy as np
 import traitlets
 from jaxtyping import Float, Int, UInt8
-from PIL import Image, ImageDraw, ImageFont
 
+from handlib.arguments import check_choice, check_finite, check_some, check_sorts
 from handlib.data.sample import Sample
+from handlib.errors import InputError
 from handlib.estimate import Estimate
 from handlib.hand import open_hand_data
 from handlib.show import palette
+from handlib.show.hands_drawing import (
+    HAND_COLOURS,
+    PICTURE_SIZE,
+    Colours,
+    JointColours,
+    Joints,
+    Links,
+    Vertices,
+    draw_hands,
+    framing_of,
+)
 from handlib.show.panel import with_picture
 from handlib.show.placed import place
-from handlib.show.raster import draw_skeleton, encode_png, hands_layer_inputs, mix, rgb, surface_layer
-from handlib.skeleton import BONES, JOINT_NAMES, SIDES, Side
+from handlib.show.raster import encode_png
+from handlib.skeleton import BONES, JOINT_NAMES, SIDES
 
-HAND_COLOURS = {
-    side: (mix(colour, "#ffffff", 0.45), mix(colour, "#000000", 0.35))
-    for side, colour in zip(SIDES, palette.HANDS, strict=True)
-}
-"""Colour of the surface and of the skeleton of each hand."""
-TRUE_HANDS = tuple(f"true {side}" for side in SIDES)
-"""What true hands are called where they stand beside estimated ones, in grey."""
-HAND_COLOURS |= dict.fromkeys(TRUE_HANDS, ("#d8d8d8", palette.TRUTH))
-
-PICTURE_SIZE = (560, 360)
-FIELD_OF_VIEW = np.radians(30)
-SUPERSAMPLING = 2
-LINK_PIXELS = 5
-
-Vertices = Float[np.ndarray, "hand vertices 3"]
-Joints = Float[np.ndarray, "hand 21 3"]
-Colours = UInt8[np.ndarray, "hand vertices 3"]
-JointColours = UInt8[np.ndarray, "hand 21 3"]
-
-
-@dataclass(frozen=True)
-class Links:
-    """Straight lines between joints, numbered hand by hand (0-41 for two hands); later ones lie on top.
-
-    ``colours`` are sRGB bytes, ``widths`` lie in [0, 1]: 1 is as thick as a line gets, 0 is not drawn.
-    """
-
-    pairs: Int[np.ndarray, "links 2"]
-    colours: UInt8[np.ndarray, "links 3"]
-    widths: Float[np.ndarray, "links"]
-
-    @classmethod
-    def none(cls) -> "Links":
-        """No line at all."""
-        return cls(np.zeros((0, 2), int), np.zeros((0, 3), np.uint8), np.zeros(0))
-
-    def __post_init__(self):
-        if not ((self.widths >= 0) & (self.widths <= 1)).all():
-            raise ValueError("links: expected widths in [0, 1]")
-
-
-def upright(side: Side, facing: str = "palm") -> Float[np.ndarray, "3 3"]:
-    """The rotation that stands a hand at rest up before the viewer: fingers up, palm (or back) to the eye.
-
-    In the MANO format a right hand at rest has its fingers along -x, its palm towards -y and its thumb on the
-    +z side; the left is its mirror image in x. Use it as ``root_rotation``, or as ``points @ rotation.T``.
-    """
-    if facing not in ("palm", "back"):
-        raise ValueError(f"facing: expected palm or back, got {facing!r}")
-    fingers = np.array([-1.0 if side == "right" else 1.0, 0, 0])
-    palm = np.array([0.0, -1 if facing == "palm" else 1, 0])
-    model = np.stack((np.cross(fingers, palm), fingers, palm))
-    up, to_eye = np.array([0.0, -1, 0]), np.array([0.0, 0, -1])
-    return np.stack((np.cross(up, to_eye), up, to_eye)).T @ model
-
-
-def framing_of(vertices: Vertices) -> tuple[float, float, float, float]:
-    """Middle of all vertices and the half height that a picture must cover there to hold them."""
-    points = vertices.reshape(-1, 3)
-    low, high = points.min(0), points.max(0)
-    half_size = (high - low) / 2 / (PICTURE_SIZE[0] / PICTURE_SIZE[1], 1, 2)
-    return (*((low + high) / 2).tolist(), 1.15 * float(half_size.max()))
-
-
-def draw_hands(
-    vertices: Vertices,
-    joints: Joints,
-    faces: Sequence[Int[np.ndarray, "faces 3"]],
-    sides: Sequence[str],
-    framing: tuple[float, float, float, float],
-    colours: Colours | None = None,
-    shown: str = "both",
-    picked: int = -1,
-    size: tuple[int, int] = PICTURE_SIZE,
-    caption: str = "",
-    joint_colours: JointColours | None = None,
-    links: Links | None = None,
-    surface_opacity: float = 1.0,
-) -> UInt8[np.ndarray, "height width 3"]:
-    """What the widget shows before anybody turns it, drawn without a browser."""
-    width, height = (SUPERSAMPLING * s for s in size)
-    *centre, half_height = framing
-    half_height *= max(1, PICTURE_SIZE[0] / PICTURE_SIZE[1] * height / width)
-    eye = np.array(centre) - (0, 0, half_height / np.tan(FIELD_OF_VIEW / 2))
-    focal = height / 2 / np.tan(FIELD_OF_VIEW / 2)
-
-    def project(points: np.ndarray) -> np.ndarray:
-        seen = points - eye
-        return seen[..., :2] / seen[..., 2:] * focal + (width / 2, height / 2)
-
-    plain = [rgb(HAND_COLOURS[side][0]) for side in sides]
-    parts = plain if colours is None else list(colours / 255)
-    picture = np.ones((height, width, 3))
-    if shown != "skeleton":
-        all_faces, all_colours = hands_layer_inputs(faces, parts, vertices.shape[1])
-        points = vertices.reshape(-1, 3)
-        layer = surface_layer(points, project(points), all_faces, all_colours, width, height)
-        cover = surface_opacity * layer[..., 3:]
-        picture = picture * (1 - cover) + layer[..., :3] * cover
-    image = Image.fromarray((picture * 255).round().astype(np.uint8))
-    if shown != "surface":
-        if links is not None:
-            _draw_links(image, links, project(joints).reshape(-1, 2))
-        for k, (side, hand) in enumerate(zip(sides, project(joints), strict=True)):
-            balls = None if joint_colours is None else joint_colours[k]
-            draw_skeleton(image, hand, HAND_COLOURS[side][1], 1.6 * SUPERSAMPLING, joint_colours=balls)
-        if picked >= 0:
-            x, y = project(joints).reshape(-1, 2)[picked]
-            r = 5 * SUPERSAMPLING
-            ImageDraw.Draw(image).ellipse((x - r, y - r, x + r, y + r), fill=palette.HIGHLIGHT)
-    image = image.resize(size, Image.Resampling.BOX)
-    _draw_legend(image, sides, caption)
-    return np.asarray(image)
-
-
-def _draw_links(image: Image.Image, links: Links, joints: Float[np.ndarray, "joints 2"]) -> None:
-    draw = ImageDraw.Draw(image)
-    for pair, colour, width in zip(links.pairs, links.colours, links.widths, strict=True):
-        if width > 0:
-            ends = [tuple(joints[joint]) for joint in pair]
-            pixels = max(1, round(width * LINK_PIXELS * SUPERSAMPLING))
-            draw.line(ends, fill=tuple(colour.tolist()), width=pixels)
-
-
-def _draw_legend(image: Image.Image, sides: Sequence[str], caption: str) -> None:
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
-    x, y = 8, image.height - 20
-    for side in sides:
-        draw.rectangle((x, y + 3, x + 9, y + 12), fill=HAND_COLOURS[side][0])
-        draw.text((x + 14, y), f"{side} hand", fill=palette.INK, font=font)
-        x += 24 + round(draw.textlength(f"{side} hand", font=font))
-    draw.text((x + 6, y), caption, fill=palette.INK, font=font)
+SHOWN = ("both", "surface", "skeleton")
+"""What of the hands a view shows."""
 
 
 class HandsView(anywidget.AnyWidget):
@@ -185,11 +66,12 @@ class HandsView(anywidget.AnyWidget):
     description = traitlets.Unicode().tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
     height = traitlets.Int(PICTURE_SIZE[1]).tag(sync=True)
-    shown = traitlets.Enum(("both", "surface", "skeleton"), "both").tag(sync=True)
+    shown = traitlets.Enum(SHOWN, "both").tag(sync=True)
     surface_opacity = traitlets.Float(1.0, min=0.0, max=1.0).tag(sync=True)
     picked = traitlets.Int(-1).tag(sync=True)
     hover = traitlets.Int(-1).tag(sync=True)
 
+    @check_sorts
     def __init__(
         self,
         vertices: Vertices,
@@ -200,13 +82,18 @@ class HandsView(anywidget.AnyWidget):
         caption: str = "",
         shown: str = "both",
     ):
+        check_some("sides", sides)
+        for side in sides:
+            check_choice("sides", side, HAND_COLOURS)
+        check_choice("shown", shown, SHOWN)
         if not len(vertices) == len(joints) == len(sides):
-            raise ValueError(
+            raise InputError(
                 f"hands: expected one per side, got {len(vertices)} surfaces, "
                 f"{len(joints)} skeletons and {len(sides)} sides"
             )
         if faces is None:
             faces = [open_hand_data(side.removeprefix("true ")).faces for side in sides]
+        check_finite("vertices", vertices)
         self.faces = tuple(np.asarray(f) for f in faces)
         self._shape = (vertices.shape, joints.shape)
         names = " and ".join(sides)
@@ -245,9 +132,11 @@ class HandsView(anywidget.AnyWidget):
         }
         for name, (given, shape) in expected.items():
             if given is not None and given.shape != shape:
-                raise ValueError(f"hands: expected {name} of shape {shape}, got {given.shape}")
+                raise InputError(f"hands: expected {name} of shape {shape}, got {given.shape}")
         if links is not None and not ((links.pairs >= 0) & (links.pairs < hands * num_joints)).all():
-            raise ValueError(f"links: expected joints 0 to {hands * num_joints - 1}")
+            raise InputError(f"links: expected joints 0 to {hands * num_joints - 1}")
+        check_finite("vertices", vertices)
+        check_finite("joints", joints)
         with self.hold_sync():
             if vertices is not None:
                 self._vertices = np.asarray(vertices, dtype="<f4").tobytes()
@@ -322,6 +211,7 @@ class HandsView(anywidget.AnyWidget):
         return with_picture(super()._repr_mimebundle_(**kwargs), encode_png(self.picture()), repr(self))
 
 
+@check_sorts
 def hands(hands: Estimate | Sample, index: int = 0, **options: object) -> HandsView:
     """The 3D view of an estimate or a sample; ``options`` are those of :class:`HandsView`."""
     placed = place(hands, index)

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
+from handlib.arguments import check_between, check_some
 from handlib.show import palette
 from handlib.show.hands import HandsView
 from handlib.show.panel import Panel
@@ -159,6 +160,8 @@ class InfluenceExplorer(Panel):
     """
 
     def __init__(self, influences: Sequence[Influence], hands: PlacedHands, picked: int = 0):
+        check_some("influences", influences)
+        check_between("picked", picked, 0, 2 * NUM_JOINTS - 1)
         self.influences = {influence.name: influence for influence in influences}
         first = influences[0]
         self.view = HandsView(hands.vertices, hands.joints)

@@ -23,9 +23,10 @@ from handlib.pulls import (
     true_estimate,
 )
 from handlib.show import palette
-from handlib.show.hands import HAND_COLOURS, HandsView, draw_hands
+from handlib.show.hands import HandsView
+from handlib.show.hands_drawing import HAND_COLOURS, draw_hands
 from handlib.show.panel import Panel
-from handlib.show.placed import PlacedHands, place
+from handlib.show.placed import PlacedHands, check_one, place
 from handlib.show.raster import draw_skeleton, encode_png, mix, rgb
 from handlib.skeleton import SIDES
 from handlib.targets import Targets
@@ -225,6 +226,7 @@ class LossExplorer(Panel):
     """
 
     def __init__(self, sample: Sample):
+        check_one(sample)
         self.case = LossCase.of(sample)
         self.term = ipywidgets.Dropdown(options=POINT_TERMS, value="vertices", description="term")
         self.kind = ipywidgets.Dropdown(options=list(UNITS), value="tilt", description="change")

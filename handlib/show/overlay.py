@@ -14,7 +14,7 @@ from handlib.estimate import Estimate
 from handlib.hand import open_hand_data
 from handlib.show import palette
 from handlib.show.figures import detached_figure
-from handlib.show.hands import HAND_COLOURS
+from handlib.show.hands_drawing import HAND_COLOURS
 from handlib.show.placed import picture_of, place
 from handlib.show.raster import draw_skeleton, hands_layer_inputs, rgb, surface_layer
 from handlib.skeleton import BONES, SIDES

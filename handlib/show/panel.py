@@ -7,6 +7,7 @@ import ipywidgets
 import numpy as np
 from jaxtyping import UInt8
 
+from handlib.arguments import check_sorts
 from handlib.show.raster import encode_png
 
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -22,7 +23,13 @@ class Panel(ipywidgets.Box):
     """Several widgets side by side (or below each other) with one picture and one text for all of them.
 
     ``picture`` is called when the panel is displayed, so that it shows the state of that moment.
+    Arguments of other sorts than a panel's signature says are an :class:`~handlib.errors.InputError`.
     """
+
+    def __init_subclass__(cls, **options: object) -> None:
+        """What a reader gives to a panel is checked by the signature of the panel's ``__init__``."""
+        super().__init_subclass__(**options)
+        cls.__init__ = check_sorts(cls.__init__)
 
     def __init__(
         self,

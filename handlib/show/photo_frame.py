@@ -79,9 +79,13 @@ def read_upload(name: str, content: bytes) -> Picture:
         PictureError: it is none; the message names it and says what was expected.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / (Path(name).name or "picture")
+        # The name is the reader's own: only messages use it.
+        path, shown = (
+            Path(folder) / "upload",
+            "".join(filter(str.isprintable, Path(name).name))[:80] or "picture",
+        )
         path.write_bytes(content)
         try:
             return read_picture(path)
         except PictureError as error:
-            raise PictureError(str(error).replace(str(path), path.name)) from error
+            raise PictureError(str(error).replace(str(path), shown)) from error

@@ -12,12 +12,23 @@ import traitlets
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from handlib.arguments import check_finite
+from handlib.errors import InputError
 from handlib.show import palette
 from handlib.show.panel import with_picture
 from handlib.show.raster import encode_png
 
 FEW = 4
 """Up to so many points carry their labels all the time."""
+
+
+def _as_points(points: object) -> Float[np.ndarray, "n 2"]:
+    try:
+        found = np.asarray(points, dtype=float).reshape(-1, 2)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"points: expected pairs of numbers: {error}") from None
+    check_finite("points", found)
+    return found
 
 
 class PicturePoints(anywidget.AnyWidget):
@@ -49,13 +60,13 @@ class PicturePoints(anywidget.AnyWidget):
         colours: Sequence[str] | None = None,
         **options: object,
     ):
-        points = np.asarray(points, dtype=float).reshape(-1, 2)
+        points = _as_points(points)
         if labels is None:
             labels = [f"point {i}" for i in range(len(points))]
         if colours is None:
             colours = [palette.HIGHLIGHT] * len(points)
         if not len(points) == len(labels) == len(colours):
-            raise ValueError(
+            raise InputError(
                 f"points: expected a label and a colour for each, got {len(points)} points, "
                 f"{len(labels)} labels and {len(colours)} colours"
             )
@@ -80,9 +91,9 @@ class PicturePoints(anywidget.AnyWidget):
                 self._shown = picture
                 self._picture = encode_png(picture)
             if points is not None:
-                points = np.asarray(points, dtype=float).reshape(-1, 2)
+                points = _as_points(points)
                 if len(points) != len(self.labels):
-                    raise ValueError(f"points: expected {len(self.labels)}, got {len(points)}")
+                    raise InputError(f"points: expected {len(self.labels)}, got {len(points)}")
                 self.points = points.tolist()
 
     @property

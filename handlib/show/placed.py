@@ -6,7 +6,10 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from handlib.arguments import check_between
+from handlib.data.photo import check_picture
 from handlib.data.sample import Sample
+from handlib.errors import InputError
 from handlib.estimate import LENGTH_UNIT, Estimate
 
 
@@ -32,7 +35,7 @@ def place(hands: Estimate | Sample, index: int = 0) -> PlacedHands:
     the picture of a batch.
     """
     if isinstance(hands, Sample):
-        one = hands if hands.image.ndim == 3 else hands[index]
+        one = one_of(hands, index)
         return PlacedHands(_array(one.vertices), _array(one.joints), _array(one.vertex_uv), _array(one.uv))
     if not isinstance(hands, Estimate):
         raise TypeError(f"hands: expected an Estimate or a Sample, got {type(hands).__name__}")
@@ -46,6 +49,23 @@ def place(hands: Estimate | Sample, index: int = 0) -> PlacedHands:
     )
 
 
+def one_of(sample: Sample, index: int) -> Sample:
+    """The sample itself, or that one of a batch; anything else is an :class:`InputError`."""
+    if sample.image.ndim == 3:
+        return sample
+    if sample.image.ndim != 4:
+        shape = tuple(sample.image.shape)
+        raise InputError(f"sample: expected a picture (3, size, size) or a batch of these, got {shape}")
+    check_between("index", index, 0, len(sample) - 1)
+    return sample[index]
+
+
+def check_one(sample: Sample) -> None:
+    """Refuses, with an :class:`InputError`, a batch where one sample is wanted."""
+    if sample.image.ndim != 3:
+        raise InputError(f"sample: expected one, got a batch of {len(sample)}; batch[0] is its first")
+
+
 def picture_of(picture: Sample | Tensor | np.ndarray, index: int = 0) -> np.ndarray:
     """A picture as (height, width, 3) bytes: from a sample, a (3, h, w) byte tensor or an (h, w, 3) array."""
     if isinstance(picture, Sample):
@@ -53,6 +73,5 @@ def picture_of(picture: Sample | Tensor | np.ndarray, index: int = 0) -> np.ndar
     if isinstance(picture, Tensor):
         picture = picture if picture.ndim == 3 else picture[index]
         picture = picture.detach().cpu().permute(1, 2, 0).numpy()
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3:
-        raise ValueError(f"picture: expected bytes of shape (h, w, 3), got {picture.dtype} {picture.shape}")
+    check_picture(picture)
     return picture

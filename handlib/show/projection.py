@@ -9,11 +9,13 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from handlib.arguments import check_between, check_choice
 from handlib.camera import uv_to_pixels
 from handlib.data.sample import Sample
 from handlib.mfp import Projection, project_planes
 from handlib.show import palette
 from handlib.show.panel import Panel
+from handlib.show.placed import check_one
 from handlib.show.raster import encode_png, mix, rgb
 from handlib.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, SIDES, joint_index
 
@@ -216,6 +218,10 @@ class ProjectionExplorer(Panel):
     """The same joint of both hands brought together on a map: what the planes show, and what is lost."""
 
     def __init__(self, sample: Sample, joint: str = "index4", size: int = 16, gap: float = 1.0):
+        check_one(sample)
+        check_choice("joint", joint, JOINT_NAMES)
+        check_choice("size", size, MAP_SIZES)
+        check_between("gap", gap, 0, 6)
         self.uv, self.joint = sample.uv, joint_index(joint)
         wide = {"style": {"description_width": "110px"}, "layout": {"width": "370px"}}
         self.projection = ipywidgets.Dropdown(

@@ -8,14 +8,17 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from handlib.arguments import check_some
 from handlib.data.sample import Sample
+from handlib.errors import InputError
 from handlib.estimate import Estimate
 from handlib.interventions import MECHANISMS, Disturbance, Experiment
 from handlib.show import palette
-from handlib.show.hands import HandsView, draw_hands, framing_of
+from handlib.show.hands import HandsView
+from handlib.show.hands_drawing import draw_hands, framing_of
 from handlib.show.overlay import overlay_with_truth
 from handlib.show.panel import Panel
-from handlib.show.placed import place
+from handlib.show.placed import check_one, place
 from handlib.show.raster import encode_png, mix, rgb
 from handlib.skeleton import SIDES
 
@@ -125,6 +128,8 @@ def refinement_state(
     of every stage that ``run`` runs.
     """
     estimates = run(by, without)
+    if len(names) != len(estimates):
+        raise InputError(f"names: expected {len(estimates)}, one per estimate, got {len(names)}")
     errors = tuple(stage_errors(sample, estimate) for estimate in estimates)
     placed, truth = place(estimates[stage]), place(sample)
     wrong = (placed.vertices - placed.joints[:, :1]) - (truth.vertices - truth.joints[:, :1])
@@ -177,6 +182,8 @@ class RefinementExplorer(Panel):
     """
 
     def __init__(self, sample: Sample, run: Experiment, names: Sequence[str]):
+        check_one(sample)
+        check_some("names", names)
         self.sample, self.run, self.names = sample, run, tuple(names)
         self.stage = ipywidgets.SelectionSlider(
             options=list(self.names), index=len(self.names) - 1, description="estimate"

@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from handlib.arguments import check_between
 from handlib.data.sample import Sample
 from handlib.estimate import Trace
 from handlib.show import palette
 from handlib.show.panel import Panel
 from handlib.show.picture_points import PicturePoints
-from handlib.show.placed import picture_of
+from handlib.show.placed import one_of, picture_of
 from handlib.show.raster import encode_png, rgb
 from handlib.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES
 
@@ -131,11 +132,12 @@ class SamplingExplorer(Panel):
     """
 
     def __init__(self, sample: Sample, trace: Trace, index: int = 0):
+        check_between("index", index, 0, len(trace.prediction.final.uv) - 1)
         self.maps = [stage.fused[index].detach().cpu().double().numpy() for stage in trace.stages]
         self.read_at = [
             stage.before.uv[index].detach().cpu().double().reshape(-1, 2).numpy() for stage in trace.stages
         ]
-        one = sample if sample.image.ndim == 3 else sample[index]
+        one = one_of(sample, index)
         self.true_uv = one.uv.double().reshape(-1, 2).numpy()
         self._picture_below = picture_of(one)
         self.joint = ipywidgets.Dropdown(

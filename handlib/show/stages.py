@@ -9,10 +9,12 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from handlib.arguments import check_some
 from handlib.data.sample import Sample
 from handlib.estimate import Prediction, estimate_names
 from handlib.show import palette
-from handlib.show.hands import HandsView, draw_hands, framing_of
+from handlib.show.hands import HandsView
+from handlib.show.hands_drawing import draw_hands, framing_of
 from handlib.show.overlay import overlay_picture
 from handlib.show.panel import Panel
 from handlib.show.placed import place
@@ -81,6 +83,7 @@ class StagesPanel(Panel):
     def __init__(
         self, states: Sequence[StageState], faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None
     ):
+        check_some("states", states)
         self.states = tuple(states)
         last = self.states[-1]
         self.view = HandsView(last.vertices, last.joints, faces)

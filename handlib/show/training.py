@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image
 from torch import Tensor
 
+from handlib.arguments import check_between
 from handlib.data.sample import Sample, normalise
 from handlib.estimate import estimate_names
 from handlib.metrics import INTAG_MCP, evaluate_batch
@@ -152,6 +153,8 @@ class TrainingPanel(Panel):
     """
 
     def __init__(self, pairs: Sample, total: int, every: int = 5, held_out: Sample | None = None):
+        check_between("total", total, 1, 10**9)
+        check_between("every", every, 1, 10**9)
         self.pairs, self.total, self.every, self.held_out = pairs, total, every, held_out
         self.history = History()
         self.caption = ipywidgets.Label()

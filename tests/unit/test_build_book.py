@@ -12,15 +12,16 @@ import build_book
 import numpy as np
 import pytest
 import record_book
+import recordables
 import yaml
 
 ROOT = Path(__file__).parents[2]
 RECORDED = build_book.read_recordings()
 
 
-@pytest.mark.parametrize("name", record_book.RECORDABLES)
+@pytest.mark.parametrize("name", recordables.RECORDABLES)
 def test_recordings_show_what_the_widgets_show(name: str):
-    now = record_book.record(record_book.RECORDABLES[name]())
+    now = record_book.record(recordables.RECORDABLES[name]())
     assert record_book.difference(RECORDED[name], now) == "", "run python scripts/record_book.py"
 
 
@@ -48,7 +49,7 @@ def test_difference_notices_words_geometry_and_controls():
 
 
 def test_recorded_coordinates_are_those_of_the_widget():
-    recordable = record_book.RECORDABLES["00_truth"]()
+    recordable = recordables.RECORDABLES["00_truth"]()
     stored = RECORDED["00_truth"]
     steps = np.frombuffer(base64.b64decode(stored["buffers"][stored["frames"][""]["vertices"]]), "<i2")
     metres = stored["step"] * steps.reshape(2, 778, 3) + stored["origin"]
@@ -56,14 +57,14 @@ def test_recorded_coordinates_are_those_of_the_widget():
 
 
 def test_positions_moved_one_at_a_time():
-    controls = [record_book.Control(name, ("a", "b", "c"), 1, lambda _: None) for name in ("first", "second")]
-    assert set(record_book.one_at_a_time(controls)) == {(0, 1), (1, 1), (2, 1), (1, 0), (1, 2)}
-    assert len(record_book.all_positions(controls)) == 9
+    controls = [recordables.Control(name, ("a", "b", "c"), 1, lambda _: None) for name in ("first", "second")]
+    assert set(recordables.one_at_a_time(controls)) == {(0, 1), (1, 1), (2, 1), (1, 0), (1, 2)}
+    assert len(recordables.all_positions(controls)) == 9
 
 
 def test_recordings_are_small():
     files = list((ROOT / "book" / "recorded").iterdir())
-    assert {file.name for file in files} == {f"{name}.json.gz" for name in record_book.RECORDABLES}
+    assert {file.name for file in files} == {f"{name}.json.gz" for name in recordables.RECORDABLES}
     assert sum(file.stat().st_size for file in files) < 1_500_000
 
 

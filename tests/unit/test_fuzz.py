@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -115,6 +117,15 @@ def test_every_reader_refuses_broken_files(every_target):
     assert {report.reader: report.faults for report in reports if report.faults} == {}
     refused = sum(report.outcomes.total() - report.outcomes["read"] for report in reports)
     assert refused > 4 * len(reports)
+
+
+def test_what_readers_of_notebooks_give():
+    """In a process of its own: here every call is checked against its signature, which hides what isn't."""
+    command = [sys.executable, fuzz.__file__, "--only", "notebook", "--count", "8", "--seed", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| notebook")]
+    assert len(rows) == 6
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_page_is_what_the_last_run_wrote():

@@ -12,6 +12,7 @@ from random_pairs import HANDS, noisy_estimate, random_pairs, true_estimate
 from torch import Tensor
 
 from handlib.data.sample import STRATA, Sample
+from handlib.errors import InputError
 from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
 from handlib.metrics import (
     INTAG_MCP,
@@ -219,7 +220,7 @@ def test_pck_and_its_area():
 def test_numbers_that_are_not_finite_are_refused():
     root = NOISY.params.root.clone()
     root[1] = torch.nan
-    with pytest.raises(ValueError, match=r"expected finite numbers, 1 of 4 samples"):
+    with pytest.raises(InputError, match=r"estimate\.params\.root: expected finite .* nan at \[1, 0, 0\]"):
         errors_of(replace(NOISY, params=replace(NOISY.params, root=root)))
 
 

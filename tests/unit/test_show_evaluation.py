@@ -22,7 +22,7 @@ from handlib.show.evaluation import (
     evaluation_state,
     name_of,
 )
-from handlib.show.hands import TRUE_HANDS
+from handlib.show.hands_drawing import TRUE_HANDS
 from handlib.show.palette import HIGHLIGHT
 from handlib.show.raster import rgb
 from handlib.skeleton import JOINT_NAMES, SIDES

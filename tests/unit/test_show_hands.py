@@ -10,7 +10,8 @@ from handlib import show
 from handlib.estimate import LENGTH_UNIT
 from handlib.hand import Hand
 from handlib.show.explorer import HAND_DISTANCE, pose_hands
-from handlib.show.hands import HAND_COLOURS, HandsView, Links, framing_of, upright
+from handlib.show.hands import HandsView
+from handlib.show.hands_drawing import HAND_COLOURS, Links, framing_of, upright
 from handlib.show.placed import picture_of, place
 from handlib.show.raster import rgb
 from handlib.skeleton import joint_index
@@ -41,7 +42,7 @@ def test_upright_brings_the_fingers_up_and_the_chosen_side_to_the_eye():
             assert np.linalg.det(rotation) == pytest.approx(1)
             np.testing.assert_allclose(rotation @ (outward, 0, 0), (0, -1, 0), atol=1e-12)
             np.testing.assert_allclose(rotation @ (0, palm, 0), (0, 0, -1), atol=1e-12)
-    with pytest.raises(ValueError, match="palm or back"):
+    with pytest.raises(ValueError, match="expected one of palm, back"):
         upright("left", "front")
 
 

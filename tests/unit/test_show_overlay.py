@@ -8,7 +8,7 @@ from random_pairs import noisy_estimate, random_pairs, true_estimate
 
 from handlib import show
 from handlib.estimate import Prediction, estimate_names
-from handlib.show.hands import HAND_COLOURS, framing_of
+from handlib.show.hands_drawing import HAND_COLOURS, framing_of
 from handlib.show.overlay import draw_overlay, to_pixels
 from handlib.show.placed import place
 from handlib.show.raster import rgb

@@ -21,7 +21,7 @@ from handlib.evaluate import evaluate
 from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
-from handlib.run_folder import LOG
+from handlib.run_folder import LOG, SETTINGS, check_same_run
 from handlib.train import TrainConfig, batch_indices, batches, learning_rate, parameter_groups, train
 
 SHORT = TrainConfig(steps=6, batch_size=4, save_every=2, evaluate_every=3)
@@ -97,6 +97,23 @@ def test_other_settings_in_the_same_folder_are_refused(pairs: Path, tmp_path: Pa
     run(pairs, tmp_path, replace(SHORT, steps=2))
     with pytest.raises(InputError, match=r"other settings.*training"):
         run(pairs, tmp_path, replace(SHORT, steps=3))
+
+
+def test_settings_say_on_what_a_run_ran_and_another_machine_may_go_on(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path, replace(SHORT, steps=2))
+    settings = json.loads((tmp_path / SETTINGS).read_text())
+    (first,) = settings["ran_on"]
+    assert first["precision"] == "32-true" and first["processes"] == 1 and first["device"] == "cpu"
+    assert first["threads"] == torch.get_num_threads() and first["torch"] == torch.__version__
+    run(pairs, tmp_path, replace(SHORT, steps=2))
+    assert json.loads((tmp_path / SETTINGS).read_text()) == settings
+    del settings["ran_on"]  # As written before it was recorded.
+    elsewhere = first | {"processes": 2, "precision": "bf16-mixed"}
+    check_same_run(tmp_path / SETTINGS, settings, elsewhere)
+    assert json.loads((tmp_path / SETTINGS).read_text()) == settings | {"ran_on": [first, elsewhere]}
+    (tmp_path / SETTINGS).write_text(json.dumps(settings))
+    check_same_run(tmp_path / SETTINGS, settings, first)
+    assert json.loads((tmp_path / SETTINGS).read_text()) == settings | {"ran_on": [first]}
 
 
 def test_pairs_of_another_size_are_refused(pairs: Path, tmp_path: Path) -> None:
