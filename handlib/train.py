@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from lightning_fabric import Fabric
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
@@ -154,6 +154,19 @@ def take_weights(model: DIR, source: str | Path) -> None:
         raise InputError(f"{source}: its weights don't fit this network: {error}") from error
 
 
+def new_model(
+    network: DIRConfig, hands: dict[str, Hand], config: TrainConfig, start_from: Path | None
+) -> DIR:
+    """The network that a run begins with: drawn from the run's seed, or with somebody's weights."""
+    torch.manual_seed(config.seed)
+    model = DIR(network, hands)
+    if start_from:
+        take_weights(model, start_from)
+    if config.imagenet:
+        model.encoder.backbone.load_imagenet()
+    return model
+
+
 def train(
     data: Path,
     out: Path,
@@ -208,12 +221,7 @@ def train(
         check_same_run(out / SETTINGS, settings, machine_of(fabric))
     fabric.barrier()
 
-    torch.manual_seed(config.seed)
-    model = DIR(network, hands)
-    if start_from:
-        take_weights(model, start_from)
-    if config.imagenet:
-        model.encoder.backbone.load_imagenet()
+    model = new_model(network, hands, config, start_from)
     if fabric.world_size > 1:
         share_batch_norms(model, cuda=fabric.device.type == "cuda")
     model = model.train().to(memory_format=torch.channels_last)
@@ -270,37 +278,52 @@ def run_steps(
     with progress(fabric.is_global_zero) as bar:
         task = bar.add_task("training", total=config.steps, completed=state["step"], loss=float("nan"))
         for step, fields in enumerate(loader, start=state["step"]):
-            rate = learning_rate(step, config)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            loss, terms = loss_on_batch(**fabric.to_device(fields))
-            if not torch.isfinite(loss):
-                broken = [name for name, term in terms.items() if not torch.isfinite(term)]
-                raise FloatingPointError(f"step {step}: the loss is not finite; terms: {', '.join(broken)}")
-            optimiser.zero_grad(set_to_none=True)
-            fabric.backward(loss)
-            fabric.clip_gradients(loss_on_batch, optimiser, max_norm=config.clip)
-            optimiser.step()
-
+            loss, terms = take_step(fabric, loss_on_batch, optimiser, fields, step, config)
             state["step"] = done = step + 1
             state["hours"] = (time.monotonic() - began) / 3600
-            value = float(fabric.all_reduce(loss.detach(), reduce_op="mean"))
+            value = float(fabric.all_reduce(loss, reduce_op="mean"))
             fabric.call("on_step_end", step=done, loss=value, terms=terms, network=network)
             before = state["mean_loss"]
             state["mean_loss"] = mean_loss = value if before is None else 0.98 * before + 0.02 * value
             bar.update(task, completed=done, loss=mean_loss)
             if validation_pairs and (done % config.evaluate_every == 0 or done == config.steps):
-                record = {"step": done, "loss": mean_loss, "rate": rate, "hours": state["hours"]}
                 mine = batches(validation_pairs, rank=fabric.global_rank, processes=fabric.world_size)
-                record["validation"] = evaluate(network.eval(), mine, INTAG_MCP)
+                report = evaluate(network.eval(), mine, INTAG_MCP)
                 network.train()
                 if fabric.is_global_zero:
-                    append_line(out / LOG, record)
-                    bar.console.print(f"step {done}: {one_line(record['validation'])}")
+                    record = {"step": done, "loss": mean_loss, "rate": learning_rate(step, config)}
+                    append_line(out / LOG, record | {"hours": state["hours"], "validation": report})
+                    bar.console.print(f"step {done}: {one_line(report)}")
                 if done == config.steps:
-                    fabric.print(tables(record["validation"], INTAG_MCP))
+                    fabric.print(tables(report, INTAG_MCP))
             if done % config.save_every == 0 or done == config.steps:
                 save_checkpoint(fabric, out / CHECKPOINT, state)
+
+
+def take_step(
+    fabric: Fabric,
+    loss_on_batch: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    fields: dict[str, Tensor],
+    step: int,
+    config: TrainConfig,
+) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+    """Changes the weights once, at the step's learning rate; the loss before the change, and its terms.
+
+    Raises:
+        FloatingPointError: the loss isn't finite; the message names the terms that aren't.
+    """
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(step, config)
+    loss, terms = loss_on_batch(**fabric.to_device(fields))
+    if not torch.isfinite(loss):
+        broken = [name for name, term in terms.items() if not torch.isfinite(term)]
+        raise FloatingPointError(f"step {step}: the loss is not finite; terms: {', '.join(broken)}")
+    optimiser.zero_grad(set_to_none=True)
+    fabric.backward(loss)
+    fabric.clip_gradients(loss_on_batch, optimiser, max_norm=config.clip)
+    optimiser.step()
+    return loss.detach(), terms
 
 
 def progress(visible: bool) -> Progress:

@@ -1,11 +1,17 @@
 """``handlib train``, ``eval``, ``ablate``: networks trained, measured and compared."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from handlib.commands.common import WorldName, check_positive, load_checkpoint, mano_hands
 from handlib.errors import InputError
+
+if TYPE_CHECKING:
+    from handlib.config import DIRConfig
+    from handlib.data.sample import Sample
+    from handlib.network import DIR
 
 
 def train(
@@ -56,11 +62,9 @@ def train(
     """
     from dataclasses import replace
 
-    import timm
     import torch
     from lightning_fabric import Fabric
 
-    from handlib.config import DIRConfig
     from handlib.data.augment import Augmentation
     from handlib.losses import LossWeights
     from handlib.train import TrainConfig, train
@@ -69,22 +73,12 @@ def train(
     recipe = TrainConfig() if small else TrainConfig.released()
     batch_size = recipe.batch_size if batch_size is None else batch_size
     check_positive(steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, save_every=save_every)
-    if backbone and not timm.is_model(backbone):
-        raise InputError(f"backbone: expected the name of a timm model, got {backbone!r}")
+    config = _network_config(network, backbone)
+    if imagenet and config.backbone_channels:
+        raise InputError("imagenet: these weights are for timm's own widths; name one with --backbone")
     if threads:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    config = DIRConfig.small() if small else DIRConfig.released()
-    if backbone:
-        config = replace(
-            config,
-            backbone=backbone,
-            backbone_layers=None,
-            backbone_channels=None,
-            backbone_stem_width=None,
-        )
-    if imagenet and config.backbone_channels:
-        raise InputError("imagenet: these weights are for timm's own widths; name one with --backbone")
     train(
         data,
         out,
@@ -107,6 +101,23 @@ def train(
         workers=workers,
         hands=mano_hands(mano, config.tips) if mano else None,
     )
+
+
+def _network_config(network: str, backbone: str | None) -> "DIRConfig":
+    """The network of that name, on another backbone of timm's if one is named."""
+    from dataclasses import replace
+
+    import timm
+
+    from handlib.config import DIRConfig
+
+    config = DIRConfig.small() if network == "small" else DIRConfig.released()
+    if backbone is None:
+        return config
+    if not timm.is_model(backbone):
+        raise InputError(f"backbone: expected the name of a timm model, got {backbone!r}")
+    own = {f"backbone_{what}": None for what in ("layers", "channels", "stem_width")}
+    return replace(config, backbone=backbone, **own)
 
 
 def evaluate(
@@ -137,9 +148,7 @@ def evaluate(
     from rich.progress import track
 
     from handlib import metrics
-    from handlib.data.shards import check_hands, load_dataset
     from handlib.evaluate import evaluate, fresh_batches, tables, write_report
-    from handlib.train import batches
 
     check_positive(count=count)
     if json:
@@ -153,13 +162,7 @@ def evaluate(
     chosen = getattr(metrics, protocol)
     size, together = model.config.image_size, 25
     if split:
-        folder = pairs / f"{split}-{size}"
-        if not folder.exists():
-            make = f"handlib data benchmark --out {pairs} --splits {split} --sizes {size}"
-            raise InputError(f"{folder}: not there; make it with '{make}'")
-        dataset = load_dataset(folder)
-        check_hands(dataset.info, model.hands.values(), folder)
-        measured, source = batches(dataset, together), asdict(dataset.info)
+        measured, source = _batches_of_split(model, pairs, split, together)
     else:
         measured = fresh_batches(world, count, size, seed, together)
         source = {"world": world, "seed": seed, "count": count, "size": size}
@@ -175,6 +178,23 @@ def evaluate(
     print(tables(report, chosen))
     if json:
         write_report(json, report)
+
+
+def _batches_of_split(
+    model: "DIR", pairs: Path, split: str, together: int
+) -> tuple[Iterator["Sample"], dict[str, object]]:
+    """All pairs of a split in batches, and what is known of them."""
+    from handlib.data.shards import check_hands, load_dataset
+    from handlib.train import batches
+
+    size = model.config.image_size
+    folder = pairs / f"{split}-{size}"
+    if not folder.exists():
+        make = f"handlib data benchmark --out {pairs} --splits {split} --sizes {size}"
+        raise InputError(f"{folder}: not there; make it with '{make}'")
+    dataset = load_dataset(folder)
+    check_hands(dataset.info, model.hands.values(), folder)
+    return batches(dataset, together), asdict(dataset.info)
 
 
 def ablate(
