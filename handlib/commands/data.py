@@ -14,6 +14,7 @@ def make(
     seed: int = 0,
     world: WorldName = "desk",
     workers: int = 1,
+    photographs: tuple[Path, ...] = (),
 ) -> None:
     """Render pairs of hands with their exact truth.
 
@@ -25,10 +26,15 @@ def make(
         seed: the same seed gives the same pairs.
         world: how varied they are; the -full ones have interlocked hands too.
         workers: processes that render at once.
+        photographs: pictures without hands, or folders of them, to put behind every second pair. Debian's
+            packages mate-backgrounds and plasma-workspace-wallpapers bring some to /usr/share/backgrounds
+            and /usr/share/wallpapers.
     """
+    from handlib.data.photo_backgrounds import open_photographs
     from handlib.data.synthetic import make_dataset
 
-    make_dataset(out, split=split, count=count, size=size, seed=seed, world=world, workers=workers)
+    behind = open_photographs(photographs) if photographs else None
+    make_dataset(out, split, count, size, seed, world, workers, behind)
 
 
 def benchmark(

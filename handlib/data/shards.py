@@ -54,7 +54,10 @@ def hands_sha256(hands: Iterable[Hand]) -> str:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a data set is made of; two folders with equal infos hold equal samples."""
+    """What a data set is made of; two folders with equal infos hold equal samples.
+
+    ``photographs`` names the pictures behind the pairs, if there are any.
+    """
 
     world: str
     split: str
@@ -63,11 +66,14 @@ class DatasetInfo:
     seed: int
     format: int
     hand_sha256: str
+    photographs: str = ""
 
     @classmethod
-    def current(cls, *, world: str, split: str, count: int, size: int, seed: int) -> "DatasetInfo":
+    def current(
+        cls, *, world: str, split: str, count: int, size: int, seed: int, photographs: str = ""
+    ) -> "DatasetInfo":
         """The info of a data set that this version of the package would make."""
-        return cls(world, split, count, size, seed, FORMAT, open_hand_sha256())
+        return cls(world, split, count, size, seed, FORMAT, open_hand_sha256(), photographs)
 
 
 def shard_ranges(count: int) -> list[range]:
@@ -112,7 +118,7 @@ def read_info(folder: Path) -> DatasetInfo:
     if not path.exists():
         raise InputError(f"{folder}: not a data set, dataset.json is missing")
     with reading(path, "the description of a data set"):
-        content = json.loads(path.read_text())
+        content = {"photographs": "", **json.loads(path.read_text())}
         info = record_from(DatasetInfo, {field.name: content[field.name] for field in fields(DatasetInfo)})
         if info.count < 1 or info.size < 1:
             raise ValueError(f"count {info.count}, size {info.size}")

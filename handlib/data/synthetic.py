@@ -10,9 +10,11 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from handlib.data.photo_backgrounds import Photographs, before_photograph
 from handlib.data.sample import Sample, stack
 from handlib.data.scenes import SPLITS, Split, check_names, make_scene
 from handlib.data.shards import (
@@ -28,14 +30,30 @@ from handlib.errors import InputError
 __all__ = ["SPLITS", "Split", "load_dataset", "make_dataset", "make_datasets", "make_sample", "make_samples"]
 
 
-def make_samples(world: str, sizes: Sequence[int], seed: int, index: int, split: str) -> list[Sample]:
+def make_samples(
+    world: str,
+    sizes: Sequence[int],
+    seed: int,
+    index: int,
+    split: str,
+    photographs: Photographs | None = None,
+) -> list[Sample]:
     """Sample number ``index`` of a split of a world, once for every size in pixels.
 
-    It is one scene at several resolutions: placing the hands, which costs most, is done once. Raises
-    :class:`InputError` for an unknown world or split.
+    It is one scene at several resolutions: placing the hands, which costs most, is done once. Behind every
+    second one is a photograph, if there are any. Raises :class:`InputError` for an unknown world or split.
     """
     scene = make_scene(world, seed, index, split)
-    return [scene.sample(size) for size in sizes]
+    if photographs is None:
+        return [scene.sample(size) for size in sizes]
+    behind = np.random.SeedSequence(seed, spawn_key=(SPLITS.index(split), index, 2))
+    return [
+        scene.sample(
+            size,
+            before_photograph(scene.appearance(size), np.random.default_rng(behind), size, photographs),
+        )
+        for size in sizes
+    ]
 
 
 def make_sample(world: str, size: int, seed: int, index: int, split: str = "train") -> Sample:
@@ -43,10 +61,16 @@ def make_sample(world: str, size: int, seed: int, index: int, split: str = "trai
     return make_samples(world, (size,), seed, index, split)[0]
 
 
-def _make_shard(folders: dict[int, Path], info: DatasetInfo, number: int, indices: range) -> int:
+def _make_shard(
+    folders: dict[int, Path],
+    info: DatasetInfo,
+    photographs: Photographs | None,
+    number: int,
+    indices: range,
+) -> int:
     """Writes shard ``number`` of every size that lacks it."""
     sizes = [size for size, folder in folders.items() if not shard_path(folder, number).exists()]
-    samples = [make_samples(info.world, sizes, info.seed, i, info.split) for i in indices]
+    samples = [make_samples(info.world, sizes, info.seed, i, info.split, photographs) for i in indices]
     for size, of_size in zip(sizes, zip(*samples, strict=True), strict=True):
         write_shard(shard_path(folders[size], number), stack(of_size))
     return len(indices)
@@ -83,13 +107,20 @@ def make_dataset(
     seed: int,
     world: str = "desk",
     workers: int = 1,
+    photographs: Photographs | None = None,
 ) -> None:
     """Makes ``count`` samples of a split in the folder ``out``; see :func:`make_datasets`."""
-    make_datasets({size: Path(out)}, split, count, seed, world, workers)
+    make_datasets({size: Path(out)}, split, count, seed, world, workers, photographs)
 
 
 def make_datasets(
-    folders: dict[int, Path], split: str, count: int, seed: int, world: str, workers: int = 1
+    folders: dict[int, Path],
+    split: str,
+    count: int,
+    seed: int,
+    world: str,
+    workers: int = 1,
+    photographs: Photographs | None = None,
 ) -> None:
     """Makes ``count`` samples of a split, the same ones in one folder per size, and shows its progress.
 
@@ -103,14 +134,21 @@ def make_datasets(
             raise InputError(f"{name}: expected at least 1, got {value}")
     check_names(world, split)
     for size, folder in folders.items():
-        info = DatasetInfo.current(world=world, split=split, count=count, size=size, seed=seed)
+        info = DatasetInfo.current(
+            world=world,
+            split=split,
+            count=count,
+            size=size,
+            seed=seed,
+            photographs=photographs.sha256 if photographs else "",
+        )
         prepare_folder(folder, info)
     missing = [
         (number, indices)
         for number, indices in enumerate(shard_ranges(count))
         if not all(shard_path(folder, number).exists() for folder in folders.values())
     ]
-    make = partial(_make_shard, folders, info)
+    make = partial(_make_shard, folders, info, photographs)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         done = count - sum(len(indices) for _, indices in missing)
