@@ -12,7 +12,7 @@ NBVAL := $(PYTEST) -c tests/notebooks/nbval.ini --rootdir=. notebooks
 BROWSER := $(PYTEST) -n 2 --dist loadfile tests/browser
 
 # Numbers in tests and notebooks are compared digit by digit: one thread each.
-test test-unit test-notebooks test-browser notebooks: export OMP_NUM_THREADS = 1
+test test-unit test-notebooks test-browser test-min notebooks: export OMP_NUM_THREADS = 1
 
 define CHECK_PYTHON
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -25,11 +25,17 @@ BOOK_VENV := .venv-book
 BOOK_STAMP := $(BOOK_VENV)/.installed
 BOOK_TO_TEST := $(if $(CI)$(wildcard $(BOOK_STAMP)),$(BOOK_STAMP))
 
-.PHONY: help setup lab test test-unit test-notebooks test-browser notebooks book lint
+# The lowest versions that pyproject.toml declares.
+MIN_VENV := .venv-min
+MIN_STAMP := $(MIN_VENV)/.installed
+
+.PHONY: help setup lab test test-unit test-notebooks test-browser test-min test-environment test-processors \
+  notebooks book lint
 
 help:
 	@echo "make lab        open JupyterLab on the tour (PORT=$(PORT), LAB_FLAGS for more options)"
 	@echo "make test       every test: code, parity with the released network, notebooks, browser"
+	@echo "make test-min, test-environment, test-processors: lowest versions, environment.yml, other processors"
 	@echo "make setup      make $(VENV) and install the package into it (the others do this first)"
 	@echo "make notebooks  rebuild the notebooks whose source has changed"
 	@echo "make book       build the book: book/_build/html/index.html"
@@ -61,6 +67,23 @@ test-notebooks: setup
 
 test-browser: setup $(BOOK_TO_TEST)
 	$(BROWSER)
+
+test-min: $(MIN_STAMP)
+	$(MIN_VENV)/bin/python -m pytest -n 2 --dist loadfile tests/unit
+
+$(MIN_STAMP): pyproject.toml
+	@$(CHECK_PYTHON)
+	@test -x $(MIN_VENV)/bin/python || $(PYTHON) -m venv $(MIN_VENV)
+	$(MIN_VENV)/bin/python -m pip install -q uv
+	$(MIN_VENV)/bin/python -m uv pip install --resolution lowest-direct -e '.[dev]'
+	@touch $@
+
+test-environment: setup
+	$(BIN)/python scripts/try_environment.py
+
+test-processors: setup
+	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(NBVAL)
+	OMP_NUM_THREADS=2 $(NBVAL)
 
 notebooks: setup
 	$(BIN)/python scripts/build_notebooks.py

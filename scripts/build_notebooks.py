@@ -47,14 +47,19 @@ class BuildError(RuntimeError):
 
 
 @contextmanager
-def kernel_environment() -> Iterator[dict[str, str]]:
-    """The environment of a notebook's kernel: one thread, shapes in handlib checked at every call."""
+def kernel_environment(threads: int = 1) -> Iterator[dict[str, str]]:
+    """The environment of a notebook's kernel: so many threads, shapes in handlib checked at every call."""
     with tempfile.TemporaryDirectory() as folder:
         startup = Path(folder) / "profile_default" / "startup"
         startup.mkdir(parents=True)
         (startup / "00-check-shapes.py").write_text(STARTUP)
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        yield {**os.environ, **threads, "IPYTHONDIR": folder, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        yield {
+            **os.environ,
+            **dict.fromkeys(names, str(threads)),
+            "IPYTHONDIR": folder,
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
 
 
 def read_source(source: Path) -> NotebookNode:

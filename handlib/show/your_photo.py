@@ -1,4 +1,4 @@
-"""A picture of the reader's own: uploaded, cut out by a box that can be moved, reconstructed, taken away."""
+"""A picture of the reader's own: uploaded or taken, cut out by a box, reconstructed, handed out."""
 
 import base64
 import html
@@ -16,6 +16,7 @@ from handlib.network import DIR
 from handlib.reconstruct import Reconstruction, overlay, reconstruct, write_results
 from handlib.show.hands import HandsView
 from handlib.show.panel import Panel
+from handlib.show.photo_camera import PhotoCamera
 from handlib.show.photo_frame import Frame, framed, read_upload
 from handlib.show.picture_points import PicturePoints
 from handlib.show.placed import place
@@ -78,7 +79,7 @@ def download_links(files: dict[str, bytes]) -> str:
 
 
 class YourPhoto(Panel):
-    """Upload a picture, move the box by its corners or by sliders, reconstruct, look, download.
+    """Upload or take a picture, move the box by its corners or by sliders, reconstruct, look, download.
 
     ``picture`` is what it begins with; ``model`` is in evaluation mode, ``model_name`` goes into the result.
     """
@@ -90,6 +91,7 @@ class YourPhoto(Panel):
         self.box = self.answer.result.box
         self.upload = ipywidgets.FileUpload(accept="image/*", description="upload a picture")
         self.upload.layout.width = "auto"
+        self.camera = PhotoCamera()
         self.find = ipywidgets.Button(description="find the hands")
         self.go = ipywidgets.Button(description="reconstruct in the box")
         self.go.layout.width = "auto"
@@ -111,6 +113,7 @@ class YourPhoto(Panel):
         self.view = HandsView(placed.vertices, placed.joints, faces, caption="from the camera")
         self.links = ipywidgets.HTML()
         self.upload.observe(self._on_upload, names="value")
+        self.camera.observe(lambda change: self.take("camera", change.new), names="taken")
         self.corners.observe(self._on_corners, names="points")
         for slider in (self.across, self.down):
             slider.observe(self._on_sliders, names="value")
@@ -122,6 +125,7 @@ class YourPhoto(Panel):
         super().__init__(
             [
                 ipywidgets.HBox([self.upload, self.find, self.go], layout=wrapped),
+                self.camera,
                 ipywidgets.HBox([self.across, self.down], layout=wrapped),
                 self.status,
                 ipywidgets.HBox([self.corners, self.image], layout=wrapped),
@@ -130,7 +134,7 @@ class YourPhoto(Panel):
                 self.view,
             ],
             self.sheet,
-            "YourPhoto: upload a picture, move the box, reconstruct, download",
+            "YourPhoto: upload or take a picture, move the box, reconstruct, download",
             direction="column",
         )
 

@@ -31,6 +31,7 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
+    "--use-fake-device-for-media-stream",
 )
 QUIET_LAB = """{
   "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false},

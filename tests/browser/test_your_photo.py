@@ -99,6 +99,28 @@ def test_a_picture_is_uploaded_cut_out_reconstructed_and_taken_away(page, lab, t
     says(page, "notes.png: expected a JPEG, PNG or WebP picture")
     assert image.get_attribute("src") == seen[-1]
 
+    # A camera that the browser may not use, then one that it may.
+    before = image.get_attribute("src")
+    press(page, "use the camera")
+    camera = page.locator(".handlib-camera")
+    camera.get_by_text("The browser may not use the camera. Allow it beside the address").wait_for()
+    assert image.get_attribute("src") == before
+    page.context.grant_permissions(["camera"], origin=lab.url)
+    press(page, "use the camera")
+    press(page, "close the camera")
+    assert not camera.evaluate("camera => camera.handlib.isLive()")
+    page.keyboard.press("Enter")  # The focus is on the first button again, then on the one that takes.
+    video = page.get_by_label("what the camera sees, not mirrored")
+    video.wait_for()
+    width, height = video.evaluate("video => [video.videoWidth, video.videoHeight]")
+    page.keyboard.press("Enter")
+    says(page, f"{width} x {height} pixels; looked at")
+    changed()
+    assert not camera.evaluate("camera => camera.handlib.isLive()")
+    upload(page, tmp_path / "mine.png")
+    says(page, "520 x 300 pixels; looked at")
+    upload(page, tmp_path / "notes.png")
+
     save_and_reload(page)
     page.locator(IMAGE).last.wait_for(timeout=120 * SECONDS)
     says(page, "notes.png: expected")

@@ -19,7 +19,8 @@ _open = ExitStack()
 
 
 def pytest_configure(config):
-    os.environ.update(_open.enter_context(kernel_environment()))
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    os.environ.update(_open.enter_context(kernel_environment(threads)))
 
 
 def pytest_unconfigure(config):

@@ -195,3 +195,17 @@ def test_without_a_kernel_it_is_a_picture(widget: YourPhoto):
     data, _ = widget._repr_mimebundle_()
     assert {"image/png", "text/plain"} <= data.keys()
     assert repr(widget).startswith("YourPhoto")
+
+
+# The camera
+
+
+def test_a_picture_that_the_camera_took_is_treated_as_an_upload(widget: YourPhoto):
+    taken = np.full((48, 64, 3), 90, np.uint8)
+    # As it comes from a browser.
+    widget.camera.set_state({"taken": memoryview(encoded(taken, "JPEG"))})
+    assert widget.photo.shape == taken.shape
+    assert widget.status.value.startswith("64 x 48 pixels; looked at")
+    widget.camera.taken = b"not a picture"
+    assert widget.status.value.startswith("camera: expected a JPEG, PNG or WebP picture")
+    assert widget.photo.shape == taken.shape
