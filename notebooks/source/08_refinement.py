@@ -505,7 +505,7 @@ with torch.enable_grad():
         stage_losses = losses_of_estimates(OneOpen(path))
         own, last = (gradient(stage_losses[t], head) for t in (0, -1))
         agreement = float(torch.cosine_similarity(own, last, dim=0))
-        print(f"only {path:14} open: norm {last.norm():.2g}, cosine with the first loss's {agreement:.1f}")
+        print(f"only {path:14} open: norm {last.norm():.1g}, cosine with the first loss's {agreement:.1f}")
         assert agreement < 0.9
 
 # %% [markdown]
