@@ -96,22 +96,19 @@ def _draw(
 ) -> UInt8[np.ndarray, "height width 3"]:
     width, height = CHART_SIZE
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
-    rows, against_cost = figure.subplots(1, 2, width_ratios=(3, 2))
+    rows, costs = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     label = f"{MEASURES[choice.measure]}, {choice.estimate} estimate, {choice.stratum} pairs"
     _draw_rows(rows, choice, errors, chance)
     rows.set_xlabel(label, fontsize=8)
     first = {result.name: result for result in reversed(results)}
-    for number, (name, values) in enumerate(errors.items(), start=1):
+    for row, name in enumerate(errors):
         cost = getattr(first[name], choice.cost) / (1e6 if choice.cost in IN_MILLIONS else 1)
-        colour = _colour(name, choice)
-        against_cost.plot(cost, np.mean(values), "o", color=colour, markersize=4)
-        against_cost.annotate(
-            str(number), (cost, np.mean(values)), (4, 3), textcoords="offset points", fontsize=8, color=colour
-        )
-    against_cost.set_xlim(0, None)
-    against_cost.margins(y=0.1)
-    against_cost.set_xlabel(COSTS[choice.cost], fontsize=8)
-    for axes in (rows, against_cost):
+        costs.hlines(row, 0, cost, color=_colour(name, choice), linewidth=1)
+        costs.plot(cost, row, "o", color=_colour(name, choice), markersize=5)
+    costs.set_xlim(0, None)
+    costs.set_xlabel(COSTS[choice.cost], fontsize=8)
+    costs.tick_params(left=False)
+    for axes in (rows, costs):
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     canvas = FigureCanvasAgg(figure)
@@ -127,8 +124,7 @@ def _draw_rows(axes: Axes, choice: Choice, errors: dict[str, list[float]], chanc
         colour = _colour(name, choice)
         axes.plot(values, [number] * len(values), "o", color=colour, markersize=5, alpha=0.8)
         axes.plot(np.mean(values), number, "|", color=colour, markersize=14)
-    labels = [f"{IN_WORDS[name]}  {number}" for number, name in enumerate(errors, start=1)]
-    axes.set_yticks(range(len(errors)), labels)
+    axes.set_yticks(range(len(errors)), [IN_WORDS[name] for name in errors])
     axes.set_ylim(len(errors) - 0.5, -0.5)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 

@@ -42,7 +42,7 @@ logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
 # %% [markdown]
 # ## The picture
 #
-# Every dot is a network that was trained from nothing: about a quarter of an hour on one core. Rows differ in one mechanism, the dots of a row in nothing but the seed. On the right, what each kind costs for one picture.
+# Every dot is a network that was trained from nothing: about a quarter of an hour on one core. Rows differ in one mechanism, the dots of a row in nothing but the seed. On the right, in the same rows, what each kind costs for one picture.
 
 # %%
 results = load_results()
