@@ -39,7 +39,7 @@ help:
 	@echo "make setup      make $(VENV) and install the package into it (the others do this first)"
 	@echo "make notebooks  rebuild the notebooks whose source has changed"
 	@echo "make book       build the book: book/_build/html/index.html"
-	@echo "make lint       ruff"
+	@echo "make lint       style (ruff) and types (mypy)"
 
 setup: $(STAMP)
 
@@ -100,3 +100,4 @@ $(BOOK_STAMP): book/requirements.txt
 lint: setup
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy

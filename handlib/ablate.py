@@ -222,8 +222,13 @@ def measure_costs(folder: Path) -> None:
         cost = cost_of(DIR(ABLATIONS[name]))
         for result in results:
             if result.name == name:
-                new = {"flops": cost.flops, "peak_megabytes": cost.peak_megabytes}
-                write_result(folder, replace(result, **new, ms_per_image=cost.milliseconds))
+                measured = replace(
+                    result,
+                    flops=cost.flops,
+                    peak_megabytes=cost.peak_megabytes,
+                    ms_per_image=cost.milliseconds,
+                )
+                write_result(folder, measured)
 
 
 def check_alike(results: list[AblationResult]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache, wraps
 from numbers import Real
-from typing import Any, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ParamSpec, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
@@ -37,19 +37,18 @@ def check_finite(name: str, value: object) -> None:
             check_finite(f"{name}.{field.name}", getattr(value, field.name))
         return
     if isinstance(value, torch.Tensor):
-        finite = torch.isfinite(value)
-        if finite.all():
+        if torch.isfinite(value).all():
             return
-        value, finite = value.detach().float().cpu().numpy(), finite.cpu().numpy()
+        numbers = value.detach().float().cpu().numpy()
     elif isinstance(value, float) or (isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"):
-        finite = np.isfinite(value)
-        if finite.all():
+        if np.isfinite(value).all():
             return
+        numbers = np.asarray(value)
     else:
         return
-    place = tuple(np.argwhere(~finite)[0].tolist())
+    place = tuple(np.argwhere(~np.isfinite(numbers))[0].tolist())
     where = f" at [{', '.join(map(str, place))}]" if place else ""
-    raise InputError(f"{name}: expected finite numbers, got {np.asarray(value)[place]}{where}")
+    raise InputError(f"{name}: expected finite numbers, got {numbers[place]}{where}")
 
 
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:
@@ -60,7 +59,7 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
 
 def check_between(name: str, value: object, low: int | float, high: int | float) -> None:
     """Refuses, with an :class:`InputError`, what isn't a number from ``low`` to ``high``, both included."""
-    if isinstance(value, bool) or not (isinstance(value, Real) and low <= value <= high):
+    if isinstance(value, bool) or not (isinstance(value, Real) and low <= cast(float, value) <= high):
         raise InputError(f"{name}: expected a number from {low} to {high}, got {_in_short(value)}")
 
 

@@ -8,6 +8,12 @@ from torch import Tensor, nn
 from torch.nn.functional import unfold
 
 
+def bias_of(layer: nn.Conv2d) -> Float[Tensor, "channels"]:
+    """The bias of a layer that was made with one."""
+    assert layer.bias is not None
+    return layer.bias
+
+
 class PatchConv2d(nn.Conv2d):
     """A convolution computed as the definition says: patches times weights, one matrix product.
 
@@ -16,10 +22,12 @@ class PatchConv2d(nn.Conv2d):
     padding that keeps the map's size.
     """
 
+    padding: tuple[int, ...]
+
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out height width"]:
         """The convolution of x."""
         patches = unfold(x, self.kernel_size, padding=self.padding)
-        out = self.weight.flatten(1) @ patches + self.bias[:, None]
+        out = self.weight.flatten(1) @ patches + bias_of(self)[:, None]
         return out.unflatten(-1, x.shape[-2:])
 
 

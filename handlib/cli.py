@@ -27,7 +27,7 @@ app.command(photographs.reconstruct)
 app.command(photographs.video)
 app.command(doctor.doctor)
 app.command(training.train)
-app.command(training.evaluate, name="eval")
+app.command(training.evaluate, name="eval")  # type: ignore[call-overload]
 app.command(training.ablate)
 app.command(exports, name="export", help="Networks for other programs.")
 

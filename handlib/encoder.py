@@ -1,5 +1,7 @@
 """From the picture to feature maps, left/right attention and the first estimate (Sec. 3.1)."""
 
+from typing import Any, cast
+
 import timm
 import torch
 from jaxtyping import Float
@@ -31,12 +33,13 @@ class Backbone(nn.Module):
         super().__init__()
         self.config = config
         count = 2 if config.separate_encoders else 1
-        self.encoders = nn.ModuleList(self._create(pretrained=False) for _ in range(count))
-        widths = self.encoders[0].feature_info.channels()
-        self.channels: list[int] = [width * len(self.encoders) for width in widths]
+        created = [self._create(pretrained=False) for _ in range(count)]
+        self.encoders = nn.ModuleList(created)
+        self.channels: list[int] = [width * count for width in created[0].feature_info.channels()]
 
-    def _create(self, pretrained: bool) -> nn.Module:
-        chosen = {
+    def _create(self, pretrained: bool) -> Any:
+        """What timm calls a feature extractor: a module with ``feature_info``."""
+        chosen: dict[str, Any] = {
             "layers": self.config.backbone_layers,
             "channels": self.config.backbone_channels,
             "stem_width": self.config.backbone_stem_width,
@@ -101,10 +104,11 @@ class PooledHead(nn.Module):
 
     def __init__(self, channels: int, nominal: Float[Tensor, "hand=2 64"]):
         super().__init__()
-        self.hands = nn.ModuleList(nn.Linear(channels, HAND_VECTOR_SIZE) for _ in range(2))
+        heads = [nn.Linear(channels, HAND_VECTOR_SIZE) for _ in range(2)]
+        self.hands = nn.ModuleList(heads)
         self.offset = nn.Linear(channels, 3)
         if nominal.any():
-            for hand, vector in zip(self.hands, nominal, strict=True):
+            for hand, vector in zip(heads, nominal, strict=True):
                 nn.init.normal_(hand.weight, std=0.003)
                 hand.bias.data.copy_(vector)
 
@@ -123,6 +127,8 @@ class LayoutHead(nn.Module):
     A pooled vector has lost the map's layout. Here each hand's MLP gets its pooled features, the mean ones, a
     summary of the flattened map and the centre of its attention, which is also where its camera shift starts.
     """
+
+    uv: Float[Tensor, "xy=2 size size"]
 
     def __init__(self, channels: int, map_size: int, nominal: Float[Tensor, "hand=2 64"]):
         super().__init__()
@@ -143,8 +149,9 @@ class LayoutHead(nn.Module):
             for _ in range(2)
         )
         for hand, vector in zip(self.hands, nominal, strict=True):
-            nn.init.normal_(hand[-1].weight, std=0.003)
-            hand[-1].bias.data.copy_(vector)
+            last = cast(nn.Linear, cast(nn.Sequential, hand)[-1])
+            nn.init.normal_(last.weight, std=0.003)
+            last.bias.data.copy_(vector)
         self.offset = nn.Sequential(nn.Linear(common, 64), nn.ReLU(), nn.Linear(64, 3))
         ticks = (torch.arange(map_size) + 0.5) * (2 / map_size) - 1
         y, x = torch.meshgrid(ticks, ticks, indexing="ij")

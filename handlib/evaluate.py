@@ -15,7 +15,7 @@ from handlib.data.sample import Sample, normalise, stack
 from handlib.data.synthetic import make_sample
 from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
 from handlib.files import write_text
-from handlib.hand import Hand, HandParams
+from handlib.hand import Hand, HandParams, Hands
 from handlib.metrics import INTAG_MCP, UNITS, Protocol
 from handlib.network import DIR
 from handlib.rotation import rotation_to_6d
@@ -60,7 +60,7 @@ class MeanPredictor(nn.Module):
 
     def __init__(self, pairs: Sample, hands: Mapping[str, Hand]):
         super().__init__()
-        self.hands, self.stages = nn.ModuleDict(hands), ()
+        self.hands, self.stages = Hands(hands), ()
         rotation = roma.special_procrustes(pairs.root.mean(0))
         posed = [
             hands[side](root_rotation=rotation[h], pose_pca=torch.zeros(45)) for h, side in enumerate(SIDES)

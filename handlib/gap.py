@@ -7,6 +7,7 @@ colours, or to the finished picture. Which of them a network minds, and how much
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,12 +21,13 @@ from handlib.data.sample import Sample
 from handlib.data.scenes import Scene
 from handlib.data.shading import Appearance, srgb_to_linear
 
+Thing = TypeVar("Thing")
 Square = UInt8[np.ndarray, "size size 3"]
 HANDS_FILL = 0.8
 """Share of the picture's side that the hands take after the camera has moved."""
 
 
-def _same(thing, rng: np.random.Generator):
+def _same(thing: Thing, rng: np.random.Generator) -> Thing:
     return thing
 
 

@@ -36,6 +36,8 @@ class GraphLayer(nn.Module):
     matrix plus the weighted sum of what its neighbours' matrices made of theirs.
     """
 
+    adjacency: Bool[Tensor, "joints joints"]
+
     def __init__(self, features: int, residual: bool, adjacency: Bool[Tensor, "joints joints"]):
         super().__init__()
         joints = len(adjacency)

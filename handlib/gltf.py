@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import roma
@@ -206,12 +207,12 @@ def add_hand(document: Document, motion: HandMotion, colour: str) -> tuple[int, 
         }
     )
     corners = motion.hand.faces.astype("u2").reshape(-1)
-    primitive = {
+    primitive: dict[str, Any] = {
         "attributes": attributes,
         "indices": document.accessor(corners, ELEMENT_ARRAY_BUFFER),
         "material": len(content["materials"]) - 1,
     }
-    mesh = {"name": f"{side} hand", "primitives": [primitive]}
+    mesh: dict[str, Any] = {"name": f"{side} hand", "primitives": [primitive]}
     if several:
         primitive["targets"] = [
             {"POSITION": document.accessor(c.numpy().astype("f4"), bounds=True)} for c in corrections

@@ -4,8 +4,10 @@ The model is a file in the MANO format (Romero et al., "Embodied Hands", 2017): 
 this package, or MANO itself for those who have it. Skinning is smplx's. Lengths are metres, angles radians.
 """
 
+from collections.abc import ItemsView, ValuesView
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import roma
@@ -59,6 +61,17 @@ class Hand(nn.Module):
 
     ``tips`` names the convention for the fingertip vertices (``skeleton.TIP_CONVENTIONS``).
     """
+
+    v_template: Float[Tensor, "778 3"]
+    shapedirs: Float[Tensor, "778 3 10"]
+    posedirs: Float[Tensor, "135 2334"]
+    J_regressor: Float[Tensor, "16 778"]
+    weights: Float[Tensor, "778 16"]
+    hands_mean: Float[Tensor, "45"]
+    hands_components: Float[Tensor, "45 45"]
+    parents: Int[Tensor, "16"]
+    tip_ids: Int[Tensor, "5"]
+    joint_order: Int[Tensor, "21"]
 
     def __init__(self, data: HandData, tips: str = "smplx"):
         super().__init__()
@@ -227,3 +240,19 @@ class Hand(nn.Module):
             axis_angle = self.v_template.new_zeros(3 * NUM_FINGER_JOINTS)
         axis_angle = self._checked("pose_axis_angle", axis_angle, (3 * NUM_FINGER_JOINTS,))
         return roma.rotvec_to_rotmat(axis_angle.unflatten(-1, (NUM_FINGER_JOINTS, 3)))
+
+
+class Hands(nn.ModuleDict):
+    """Hand models by name, left and right: a ``ModuleDict`` whose entries are known to be hands."""
+
+    def __getitem__(self, side: str) -> Hand:
+        """The hand of that name."""
+        return cast(Hand, super().__getitem__(side))
+
+    def values(self) -> ValuesView[Hand]:
+        """All hands."""
+        return cast(ValuesView[Hand], super().values())
+
+    def items(self) -> ItemsView[str, Hand]:
+        """Names and hands."""
+        return cast(ItemsView[str, Hand], super().items())

@@ -12,7 +12,7 @@ Five rearrangements, none of which changes a result by more than rounding:
 """
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from jaxtyping import Float
@@ -84,7 +84,8 @@ class LayerTracer(fx.Tracer):
 
 def folded(module: nn.Module) -> fx.GraphModule:
     """The module as a graph of layers, batch norms folded into the convolutions before them."""
-    return fold_batch_norms(fx.GraphModule(module, LayerTracer().trace(module)), no_trace=True)
+    graph = fx.GraphModule(module, LayerTracer().trace(module))
+    return cast(fx.GraphModule, fold_batch_norms(graph, no_trace=True))
 
 
 def folded_chains(network: "DIR") -> list[fx.GraphModule]:
@@ -99,7 +100,7 @@ def folded_chains(network: "DIR") -> list[fx.GraphModule]:
         places.append((network.encoder, "attention"))
     for parent, name in places:
         setattr(parent, name, folded(parent.get_submodule(name)))
-    return [parent.get_submodule(name) for parent, name in places]
+    return [cast(fx.GraphModule, parent.get_submodule(name)) for parent, name in places]
 
 
 class InferenceDIR(nn.Module):
@@ -114,14 +115,15 @@ class InferenceDIR(nn.Module):
         self.config = network.config
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         if self.network.encoder.attention is not None:
-            self.network.encoder.attention = merged_attention(self.network.encoder.attention)
+            merged = merged_attention(self.network.encoder.attention)
+            self.network.encoder.set_submodule("attention", merged)
         for stage in self.network.stages:
             for name in ("gcn", "second_gcn"):
                 graph = stage.get_submodule(name)
                 if isinstance(graph, PerHand):
                     setattr(stage, name, PackedGCN(graph))
         shape = input_shapes(self.network)[self.network.heads.stem[0]]
-        self.network.heads = ComposedHeads(self.network.heads, shape[-1])
+        self.network.set_submodule("heads", ComposedHeads(self.network.heads, shape[-1]))
         chains = folded_chains(self.network)
         if torch.backends.mkldnn.is_available():
             with torch.no_grad():

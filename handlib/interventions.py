@@ -7,6 +7,7 @@ isn't what the mechanism is worth: a network trained without it finds other ways
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 import roma
@@ -23,7 +24,7 @@ from handlib.network import DIR
 from handlib.rotation import rotation_to_6d
 from handlib.skeleton import SIDES
 
-MECHANISMS = {
+MECHANISMS: dict[str, dict[str, Any]] = {
     "GCN": {"gcn_layers": 0},
     "transformer": {"inter_hand": "none"},
     "enhancement": {"enhancement": False},
@@ -69,7 +70,7 @@ def refine_from(model: DIR, start: Start, stages: Sequence[int] | None = None) -
     return tuple(traces)
 
 
-def altered(model: DIR, **changes: object) -> DIR:
+def altered(model: DIR, **changes: Any) -> DIR:
     """The network that the changed configuration describes, with the weights it shares with ``model``.
 
     Nothing is trained; ``MECHANISMS`` has the changes that take a part of the stages out.

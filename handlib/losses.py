@@ -4,8 +4,9 @@ Every term is a function of its own; :func:`dir_loss` weighs them and adds them 
 estimate and all stages. Lengths enter the losses in units of ``LENGTH_UNIT`` (0.15 m), uv in [-1, 1].
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import torch
@@ -185,13 +186,13 @@ def segmentation_loss(
     return cross_entropy(scores, label, weight, reduction="sum") / mean_over_processes(weight[label].sum())
 
 
-def resize_label(label: Int[Tensor, "batch _ _"], size: tuple[int, int]) -> Int[Tensor, "batch height width"]:
+def resize_label(label: Int[Tensor, "batch _ _"], size: Sequence[int]) -> Int[Tensor, "batch height width"]:
     """Labels on a coarser map: the pixel at the centre of each cell."""
     return interpolate(label[:, None].float(), size, mode="nearest-exact")[:, 0].long()
 
 
 def resize_dense(
-    dense: Float[Tensor, "batch 3 _ _"], size: tuple[int, int]
+    dense: Float[Tensor, "batch 3 _ _"], size: Sequence[int]
 ) -> Float[Tensor, "batch 3 height width"]:
     """Dense targets on a coarser map, bilinear at each cell's centre."""
     return interpolate(dense, size, mode="bilinear", align_corners=False)
@@ -218,19 +219,19 @@ def hand_terms(
 ) -> list[dict[str, Tensor]]:
     """Weighted losses of every estimate, per hand but for the offset's; weights of 0 are left out."""
     centred = CentredTargets.of(targets, weights.target_centre)
-    if with_mesh := bool(weights.edge or weights.normal):
+    if weights.edge or weights.normal:
         true_edges, true_normals = face_edges(centred.vertices, faces), face_normals(centred.vertices, faces)
 
     def one(estimate: Estimate) -> dict[str, Tensor]:
         params, vertices = estimate.params, estimate.vertices / LENGTH_UNIT
-        edges = face_edges(vertices, faces) if with_mesh else None
+        edges = cache(lambda: face_edges(vertices, faces))
         terms = {
             "uv": lambda: per_hand(huber(estimate.uv, targets.uv)),
             "vertex_uv": lambda: per_hand(huber(estimate.vertex_uv, targets.vertex_uv)),
             "joints": lambda: per_hand(huber(estimate.joints / LENGTH_UNIT, centred.joints)),
             "vertices": lambda: per_hand(huber(vertices, centred.vertices)),
-            "edge": lambda: edge_loss(edges, true_edges),
-            "normal": lambda: normal_loss(edges, true_normals),
+            "edge": lambda: edge_loss(edges(), true_edges),
+            "normal": lambda: normal_loss(edges(), true_normals),
             "offset": lambda: huber(estimate.offset, centred.offset).mean(),
             "root": lambda: per_hand((rotation_from_6d(params.root) - targets.root).abs()),
             "pose": lambda: per_hand((params.pose - targets.pose).abs()),

@@ -5,10 +5,10 @@ and stand-ins for two of chumpy's arrays) and refuses every other name before an
 """
 
 import codecs
-import copyreg
 import pickle
 import zipfile
 from collections.abc import Mapping
+from copyreg import _reconstructor  # type: ignore[attr-defined]
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from jaxtyping import Float, Int
+from numpy._core import multiarray, numeric
 
 from handlib.errors import InputError
 from handlib.files import replacing
@@ -104,8 +105,8 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): np.dtype,
     ("chumpy.ch", "Ch"): _ChumpyArray,
     ("chumpy.reordering", "Select"): _ChumpySelection,
-    ("copy_reg", "_reconstructor"): copyreg._reconstructor,
-    ("copyreg", "_reconstructor"): copyreg._reconstructor,
+    ("copy_reg", "_reconstructor"): _reconstructor,
+    ("copyreg", "_reconstructor"): _reconstructor,
     ("__builtin__", "object"): object,
     ("builtins", "object"): object,
     ("__builtin__", "set"): set,
@@ -113,10 +114,10 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("_codecs", "encode"): codecs.encode,
 }
 for _package in ("numpy.core.multiarray", "numpy._core.multiarray"):
-    _ALLOWED[_package, "_reconstruct"] = np._core.multiarray._reconstruct
-    _ALLOWED[_package, "scalar"] = np._core.multiarray.scalar
+    _ALLOWED[_package, "_reconstruct"] = multiarray._reconstruct
+    _ALLOWED[_package, "scalar"] = multiarray.scalar
 for _package in ("numpy.core.numeric", "numpy._core.numeric"):
-    _ALLOWED[_package, "_frombuffer"] = np._core.numeric._frombuffer
+    _ALLOWED[_package, "_frombuffer"] = numeric._frombuffer  # type: ignore[attr-defined]
 for _format in ("csc", "csr", "coo"):
     for _package in (f"scipy.sparse.{_format}", f"scipy.sparse._{_format}"):
         _ALLOWED[_package, f"{_format}_matrix"] = getattr(scipy.sparse, f"{_format}_matrix")
@@ -220,10 +221,15 @@ def repair_left_shapedirs(left: HandData, right: HandData) -> HandData:
     return replace(left, shapedirs=left.shapedirs * np.array([-1.0, 1.0, 1.0])[:, None])
 
 
+def open_hand_file() -> Path:
+    """The asset of the open hand: the hand model, its joints' axes and its texture."""
+    return Path(str(files("handlib"))) / "assets" / "open_hand.npz"
+
+
 @cache
 def open_hand_data(side: Side) -> HandData:
     """The open hand that ships with the package (right as built, left its mirror image)."""
-    with np.load(files("handlib") / "assets" / "open_hand.npz", allow_pickle=False) as asset:
+    with np.load(open_hand_file(), allow_pickle=False) as asset:
         right = HandData(
             side="right",
             faces=asset["faces"].astype(np.int64),

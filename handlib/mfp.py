@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
+from handlib.blocks import bias_of
 from handlib.skeleton import BONES, NUM_BONES, NUM_JOINTS
 
 Projection = Literal["bone", "joint", "single"]
@@ -159,6 +160,6 @@ class MultiPlaneProjection(nn.Module):
     ) -> Float[Tensor, "batch out size size"]:
         """Draws the features at uv on a map of the given size."""
         gathered = conv_of_masks(
-            features, uv, size, self.half_width, self.gather.weight, self.gather.bias, self.projection
+            features, uv, size, self.half_width, self.gather.weight, bias_of(self.gather), self.projection
         )
         return self.mix(self.norm(gathered).relu())

@@ -2,6 +2,7 @@
 
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -14,7 +15,7 @@ from handlib.data.samples import samples_folder
 from handlib.encoder import Encoder
 from handlib.estimate import Estimate, Prediction, StageTrace, Trace
 from handlib.files import reading
-from handlib.hand import Hand, HandParams
+from handlib.hand import Hand, HandParams, Hands
 from handlib.inference import InferenceDIR
 from handlib.refine import RefinementStage
 from handlib.skeleton import SIDES
@@ -83,10 +84,10 @@ class DIR(
             deep = config.channels
         self.stages = nn.ModuleList(stages)
         self.heads = PixelHeads(deep, config.channels)
-        self.hands = nn.ModuleDict(hands)
+        self.hands = Hands(hands)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, **options) -> "DIR":
+    def from_pretrained(cls, name: str | Path, **options: Any) -> "DIR":  # type: ignore[override]
         """Loads a network from a folder, from the hub, or by the name of one that ships (``small``).
 
         Raises:

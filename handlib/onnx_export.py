@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from handlib.blocks import bias_of
 from handlib.data.sample import IMAGE_MEAN, IMAGE_STD
 from handlib.errors import InputError
 from handlib.estimate import LENGTH_UNIT
@@ -59,7 +60,7 @@ class LiteralProjection(nn.Module):
         """Draws the features at uv on a map of the given size."""
         own = self.projection
         planes = project_planes(features, uv, size, own.half_width, own.projection)
-        gathered = planes_then_conv(planes, own.gather.weight, own.gather.bias)
+        gathered = planes_then_conv(planes, own.gather.weight, bias_of(own.gather))
         return own.mix(own.norm(gathered).relu())
 
 
@@ -72,7 +73,7 @@ class NamedOutputs(nn.Module):
         for hand in self.network.hands.values():
             # A tensor as an index would make the exported graph depend on its values; numbers are constants.
             del hand.parents
-            hand.parents = np.array(MANO_PARENTS)
+            hand.parents = np.array(MANO_PARENTS)  # type: ignore[assignment]
         for name, module in list(self.network.named_modules()):
             if isinstance(module, MultiPlaneProjection):
                 self.network.set_submodule(name, LiteralProjection(module))
@@ -134,6 +135,7 @@ def export_onnx(network: DIR, path: Path) -> None:
             optimize=False,
             verbose=False,
         )
+        assert program is not None
         # The exporter's own optimisation takes twice as long as all else, and onnxruntime does it again.
         optimizer.fold_constants(program.model)
         optimizer.remove_unused_nodes(program.model)

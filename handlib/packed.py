@@ -3,14 +3,14 @@
 ``inference.py`` puts them in.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from handlib.blocks import PerHand
+from handlib.blocks import PerHand, bias_of
 from handlib.gcn import GraphLayer, neighbour_weights
 
 if TYPE_CHECKING:
@@ -50,15 +50,20 @@ class PackedConv2d(nn.Module):
 class PackedGraphLayer(nn.Module):
     """A graph layer of both hands at once: each joint's two matrices stacked, batch norm folded in."""
 
+    matrices: Float[Tensor, "hand*joints 2*features features"]
+    listening: Float[Tensor, "hand=2 joints joints"]
+    bias: Float[Tensor, "hand=2 1 1 features"]
+
     def __init__(self, left: GraphLayer, right: GraphLayer):
         super().__init__()
         matrices, listening, biases = [], [], []
         for layer in (left, right):
-            norm = layer.norm
-            scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+            norm, mean, variance = layer.norm, layer.norm.running_mean, layer.norm.running_var
+            assert mean is not None and variance is not None
+            scale = norm.weight / (variance + norm.eps).sqrt()
             matrices.append(torch.cat((layer.own * scale, layer.neighbour * scale), dim=-1).transpose(1, 2))
             listening.append(neighbour_weights(layer.scores, layer.adjacency))
-            biases.append((layer.bias - norm.running_mean) * scale + norm.bias)
+            biases.append((layer.bias - mean) * scale + norm.bias)
         self.register_buffer("matrices", torch.cat(matrices).detach().contiguous())
         self.register_buffer("listening", torch.stack(listening).detach())
         self.register_buffer("bias", torch.stack(biases).detach()[:, None, None])
@@ -80,7 +85,7 @@ class PackedGCN(nn.Module):
 
     def __init__(self, per_hand: PerHand):
         super().__init__()
-        left, right = per_hand.modules_per_hand
+        left, right = cast(Any, per_hand.modules_per_hand)
         self.layers = nn.Sequential(*map(PackedGraphLayer, left, right))
 
     def forward(
@@ -96,19 +101,20 @@ def side_by_side(convolutions: list[nn.Conv2d], groups: int) -> nn.Conv2d:
     merged = nn.Conv2d(
         first.in_channels * groups,
         first.out_channels * len(convolutions),
-        first.kernel_size,
-        padding=first.padding,
+        cast(tuple[int, int], first.kernel_size),
+        padding=cast(tuple[int, int], first.padding),
         groups=groups,
     )
     merged.weight.data = torch.cat([one.weight.data for one in convolutions])
-    merged.bias.data = torch.cat([one.bias.data for one in convolutions])
+    bias_of(merged).data = torch.cat([bias_of(one).data for one in convolutions])
     return merged
 
 
 def merged_attention(attention: "HandAttention") -> nn.Sequential:
     """Both hands' attention maps as one chain: the hidden channels side by side, then two groups."""
-    hidden = side_by_side([fuse_conv_bn_eval(one[0], one[1]) for one in attention.maps], groups=1)
-    scores = side_by_side([one[-1] for one in attention.maps], groups=2)
+    maps = cast(Any, attention.maps)
+    hidden = side_by_side([fuse_conv_bn_eval(one[0], one[1]) for one in maps], groups=1)
+    scores = side_by_side([one[-1] for one in maps], groups=2)
     return nn.Sequential(hidden, nn.ReLU(), scores, nn.Sigmoid())
 
 
@@ -121,10 +127,12 @@ class ComposedHeads(nn.Module):
     maps of ``size`` pixels.
     """
 
+    bias: Float[Tensor, "out size size"]
+
     def __init__(self, heads: "PixelHeads", size: int):
         super().__init__()
-        first, norm, _, last = heads.stem
-        branches = (heads.segmentation, heads.dense)
+        first, norm, _, last = cast(Any, heads.stem)
+        branches = cast(Any, (heads.segmentation, heads.dense))
         wide = side_by_side([fuse_conv_bn_eval(branch[0], branch[1]) for branch in branches], groups=1)
         mix, constant = last.weight.data[:, :, 0, 0], last.bias.data[:, None, None]
         self.stem = nn.Sequential(fuse_conv_bn_eval(first, norm), nn.ReLU())

@@ -5,7 +5,7 @@ a mean over pictures. What isn't, a batch norm's statistics and a weighted mean'
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, distributed, nn
 from torch.distributed.nn.functional import all_reduce
 
@@ -30,6 +30,11 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
     ``nn.SyncBatchNorm`` does the same on GPUs only.
     """
 
+    running_mean: Float[Tensor, "channels"]
+    running_var: Float[Tensor, "channels"]
+    num_batches_tracked: Int[Tensor, ""]
+    momentum: float
+
     def _check_input_dim(self, x: Tensor) -> None:
         if x.ndim < 2:
             raise ValueError(f"x: expected (batch, channels, ...), got {tuple(x.shape)}")
@@ -51,7 +56,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         mean = total / count
         variance = (squares / count - mean.square()).clamp_min(0)
         with torch.no_grad():
-            self.num_batches_tracked += 1
+            self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         shape = (1, -1, *(1,) * (x.ndim - 2))

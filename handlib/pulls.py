@@ -6,6 +6,7 @@ of zero, however wrong it is.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import roma
@@ -114,7 +115,7 @@ def bent(hand: Hand, pose: Float[Tensor, "batch 45"], degrees: float) -> Float[T
 
 def point_weights(target_centre: str = "wrist") -> LossWeights:
     """Weight 1 for every term but those of the pixel heads, which look at no hand."""
-    ones = dict.fromkeys(TERMS, 1)
+    ones: dict[str, Any] = dict.fromkeys(TERMS, 1)
     return replace(LossWeights(target_centre=target_centre), **ones, segmentation=0, lovasz=0, dense=0)
 
 
@@ -162,7 +163,9 @@ def pulls_of(
             offset=estimate.offset + (shift[:, 1] - shift[:, 0]) / LENGTH_UNIT,
         )
         weights = point_weights(target_centre)
-        others = {f.name: 0 for f in fields(LossWeights) if f.name in TERMS and f.name != term}
+        others: dict[str, Any] = {
+            f.name: 0 for f in fields(LossWeights) if f.name in TERMS and f.name != term
+        }
         value = _terms(leaf, targets, faces, replace(weights, **others))[term].sum()
         of_vertices, of_joints, of_hands = torch.autograd.grad(
             value, (vertices, joints, shift), allow_unused=True, materialize_grads=True

@@ -160,7 +160,7 @@ def hand_mesh(
     )
     visual = trimesh.visual.TextureVisuals(material=material)
     mesh = trimesh.Trimesh(vertices * CAMERA_TO_GLTF, faces, process=False, visual=visual)
-    return trimesh.Scene({name: mesh})
+    return trimesh.Scene({name: mesh})  # type: ignore[arg-type]
 
 
 ABOUT = {

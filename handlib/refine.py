@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -47,6 +47,8 @@ def tokens_per_hand(config: DIRConfig) -> int:
 class VectorUpdate(nn.Module):
     """New hand vectors and offset from all tokens and the previous numbers."""
 
+    nominal: Float[Tensor, "hand=2 64"]
+
     def __init__(self, config: DIRConfig):
         super().__init__()
         per_hand = tokens_per_hand(config) * config.token_features
@@ -84,6 +86,10 @@ class RefinementStage(nn.Module):
 
     ``submesh`` is needed where tokens are vertices: which ones they are.
     """
+
+    vertices: Int[Tensor, "tokens"] | None
+    plane_mlp: PerHand | None
+    project: MultiPlaneProjection | None
 
     def __init__(
         self, config: DIRConfig, deep_channels: int, skip_channels: int, submesh: Submesh | None = None
@@ -184,7 +190,7 @@ class RefinementStage(nn.Module):
         no_planes, no_map = tokens[..., :0], fused[:, :0]
         if not self.enhancement:
             return no_planes, no_map, fused
-        if self.project is None:
+        if self.plane_mlp is None or self.project is None:
             return no_planes, no_map, self.enhance(fused)
         plane_features = self.plane_mlp(tokens)
         projected = self.project(plane_features, uv, fused.shape[-1])

@@ -9,6 +9,7 @@ import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,6 +127,7 @@ def run(model: DIR, image: Tensor) -> dict[str, Tensor]:
     trace = model.trace(image)
     last, config = trace.stages[-1], model.config
     size = last.fused.shape[-1]
+    assert config.projection != "none"
     planes = project_planes(last.plane_features, last.after.uv, size, config.half_width, config.projection)
     return {**named_outputs(trace.prediction), "planes_sum_last": 2 * planes.mean((1, 2))}
 
@@ -178,8 +180,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     outputs = run(model, torch.from_numpy(inputs["img"]))
+    arrays: dict[str, Any] = {name: value.numpy() for name, value in outputs.items()}
     with replacing(args.out) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, **{name: value.numpy() for name, value in outputs.items()})
+        np.savez_compressed(file, **arrays)
     if args.losses:
         write_text(args.losses, json.dumps(training_losses(model, inputs), indent=1) + "\n")
 

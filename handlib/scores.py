@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -57,6 +57,10 @@ class HandMetrics(Metric):
     """
 
     full_state_update = False
+
+    total: Float64[Tensor, "estimates strata measures"]
+    count: Float64[Tensor, "estimates strata measures"]
+    samples: Float64[Tensor, "strata"]
 
     def __init__(self, protocol: Protocol, hands: Iterable[Hand], estimates: int):
         super().__init__()

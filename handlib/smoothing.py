@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
+from typing import cast
 
 import roma
 import torch
@@ -40,7 +41,7 @@ class OneEuro:
         """Refuses what is no filter."""
         for name in ("min_cutoff", "derivative_cutoff"):
             value = getattr(self, name)
-            if not (isinstance(value, Real) and 0 < value < math.inf):
+            if not (isinstance(value, Real) and 0 < cast(float, value) < math.inf):
                 raise InputError(f"{name}: expected a positive number of Hz, got {value!r:.60}")
         if not (isinstance(self.beta, Real) and 0 <= self.beta < math.inf):
             raise InputError(f"beta: expected a number of at least 0, got {self.beta}")

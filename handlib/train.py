@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -128,6 +129,8 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
 
 class LossOnBatch(nn.Module):
     """Network and loss in one module, plain tensors in and out, as Fabric's wrappers want it."""
+
+    faces: Int[Tensor, "2 faces 3"]
 
     def __init__(self, network: DIR, weights: LossWeights):
         super().__init__()
@@ -264,7 +267,7 @@ def run_steps(
     workers: int,
 ) -> None:
     """From ``state["step"]`` to the last step; every process of a run takes its share of each batch."""
-    network, config = loss_on_batch.module.network, steps.config
+    network, config = cast(LossOnBatch, loss_on_batch.module).network, steps.config
     validation_pairs = load_dataset(validation) if validation else None
     loader = torch.utils.data.DataLoader(
         steps,
@@ -281,7 +284,7 @@ def run_steps(
             loss, terms = take_step(fabric, loss_on_batch, optimiser, fields, step, config)
             state["step"] = done = step + 1
             state["hours"] = (time.monotonic() - began) / 3600
-            value = float(fabric.all_reduce(loss, reduce_op="mean"))
+            value = float(cast(Tensor, fabric.all_reduce(loss, reduce_op="mean")))
             fabric.call("on_step_end", step=done, loss=value, terms=terms, network=network)
             before = state["mean_loss"]
             state["mean_loss"] = mean_loss = value if before is None else 0.98 * before + 0.02 * value

@@ -61,6 +61,7 @@ class TwoHandTransformer(nn.Module):
         self.norm = nn.LayerNorm(features, eps=1e-6)
         self.head = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, features_out))
         self.first = 1 if skip_first_block else 0
+        self.heads = heads if depth else 0
 
     def forward(
         self, x: Float[Tensor, "batch tokens features"]
@@ -72,6 +73,5 @@ class TwoHandTransformer(nn.Module):
             x, w = block(x)
             weights.append(w)
             x = self.norm(x)
-        heads = self.blocks[0].attention.heads if len(self.blocks) else 0
-        none_ran = x.new_zeros(x.shape[0], 0, heads, x.shape[1], x.shape[1])
+        none_ran = x.new_zeros(x.shape[0], 0, self.heads, x.shape[1], x.shape[1])
         return self.head(x), torch.stack(weights, dim=1) if weights else none_ran

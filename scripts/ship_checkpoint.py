@@ -1,22 +1,25 @@
-"""Turns a finished training run into a checkpoint that ships: weights, how they came about, a curve.
+"""Turns finished training runs into a checkpoint that ships: weights, how they came about, a curve.
 
-    python scripts/ship_checkpoint.py RUN --data TRAINING_PAIRS --validation VALIDATION_PAIRS --name small
+    python scripts/ship_checkpoint.py RUN ... --data TRAINING_PAIRS --validation VALIDATION_PAIRS --name small
     handlib eval --checkpoint small --count 500 --seed 7 --json data_samples/checkpoints/small/test.json
 
 The second command measures what the first has written; ``ship_checkpoint.py --card`` then writes the model
 card and the README's table from the files of both, and lists all of them in ``data_samples/MANIFEST.json``.
+
+The weights are the last run's. Runs that began with an earlier one's weights are named after it, in order;
+the first may be a folder that ships itself, whose history goes on.
 """
 
 import argparse
-import hashlib
 import json
-from importlib.resources import files
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from make_data_samples import update_manifest
 
-from handlib.data.shards import load_dataset
+from handlib.data.shards import load_dataset, open_hand_sha256
 from handlib.evaluate import COLUMNS, MeanPredictor, evaluate
 from handlib.hand import Hand
 from handlib.metrics import INTAG_MCP
@@ -28,18 +31,20 @@ from handlib.skeleton import SIDES
 from handlib.train import batches
 
 TRAINING, TEST = "training.json", "test.json"
+OF_A_RUN = ("training", "losses", "augmentation", "data")
 README = Path(__file__).parents[1] / "README.md"
 ORIGIN = "trained by handlib train on rendered pairs of the open hand; no photograph, no third-party data"
 LICENCE = "MIT"
 
 
-def read_curve(log: Path) -> list[dict]:
-    """What a run's log says, without what a curve doesn't show."""
+def read_curve(log: Path, number: int, hours: float) -> list[dict]:
+    """What the log of a run says without what a curve doesn't show; ``hours`` were spent before it."""
     records = [json.loads(line) for line in log.read_text().splitlines()]
     return [
         {
+            "run": number,
             "step": record["step"],
-            "hours": round(record["hours"], 4),
+            "hours": round(hours + record["hours"], 4),
             "loss": round(record["loss"], 4),
             "estimates": {
                 name: {measure: round(rows["all"][measure], 4) for measure in MEASURES}
@@ -50,18 +55,33 @@ def read_curve(log: Path) -> list[dict]:
     ]
 
 
-def ship(run: Path, data: Path, validation: Path, out: Path) -> None:
-    model = DIR.from_pretrained(run)
+def history(folders: Sequence[Path]) -> tuple[list[dict], list[dict]]:
+    """The settings of all runs, and one curve through them; what a folder that ships says comes first."""
+    runs: list[dict] = []
+    curve: list[dict] = []
+    for folder in folders:
+        if (folder / TRAINING).exists():
+            record = json.loads((folder / TRAINING).read_text())
+            runs, curve = record["runs"], record["curve"]
+            continue
+        settings = json.loads((folder / SETTINGS).read_text())
+        curve += read_curve(folder / LOG, len(runs), curve[-1]["hours"] if curve else 0.0)
+        runs.append({name: settings[name] for name in OF_A_RUN})
+    return runs, curve
+
+
+def ship(folders: Sequence[Path], data: Path, validation: Path, out: Path) -> None:
+    runs, curve = history(folders)
+    model = DIR.from_pretrained(folders[-1])
     model.half().save_pretrained(out)
-    settings = json.loads((run / SETTINGS).read_text())
     pairs = load_dataset(data)
     constant = MeanPredictor(
         pairs.sample(torch.arange(0, len(pairs), 20)), {side: Hand.open(side) for side in SIDES}
     )
     baseline = evaluate(constant, batches(load_dataset(validation)), INTAG_MCP)["scores"]["initial"]["all"]
-    curve = read_curve(run / LOG)
     record = {
-        **settings,
+        "network": asdict(model.config),
+        "runs": runs,
         "protocol": str(INTAG_MCP),
         "mean_predictor": {name: round(baseline[name], 4) for name in MEASURES},
         "curve": curve,
@@ -91,8 +111,7 @@ The last estimate by how near the hands are:
 
 def provenance(data: dict) -> str:
     """Whether today's package makes the very pairs that the network was trained on."""
-    asset = files("handlib") / "assets" / "open_hand.npz"
-    if data["hand_sha256"] == hashlib.sha256(asset.read_bytes()).hexdigest():
+    if data["hand_sha256"] == open_hand_sha256():
         return ""
     return f"""
 The pairs were rendered from an earlier asset of the open hand (SHA256 {data["hand_sha256"][:8]}...):
@@ -100,12 +119,25 @@ The pairs were rendered from an earlier asset of the open hand (SHA256 {data["ha
 """
 
 
+def told(runs: Sequence[dict]) -> str:
+    """Every run in a line: which pairs, how many steps."""
+    lines = []
+    for number, run in enumerate(runs, start=1):
+        config, data = run["training"], run["data"]
+        start = "from nothing" if number == 1 else "with the weights so far"
+        lines.append(
+            f"{number}. {start}, {data['count']} rendered pairs of the world `{data['world']}` "
+            f"(split `{data['split']}`, seed {data['seed']}): {config['steps']} steps of "
+            f"{config['batch_size']}, learning rate {config['learning_rate']:g}."
+        )
+    return "\n".join(lines)
+
+
 def card(out: Path) -> str:
     """The model card."""
     training = json.loads((out / TRAINING).read_text())
     parameters = sum(p.numel() for p in DIR.from_pretrained(out).parameters())
-    config, data, size = training["training"], training["data"], training["network"]["image_size"]
-    hours = training["curve"][-1]["hours"]
+    runs, size = training["runs"], training["network"]["image_size"]
     return f"""# {out.name}: a DIR trained without a GPU
 
 DIR in the configuration `DIRConfig.small()`: {parameters / 1e6:.1f} million parameters,
@@ -113,11 +145,11 @@ DIR in the configuration `DIRConfig.small()`: {parameters / 1e6:.1f} million par
 
 ## Training
 
-From nothing, on {data["count"]} rendered pairs of the world `{data["world"]}` (split `{data["split"]}`,
-seed {data["seed"]}): {config["steps"]} steps of {config["batch_size"]},
-{hours:.1f} hours on a CPU.
+{told(runs)}
+
+{training["curve"][-1]["hours"]:.1f} hours on a CPU.
 All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.
-{provenance(data)}
+{provenance(runs[0]["data"])}
 ![Curve](curve.png)
 
 ## Measured
@@ -139,7 +171,7 @@ def with_section(text: str, name: str, content: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Ship a trained network.")
-    parser.add_argument("run", type=Path, nargs="?")
+    parser.add_argument("runs", type=Path, nargs="*")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--name", default="small")
@@ -152,7 +184,7 @@ def main() -> None:
         shipped = sorted(path for path in out.iterdir() if path.is_file())
         update_manifest(SHIPPED.parent, shipped, (f"{SHIPPED.name}/{out.name}/",), ORIGIN, LICENCE)
     else:
-        ship(arguments.run, arguments.data, arguments.validation, out)
+        ship(arguments.runs, arguments.data, arguments.validation, out)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from handlib.commands.common import WorldName, check_positive, load_checkpoint, mano_hands
 from handlib.errors import InputError
@@ -116,8 +116,9 @@ def _network_config(network: str, backbone: str | None) -> "DIRConfig":
         return config
     if not timm.is_model(backbone):
         raise InputError(f"backbone: expected the name of a timm model, got {backbone!r}")
-    own = {f"backbone_{what}": None for what in ("layers", "channels", "stem_width")}
-    return replace(config, backbone=backbone, **own)
+    return replace(
+        config, backbone=backbone, backbone_layers=None, backbone_channels=None, backbone_stem_width=None
+    )
 
 
 def evaluate(
@@ -182,7 +183,7 @@ def evaluate(
 
 def _batches_of_split(
     model: "DIR", pairs: Path, split: str, together: int
-) -> tuple[Iterator["Sample"], dict[str, object]]:
+) -> tuple[Iterator["Sample"], dict[str, Any]]:
     """All pairs of a split in batches, and what is known of them."""
     from handlib.data.shards import check_hands, load_dataset
     from handlib.train import batches

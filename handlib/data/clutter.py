@@ -80,8 +80,8 @@ class ClutteredScene(PairScene):
         for number, thing in enumerate(self.things, start=NUM_ARMS * len(skins)):
             chosen = hits.arm == number
             if chosen.any():
-                part = self._shade_thing(thing, hits.where(chosen), rays_per_pixel, appearance)
-                colours[torch.from_numpy(chosen)] = part
+                seen = hits.where(chosen)
+                colours[torch.from_numpy(chosen)] = self._shade_thing(thing, seen, rays_per_pixel, appearance)
         return colours
 
     def _shade_thing(

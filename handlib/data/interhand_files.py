@@ -82,9 +82,9 @@ def find_sources(root: Path, split: str, annotators: Annotators) -> Sources:
     ids = None
     if folder == whole and annotators != "both":
         ids = whole / f"aid_{SUBSET_FOLDERS[annotators]}_{split}.txt"
-    for path in (*paths.values(), ids):
-        if path and not path.exists():
-            raise InputError(f"{root}: not InterHand2.6M's folder: {path.relative_to(root)} is missing")
+    for needed in (*paths.values(), ids):
+        if needed and not needed.exists():
+            raise InputError(f"{root}: not InterHand2.6M's folder: {needed.relative_to(root)} is missing")
     return Sources(**paths, ids=ids)
 
 
@@ -154,7 +154,8 @@ def parse_fit(entry: Any, side: str) -> Float[np.ndarray, "61"] | None:
     if not isinstance(fit, dict):
         return None
     parts = [_numbers(fit.get(name), size) for name, size in FIT_SIZES.items()]
-    return None if any(part is None for part in parts) else np.concatenate(parts)
+    whole = [part for part in parts if part is not None]
+    return np.concatenate(whole) if len(whole) == len(parts) else None
 
 
 def parse_joints(entry: Any) -> Float[np.ndarray, "126"] | None:
@@ -173,4 +174,5 @@ def parse_camera(cameras: dict[str, Any], capture: str, name: str) -> Float[np.n
     fields = {"campos": 3, "camrot": 9, "focal": 2, "princpt": 2}
     of_capture = cameras[capture]
     parts = [_numbers(of_capture[field].get(name), size) for field, size in fields.items()]
-    return None if any(part is None for part in parts) else np.concatenate(parts)
+    whole = [part for part in parts if part is not None]
+    return np.concatenate(whole) if len(whole) == len(parts) else None

@@ -103,7 +103,8 @@ def build_index(sources: Sources, folder: Path, strict: bool = False) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     stamp = f"{FORMAT} {sources.stamp()}"
-    left_out, skipped = Counter(), Counter()
+    left_out: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(*columns, console=Console(stderr=True, force_jupyter=False)))

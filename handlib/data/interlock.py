@@ -196,7 +196,9 @@ def sample_interlocked(rng: np.random.Generator) -> tuple[Arm, Arm, Float[np.nda
             shift = rng.choice([-1, 1]) * rng.uniform(0.011, 0.022)
             offset = _crossing_point(right, share) - _crossing_point(left, share) + shift * across
             placed = _make_room(left, right, offset)
-            touching = None if placed is None else _bring_to_touch(rng, placed[0], right, placed[1])
+            if placed is None:
+                continue
+            touching = _bring_to_touch(rng, placed[0], right, placed[1])
             if touching is None:
                 continue
             if count_interlocked(placed[0].joints + touching, right.joints) >= INTERLOCKED_FROM:

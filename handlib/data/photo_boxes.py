@@ -8,6 +8,7 @@ the picture turned upright: left and top edge, width, height.
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 from handlib.data.photo import Box, BoxError
 
@@ -28,7 +29,7 @@ def read_boxes(path: Path) -> Boxes:
     return _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)
 
 
-def _box(where: str, numbers: object) -> Box:
+def _box(where: str, numbers: Any) -> Box:
     try:
         x, y, width, height = map(float, numbers)
         return Box(x, y, width, height)

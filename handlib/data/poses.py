@@ -12,12 +12,12 @@ A left hand takes the right hand's pose with the y and z of every axis-angle vec
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from handlib.mano_file import open_hand_file
 from handlib.skeleton import MANO_JOINT_NAMES
 
 FOUR_FINGERS = ("index", "middle", "ring", "little")
@@ -28,7 +28,7 @@ CONVERGENCE = {"index": 6.0, "middle": 0.0, "ring": 4.0, "little": 10.0}
 @cache
 def joint_axes() -> Float[np.ndarray, "15 3 3"]:
     """Flexion, abduction and twist axis of the open hand's 15 finger joints (right hand)."""
-    with np.load(files("handlib") / "assets" / "open_hand.npz", allow_pickle=False) as asset:
+    with np.load(open_hand_file(), allow_pickle=False) as asset:
         return asset["joint_axes"].astype(np.float64)
 
 

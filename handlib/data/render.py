@@ -188,9 +188,9 @@ class PairScene:
         layer[torch.from_numpy(hits.ray)] = torch.cat(
             (self._shade(hits, samples**2, appearance), torch.ones(len(hits.ray), 1)), dim=1
         )
-        layer = layer.view(-1, samples**2, 4).mean(1).numpy()
+        mean = layer.view(-1, samples**2, 4).mean(1).numpy()
         picture = appearance.background.astype(np.float32)
-        picture[rows, columns] = picture[rows, columns] * (1 - layer[:, 3:]) + layer[:, :3]
+        picture[rows, columns] = picture[rows, columns] * (1 - mean[:, 3:]) + mean[:, :3]
         return linear_to_srgb_bytes(picture)
 
     def _shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:

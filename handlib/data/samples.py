@@ -6,6 +6,7 @@ hand model computes vertices and joints anew.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ def write_samples(samples: list[Sample], folder: Path) -> None:
         }
         for path, picture in pictures.items():
             Image.fromarray(picture).save(path, optimize=True)
-    parameters = {
+    parameters: dict[str, Any] = {
         name: torch.stack([getattr(sample, name) for sample in samples]).numpy()
         for name in ("root", "pose", "betas", "intrinsics", "visible", "distance", "stratum")
     }

@@ -6,7 +6,6 @@ far denser. Colours are linear here; pictures become sRGB at the very end.
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from torch.nn.functional import embedding_bag, normalize
 
 from handlib.data.arm import arm_faces, hand_faces, vertex_normals, wrist_loop
 from handlib.hand import open_hand_data
+from handlib.mano_file import open_hand_file
 
 # Cells of the texture lattice along a face's edge; 45 points.
 CELLS = 8
@@ -66,7 +66,7 @@ def _texture() -> Float[Tensor, "texels 7"]:
     """Linear colour, gloss and fine normal (what the baked normal adds to the smooth one) of every texel of
     an arm.
     """
-    with np.load(files("handlib") / "assets" / "open_hand.npz", allow_pickle=False) as asset:
+    with np.load(open_hand_file(), allow_pickle=False) as asset:
         colour = srgb_to_linear(asset["albedo"].astype(np.float32) / 255)
         gloss = asset["gloss"].astype(np.float32)[..., None] / 255
         fine = asset["normal"].astype(np.float32) / 127

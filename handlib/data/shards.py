@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from handlib.data.sample import Sample
 from handlib.errors import InputError
 from handlib.files import reading, record_from, replacing, write_text
 from handlib.hand import Hand
-from handlib.mano_file import MODEL_ARRAYS
+from handlib.mano_file import MODEL_ARRAYS, open_hand_file
 from handlib.skeleton import SIDES
 
 FORMAT = 1
@@ -35,7 +34,7 @@ FIELDS = tuple(field.name for field in fields(Sample))
 @cache
 def open_hand_sha256() -> str:
     """What names the open hand in ``dataset.json``: the sum of the file that it ships in."""
-    return hashlib.sha256((files("handlib") / "assets" / "open_hand.npz").read_bytes()).hexdigest()
+    return hashlib.sha256(open_hand_file().read_bytes()).hexdigest()
 
 
 def hands_sha256(hands: Iterable[Hand]) -> str:

@@ -114,7 +114,7 @@ def _moment(index: int, seed: int, width: int, height: int) -> Moment:
             )
         )
     wrists = pair.joints[:, 0] + shift
-    fits = {
+    fits: dict[str, dict[str, np.ndarray]] = {
         hand.side: _world_fit(hand, pair, wrist, rotation, translation)
         for hand, wrist in zip(hands(), wrists, strict=True)
     }
@@ -161,7 +161,9 @@ def write_interhand(root: Path, split: str, moments: list[Moment]) -> list[Stand
     Every second picture counts as annotated by humans. Returns the pictures in the annotations' order.
     """
     data: dict[str, list[Any]] = {"images": [], "annotations": []}
-    cameras, joints, fits = {}, {}, {}
+    cameras: dict[str, Any] = {}
+    joints: dict[str, dict[str, Any]] = {}
+    fits: dict[str, dict[str, Any]] = {}
     views = [(moment, k, view) for moment in moments for k, view in enumerate(moment.views)]
     for number, (moment, k, view) in enumerate(views):
         capture, frame, camera = str(moment.capture), str(moment.frame), CAMERAS[k].removeprefix("cam")
@@ -185,11 +187,11 @@ def write_interhand(root: Path, split: str, moments: list[Moment]) -> list[Stand
         fits.setdefault(capture, {})[frame] = of_moment
     folder = root / "annotations" / split
     contents = {"data": data, "camera": cameras, "joint_3d": joints, "MANO_NeuralAnnot": fits}
-    for kind, content in contents.items():
-        _write_json(folder / f"InterHand2.6M_{split}_{kind}.json", content)
+    for name, content in contents.items():
+        _write_json(folder / f"InterHand2.6M_{split}_{name}.json", content)
     ids = {"human": range(0, len(views), 2), "machine": range(1, len(views), 2)}
-    for kind, numbers in ids.items():
-        write_text(folder / f"aid_{kind}_annot_{split}.txt", "".join(f"{10 + k}\n" for k in numbers))
+    for annotators, numbers in ids.items():
+        write_text(folder / f"aid_{annotators}_annot_{split}.txt", "".join(f"{10 + k}\n" for k in numbers))
     return [view for _, _, view in views]
 
 
@@ -197,7 +199,7 @@ def write_intaghand(root: Path, split: str, moments: list[Moment], size: int = 2
     """Writes moments as IntagHand's preparation does: one cropped picture per view, numbered from 0, with its
     mask, dense map, heat maps and annotation. Returns the pictures in this order.
     """
-    written = []
+    written: list[StandIn] = []
     for moment in moments:
         for view in moment.views:
             square = view.picture.shape[1]

@@ -15,7 +15,8 @@ from handlib.doctor.data_sets import (
 from handlib.doctor.findings import Finding, as_table, has_wrong
 from handlib.doctor.machine import machine_findings
 from handlib.doctor.models import GET_CHECKPOINT, GET_MANO, checkpoint_findings, mano_findings
-from handlib.doctor.shipped import open_hand_finding, open_hand_path, shipped_findings
+from handlib.doctor.shipped import open_hand_finding, shipped_findings
+from handlib.mano_file import open_hand_file
 
 __all__ = ["Finding", "as_table", "examine", "examine_given", "has_wrong"]
 
@@ -60,7 +61,7 @@ def examine(**given: Path | None) -> list[Finding]:
     """The machine, what is shipped, and what is :func:`given <examine_given>`."""
     return [
         *machine_findings(),
-        open_hand_finding(open_hand_path()),
+        open_hand_finding(open_hand_file()),
         *shipped_findings(samples_folder()),
         *examine_given(**given),
     ]

@@ -1,6 +1,8 @@
 """InterHand2.6M and what IntagHand makes of it: names and ends of the files, and one entry of each."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -56,12 +58,12 @@ def _interhand_split(root: Path, split: str) -> str:
     return f"{told}; not all that are annotated: {first['file_name']} isn't there"
 
 
-def _by_split(name: str, there: dict[str, bool], look, to_do: str) -> list[Finding]:
+def _by_split(name: str, there: dict[str, bool], look: Callable[[str], str], to_do: str) -> list[Finding]:
     """A finding per split; ``missing`` where nothing of it is there, unless that holds for all of them."""
     if not any(there.values()):
         return [Finding(name, "wrong", "not this data set's folder: no split is there", to_do)]
     return [
-        judged(f"{name} {split}", lambda s=split: look(s), to_do)
+        judged(f"{name} {split}", partial(look, split), to_do)
         if found
         else Finding(f"{name} {split}", "missing", "not there", to_do)
         for split, found in there.items()

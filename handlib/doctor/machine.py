@@ -50,7 +50,7 @@ def extra_finding(
     lacking = [
         r.name
         for r in requirements
-        if installed[r.name] is None or not r.specifier.contains(installed[r.name], prereleases=True)
+        if (version := installed[r.name]) is None or not r.specifier.contains(version, prereleases=True)
     ]
     if not lacking:
         return Finding(what, "ok", f"{len(requirements)} as declared, for {purpose}")
@@ -72,10 +72,14 @@ def installed_versions(requirements: list[Requirement]) -> dict[str, str | None]
 
 def package_group(declared: list[Requirement], extra: str | None) -> list[Requirement]:
     """Requirements that hold here without any extra, or those that an extra adds."""
-    without = [r for r in declared if r.marker is None or r.marker.evaluate({"extra": ""})]
+
+    def holds(r: Requirement, extra: str) -> bool:
+        return r.marker is None or r.marker.evaluate({"extra": extra})
+
+    without = [r for r in declared if holds(r, "")]
     if extra is None:
         return without
-    return [r for r in declared if r not in without and r.marker.evaluate({"extra": extra})]
+    return [r for r in declared if r not in without and holds(r, extra)]
 
 
 def processor_finding() -> Finding:

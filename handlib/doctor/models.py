@@ -1,5 +1,6 @@
 """MANO's files and the released checkpoint, which their owners hand out and nobody may pass on."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def mano_findings(folder: Path) -> list[Finding]:
             return "the open hand in MANO's format; MANO's own parameters mean something else on it"
         return "fields, shapes and side as they should be"
 
-    findings = [judged(f"MANO_{side.upper()}.pkl", lambda s=side: read(s), GET_MANO) for side in SIDES]
+    findings = [judged(f"MANO_{side.upper()}.pkl", partial(read, side), GET_MANO) for side in SIDES]
     if all(finding.verdict == "ok" for finding in findings):
         faulty = left_has_sign_fault(found["left"], found["right"])
         told = (

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from importlib.resources import files
 from pathlib import Path
 
 from handlib.doctor.findings import Finding
@@ -58,8 +57,3 @@ def shipped_findings(folder: Path) -> list[Finding]:
                 Finding(group, "ok", f"{len(names)} files, {size:.1f} MB, sums as in MANIFEST.json")
             )
     return findings
-
-
-def open_hand_path() -> Path:
-    """Where the installed package keeps the open hand."""
-    return Path(str(files("handlib") / "assets" / "open_hand.npz"))

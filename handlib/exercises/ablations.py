@@ -1,6 +1,7 @@
 """Exercises of notebook 11, ablations."""
 
 from math import comb
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def _worth_their_cost(answer: object) -> None:
         ([1.0, 1.0], [2.0, 2.0], [0, 1]),
     ]
     for costs, errors, expected in cases:
-        got = answer(list(costs), list(errors)) if callable(answer) else answer
+        got: Any = answer(list(costs), list(errors)) if callable(answer) else answer
         if got is None or got is ...:
             ask(answer, list(costs), list(errors), shape=())
         if sorted(got) == expected:

@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from handlib.exercises import Wrong, ask, exercise
 from handlib.hand import Hand
+from handlib.skeleton import SIDES
 
 
 @exercise("mirror_pose")
@@ -14,7 +15,7 @@ def _mirror_pose(answer: object) -> None:
     got = ask(answer, pose.copy(), shape=(45,))
     right, left = (
         Hand.open(side)(pose_axis_angle=torch.from_numpy(values).float()).joints.numpy()
-        for side, values in (("right", pose), ("left", got))
+        for side, values in zip(reversed(SIDES), (pose, got), strict=True)
     )
     if np.allclose(got, pose):
         raise Wrong("the mirrored hand must turn the other way about some of its axes")

@@ -23,6 +23,7 @@ from handlib.show.robustness import Hardship, RobustnessExplorer
 from handlib.show.sampling import SamplingExplorer
 from handlib.show.stage_figures import grey_lines, joint_paths, picture_row, principal_colours
 from handlib.show.stages import StagesPanel, stages
+from handlib.show.trade_off import TradeOff
 from handlib.show.training import TrainingPanel
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "RobustnessExplorer",
     "SamplingExplorer",
     "StagesPanel",
+    "TradeOff",
     "TrainingPanel",
     "YourPhoto",
     "detached_figure",

@@ -8,13 +8,13 @@ import ipywidgets
 import numpy as np
 from jaxtyping import UInt8
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from handlib.ablate import ESTIMATES, IN_WORDS, PAPER_ROWS, AblationResult, errors_of
 from handlib.arguments import check_some
 from handlib.comparison import Difference, compare, pooled_spread
 from handlib.show import palette
+from handlib.show.figures import figure_pixels
 from handlib.show.panel import Panel
 from handlib.show.raster import encode_png
 
@@ -111,13 +111,11 @@ def _draw(
     for axes in (rows, costs):
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return figure_pixels(figure)
 
 
 def _draw_rows(axes: Axes, choice: Choice, errors: dict[str, list[float]], chance: float) -> None:
-    middle = np.mean(errors[choice.reference])
+    middle = float(np.mean(errors[choice.reference]))
     axes.axvspan(middle - chance, middle + chance, color="0.9", label="what chance explains")
     axes.axvline(middle, color="0.6", linewidth=1)
     for number, (name, values) in enumerate(errors.items()):

@@ -100,7 +100,7 @@ class AttentionMapsState:
     """All that the widget shows; facts are (left, right), ``below`` is what the maps are drawn over."""
 
     attention: Float[np.ndarray, "hand=2 rows columns"]
-    facts: tuple[MapFacts, MapFacts]
+    facts: tuple[MapFacts, ...]
     below: Picture
     estimate: Picture
     caption: str

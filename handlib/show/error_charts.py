@@ -57,7 +57,7 @@ def draw_chart(
 
 def _draw_level(
     draw: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     line: tuple[float, float, float],
     text: str,
     dashed: bool,

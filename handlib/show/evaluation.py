@@ -10,6 +10,7 @@ import ipywidgets
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from handlib.data.sample import STRATA, Sample
 from handlib.estimate import Estimate, Prediction, estimate_names
@@ -113,7 +114,7 @@ def evaluation_state(
     worst, roots = int(distance.argmax()), aligned.true_root[pair].double().numpy()
     turned = rotation_error(estimate, sample)[pair].tolist()
 
-    def four(estimated: object, true: object) -> Float[np.ndarray, "4 points 3"]:
+    def four(estimated: Tensor, true: Tensor) -> Float[np.ndarray, "4 points 3"]:
         return np.concatenate([part[pair].double().numpy() + roots for part in (estimated, true)])
 
     turns = ", ".join(f"{side} {angle:.0f}°" for side, angle in zip(SIDES, turned, strict=True))

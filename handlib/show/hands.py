@@ -6,6 +6,7 @@ the same without a browser, and says in which frame the hands are.
 
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -60,7 +61,7 @@ class HandsView(anywidget.AnyWidget):
     sides = traitlets.List(traitlets.Unicode()).tag(sync=True)
     joint_names = traitlets.List(traitlets.Unicode(), list(JOINT_NAMES)).tag(sync=True)
     bones = traitlets.List(default_value=[list(bone) for bone in BONES]).tag(sync=True)
-    hand_colours = traitlets.List().tag(sync=True)
+    hand_colours: traitlets.List = traitlets.List().tag(sync=True)
     highlight_colour = traitlets.Unicode(palette.HIGHLIGHT).tag(sync=True)
     framing = traitlets.List(traitlets.Float()).tag(sync=True)
     description = traitlets.Unicode().tag(sync=True)
@@ -193,7 +194,7 @@ class HandsView(anywidget.AnyWidget):
             self.joints.astype(float),
             self.faces,
             self.sides,
-            tuple(self.framing),
+            self.framing,
             colours=bytes_of(self._colours, self._shape[0]),
             shown=self.shown,
             picked=self.picked,
@@ -207,12 +208,12 @@ class HandsView(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"HandsView: {self.description}"
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         return with_picture(super()._repr_mimebundle_(**kwargs), encode_png(self.picture()), repr(self))
 
 
 @check_sorts
-def hands(hands: Estimate | Sample, index: int = 0, **options: object) -> HandsView:
+def hands(hands: Estimate | Sample, index: int = 0, **options: Any) -> HandsView:
     """The 3D view of an estimate or a sample; ``options`` are those of :class:`HandsView`."""
     placed = place(hands, index)
     return HandsView(placed.vertices, placed.joints, **options)

@@ -17,7 +17,7 @@ from handlib.show import palette
 from handlib.show.raster import draw_skeleton, hands_layer_inputs, mix, rgb, surface_layer
 from handlib.skeleton import SIDES, Side
 
-HAND_COLOURS = {
+HAND_COLOURS: dict[str, tuple[str, str]] = {
     side: (mix(colour, "#ffffff", 0.45), mix(colour, "#000000", 0.35))
     for side, colour in zip(SIDES, palette.HANDS, strict=True)
 }
@@ -53,7 +53,7 @@ class Links:
         """No line at all."""
         return cls(np.zeros((0, 2), int), np.zeros((0, 3), np.uint8), np.zeros(0))
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not ((self.widths >= 0) & (self.widths <= 1)).all():
             raise InputError("links: expected widths in [0, 1]")
 
@@ -86,7 +86,7 @@ def draw_hands(
     joints: Joints,
     faces: Sequence[Int[np.ndarray, "faces 3"]],
     sides: Sequence[str],
-    framing: tuple[float, float, float, float],
+    framing: Sequence[float],
     colours: Colours | None = None,
     shown: str = "both",
     picked: int = -1,

@@ -67,7 +67,7 @@ def strength_colours(strengths: Float[np.ndarray, "*n"], strongest: float) -> UI
     """Darker is stronger, by the root of the share of ``strongest``; exactly zero is white."""
     share = np.sqrt(np.clip(strengths / strongest, 0, 1))
     colours = colormaps[palette.STRENGTH](0.2 + 0.8 * share, bytes=True)[..., :3]
-    return np.where(strengths[..., None] > 0, colours, np.uint8(UNREACHED)).astype(np.uint8)
+    return np.where(strengths[..., None] > 0, colours, np.array(UNREACHED, np.uint8)).astype(np.uint8)
 
 
 def nearby_joints(hands: PlacedHands) -> Float[np.ndarray, "hand=2 778 21"]:

@@ -56,7 +56,7 @@ class LossCase:
     @classmethod
     def of(cls, sample: Sample) -> "LossCase":
         """For a single sample, with the open hand."""
-        batch, hands = stack([sample]), tuple(Hand.open(side) for side in SIDES)
+        batch, hands = stack([sample]), (Hand.open("left"), Hand.open("right"))
         faces = hand_faces(dict(zip(SIDES, hands, strict=True)))
         return cls(batch, hands, Targets.from_sample(batch, hands), true_estimate(batch, hands), faces)
 
@@ -286,7 +286,7 @@ class LossExplorer(Panel):
             state.placed.joints,
             self.view.faces,
             SIDES,
-            tuple(self.view.framing),
+            self.view.framing,
             surface,
             size=(440, drawn.shape[0]),
             joint_colours=balls,

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -29,7 +30,7 @@ class Panel(ipywidgets.Box):
     def __init_subclass__(cls, **options: object) -> None:
         """What a reader gives to a panel is checked by the signature of the panel's ``__init__``."""
         super().__init_subclass__(**options)
-        cls.__init__ = check_sorts(cls.__init__)
+        cls.__init__ = check_sorts(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -49,5 +50,5 @@ class Panel(ipywidgets.Box):
     def __repr__(self) -> str:
         return self._text
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         return with_picture(super()._repr_mimebundle_(**kwargs), encode_png(self._picture()), self._text)

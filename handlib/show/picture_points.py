@@ -5,6 +5,7 @@ The browser's half is ``assets/picture_points.js``, a plain ECMAScript module th
 
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -128,5 +129,5 @@ class PicturePoints(anywidget.AnyWidget):
         )
         return f"PicturePoints: {', '.join(places)}" if len(self.labels) <= FEW else "PicturePoints"
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         return with_picture(super()._repr_mimebundle_(**kwargs), encode_png(self.picture()), repr(self))

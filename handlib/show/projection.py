@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -113,7 +113,7 @@ def projection_state(
     tips = [joint, NUM_JOINTS + joint]
     errors = read_back_error(seen_at_joints(shares, moved)[tips])[[0, 1], tips].numpy()
     by_hand = shares.unflatten(1, (2, NUM_JOINTS))
-    own_plane = {"bone": BONE_ENDING_IN.get(joint), "joint": joint, "single": 0}[projection]
+    own_plane = {"bone": BONE_ENDING_IN.get(joint, 0), "joint": joint, "single": 0}[projection]
     read_from = []
     for h in range(2):
         plane = by_hand[own_plane + (0 if projection == "single" else h * len(shares) // 2)]
@@ -149,7 +149,7 @@ def _painted(shares: Float[np.ndarray, "layer size size"], colours: list[str]) -
 
 
 def _mark(
-    tile: Image.Image, state: ProjectionState, hands: tuple[int, ...], crowded: np.ndarray
+    tile: Image.Image, state: ProjectionState, hands: tuple[int, ...], crowded: Bool[np.ndarray, "size size"]
 ) -> Image.Image:
     """Grid, skeletons, the pixels that are read, and a dot wherever both hands show."""
     draw, size = ImageDraw.Draw(tile), state.added.shape[-1]
@@ -193,7 +193,7 @@ def _bars(errors: Float[np.ndarray, "hand=2"]) -> Image.Image:
 def projection_picture(state: ProjectionState) -> UInt8[np.ndarray, "height width 3"]:
     """Tiles: all planes added, the plane that each hand's joint is read from, and what is lost of both."""
     name, font = JOINT_NAMES[state.joint], ImageFont.load_default(13)
-    both = (state.added > 0).all(0)
+    both = np.all(state.added > 0, axis=0)
     tiles = [
         (f"{state.name}, all drawn", _mark(_painted(state.added, list(palette.HANDS)), state, (0, 1), both))
     ]

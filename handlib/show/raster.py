@@ -111,10 +111,10 @@ def draw_skeleton(
     for width, radius, fill in ((2.0, 2.4, edge), (1.0, 1.7, colour)):
         for parent, child in BONES:
             draw.line((points[parent], points[child]), fill=fill, width=max(1, round(width * thickness)))
-        own = fill == colour and joint_colours is not None
+        own = joint_colours if fill == colour else None
         for k, (x, y) in enumerate(points):
             r = radius * thickness
-            ball = tuple(joint_colours[k].tolist()) if own else fill
+            ball = fill if own is None else tuple(own[k].tolist())
             draw.ellipse((x - r, y - r, x + r, y + r), fill=ball)
 
 

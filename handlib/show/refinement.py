@@ -153,7 +153,7 @@ def refinement_state(
 def refinement_sheet(
     states: Sequence[RefinementState],
     faces: Sequence[Int[np.ndarray, "faces 3"]],
-    framing: tuple[float, float, float, float],
+    framing: Sequence[float],
 ) -> UInt8[np.ndarray, "height width 3"]:
     """All stages at once, overlays above and 3D views below: what a reader without a kernel sees."""
     side, scene_height = 260, 200
@@ -239,4 +239,4 @@ class RefinementExplorer(Panel):
     def sheet(self) -> UInt8[np.ndarray, "height width 3"]:
         """The picture for readers without a kernel."""
         states = [self.state(k) for k in range(len(self.names))]
-        return refinement_sheet(states, self.view.faces, tuple(self.view.framing))
+        return refinement_sheet(states, self.view.faces, self.view.framing)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import ipywidgets
 import numpy as np
@@ -12,7 +13,7 @@ from handlib.data.clutter import OtherHands
 from handlib.data.sample import Sample
 from handlib.data.scenes import Scene
 from handlib.data.surroundings import in_front, seen_of_hands
-from handlib.data.things import KINDS, sample_thing
+from handlib.data.things import KINDS, Kind, Thing, sample_thing
 from handlib.interventions import Disturbance
 from handlib.robustness import Trial
 from handlib.show import palette
@@ -64,12 +65,14 @@ class RobustnessState:
 
 def harder(scene: Scene, hardship: Hardship, others: OtherHands) -> Scene:
     """The scene with what a hardship puts into it."""
-    things = ()
+    things: tuple[Thing, ...] = ()
     if hardship.thing != NOTHING:
         place = np.array([hardship.across, hardship.down]) / 100
         direction = np.append((place - scene.intrinsics[2:]) / scene.intrinsics[:2], 1.0)
         nearest = float(seen_of_hands(scene.built).depth.min())
-        thing = replace(sample_thing(np.random.default_rng(1), hardship.thing), pattern="stripes", waves=2.5)
+        thing = replace(
+            sample_thing(np.random.default_rng(1), cast(Kind, hardship.thing)), pattern="stripes", waves=2.5
+        )
         things = (in_front(thing, hardship.millimetres / 2000, direction, nearest),)
     return replace(scene, things=things, others=(others,) if hardship.others else ())
 

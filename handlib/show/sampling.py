@@ -72,10 +72,10 @@ def draw_similarity(
     picture: UInt8[np.ndarray, "height width 3"], state: SamplingState, size: int
 ) -> UInt8[np.ndarray, "size size 3"]:
     """The picture in pale grey, darker red where the map resembles the feature, the four cells framed."""
-    pale = Image.fromarray(picture).convert("L").resize((size, size), Image.Resampling.BICUBIC)
-    pale = 0.6 + 0.4 * np.asarray(pale)[..., None] / 255
-    heat = Image.fromarray(np.clip(state.similarity, 0, 1).astype(np.float32))
-    heat = 0.9 * np.asarray(heat.resize((size, size), Image.Resampling.NEAREST))[..., None] ** 2
+    grey = Image.fromarray(picture).convert("L").resize((size, size), Image.Resampling.BICUBIC)
+    pale = 0.6 + 0.4 * np.asarray(grey)[..., None] / 255
+    cells = Image.fromarray(np.clip(state.similarity, 0, 1).astype(np.float32))
+    heat = 0.9 * np.asarray(cells.resize((size, size), Image.Resampling.NEAREST))[..., None] ** 2
     tinted = pale * (1 - heat) + pale * rgb(palette.HIGHLIGHT) * heat
     canvas = Image.fromarray((255 * tinted).round().astype(np.uint8))
     draw = ImageDraw.Draw(canvas)

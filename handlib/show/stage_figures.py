@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ def picture_row(pictures: Sequence[Tensor | np.ndarray], titles: Sequence[str]) 
     """Pictures side by side: (h, w, 3) colours, or (h, w) labels 0 background, 1 left, 2 right."""
     figure, axes = detached_figure(1, len(pictures), figsize=(2 * len(pictures), 2.4), layout="constrained")
     for axis, picture, title in zip(axes, pictures, titles, strict=True):
-        options = {} if picture.ndim == 3 else {"cmap": LABEL_COLOURS, "vmin": 0, "vmax": 2}
+        options: dict[str, Any] = {} if picture.ndim == 3 else {"cmap": LABEL_COLOURS, "vmin": 0, "vmax": 2}
         axis.imshow(picture, **options)
         axis.set_title(title, fontsize=10)
         axis.axis("off")

@@ -62,7 +62,7 @@ def stage_states(
 def stage_sheet(
     states: Sequence[StageState],
     faces: Sequence[Int[np.ndarray, "faces 3"]],
-    framing: tuple[float, float, float, float],
+    framing: Sequence[float],
 ) -> UInt8[np.ndarray, "height width 3"]:
     """All estimates at once, overlays above and 3D views below: what a reader without a kernel sees."""
     side = 280
@@ -100,7 +100,7 @@ class StagesPanel(Panel):
         self.show_state(len(self.states) - 1)
         super().__init__(
             [ipywidgets.HBox([self.slider, self.summary]), ipywidgets.HBox([self.image, self.view])],
-            lambda: stage_sheet(self.states, self.view.faces, tuple(self.view.framing)),
+            lambda: stage_sheet(self.states, self.view.faces, self.view.framing),
             "Stages: " + "; ".join(state.summary for state in self.states),
             direction="column",
         )

@@ -6,7 +6,6 @@ import ipywidgets
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image
@@ -18,6 +17,7 @@ from handlib.estimate import estimate_names
 from handlib.metrics import INTAG_MCP, evaluate_batch
 from handlib.network import DIR
 from handlib.show import palette
+from handlib.show.figures import figure_pixels
 from handlib.show.overlay import to_pixels
 from handlib.show.panel import Panel
 from handlib.show.placed import picture_of
@@ -113,9 +113,7 @@ def draw_curves(history: History, total: int) -> UInt8[np.ndarray, "height width
             error_axes.plot(steps, held_out, "--", color=palette.HIGHLIGHT, label="last, held-out pairs")
             error_axes.legend(frameon=False, fontsize=8)
         error_axes.set_ylim(0, None)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return figure_pixels(figure)
 
 
 def draw_predictions(

@@ -565,7 +565,7 @@ assert not wrongly.any() or errors[wrongly].mean() > errors[~wrongly].mean()
 # %%
 from handlib.network import SHIPPED
 
-world = json.loads((SHIPPED / "small" / "training.json").read_text())["data"]["world"]
+world = json.loads((SHIPPED / "small" / "training.json").read_text())["runs"][-1]["data"]["world"]
 print(
     f"trained in the world {world!r}, which",
     "has" if world.endswith("full") else "never shows",

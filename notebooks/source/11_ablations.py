@@ -254,6 +254,12 @@ for fewer, more in pairwise(trained):
     )
 
 # %% [markdown]
+# Every kind as a dot: what one picture costs it, and how far off it is. Point at one to see what it is; the line goes from no stages to three. **Which** dots would you take home, for which cost? A dot is worth having if nothing cheaper is better.
+
+# %%
+show.TradeOff(results)
+
+# %% [markdown]
 # The estimates *inside* a network with stages are another matter than networks trained with fewer. A first stage that knows of a second needn't finish the work; one that is alone must.
 
 # %%

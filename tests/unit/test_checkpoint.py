@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from pathlib import Path
 
 import pytest
 import ship_checkpoint
@@ -12,6 +13,8 @@ from handlib.camera import uv_to_pixels
 from handlib.data.samples import load_samples
 from handlib.network import DIR, SHIPPED
 from handlib.reconstruct import reconstruct
+from handlib.run_folder import LOG, SETTINGS
+from handlib.show.curves import MEASURES
 
 SMALL = SHIPPED / "small"
 
@@ -56,6 +59,35 @@ def test_it_finds_the_hands_of_every_test_pair() -> None:
         errors.append(float((result.joint_pixels - true).norm(dim=-1).mean()) / sample.size)
     assert statistics.median(errors) < 0.04
     assert max(errors) < 0.2
+
+
+def write_run(folder: Path, steps: int, hours: float) -> None:
+    """What a run of one measurement leaves behind."""
+    settings = {name: {"name": name} for name in ship_checkpoint.OF_A_RUN}
+    settings["training"] = {"steps": steps}
+    folder.mkdir()
+    (folder / SETTINGS).write_text(json.dumps(settings | {"ran_on": [], "start_from": "/somewhere"}))
+    scores = {"initial": {"all": dict.fromkeys(MEASURES, 5.0)}}
+    line = {"step": steps, "hours": hours, "loss": 1.0, "validation": {"scores": scores}}
+    (folder / LOG).write_text(json.dumps(line) + "\n")
+
+
+def test_the_history_of_what_ships_goes_on_through_its_runs(tmp_path: Path) -> None:
+    before = json.loads((SMALL / "training.json").read_text())
+    for name, steps, hours in (("a", 100, 0.5), ("b", 200, 0.25)):
+        write_run(tmp_path / name, steps, hours)
+    runs, curve = ship_checkpoint.history([SMALL, tmp_path / "a", tmp_path / "b"])
+    first = len(before["runs"])
+    assert runs[:first] == before["runs"]
+    assert [run["training"]["steps"] for run in runs[first:]] == [100, 200]
+    assert set(runs[-1]) == set(before["runs"][-1])
+    spent = before["curve"][-1]["hours"]
+    assert [(point["run"], point["hours"]) for point in curve[-2:]] == [
+        (first, pytest.approx(spent + 0.5, abs=1e-4)),
+        (first + 1, pytest.approx(spent + 0.75, abs=1e-4)),
+    ]
+    alone, only = ship_checkpoint.history([tmp_path / "a"])
+    assert len(alone) == 1 and [(point["run"], point["hours"]) for point in only] == [(0, 0.5)]
 
 
 def strings(value: object) -> list[str]:

@@ -19,8 +19,8 @@ from handlib.doctor import Finding, as_table, examine, examine_given, has_wrong
 from handlib.doctor.data_sets import count_files
 from handlib.doctor.machine import extra_finding, package_findings, package_group, python_finding
 from handlib.doctor.models import side_of
-from handlib.doctor.shipped import open_hand_finding, open_hand_path, shipped_findings
-from handlib.mano_file import export_open_hand, open_hand_data
+from handlib.doctor.shipped import open_hand_finding, shipped_findings
+from handlib.mano_file import export_open_hand, open_hand_data, open_hand_file
 from handlib.network import DIR
 from handlib.released_export import write_checkpoint
 from handlib.skeleton import SIDES
@@ -68,10 +68,10 @@ def test_extras_are_only_missing():
 
 def test_the_open_hand_and_its_sum(tmp_path: Path):
     asset = tmp_path / "open_hand.npz"
-    assert open_hand_finding(open_hand_path()).verdict == "ok"
+    assert open_hand_finding(open_hand_file()).verdict == "ok"
     assert open_hand_finding(asset).verdict == "wrong"
     for suffix in (".npz", ".sha256"):
-        shutil.copy(open_hand_path().with_suffix(suffix), tmp_path)
+        shutil.copy(open_hand_file().with_suffix(suffix), tmp_path)
     assert open_hand_finding(asset).verdict == "ok"
     asset.write_bytes(asset.read_bytes()[:-1])
     assert open_hand_finding(asset).verdict == "wrong"

@@ -8,6 +8,7 @@ from handlib.show.curves import MEASURES, training_curve
 def test_every_estimate_and_the_mean_predictor_have_a_line_in_every_panel() -> None:
     curve = [
         {
+            "run": 0,
             "hours": 0.1 * k,
             "estimates": {
                 name: {measure: 10.0 * (j + 1) / (k + 1) for measure in MEASURES}
@@ -25,3 +26,13 @@ def test_every_estimate_and_the_mean_predictor_have_a_line_in_every_panel() -> N
         assert lines["mean predictor"].get_ydata()[0] == 33.0
         # Later stages are darker, so that the order is seen without the legend.
         assert float(lines["stage 1"].get_color()) < float(lines["initial"].get_color())
+
+
+def test_the_end_of_a_run_that_another_one_follows_is_marked() -> None:
+    curve = [
+        {"run": run, "hours": hours, "estimates": {"initial": dict.fromkeys(MEASURES, 9.0)}}
+        for run, hours in ((0, 0.5), (0, 1.0), (1, 1.5), (1, 2.0))
+    ]
+    for axis in training_curve(curve, dict.fromkeys(MEASURES, 33.0)).axes:
+        dotted = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == ":"]
+        assert dotted == [1.0]
