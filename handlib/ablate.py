@@ -8,13 +8,14 @@ two rows, to be read against the spread over seeds.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from handlib.config import DIRConfig
-from handlib.cost import cost_of
+from handlib.cost import cost_of, medians
 from handlib.data.augment import Augmentation
 from handlib.data.samples import samples_folder
 from handlib.data.shards import load_dataset
@@ -32,6 +33,8 @@ STEPS = 2000
 ESTIMATES = {"initial": 0, "last": -1}
 """Places in the order of a network's estimates."""
 RESULTS = "results"
+TURNS = 40
+"""How often each network is timed."""
 
 FULL = replace(
     DIRConfig.small(),
@@ -211,24 +214,27 @@ def write_result(folder: Path, result: AblationResult) -> None:
     write_report(result_path(folder, result.name, result.seed), content)
 
 
+@torch.no_grad()
 def measure_costs(folder: Path) -> None:
     """Measures every network of a folder's results again and writes it there.
 
-    Times are comparable if they were taken one after the other on a machine with nothing else to do, which a
-    training's end seldom is.
+    For their times the networks take turns, so that what slows the machine down slows all of them down.
     """
     results = load_results(folder)
-    for name in dict.fromkeys(result.name for result in results):
-        cost = cost_of(DIR(ABLATIONS[name]))
-        for result in results:
-            if result.name == name:
-                measured = replace(
-                    result,
-                    flops=cost.flops,
-                    peak_megabytes=cost.peak_megabytes,
-                    ms_per_image=cost.milliseconds,
-                )
-                write_result(folder, measured)
+    names = dict.fromkeys(result.name for result in results)
+    models = {name: DIR(ABLATIONS[name]).eval() for name in names}
+    picture = torch.zeros(1, 3, FULL.image_size, FULL.image_size)
+    times = medians({name: partial(model, picture) for name, model in models.items()}, TURNS)
+    costs = {name: replace(cost_of(model, 1), milliseconds=times[name]) for name, model in models.items()}
+    for result in results:
+        cost = costs[result.name]
+        measured = replace(
+            result,
+            flops=cost.flops,
+            peak_megabytes=cost.peak_megabytes,
+            ms_per_image=cost.milliseconds,
+        )
+        write_result(folder, measured)
 
 
 def check_alike(results: list[AblationResult]) -> None:

@@ -46,7 +46,7 @@ class TradeOff:
         }
         reference = self.errors.get("full")
         self.band: tuple[float, float] | None = None
-        if reference is not None:
+        if reference is not None and any(len(values) > 1 for values in self.errors.values()):
             chance = compare(reference, reference, pooled_spread(list(self.errors.values()))).chance
             middle = float(np.mean(reference))
             self.band = (middle - chance, middle + chance)
@@ -139,7 +139,7 @@ class TradeOff:
         for k, name in enumerate(names):
             if near[k].sum() < 2 or name in BY_STAGES:
                 below = (y[near[k]] > y[k]).any()
-                style = {"textcoords": "offset points", "fontsize": 8}
+                style: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8}
                 axes.annotate(IN_WORDS[name], (x[k], y[k]), (6, -12 if below else 5), **style)
 
     @staticmethod

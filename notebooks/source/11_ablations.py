@@ -51,7 +51,7 @@ print(f"{len(results)} trainings of {len(kinds)} kinds; of {len(ablate.ABLATIONS
 Image.fromarray(ablations_state(results, Choice()).chart)
 
 # %% [markdown]
-# The grey band is the subject of the next two sections. One row stands far outside, others lie in it. Which of them are *better* than the full model, and which only happen to be?
+# The grey band is the subject of the next two sections. Some rows stand far outside, most lie in it or at its edge. Which of them are *better* than the full model, and which only happen to be?
 #
 # ## What is equal, what differs
 #

@@ -39,10 +39,12 @@ def test_every_control_of_the_ablations_widget(page, lab):
 
 def test_dots_of_the_trade_off_say_what_they_are_and_move_with_the_cost(page, lab):
     page.goto(f"{lab.url}/lab/tree/11_ablations.ipynb")
-    chart = page.locator(".jp-OutputArea-output .js-plotly-plot").first
-    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=90 * SECONDS)
-    chart.wait_for(timeout=90 * SECONDS)
+    cell = page.locator('.jp-CodeCell:has-text("show.TradeOff(results)")').first
+    cell.wait_for(timeout=90 * SECONDS)
+    chart = cell.locator(".jp-RenderedPlotly").first
     chart.scroll_into_view_if_needed()
+    # JupyterLab shows the picture until the mouse is over it.
+    chart.hover(position={"x": 200, "y": 200})
     dots = chart.locator(".scatterlayer .trace").nth(1).locator(".points path")
     dots.nth(1).wait_for(timeout=90 * SECONDS)
     dots.nth(1).hover(force=True)
