@@ -19,8 +19,13 @@ from handlib.show.panel import with_picture
 from handlib.show.raster import encode_png
 
 PLOTLY = "application/vnd.plotly.v1+json"
-BY_STAGES = ("no_refinement", "one_stage", "full", "three_stages")
-"""Networks that differ in the number of stages alone, fewest first."""
+BY_STAGES = {
+    "no_refinement": "no stages",
+    "one_stage": "one stage",
+    "full": "two stages",
+    "three_stages": "three stages",
+}
+"""Networks that differ in the number of stages alone, fewest first, and what the picture calls them."""
 NEAR = 0.08
 """A dot gets a name in the picture if at most one other is nearer than this share of both axes."""
 
@@ -140,7 +145,9 @@ class TradeOff:
             if near[k].sum() < 2 or name in BY_STAGES:
                 below = (y[near[k]] > y[k]).any()
                 style: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8}
-                axes.annotate(IN_WORDS[name], (x[k], y[k]), (6, -12 if below else 5), **style)
+                axes.annotate(
+                    BY_STAGES.get(name, IN_WORDS[name]), (x[k], y[k]), (6, -12 if below else 5), **style
+                )
 
     @staticmethod
     def _colour(name: str) -> str:

@@ -271,7 +271,7 @@ for name, style in zip(by_stages, (":", "-.", "-", "--")):
         inside = [row["all"]["mpjpe"] for row in result.scores.values()]
         axes.plot(range(len(inside)), inside, style, color="0.2", marker="o", markersize=4, alpha=0.7)
     axes.plot([], [], style, color="0.2", marker="o", markersize=4, label=IN_WORDS[name])
-axes.set(xlabel="estimate (0 is the initial one)", ylabel="MPJPE (mm)", xticks=range(4), ylim=(0, None))
+axes.set(xlabel="estimate (0 is the initial one)", ylabel="MPJPE (mm)", xticks=range(4), ylim=(12, 19))
 axes.legend(frameon=False, fontsize=8)
 figure
 
