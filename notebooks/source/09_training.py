@@ -656,9 +656,11 @@ from handlib.data.samples import samples_folder
 from handlib.show.curves import training_curve
 
 record = json.loads((samples_folder() / "checkpoints" / "small" / "training.json").read_text())
-print(
-    f"{record['data']['count']} pairs of {record['data']['size']} pixels, {record['training']['steps']} steps of {record['training']['batch_size']}"
-)
+for run in record["runs"]:
+    data, training = run["data"], run["training"]
+    print(
+        f"{data['count']} pairs of {data['size']} pixels, {training['steps']} steps of {training['batch_size']}"
+    )
 # %%
 begin, end = record["curve"][0]["estimates"], record["curve"][-1]["estimates"]
 initial, *_, final = end.values()
