@@ -35,3 +35,26 @@ def test_every_control_of_the_ablations_widget(page, lab):
     choose(page, "training", "separate encoders")
     says(page, "separate encoders: MRRPE (mm)")
     assert page.outside == []
+
+
+def test_dots_of_the_trade_off_say_what_they_are_and_move_with_the_cost(page, lab):
+    page.goto(f"{lab.url}/lab/tree/11_ablations.ipynb")
+    cell = page.locator('.jp-CodeCell:has-text("show.TradeOff(results)")').first
+    cell.wait_for(timeout=90 * SECONDS)
+    chart = cell.locator(".jp-RenderedPlotly").first
+    chart.scroll_into_view_if_needed()
+    # JupyterLab shows the picture until the mouse is over it.
+    chart.hover(position={"x": 200, "y": 200})
+    dots = chart.locator(".scatterlayer .trace").nth(1).locator(".points path")
+    dots.nth(1).wait_for(timeout=90 * SECONDS)
+    dots.nth(1).hover(force=True)
+    chart.locator('.hoverlayer text:has-text("no stages")').first.wait_for(timeout=30 * SECONDS)
+    before = dots.nth(1).get_attribute("transform")
+    chart.locator(".updatemenu-header").first.click()
+    chart.locator('.updatemenu-dropdown-button:has-text("memory")').first.click()
+    chart.locator('.xtitle:has-text("memory")').wait_for(timeout=30 * SECONDS)
+    page.wait_for_function(
+        "([dot, before]) => dot.getAttribute('transform') !== before",
+        arg=[dots.nth(1).element_handle(), before],
+    )
+    assert page.outside == []
