@@ -38,6 +38,7 @@ PAGES = (
     "data_samples/README.md",
     "data_samples/checkpoints/*/README.md",
 )
+PLOTLY = "application/vnd.plotly.v1+json"
 MATHJAX_PARTS = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
 DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(!?\[[^\]]*\]\()((?!\w+:|#)[^)\s]+)\)")
@@ -83,6 +84,15 @@ def with_recordings(notebook: dict, name: str, recordings: dict[str, dict]) -> d
             f"{name}: no output is the widget recorded as {', '.join(missing)}: "
             "run python scripts/record_book.py"
         )
+    return notebook
+
+
+def without_charts(notebook: dict) -> dict:
+    """A notebook whose Plotly charts are the pictures beside them: Plotly itself would come from elsewhere."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output["data"].pop(PLOTLY, None)
     return notebook
 
 
@@ -158,7 +168,7 @@ def put_pages(recordings: dict[str, dict]) -> None:
         target, text = SOURCE / page.relative_to(ROOT), page.read_text(encoding="utf-8")
         if page.suffix == ".ipynb":
             notebook = with_recordings(json.loads(text), page.stem, recordings)
-            put(target, json.dumps(notebook, ensure_ascii=False))
+            put(target, json.dumps(without_charts(notebook), ensure_ascii=False))
         else:
             put_linked_files(text, page)
             put(target, with_diagrams(text, page))

@@ -77,6 +77,13 @@ def test_a_recording_that_is_no_output_of_its_notebook_stops_the_build():
         build_book.with_recordings(notebook, "00_tour", stale)
 
 
+def test_a_chart_becomes_its_picture_but_only_if_it_has_one():
+    outputs = [{"data": {build_book.PLOTLY: {}, "image/png": "x"}}, {"data": {build_book.PLOTLY: {}}}]
+    notebook = build_book.without_charts({"cells": [{"outputs": outputs}, {"cell_type": "markdown"}]})
+    left = [list(output["data"]) for output in notebook["cells"][0]["outputs"]]
+    assert left == [["image/png"], [build_book.PLOTLY]]
+
+
 def test_every_diagram_is_drawn():
     pages = sorted((ROOT / "docs").glob("*.md"))
     codes = [code for page in pages for code in build_book.diagrams(page.read_text(encoding="utf-8"))]
