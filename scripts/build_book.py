@@ -88,7 +88,7 @@ def with_recordings(notebook: dict, name: str, recordings: dict[str, dict]) -> d
 
 
 def without_charts(notebook: dict) -> dict:
-    """A notebook whose Plotly charts are the pictures beside them: Plotly itself would come from elsewhere."""
+    """A notebook whose Plotly charts are pictures; Plotly itself would come from elsewhere."""
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
