@@ -18,7 +18,7 @@ from handlib.data.augment import Augmentation
 from handlib.data.shards import load_dataset
 from handlib.files import write_between_marks, write_text
 from handlib.network import DIR
-from handlib.train import Steps, TrainConfig
+from handlib.schedule import Steps, TrainConfig
 
 SUSTAINED_TFLOPS = (20, 50, 100)
 GPUS = 8

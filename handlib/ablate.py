@@ -26,8 +26,9 @@ from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
 from handlib.run_folder import CHECKPOINT
+from handlib.schedule import TrainConfig
 from handlib.scores import Rows
-from handlib.train import TrainConfig, batches, train
+from handlib.train import batches, train
 
 STEPS = 2000
 ESTIMATES = {"initial": 0, "last": -1}

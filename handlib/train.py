@@ -1,27 +1,22 @@
-"""Training: the loop, its schedule, checkpoints that resume exactly (Lightning Fabric carries the devices).
+"""Training: the loop, checkpoints that resume exactly (Lightning Fabric carries the devices).
 
-What a step does depends on its number and the seed alone: which pairs it sees, how they are augmented, its
-learning rate. So a run that was killed and resumed ends with the same weights as one that wasn't, and one
-that several processes share with the same as one process, but for rounding.
+What each step sees and how far it goes is said in :mod:`handlib.schedule`.
 """
 
-import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from lightning_fabric import Fabric
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from handlib.arguments import check_finite
 from handlib.config import DIRConfig
-from handlib.data.augment import Augmentation, augment
+from handlib.data.augment import Augmentation
 from handlib.data.sample import Sample, normalise
 from handlib.data.shards import Dataset, check_hands, load_dataset
 from handlib.errors import InputError
@@ -31,6 +26,7 @@ from handlib.hand import Hand
 from handlib.losses import LossWeights, dir_loss, hand_faces
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
+from handlib.optimiser import OPTIMISERS, parameter_groups
 from handlib.processes import share_batch_norms
 from handlib.run_folder import (
     CHECKPOINT,
@@ -42,89 +38,15 @@ from handlib.run_folder import (
     save_checkpoint,
     save_network,
 )
+from handlib.schedule import Steps, TrainConfig, learning_rate
 from handlib.skeleton import SIDES
 from handlib.targets import Targets
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a network is trained. The defaults are what two CPU cores can do with ``desk`` pairs.
-
-    ``imagenet`` starts the encoder from timm's weights. ``warmup`` is the share of the steps in which the
-    learning rate rises; then it falls on a cosine to 1 %. ``weight_decay`` applies to matrices and kernels
-    only. ``clip`` bounds the gradient's norm.
-    """
-
-    steps: int = 3000
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.02
-    warmup: float = 0.03
-    clip: float = 5.0
-    seed: int = 0
-    imagenet: bool = False
-    evaluate_every: int = 500
-    save_every: int = 250
-
-    def __post_init__(self) -> None:
-        """Refuses numbers that aren't finite."""
-        check_finite("training", self)
-
-    @classmethod
-    def released(cls) -> "TrainConfig":
-        """The paper's batch and learning rate; how many steps its 50 epochs are depends on the data."""
-        return cls(batch_size=64, learning_rate=5e-4, weight_decay=0.01)
-
-
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """Linear warm-up, then a cosine down to a hundredth."""
-    done = step / config.steps
-    rise = min(1.0, done / config.warmup + 0.02)
-    fall = max(0.0, (done - config.warmup) / (1 - config.warmup))
-    return config.learning_rate * rise * (0.01 + 0.99 * (1 + math.cos(math.pi * fall)) / 2)
-
-
-def batch_indices(step: int, count: int, config: TrainConfig) -> Int[Tensor, "batch"]:
-    """The pairs of a step: each epoch is a permutation, cut into batches, an incomplete one dropped."""
-    size = min(config.batch_size, count)
-    epoch, place = divmod(step, count // size)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(1_000_003 * config.seed + epoch))
-    return order[place * size : (place + 1) * size]
-
-
-class Steps(torch.utils.data.Dataset):
-    """What a process of a run sees in every step: its share of the step's pairs, augmented.
-
-    Every pair's change depends on the run's seed, the step and the pair's place in the whole batch.
-    """
-
-    def __init__(self, pairs: Dataset, config: TrainConfig, ranges: Augmentation, rank: int, processes: int):
-        self.pairs, self.config, self.ranges = pairs, config, ranges
-        self.share = slice(rank, None, processes)
-
-    def __len__(self) -> int:
-        """How many steps there are."""
-        return self.config.steps
-
-    def __getitem__(self, step: int) -> dict[str, Tensor]:
-        """The fields of a batch of samples."""
-        indices = batch_indices(step, len(self.pairs), self.config)
-        seeds = np.random.SeedSequence((self.config.seed, step)).generate_state(len(indices))
-        mine = self.pairs.sample(indices[self.share])
-        return vars(augment(mine, self.ranges, torch.from_numpy(seeds.astype(np.int64))[self.share]))
 
 
 def batches(pairs: Dataset, size: int = 50, rank: int = 0, processes: int = 1) -> Iterator[Sample]:
     """All pairs in their order, in batches; of several processes each gets its share."""
     for indices in torch.arange(len(pairs))[rank::processes].split(size):
         yield pairs.sample(indices)
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Weight decay for matrices and kernels, none for biases, norms and scores."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 class LossOnBatch(nn.Module):
@@ -229,7 +151,7 @@ def train(
         share_batch_norms(model, cuda=fabric.device.type == "cuda")
     model = model.train().to(memory_format=torch.channels_last)
     groups = parameter_groups(model, config.weight_decay)
-    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+    optimiser = OPTIMISERS[config.optimiser](groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
     loss_on_batch, optimiser = fabric.setup(LossOnBatch(model, weights), optimiser)
     state = {"model": loss_on_batch, "optimizer": optimiser, "step": 0, "hours": 0.0, "mean_loss": None}
     if (out / CHECKPOINT).exists():

@@ -26,7 +26,8 @@ from handlib.files import write_between_marks
 from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
-from handlib.train import TrainConfig, batches, train
+from handlib.schedule import TrainConfig
+from handlib.train import batches, train
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE, RESULTS = REPOSITORY / "docs" / "experiments.md", REPOSITORY / "docs" / "experiments"
@@ -130,6 +131,25 @@ EXPERIMENTS = {
         "0.0005 instead of 0.001",
         "0.5 mm worse: too few steps",
         (Phase(training={"learning_rate": 5e-4}),),
+    ),
+    "muon": Experiment(
+        "Is one step size for each number enough?",
+        "matrices are moved as wholes, by Muon, with rate 0.005",
+        "1 mm better than `rate_double`: smaller batches win nothing, so noise isn't what holds it back",
+        (Phase(training={"optimiser": "muon", "learning_rate": 5e-3}),),
+        "taken for the shipped network",
+    ),
+    "muon_slower": Experiment(
+        "Is Muon's rate right?",
+        "0.002 instead of 0.005",
+        "0.5 mm worse",
+        (Phase(training={"optimiser": "muon", "learning_rate": 2e-3}),),
+    ),
+    "muon_faster": Experiment(
+        "Is Muon's rate right?",
+        "0.01 instead of 0.005",
+        "no clear difference",
+        (Phase(training={"optimiser": "muon", "learning_rate": 1e-2}),),
     ),
     "batch_16": Experiment(
         "Smaller batches, more steps?",

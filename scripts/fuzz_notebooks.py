@@ -27,10 +27,10 @@ from handlib.interventions import experiment
 from handlib.losses import LossWeights
 from handlib.network import DIR
 from handlib.reconstruct import reconstruct
+from handlib.schedule import TrainConfig
 from handlib.show.photo_frame import read_upload
 from handlib.skeleton import SIDES
 from handlib.smoothing import OneEuro
-from handlib.train import TrainConfig
 
 SIZE = 64
 

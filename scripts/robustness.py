@@ -27,7 +27,8 @@ from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
 from handlib.robustness import RESULT, covered, errors_by_estimate
-from handlib.train import TrainConfig, train
+from handlib.schedule import TrainConfig
+from handlib.train import train
 
 TRAIN_SEED, TEST_SEED = 31, 41
 COVERS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 # The keys of placement.WORLDS, which is slow to import.
 WorldName = Literal[
-    "desk", "studio", "desk-full", "studio-full", "desk-objects", "desk-others", "desk-stacked"
+    "desk", "studio", "desk-full", "studio-full", "desk-wide", "desk-objects", "desk-others", "desk-stacked"
 ]
 
 

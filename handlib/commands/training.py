@@ -67,10 +67,11 @@ def train(
 
     from handlib.data.augment import Augmentation
     from handlib.losses import LossWeights
-    from handlib.train import TrainConfig, train
+    from handlib.schedule import TrainConfig
+    from handlib.train import train
 
     small = network == "small"
-    recipe = TrainConfig() if small else TrainConfig.released()
+    recipe = TrainConfig.small() if small else TrainConfig.released()
     batch_size = recipe.batch_size if batch_size is None else batch_size
     check_positive(steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, save_every=save_every)
     config = _network_config(network, backbone)

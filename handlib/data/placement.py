@@ -2,16 +2,20 @@
 
 A world fixes how the hands are turned, how they meet and how the camera looks at them. ``desk`` is narrow:
 first person, left hand on the left, backs mostly visible. In ``studio`` every orientation occurs. Neither
-draws interlocked pairs; ``desk-full`` and ``studio-full`` are the same with all four strata. To ask how much
-a network stands there are three more, all of ``desk`` hands: things in front of them (``desk-objects``),
-somebody else's hands behind them (``desk-others``), one hand behind the other (``desk-stacked``). Hands are
-posed within their joints' limits, refused if they cross themselves, slid together to the first contact and,
-for the strata that don't touch, drawn back the way they came, which can't make them cross. How hands
-interlock stands in :mod:`handlib.data.interlock`.
+draws interlocked pairs; ``desk-full`` and ``studio-full`` are the same with all four strata. ``desk-wide``
+lies between those two: hands turned further, seen from the side and from any height, the picture any way up.
+To ask how much a network stands there are three more, all of ``desk`` hands: things in front of them
+(``desk-objects``), somebody else's hands behind them (``desk-others``), one hand behind the other
+(``desk-stacked``).
+
+Hands are posed within their joints' limits, refused if they cross themselves, slid together to the first
+contact and, for the strata that don't touch, drawn back the way they came, which can't make them cross. How
+hands interlock stands in :mod:`handlib.data.interlock`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -66,9 +70,9 @@ def _euler(degrees: np.ndarray) -> np.ndarray:
     return Rotation.from_euler("yxz", degrees, degrees=True).as_matrix()
 
 
-def _desk_turn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    right = _euler(rng.uniform(-30, 30, 3)) @ BACK_TO_CAMERA
-    left = _euler(rng.uniform(-30, 30, 3)) @ BACK_TO_CAMERA
+def _first_person_turn(rng: np.random.Generator, within: float) -> tuple[np.ndarray, np.ndarray]:
+    right = _euler(rng.uniform(-within, within, 3)) @ BACK_TO_CAMERA
+    left = _euler(rng.uniform(-within, within, 3)) @ BACK_TO_CAMERA
     return MIRROR @ left @ MIRROR, right
 
 
@@ -89,8 +93,9 @@ def _stacked_approach(
     return offset, np.array([0, 0, rng.choice([-1.0, 1.0])]) + 0.1 * rng.normal(size=3)
 
 
-def _desk_look(rng: np.random.Generator) -> np.ndarray:
-    return _euler(rng.uniform(-20, 20, 3))
+def _look_within(rng: np.random.Generator, angles: tuple[float, float, float]) -> np.ndarray:
+    """Degrees about y, x and z."""
+    return _euler(rng.uniform(-np.array(angles), angles))
 
 
 def _studio_turn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -114,12 +119,25 @@ def _studio_look(rng: np.random.Generator) -> np.ndarray:
     return Rotation.random(rng=rng).as_matrix()
 
 
-DESK = World((0.25, 0.35, 0.40, 0.0), 0.75, _desk_turn, _desk_approach, _desk_look)
+DESK = World(
+    shares=(0.25, 0.35, 0.40, 0.0),
+    pose_spread=0.75,
+    turn=partial(_first_person_turn, within=30),
+    approach=_desk_approach,
+    look=partial(_look_within, angles=(20, 20, 20)),
+)
+DESK_FULL = replace(DESK, shares=(0.20, 0.30, 0.35, 0.15))
 STUDIO = World((0.20, 0.30, 0.50, 0.0), 1.0, _studio_turn, _studio_approach, _studio_look)
 WORLDS = {
     "desk": DESK,
     "studio": STUDIO,
-    "desk-full": replace(DESK, shares=(0.20, 0.30, 0.35, 0.15)),
+    "desk-full": DESK_FULL,
+    "desk-wide": replace(
+        DESK_FULL,
+        pose_spread=0.9,
+        turn=partial(_first_person_turn, within=50),
+        look=partial(_look_within, angles=(75, 75, 180)),
+    ),
     "studio-full": replace(STUDIO, shares=(0.20, 0.25, 0.40, 0.15)),
     "desk-objects": replace(DESK, around="objects"),
     "desk-others": replace(DESK, around="others"),

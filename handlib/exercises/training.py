@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy.linalg import polar
 from scipy.spatial.transform import Rotation
 from torch.nn.functional import cross_entropy
 
@@ -67,3 +68,19 @@ def _rotation_loss(answer: object) -> None:
             raise Wrong(
                 "somewhere a larger angle costs less: that is the trap; compare the angles themselves"
             )
+
+
+@exercise("equally_loud")
+def _equally_loud(answer: object) -> None:
+    rng = np.random.default_rng(6)
+    for shape in ((5, 5), (4, 9), (9, 4)):
+        matrix = rng.normal(size=shape)
+        got = ask(answer, matrix.copy(), shape=shape)
+        expected = polar(matrix)[0]
+        if np.allclose(got, expected):
+            continue
+        if np.allclose(got, matrix / np.linalg.norm(matrix)):
+            raise Wrong("that has a norm of 1, but its singular values still differ; divide each by itself")
+        if np.allclose(got, np.sign(matrix)):
+            raise Wrong("that is what AdamW's first step does, number by number; look at the whole matrix")
+        raise Wrong("with U, S and V' from the singular value decomposition, put 1 in the place of each S")

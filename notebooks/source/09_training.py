@@ -530,7 +530,9 @@ show.LossExplorer(load_samples("train")[0])
 # %%
 from handlib.data.augment import Augmentation
 from handlib.data.samples import store_samples
-from handlib.train import TrainConfig, learning_rate, parameter_groups, train
+from handlib.optimiser import parameter_groups
+from handlib.schedule import TrainConfig, learning_rate
+from handlib.train import train
 
 # %%
 first_pair = every[:1]
@@ -645,6 +647,89 @@ print("after 10 steps the last estimate is worse than the first, in the end it i
 #
 # What helps against that is more pairs, and pairs that are changed each time they are seen: `Augmentation()` turns, scales, shifts, mirrors and recolours them, the truth with them.
 #
+# ## Loud directions and quiet ones
+#
+# A loop moves each weight "a little" along its gradient. How far is a little? AdamW answers for each number by itself: it divides the number's gradient by that number's own recent size, so that in the first step all move equally far. But the numbers of a layer
+# aren't alone, they form a matrix, and a change of a matrix acts along directions: its singular vectors, each as strongly as its singular value says.
+#
+# Take a fresh network, 16 pairs, and the gradient of every matrix in it. **Predict**: of the 64 directions in which a 64 x 64 matrix can change, how many hold 90 % of its gradient (of the sum of squared singular values)? How many of AdamW's first step?
+
+# %%
+from handlib.optimiser import as_matrices, is_matrix, orthogonalise
+
+torch.manual_seed(0)
+fresh = DIR(FULL).train()
+sixteen = every[:16]
+loss, _ = dir_loss(
+    fresh(normalise(sixteen.image)), Targets.from_sample(sixteen, hands), LossWeights.small(), faces
+)
+loss.backward()
+gradients = {
+    name: as_matrices(weight.grad)
+    for name, weight in fresh.named_parameters()
+    if is_matrix(weight) and weight.grad.any()
+}
+steps_of = {
+    "gradient": lambda g: g,
+    "AdamW's first step": torch.sign,
+    "Muon's first step": orthogonalise,
+}
+
+
+# %%
+def share_of_directions(values, of_all=0.9):
+    """Which share of the singular values, the largest ones first, holds 90 % of the sum of their squares."""
+    energy = values.square().cumsum(-1) / values.square().sum(-1, keepdim=True)
+    return float((energy < of_all).float().mean() + 1 / values.shape[-1])
+
+
+spectra = {
+    said: {name: torch.linalg.svdvals(step(g))[0] for name, g in gradients.items()}
+    for said, step in steps_of.items()
+}
+# %%
+shares = {
+    said: np.median([share_of_directions(v) for v in of_step.values()]) for said, of_step in spectra.items()
+}
+for said, share in shares.items():
+    print(f"{said:18} 90 % in {share:.0%} of the directions (median of {len(gradients)} matrices)")
+assert shares["gradient"] < 0.2 and 2 * shares["gradient"] < shares["AdamW's first step"] < 0.6
+assert shares["Muon's first step"] > 0.75
+
+# %%
+one = "stages.1.joint_mlp.modules_per_hand.0.second.weight"
+figure, (ax,) = show.detached_figure(figsize=(7, 3.2), layout="constrained")
+for (said, of_step), style in zip(spectra.items(), (":", "--", "-")):
+    ax.semilogy(of_step[one] / of_step[one].max(), style, color="0.2", label=said)
+ax.set(xlabel="direction, loudest first", ylabel="singular value / largest", ylim=(1e-3, 2))
+ax.set_title("one layer of the last stage", fontsize=10)
+ax.legend(frameon=False)
+figure
+
+# %% [markdown]
+# A gradient shouts in a few directions. What the fingers need may be said in the others, and there a step along the gradient hardly moves. AdamW evens that out by half, without ever looking for it. **Muon** does it on purpose: it takes the momentum $M = U S V^\top$ of a matrix (the mean of the last twenty gradients or so)
+# and moves along $U V^\top$, equally far in every direction. No decomposition is computed for that: a polynomial of $M$ that is odd, $aM + bMM^\top M + c(MM^\top)^2 M$, keeps $U$ and $V$ and changes only $S$, and five rounds of one that was chosen well bring all singular values near 1:
+
+# %%
+singular = torch.linspace(0.01, 1, 200)
+rounds = [singular]
+for _ in range(5):
+    x = rounds[-1]
+    rounds.append(3.4445 * x - 4.7750 * x**3 + 2.0315 * x**5)
+assert rounds[-1].min() > 0.6 and rounds[-1].max() < 1.3
+
+figure, (ax,) = show.detached_figure(figsize=(7, 3.2), layout="constrained")
+for number, values in enumerate(rounds):
+    ax.plot(singular, values, color=str(0.85 - 0.17 * number), label=f"after {number} rounds")
+ax.set(xlabel="singular value, of a matrix whose norm is 1", ylabel="becomes")
+ax.legend(frameon=False, fontsize=8)
+figure
+
+# %% [markdown]
+# **What it can break.** A direction may be quiet because it is noise: then Muon learns noise as loudly as the signal, and only the mean over steps stands against that. And it is made for matrices: biases, norms and what reads colours or writes coordinates stay with AdamW. `handlib.optimiser.Muon` is both in one.
+#
+# Whether it pays is a question for a measurement. [Experiments](../docs/experiments.md) has it, with the prediction that was written down before: the lines `rate_double` (AdamW at its better rate) and `muon`, equal pairs, equal steps. `handlib train` uses Muon; the networks of notebook 11 were all trained with AdamW.
+#
 # ## A real training
 #
 # This is how the shipped `small` learned, on pairs rendered by `handlib data make`. Each panel is one error over time, darker for later estimates, with the mean hand dashed. Its measured pairs were never trained on.
@@ -699,7 +784,7 @@ make_dataset(place / "train", "train", pairs, size=64, seed=1, workers=workers)
 make_dataset(place / "val", "val", checked_pairs, size=64, seed=1, workers=workers)
 learned, checked = load_dataset(place / "train"), load_dataset(place / "val")
 # %%
-config = TrainConfig(steps=steps, batch_size=min(32, pairs), evaluate_every=steps)
+config = replace(TrainConfig.small(), steps=steps, batch_size=min(32, pairs), evaluate_every=steps)
 # %%
 own = show.TrainingPanel(
     learned.sample(torch.arange(min(32, pairs))),
@@ -716,7 +801,7 @@ print("files of the run:", *sorted(path.name for path in (place / "run").iterdir
 Image.fromarray(own.picture())
 
 # %% [markdown]
-# What to expect of a quarter of an hour: the table of notebook 11 has networks of this very configuration, trained for 2000 steps each. Below is what they and the same network without stages ended with, on pairs that none of them was trained on.
+# What to expect of a quarter of an hour: the table of notebook 11 has networks of this very configuration, trained for 2000 steps each with AdamW; with Muon, yours should do better. Below is what they and the same network without stages ended with, on pairs that none of them was trained on.
 
 # %%
 from handlib.ablate import load_results
@@ -738,7 +823,7 @@ for result in load_results():
 # | `checkpoint.ckpt` of an earlier step | goes on from there |
 # | `checkpoint.ckpt` of the last step | returns that network |
 #
-# For "goes on" to mean "as if nothing had happened", the checkpoint must hold what the next step depends on: the weights, the optimiser's two averages per weight, the number of the step. Which pairs come next and how they are changed depends on that number and the seed alone.
+# For "goes on" to mean "as if nothing had happened", the checkpoint must hold what the next step depends on: the weights, the optimiser's averages of each weight's gradients, the number of the step. Which pairs come next and how they are changed depends on that number and the seed alone.
 # **Predict**: a run of six steps that is killed in its fifth, with a checkpoint after every second, and started again. Which steps are done twice? Does it end with the same weights, nearly or exactly?
 
 
@@ -779,7 +864,7 @@ print("the same weights, bit for bit, as the run that wasn't killed")
 # %% [markdown]
 # ## Break it: what makes a training go wrong
 #
-# Three precautions are built into the recipe of `small`: a learning rate of 0.001, a factor of 0.1 on what every stage's linear layer says (notebook 08), and gradients that are scaled down if their norm exceeds 5. Take each away, on eight pairs, 20 steps, nothing else changed. **Predict** what each
+# Three precautions are built into what trains the networks of notebook 11: a learning rate of 0.001, a factor of 0.1 on what every stage's linear layer says (notebook 08), and gradients that are scaled down if their norm exceeds 5. Take each away, on eight pairs, 20 steps, nothing else changed. **Predict** what each
 # costs.
 
 # %%
@@ -891,6 +976,27 @@ def rotation_loss_solution(rotation, true):
 check("rotation_loss", rotation_loss_solution)
 
 # %% [markdown]
+# **Exercise 4.** Muon's direction without its polynomial: for a matrix, return the one with the same singular vectors whose singular values are all 1. It may be wide or tall.
+#
+# <details><summary>Hint</summary>`np.linalg.svd(matrix, full_matrices=False)`.</details>
+
+
+# %% tags=["exercise"]
+def equally_loud(matrix): ...  # (rows, columns) array; returns one of the same shape
+
+
+check("equally_loud", equally_loud)
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def equally_loud_solution(matrix):
+    u, _, vh = np.linalg.svd(matrix, full_matrices=False)
+    return u @ vh
+
+
+check("equally_loud", equally_loud_solution)
+
+# %% [markdown]
 # ## In the released code
 #
 # * **The targets are centred on another joint than the model.** The model puts the wrist at the origin, the training targets the middle finger's first joint. Even the true hands then have a loss, and the network is trained towards a hand that is shifted against its own wrist, which it can't say:
@@ -910,7 +1016,7 @@ assert torch.allclose(released["edge"], of_truth["edge"], atol=1e-6)
 # * **The recipe**: AdamW with 0.0005, a cosine to 0 over 50 epochs, batches of 64, an ImageNet encoder, pictures turned by up to 180°, scaled by 10 %, shifted by 10 pixels, mirrored, blurred, with 1 % of noise (`Augmentation.released()`). No clipping, no warm-up.
 # * Its training script passes the root joint where its loader expects the picture's size.
 #
-# The code of this notebook is `handlib/losses.py` and `handlib/targets.py`, `handlib/pulls.py` (where a loss pulls) and `handlib/train.py` (the loop, its schedule and checkpoints). `handlib train --help` is the same from the command line.
+# The code of this notebook is `handlib/losses.py` and `handlib/targets.py`, `handlib/pulls.py` (where a loss pulls), `handlib/schedule.py` (what each step sees, its learning rate), `handlib/optimiser.py` (Muon) and `handlib/train.py` (the loop and its checkpoints). `handlib train --help` is the same from the command line.
 #
 # ## What comes next
 #

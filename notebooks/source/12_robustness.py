@@ -613,7 +613,8 @@ show.picture_row(
 import copy
 
 from handlib.losses import LossWeights
-from handlib.train import LossOnBatch, parameter_groups
+from handlib.optimiser import parameter_groups
+from handlib.train import LossOnBatch
 
 few = [make_scene("desk-objects", SEED, k, "train").sample(SIZE) for k in range(8)]
 learner = copy.deepcopy(model)

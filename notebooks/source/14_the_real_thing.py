@@ -597,7 +597,7 @@ assert broken["naively"]["uv"] > 2 * broken["rightly"]["uv"]
 # %%
 from handlib.data.augment import Augmentation
 from handlib.losses import LossWeights
-from handlib.train import TrainConfig
+from handlib.schedule import TrainConfig
 
 FRAMES, EPOCHS = 366_802, 50  # Interacting training frames at 5 fps, as InterHand2.6M's page counts them.
 recipe = TrainConfig.released()

@@ -19,10 +19,10 @@ from handlib.errors import InputError
 from handlib.gltf import HandMotion, write_hands
 from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP, INTERNET, evaluate_batch
+from handlib.schedule import TrainConfig
 from handlib.show.hands import HandsView
 from handlib.show.placed import place
 from handlib.smoothing import OneEuro, smooth_rotations, smooth_vectors
-from handlib.train import TrainConfig
 
 PAIRS = random_pairs(2)
 ESTIMATE = noisy_estimate(PAIRS)

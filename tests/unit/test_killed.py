@@ -26,8 +26,9 @@ from handlib.hand import Hand
 from handlib.losses import LossWeights
 from handlib.network import DIR
 from handlib.run_folder import LOG
+from handlib.schedule import TrainConfig
 from handlib.skeleton import SIDES
-from handlib.train import TrainConfig, train
+from handlib.train import train
 
 
 @pytest.fixture(autouse=True)

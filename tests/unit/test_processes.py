@@ -17,7 +17,7 @@ from handlib.data.sample import Sample
 from handlib.data.shards import load_dataset
 from handlib.data.synthetic import make_dataset
 from handlib.run_folder import CHECKPOINT, LOG
-from handlib.train import Steps, TrainConfig
+from handlib.schedule import Steps, TrainConfig
 
 STEPS, BATCH = 3, 4
 

@@ -17,9 +17,10 @@ from handlib.data.shards import load_dataset
 from handlib.errors import InputError
 from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP, evaluate_batch
+from handlib.schedule import TrainConfig
 from handlib.show.training import MOST_PICTURES, History, draw_curves, draw_predictions, measure
 from handlib.skeleton import SIDES
-from handlib.train import TrainConfig, train
+from handlib.train import train
 
 
 @pytest.fixture(scope="module")

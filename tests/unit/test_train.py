@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -22,7 +23,8 @@ from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
 from handlib.run_folder import LOG, SETTINGS, check_same_run
-from handlib.train import TrainConfig, batch_indices, batches, learning_rate, parameter_groups, train
+from handlib.schedule import TrainConfig, batch_indices, learning_rate
+from handlib.train import batches, train
 
 SHORT = TrainConfig(steps=6, batch_size=4, save_every=2, evaluate_every=3)
 UNCHANGED = Augmentation(*(0.0,) * 8)
@@ -46,10 +48,12 @@ def run(pairs: Path, out: Path, config: TrainConfig = SHORT, network: DIRConfig 
     )
 
 
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
 def test_a_killed_run_resumes_to_the_same_weights(
-    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: Literal["adamw", "muon"]
 ) -> None:
-    whole = run(pairs, tmp_path / "whole")
+    config = replace(SHORT, optimiser=optimiser)
+    whole = run(pairs, tmp_path / "whole", config)
 
     calls = Counter()
     original = handlib.train.dir_loss
@@ -62,9 +66,9 @@ def test_a_killed_run_resumes_to_the_same_weights(
 
     monkeypatch.setattr(handlib.train, "dir_loss", killed_in_step_five)
     with pytest.raises(KeyboardInterrupt):
-        run(pairs, tmp_path / "killed")
+        run(pairs, tmp_path / "killed", config)
     monkeypatch.undo()
-    resumed = run(pairs, tmp_path / "killed")
+    resumed = run(pairs, tmp_path / "killed", config)
 
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
@@ -157,12 +161,9 @@ def test_the_learning_rate_rises_then_falls_to_a_hundredth() -> None:
     assert rates[-1] == pytest.approx(0.02)
 
 
-def test_weight_decay_spares_biases_and_norms() -> None:
-    model = DIR(TINY)
-    decayed, spared = parameter_groups(model, 0.1)
-    assert len(decayed["params"]) + len(spared["params"]) == len(list(model.parameters()))
-    assert {p.ndim for p in spared["params"]} == {1} and spared["weight_decay"] == 0
-    assert min(p.ndim for p in decayed["params"]) == 2 and decayed["weight_decay"] == 0.1
+def test_an_optimiser_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InputError, match="optimiser: expected adamw or muon, got 'sgd'"):
+        TrainConfig(optimiser="sgd")  # type: ignore[arg-type]
 
 
 def test_sixteen_pairs_are_learned_to_three_millimetres(pairs: Path, tmp_path: Path) -> None:

@@ -23,10 +23,16 @@ def rotation_loss(rotation, true):
     return np.arccos(np.clip(cosine, -1, 1))
 
 
+def equally_loud(matrix):
+    u, _, vh = np.linalg.svd(matrix, full_matrices=False)
+    return u @ vh
+
+
 SOLUTIONS = {
     "huber_gradient": huber_gradient,
     "weighted_cross_entropy": weighted_cross_entropy,
     "rotation_loss": rotation_loss,
+    "equally_loud": equally_loud,
 }
 MISTAKES = {
     "huber_gradient": [
@@ -47,5 +53,11 @@ MISTAKES = {
         lambda rotation, true: 1 - np.trace(rotation @ true) / 3,
         lambda rotation, true: 1 - np.linalg.det(rotation.T @ true),
         lambda rotation, true: np.abs(np.arcsin(np.clip((rotation.T @ true)[2, 1], -1, 1))),
+    ],
+    "equally_loud": [
+        lambda matrix: matrix / np.linalg.norm(matrix),
+        np.sign,
+        lambda matrix: -equally_loud(matrix),
+        lambda matrix: np.zeros_like(matrix),
     ],
 }
