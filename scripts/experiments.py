@@ -118,7 +118,7 @@ EXPERIMENTS = {
         "0.002 instead of 0.001",
         "no clear difference",
         (Phase(training={"learning_rate": 2e-3}),),
-        "taken for the shipped network; ablations keep 0.001, so that all of their rows are alike",
+        "the better rate for AdamW; ablations keep 0.001, so that all of their rows are alike",
     ),
     "rate_quadruple": Experiment(
         "Is the learning rate right?",

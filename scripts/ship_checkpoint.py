@@ -25,6 +25,7 @@ from handlib.hand import Hand
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR, SHIPPED
 from handlib.run_folder import LOG, SETTINGS
+from handlib.schedule import TrainConfig
 from handlib.scores import format_table
 from handlib.show.curves import MEASURES, training_curve
 from handlib.skeleton import SIDES
@@ -33,6 +34,7 @@ from handlib.train import batches
 TRAINING, TEST = "training.json", "test.json"
 OF_A_RUN = ("training", "losses", "augmentation", "data")
 README = Path(__file__).parents[1] / "README.md"
+NAMES = {"adamw": "AdamW", "muon": "Muon"}
 ORIGIN = "trained by handlib train on rendered pairs of the open hand; no photograph, no third-party data"
 LICENCE = "MIT"
 
@@ -123,12 +125,12 @@ def told(runs: Sequence[dict]) -> str:
     """Every run in a line: which pairs, how many steps."""
     lines = []
     for number, run in enumerate(runs, start=1):
-        config, data = run["training"], run["data"]
+        config, data = TrainConfig(**run["training"]), run["data"]
         start = "from nothing" if number == 1 else "with the weights so far"
         lines.append(
             f"{number}. {start}, {data['count']} rendered pairs of the world `{data['world']}` "
-            f"(split `{data['split']}`, seed {data['seed']}): {config['steps']} steps of "
-            f"{config['batch_size']}, learning rate {config['learning_rate']:g}."
+            f"(split `{data['split']}`, seed {data['seed']}): {config.steps} steps of "
+            f"{config.batch_size}, {NAMES[config.optimiser]}, learning rate {config.learning_rate:g}."
         )
     return "\n".join(lines)
 

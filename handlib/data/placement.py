@@ -122,9 +122,9 @@ def _studio_look(rng: np.random.Generator) -> np.ndarray:
 DESK = World(
     shares=(0.25, 0.35, 0.40, 0.0),
     pose_spread=0.75,
-    turn=partial(_first_person_turn, within=30),
+    turn=partial(_first_person_turn, within=30.0),
     approach=_desk_approach,
-    look=partial(_look_within, angles=(20, 20, 20)),
+    look=partial(_look_within, angles=(20.0, 20.0, 20.0)),
 )
 DESK_FULL = replace(DESK, shares=(0.20, 0.30, 0.35, 0.15))
 STUDIO = World((0.20, 0.30, 0.50, 0.0), 1.0, _studio_turn, _studio_approach, _studio_look)
@@ -135,8 +135,8 @@ WORLDS = {
     "desk-wide": replace(
         DESK_FULL,
         pose_spread=0.9,
-        turn=partial(_first_person_turn, within=50),
-        look=partial(_look_within, angles=(75, 75, 180)),
+        turn=partial(_first_person_turn, within=50.0),
+        look=partial(_look_within, angles=(75.0, 75.0, 180.0)),
     ),
     "studio-full": replace(STUDIO, shares=(0.20, 0.25, 0.40, 0.15)),
     "desk-objects": replace(DESK, around="objects"),

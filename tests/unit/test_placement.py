@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from handlib.data.arm import add_forearm, arm_faces, hand_faces
 from handlib.data.contact import build_scene, count_self_crossings, surface_distance
 from handlib.data.placement import NEAR_FROM, NEAR_TO, WORLDS, Pair, hands, look_at, place_pair
+from handlib.data.posed_arm import BACK_TO_CAMERA
 from handlib.data.poses import joint_axes
 from handlib.skeleton import MANO_JOINT_NAMES, SIDES
 
@@ -146,3 +147,18 @@ def test_same_random_numbers_same_pair():
     first, second = (place_pair(WORLDS["desk"], np.random.default_rng(9)) for _ in range(2))
     np.testing.assert_array_equal(first.vertices, second.vertices)
     assert first.distance == second.distance
+
+
+def views(world: str) -> np.ndarray:
+    """How right hands stand before the camera, against one held up with its back to the camera."""
+    rng = np.random.default_rng(3)
+    turns = (WORLDS[world].look(rng) @ WORLDS[world].turn(rng)[1] for _ in range(400))
+    return np.stack([turn @ BACK_TO_CAMERA.T for turn in turns])
+
+
+def test_desk_wide_shows_hands_any_way_up_but_mostly_their_backs():
+    desk, wide, studio = (views(world) for world in ("desk-full", "desk-wide", "studio-full"))
+    backs = [(view[:, 2, 2] > 0).mean() for view in (desk, wide, studio)]
+    assert backs[0] == 1 and 0.6 < backs[1] < 0.9 and backs[2] == pytest.approx(0.5, abs=0.1)
+    upright = [(view[:, 1, 1] > 0).mean() for view in (desk, wide, studio)]
+    assert upright[0] > 0.95 and upright[1:] == pytest.approx([0.5, 0.5], abs=0.1)
