@@ -677,10 +677,10 @@ steps_of = {
 
 
 # %%
-def share_of_directions(values, of_all=0.9):
+def share_of_directions(values):
     """Which share of the singular values, the largest ones first, holds 90 % of the sum of their squares."""
     energy = values.square().cumsum(-1) / values.square().sum(-1, keepdim=True)
-    return float((energy < of_all).float().mean() + 1 / values.shape[-1])
+    return float((energy < 0.9).float().mean() + 1 / values.shape[-1])
 
 
 spectra = {
