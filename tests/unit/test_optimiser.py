@@ -41,7 +41,6 @@ def test_a_matrix_without_gradient_stays_finite() -> None:
     assert torch.equal(orthogonalise(torch.zeros(1, 8, 8)), torch.zeros(1, 8, 8))
 
 
-@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has Muon from version 2.9 on")
 def test_matrices_move_as_with_torchs_muon() -> None:
     start = torch.randn(64, 96, generator=torch.Generator().manual_seed(3))
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
