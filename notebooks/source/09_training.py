@@ -707,7 +707,7 @@ ax.legend(frameon=False)
 figure
 
 # %% [markdown]
-# A gradient shouts in a few directions. What the fingers need may be said in the others, and there a step along the gradient hardly moves. AdamW evens that out by half, without ever looking for it. **Muon** does it on purpose: it takes the momentum $M = U S V^\top$ of a matrix (the mean of the last twenty gradients or so)
+# A gradient shouts in a few directions. What the fingers need may be said in the others, and there a step along the gradient hardly moves. AdamW evens that out in part, without ever looking for it. **Muon** does it on purpose: it takes the momentum $M = U S V^\top$ of a matrix (the mean of the last twenty gradients or so)
 # and moves along $U V^\top$, equally far in every direction. No decomposition is computed for that: a polynomial of $M$ that is odd, $aM + bMM^\top M + c(MM^\top)^2 M$, keeps $U$ and $V$ and changes only $S$, and five rounds of one that was chosen well bring all singular values near 1:
 
 # %%
@@ -720,7 +720,7 @@ assert rounds[-1].min() > 0.6 and rounds[-1].max() < 1.3
 
 figure, (ax,) = show.detached_figure(figsize=(7, 3.2), layout="constrained")
 for number, values in enumerate(rounds):
-    ax.plot(singular, values, color=str(0.85 - 0.17 * number), label=f"after {number} rounds")
+    ax.plot(singular, values, color=str(0.8 - 0.15 * number), label=f"after {number} rounds")
 ax.set(xlabel="singular value, of a matrix whose norm is 1", ylabel="becomes")
 ax.legend(frameon=False, fontsize=8)
 figure
