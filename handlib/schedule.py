@@ -17,8 +17,6 @@ from torch import Tensor
 from handlib.arguments import check_finite
 from handlib.data.augment import Augmentation, augment
 from handlib.data.shards import Dataset
-from handlib.errors import InputError
-from handlib.optimiser import OPTIMISERS
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,6 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Refuses numbers that aren't finite."""
         check_finite("training", self)
-        if self.optimiser not in OPTIMISERS:
-            raise InputError(f"optimiser: expected {' or '.join(OPTIMISERS)}, got {self.optimiser!r}")
 
     @classmethod
     def small(cls) -> "TrainConfig":

@@ -161,11 +161,6 @@ def test_the_learning_rate_rises_then_falls_to_a_hundredth() -> None:
     assert rates[-1] == pytest.approx(0.02)
 
 
-def test_an_optimiser_that_there_is_not_is_refused() -> None:
-    with pytest.raises(InputError, match="optimiser: expected adamw or muon, got 'sgd'"):
-        TrainConfig(optimiser="sgd")  # type: ignore[arg-type]
-
-
 def test_sixteen_pairs_are_learned_to_three_millimetres(pairs: Path, tmp_path: Path) -> None:
     network = replace(DIRConfig.small(), image_size=64)
     config = TrainConfig(steps=130, batch_size=16, save_every=1000, learning_rate=2e-3)
