@@ -51,7 +51,8 @@ def log(out: Path) -> list[dict]:
 
 def assert_same_training(one: Path, other: Path) -> None:
     for a, b in zip(log(one), log(other), strict=True):
-        assert math.isclose(a["loss"], b["loss"], rel_tol=1e-5)
+        # Muon orthogonalises in bfloat16, which makes the processes' rounding larger.
+        assert math.isclose(a["loss"], b["loss"], rel_tol=1e-4)
         for estimate, rows in a["validation"]["scores"].items():
             measured = b["validation"]["scores"][estimate]["all"]
             assert measured["samples"] == 9
