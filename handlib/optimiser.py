@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from handlib.processor import multiplies_bfloat16
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of Jordan's quintic: five rounds bring singular values between 0.001 and 1 into 0.7 to 1.2."""
 ROUNDS = 5
@@ -25,11 +27,12 @@ def orthogonalise(matrices: Float[Tensor, "n rows columns"]) -> Float[Tensor, "n
     """Each matrix with its singular vectors kept and its singular values brought near one.
 
     With X = U S V', the polynomial a X + (b X X' + c (X X')²) X equals U (a S + b S³ + c S⁵) V': products
-    of matrices in bfloat16 do what a singular value decomposition would.
+    of matrices, in bfloat16 where that is quick, do what a singular value decomposition would.
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.bfloat16().mT if tall else matrices.bfloat16()
+    x = matrices.bfloat16() if multiplies_bfloat16(matrices.device.type) else matrices
+    x = x.mT if tall else x
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(ROUNDS):
         gram = x @ x.mT

@@ -4,10 +4,11 @@ Each process sees its share of the batch and gradients are averaged, which is th
 a mean over pictures. What isn't, a batch norm's statistics and a weighted mean's divisor, is exchanged here.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
 
 
 def several_processes() -> bool:
@@ -15,13 +16,59 @@ def several_processes() -> bool:
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
+def sum_over_processes(value: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """The sum of what every process holds; no gradient flows through it."""
+    total = value.detach().clone()
+    distributed.all_reduce(total)
+    return total
+
+
 def mean_over_processes(value: Float[Tensor, ""]) -> Float[Tensor, ""]:
     """The mean of what every process holds; no gradient flows through it."""
     if not several_processes():
         return value
-    total = value.detach().clone()
-    distributed.all_reduce(total)
-    return total / distributed.get_world_size()
+    return sum_over_processes(value) / distributed.get_world_size()
+
+
+class SharedNormalisation(torch.autograd.Function):
+    """Batch norm with the mean and the variance of all processes' samples.
+
+    Torch's own kernels do the work on each process's share; sums over channels are exchanged between them.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Normalised values; mean and variance of each channel; over how many values they are."""
+        _, mean, inverse = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
+        variance = inverse.pow(-2) - eps
+        count = torch.full_like(mean, x.numel() // x.shape[1])
+        sums = torch.stack((mean, variance + mean.square(), torch.ones_like(mean))) * count
+        total, squares, count = sum_over_processes(sums)
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp_min(0)
+        ctx.save_for_backward(x, weight, mean, (variance + eps).rsqrt(), count)
+        ctx.mark_non_differentiable(mean, variance, count)
+        out, _, _ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
+        return out, mean, variance, count
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor, None]:
+        """Weight and bias get their share of the gradient, as the rest of the network does."""
+        x, weight, mean, inverse, count = ctx.saved_tensors
+        # The kernel subtracts what this process's share would; the difference to all of it is linear in x.
+        grad_x, grad_weight, grad_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, None, None, mean, inverse, True, 0.0, (True, True, True)
+        )
+        mine = torch.stack((grad_weight, grad_bias))
+        slope, level = mine / (x.numel() // x.shape[1]) - sum_over_processes(mine) / count
+        shape = (1, -1, *(1,) * (x.ndim - 2))
+        factor = weight * inverse
+        slope = slope * factor * inverse
+        level = level * factor - slope * mean
+        grad_x += torch.addcmul(level.view(shape), x, slope.view(shape))
+        return grad_x, grad_weight, grad_bias, None
 
 
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
@@ -43,25 +90,12 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         """Normalises every channel, over batch and places."""
         if not self.training:
             return super().forward(x)
-        values = x.float()
-        over = [axis for axis in range(x.ndim) if axis != 1]
-        sums = torch.stack(
-            (
-                values.sum(over),
-                values.square().sum(over),
-                torch.full_like(self.running_mean, x.numel() // x.shape[1]),
-            )
-        )
-        total, squares, count = all_reduce(sums)
-        mean = total / count
-        variance = (squares / count - mean.square()).clamp_min(0)
+        out, mean, variance, count = SharedNormalisation.apply(x, self.weight, self.bias, self.eps)
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        shape = (1, -1, *(1,) * (x.ndim - 2))
-        scale = self.weight / (variance + self.eps).sqrt()
-        return (values * scale.view(shape) + (self.bias - mean * scale).view(shape)).to(x.dtype)
+        return out
 
 
 def share_batch_norms(module: nn.Module, cuda: bool) -> nn.Module:

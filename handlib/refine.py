@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from handlib.blocks import JointMLP, PerHand, ResidualBlock
+from handlib.blocks import JointMLP, PerHand, ResidualBlock, memory_format_of
 from handlib.config import NUM_VERTEX_TOKENS, DIRConfig
 from handlib.encoder import nominal_vectors
 from handlib.estimate import LENGTH_UNIT, Estimate, StageTrace
@@ -194,4 +194,5 @@ class RefinementStage(nn.Module):
             return no_planes, no_map, self.enhance(fused)
         plane_features = self.plane_mlp(tokens)
         projected = self.project(plane_features, uv, fused.shape[-1])
+        projected = projected.contiguous(memory_format=memory_format_of(fused))
         return plane_features, projected, self.enhance(torch.cat((fused, projected), dim=1))

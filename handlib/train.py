@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -28,6 +28,7 @@ from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
 from handlib.optimiser import OPTIMISERS, parameter_groups
 from handlib.processes import share_batch_norms
+from handlib.processor import training_precision
 from handlib.run_folder import (
     CHECKPOINT,
     LOG,
@@ -120,7 +121,7 @@ def train(
         InputError: the pairs have another size than the network's picture or show other hands, a batch can't
             be shared out, ``out`` holds a different run, or the weights to begin with don't fit.
     """
-    fabric = fabric or Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    fabric = fabric or one_processor()
     fabric.launch()
     pairs: Dataset = load_dataset(data)
     if pairs.info.size != network.image_size:
@@ -165,6 +166,11 @@ def train(
     if fabric.is_global_zero:
         save_network(model.eval(), out)
     return model
+
+
+def one_processor(**options: Any) -> Fabric:
+    """One process on the CPU, at the precision that suits it; ``options`` are Fabric's own."""
+    return Fabric(accelerator="cpu", devices=1, precision=training_precision(), **options)
 
 
 def machine_of(fabric: Fabric) -> dict[str, str | int]:

@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 
 from handlib.data.augment import Augmentation
 from handlib.data.shards import load_dataset
@@ -52,7 +51,6 @@ def trained(args: argparse.Namespace, source: Path, out: Path, world: str, half:
         LossWeights.small(),
         Augmentation(),
         start_from=source,
-        fabric=Fabric(accelerator="cpu", devices=1, precision="bf16-mixed"),
     )
 
 

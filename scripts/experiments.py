@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 
 from handlib.ablate import FULL
 from handlib.config import DIRConfig
@@ -27,7 +26,7 @@ from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
 from handlib.schedule import TrainConfig
-from handlib.train import batches, train
+from handlib.train import batches, one_processor, train
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE, RESULTS = REPOSITORY / "docs" / "experiments.md", REPOSITORY / "docs" / "experiments"
@@ -237,7 +236,7 @@ def run(name: str, seed: int, pairs: Path, threads: int) -> None:
             replace(LossWeights.small(), **phase.losses),
             replace(Augmentation(), **phase.augmentation),
             start_from=source,
-            fabric=Fabric(accelerator="cpu", devices=1, precision="bf16-mixed", callbacks=callbacks),
+            fabric=one_processor(callbacks=callbacks),
         )
         source = folder / str(number)
     minutes = (time.process_time() - before) / 60

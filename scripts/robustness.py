@@ -14,7 +14,6 @@ import json
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 from make_data_samples import LICENCE, update_manifest
 
 from handlib.data.augment import Augmentation
@@ -51,7 +50,6 @@ def fine_tuned(args: argparse.Namespace, start: DIR, folder: Path, world: str) -
     config = TrainConfig(
         steps=args.steps, batch_size=args.batch_size, learning_rate=args.learning_rate, save_every=50
     )
-    fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     return train(
         data,
         folder / world,
@@ -60,7 +58,6 @@ def fine_tuned(args: argparse.Namespace, start: DIR, folder: Path, world: str) -
         LossWeights.small(),
         Augmentation(),
         start_from=folder / "start",
-        fabric=fabric,
     ).eval()
 
 

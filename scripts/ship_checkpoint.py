@@ -1,10 +1,13 @@
 """Turns finished training runs into a checkpoint that ships: weights, how they came about, a curve.
 
+    handlib data benchmark --out runs/two_hands --splits test studio-test --sizes 128
     python scripts/ship_checkpoint.py RUN ... --data TRAINING_PAIRS --validation VALIDATION_PAIRS --name small
-    handlib eval --checkpoint small --count 500 --seed 7 --json data_samples/checkpoints/small/test.json
+    python scripts/ship_checkpoint.py --measure
+    python scripts/ship_checkpoint.py --card
 
-The second command measures what the first has written; ``ship_checkpoint.py --card`` then writes the model
-card and the README's table from the files of both, and lists all of them in ``data_samples/MANIFEST.json``.
+The third command measures what the second has written, as ``handlib eval`` does with the options in
+``MEASUREMENTS``; the last one writes the model card and the README's table from the files of both, and lists
+all of them in ``data_samples/MANIFEST.json``.
 
 The weights are the last run's. Runs that began with an earlier one's weights are named after it, in order;
 the first may be a folder that ships itself, whose history goes on.
@@ -12,13 +15,15 @@ the first may be a folder that ships itself, whose history goes on.
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from make_data_samples import update_manifest
 
+from handlib.commands.training import evaluate as evaluate_command
 from handlib.data.shards import load_dataset, open_hand_sha256
 from handlib.evaluate import COLUMNS, MeanPredictor, evaluate
 from handlib.hand import Hand
@@ -26,12 +31,28 @@ from handlib.metrics import INTAG_MCP
 from handlib.network import DIR, SHIPPED
 from handlib.run_folder import LOG, SETTINGS
 from handlib.schedule import TrainConfig
-from handlib.scores import format_table
+from handlib.scores import Rows, format_table
 from handlib.show.curves import MEASURES, training_curve
 from handlib.skeleton import SIDES
 from handlib.train import batches
 
-TRAINING, TEST = "training.json", "test.json"
+TRAINING = "training.json"
+FRESH_SEED, FRESH_COUNT = 7, 1000
+MEASUREMENTS: dict[str, dict[str, Any]] = {
+    "test": {"split": "test"},
+    "test-wrist": {"split": "test", "protocol": "INTAG_WRIST"},
+    "test-unscaled": {"split": "test", "protocol": "INTERNET"},
+    "fresh": {"world": "desk-full", "count": FRESH_COUNT, "seed": FRESH_SEED},
+    "studio": {"split": "studio-test"},
+}
+"""What is said of a checkpoint: the file it stands in, and the options of ``handlib eval`` that give it."""
+OTHERWISE = {
+    "test": "the test pairs, as above",
+    "test-wrist": "centred on the wrist",
+    "test-unscaled": "centred on the wrist, hands not scaled",
+    "fresh": f"{FRESH_COUNT} other pairs of the same world",
+    "studio": "hands turned any way, seen from anywhere: never trained on",
+}
 OF_A_RUN = ("training", "losses", "augmentation", "data")
 README = Path(__file__).parents[1] / "README.md"
 NAMES = {"adamw": "AdamW", "muon": "Muon"}
@@ -92,15 +113,32 @@ def ship(folders: Sequence[Path], data: Path, validation: Path, out: Path) -> No
     training_curve(curve, record["mean_predictor"]).savefig(out / "curve.png", dpi=90)
 
 
+def command_of(name: str, measurement: str) -> str:
+    """What to type to measure a checkpoint again."""
+    options = " ".join(f"--{key} {value}" for key, value in MEASUREMENTS[measurement].items())
+    return f"handlib eval --checkpoint {name} {options}"
+
+
+def measure(out: Path, pairs: Path) -> None:
+    """Writes a file per measurement; ``pairs`` is the benchmark's folder."""
+    for name, options in MEASUREMENTS.items():
+        evaluate_command(out.name, pairs=pairs, json=out / f"{name}.json", **options)
+
+
+def scores(out: Path, measurement: str) -> dict[str, Rows]:
+    """The rows of every estimate."""
+    return json.loads((out / f"{measurement}.json").read_text())["scores"]
+
+
 def measured(out: Path) -> str:
-    """What ``test.json`` says, as Markdown."""
-    test = json.loads((out / TEST).read_text())
+    """What the files of ``MEASUREMENTS`` say, as Markdown."""
+    test = json.loads((out / "test.json").read_text())
     by_estimate = {name: rows["all"] for name, rows in test["scores"].items()}
     *_, final = test["scores"].values()
     constant = json.loads((out / TRAINING).read_text())["mean_predictor"]
-    command = f"handlib eval --checkpoint {out.name} --count {test['count']} --seed {test['seed']}"
-    return f"""What `{command}` prints: errors on {test["count"]} fresh pairs of the world
-`{test["world"]}`, which share no random number with the training pairs. A constant answer, the mean of the
+    others = {name: list(scores(out, name).values())[-1]["all"] for name in MEASUREMENTS}
+    return f"""What `{command_of(out.name, "test")}` prints: errors on the {test["count"]} test pairs of
+TwoHands, which share no random number with the training pairs. A constant answer, the mean of the
 training pairs, has an MPJPE of {constant["mpjpe"]:.1f} mm and a PA-MPJPE of {constant["pa_mpjpe"]:.1f} mm.
 
 {format_table(by_estimate, INTAG_MCP, COLUMNS)}
@@ -108,7 +146,19 @@ training pairs, has an MPJPE of {constant["mpjpe"]:.1f} mm and a PA-MPJPE of {co
 The last estimate by how near the hands are:
 
 {format_table(final, INTAG_MCP, ["samples", *COLUMNS])}
+
+The same estimate measured otherwise and elsewhere. Each line is the last estimate's over all pairs:
+
+| | MPJPE, mm | MPVPE, mm | PA-MPJPE, mm | MRRPE, mm | rotations wrong | command |
+|---|---:|---:|---:|---:|---:|---|
+{chr(10).join(line(OTHERWISE[name], others[name], command_of(out.name, name)) for name in MEASUREMENTS)}
 """
+
+
+def line(what: str, row: Mapping[str, float], command: str) -> str:
+    """One measurement's line."""
+    lengths = " | ".join(f"{row[name]:.2f}" for name in ("mpjpe", "mpvpe", "pa_mpjpe", "mrrpe"))
+    return f"| {what} | {lengths} | {100 * row['rotation_wrong']:.1f} % | `{command}` |"
 
 
 def provenance(data: dict) -> str:
@@ -177,10 +227,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--name", default="small")
+    parser.add_argument("--benchmark", type=Path, default=Path("runs/two_hands"))
+    parser.add_argument("--measure", action="store_true", help="measure what ships")
     parser.add_argument("--card", action="store_true", help="write the model card and README's section")
     arguments = parser.parse_args()
     out = SHIPPED / arguments.name
-    if arguments.card:
+    if arguments.measure:
+        measure(out, arguments.benchmark)
+    elif arguments.card:
         (out / "README.md").write_text(card(out))
         README.write_text(with_section(README.read_text(), "measured", measured(out)))
         shipped = sorted(path for path in out.iterdir() if path.is_file())

@@ -31,7 +31,7 @@ def train(
     accelerator: str = "cpu",
     devices: int = 1,
     num_nodes: int = 1,
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed",
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] | None = None,
     threads: int = 0,
     workers: int = 0,
     mano: Path | None = None,
@@ -55,7 +55,7 @@ def train(
         accelerator: cpu, cuda, mps or auto.
         devices: how many of them.
         num_nodes: how many machines.
-        precision: arithmetic.
+        precision: arithmetic; if not given, bf16-mixed where the device is quick at it, else 32-true.
         threads: CPU threads to compute with; 0 leaves torch's choice.
         workers: processes per device that prepare pictures; 0 prepares them in between.
         mano: folder of the MANO files that real pairs were read with; the open hand if not given.
@@ -67,6 +67,7 @@ def train(
 
     from handlib.data.augment import Augmentation
     from handlib.losses import LossWeights
+    from handlib.processor import training_precision
     from handlib.schedule import TrainConfig
     from handlib.train import train
 
@@ -98,7 +99,12 @@ def train(
         Augmentation() if small else Augmentation.released(),
         validation=validation,
         start_from=start_from,
-        fabric=Fabric(accelerator=accelerator, devices=devices, num_nodes=num_nodes, precision=precision),
+        fabric=Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=num_nodes,
+            precision=precision or training_precision(accelerator),
+        ),
         workers=workers,
         hands=mano_hands(mano, config.tips) if mano else None,
     )

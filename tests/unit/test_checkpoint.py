@@ -29,8 +29,7 @@ def test_the_readme_quotes_the_files() -> None:
 
 
 def test_it_passes_the_gate_and_every_stage_is_better_than_the_one_before() -> None:
-    scores = json.loads((SMALL / "test.json").read_text())["scores"]
-    estimates = [rows["all"] for rows in scores.values()]
+    estimates = [rows["all"] for rows in ship_checkpoint.scores(SMALL, "test").values()]
     for name in ("mpjpe", "pa_mpjpe", "uv_percent"):
         values = [estimate[name] for estimate in estimates]
         assert values == sorted(values, reverse=True), name
@@ -38,6 +37,13 @@ def test_it_passes_the_gate_and_every_stage_is_better_than_the_one_before() -> N
     assert final["rotation_wrong"] < 0.02
     assert final["uv_percent"] < 5
     assert final["pa_mpjpe"] < training["mean_predictor"]["pa_mpjpe"]
+
+
+def test_other_pairs_of_the_same_world_give_the_same_errors() -> None:
+    test, fresh = (
+        list(ship_checkpoint.scores(SMALL, name).values())[-1]["all"] for name in ("test", "fresh")
+    )
+    assert fresh["mpjpe"] == pytest.approx(test["mpjpe"], rel=0.05)
 
 
 def test_it_is_small_and_in_half_precision() -> None:

@@ -93,9 +93,10 @@ def test_the_released_network_has_its_attention_maps_in_this_form():
         assert suits_winograd(one[0], shapes[one[0]])
 
 
-def test_patches_times_weights_are_the_convolution_and_have_its_gradients():
+@pytest.mark.parametrize("training", [True, False])
+def test_patches_times_weights_are_the_convolution_and_have_its_gradients(training: bool):
     plain = convolution(5, 7)
-    patches = PatchConv2d(5, 7, 3, padding=1)
+    patches = PatchConv2d(5, 7, 3, padding=1).train(training)
     patches.load_state_dict(plain.state_dict())
     results = []
     for module in (plain, patches):

@@ -1,0 +1,31 @@
+"""What the machine's processor is good at.
+
+Arithmetic in bfloat16 halves the time of a training where the processor multiplies such numbers itself.
+Elsewhere torch does it in software: on one that has AVX2 and nothing newer, a step took ten times as long.
+"""
+
+from typing import Literal
+
+import torch
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+MULTIPLY_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
+"""Any of these makes it quick: Intel's and AMD's instructions, Arm's."""
+
+
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether a kind of device has instructions for matrices in bfloat16; GPUs are taken to have them."""
+    if device != "cpu":
+        return True
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in MULTIPLY_BFLOAT16)
+
+
+def training_precision(accelerator: str = "cpu") -> Precision:
+    """The arithmetic of a training whose user didn't choose: mixed with bfloat16 where that is quick.
+
+    ``accelerator`` as Lightning Fabric takes it: cpu, cuda, mps or auto.
+    """
+    if accelerator == "auto" and not torch.accelerator.is_available():
+        accelerator = "cpu"
+    return "bf16-mixed" if multiplies_bfloat16(accelerator) else "32-true"
