@@ -3,6 +3,9 @@
 PYTHON ?= python3
 PORT ?= 8888
 LAB_FLAGS ?=
+# For `make checkpoint`: the runs that led to the new weights, and the benchmark's folder.
+RUNS ?= data_samples/checkpoints/small runs/small
+BENCHMARK ?= runs/two_hands
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,8 +14,11 @@ PYTEST := $(BIN)/python -m pytest
 NBVAL := $(PYTEST) -c tests/notebooks/nbval.ini --rootdir=. notebooks
 BROWSER := $(PYTEST) -n 2 --dist loadfile tests/browser
 
+# Processes that keep no compiled modules compile all of torch each time they start: ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Numbers in tests and notebooks are compared digit by digit: one thread each.
-test test-unit test-notebooks test-browser test-min notebooks: export OMP_NUM_THREADS = 1
+test test-unit test-notebooks test-browser test-min notebooks checkpoint: export OMP_NUM_THREADS = 1
 
 define CHECK_PYTHON
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -30,14 +36,15 @@ MIN_VENV := .venv-min
 MIN_STAMP := $(MIN_VENV)/.installed
 
 .PHONY: help setup lab test test-unit test-notebooks test-browser test-min test-environment test-processors \
-  notebooks book lint
+  notebooks checkpoint book lint
 
 help:
 	@echo "make lab        open JupyterLab on the tour (PORT=$(PORT), LAB_FLAGS for more options)"
 	@echo "make test       every test: code, parity with the released network, notebooks, browser"
 	@echo "make test-min, test-environment, test-processors: lowest versions, environment.yml, other processors"
 	@echo "make setup      make $(VENV) and install the package into it (the others do this first)"
-	@echo "make notebooks  rebuild the notebooks whose source has changed"
+	@echo "make notebooks  rebuild the notebooks"
+	@echo "make checkpoint RUNS='...': ship newly trained weights, and all that is made from them"
 	@echo "make book       build the book: book/_build/html/index.html"
 	@echo "make lint       style (ruff) and types (mypy)"
 
@@ -87,6 +94,18 @@ test-processors: setup
 
 notebooks: setup
 	$(BIN)/python scripts/build_notebooks.py
+
+# Everything that is made from the checkpoint's weights, in the order in which one thing needs another.
+checkpoint: setup
+	$(BIN)/handlib data benchmark --out $(BENCHMARK) --splits val test studio-test --sizes 128 --workers 2
+	$(BIN)/python scripts/ship_checkpoint.py $(RUNS) --benchmark $(BENCHMARK)
+	$(BIN)/python scripts/ship_checkpoint.py --measure --benchmark $(BENCHMARK)
+	$(BIN)/python scripts/ship_checkpoint.py --card
+	$(BIN)/python scripts/robustness.py --threads 2 --workers 2
+	$(BIN)/python scripts/claims.py
+	$(BIN)/python scripts/make_readme_picture.py
+	$(BIN)/python scripts/build_notebooks.py
+	$(BIN)/python scripts/record_book.py
 
 book: $(BOOK_STAMP)
 	$(BOOK_VENV)/bin/python scripts/build_book.py

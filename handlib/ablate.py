@@ -25,10 +25,8 @@ from handlib.files import reading, record_from
 from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
-from handlib.run_folder import CHECKPOINT
 from handlib.schedule import TrainConfig
 from handlib.scores import Rows
-from handlib.train import batches, train
 
 STEPS = 2000
 ESTIMATES = {"initial": 0, "last": -1}
@@ -103,12 +101,14 @@ class AblationResult:
 
     ``scores[estimate][stratum or "all"][name]`` as :func:`handlib.evaluate.evaluate` reports them;
     ``flops``, ``peak_megabytes`` and ``ms_per_image`` are of one picture, see :class:`handlib.cost.Cost`.
+    ``precision`` is the training's arithmetic, which the processor decides.
     """
 
     name: str
     seed: int
     config: dict[str, Any]
     training: dict[str, Any]
+    precision: str
     data: dict[str, Any]
     test: dict[str, Any]
     hours: float
@@ -180,12 +180,16 @@ def run(
     Raises:
         InputError: there is no such ablation, or the pairs don't fit.
     """
+    from handlib.run_folder import CHECKPOINT
+    from handlib.train import batches, one_processor, train
+
     if name not in ABLATIONS:
         raise InputError(f"run: expected one of {', '.join(ABLATIONS)}, got {name!r}")
     config, training = ABLATIONS[name], TrainConfig(steps=steps, seed=seed)
     test_pairs = load_dataset(test)
     folder = runs / f"{name}-{seed}"
-    model = train(data, folder, config, training, LossWeights.small(), Augmentation())
+    fabric = one_processor()
+    model = train(data, folder, config, training, LossWeights.small(), Augmentation(), fabric=fabric)
     report = evaluate(model.eval(), batches(test_pairs), INTAG_MCP)
     cost = cost_of(DIR(config))
     state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")
@@ -194,6 +198,7 @@ def run(
         seed=seed,
         config=asdict(config),
         training=asdict(training),
+        precision=fabric.strategy.precision.precision,
         data=asdict(load_dataset(data).info),
         test=asdict(test_pairs.info),
         hours=state["hours"],

@@ -19,7 +19,7 @@ from handlib.hand import Hand, HandParams, Hands
 from handlib.metrics import INTAG_MCP, UNITS, Protocol
 from handlib.network import DIR
 from handlib.rotation import rotation_to_6d
-from handlib.scores import HandMetrics, format_table
+from handlib.scores import format_table
 from handlib.skeleton import SIDES
 
 COLUMNS = (
@@ -46,6 +46,8 @@ def evaluate(
 
     The network must be in evaluation mode.
     """
+    from handlib.hand_metrics import HandMetrics
+
     metrics = HandMetrics(protocol, [model.hands[side] for side in SIDES], len(model.stages) + 1)
     for batch in batches:
         metrics.update(model(normalise(batch.image)), batch)

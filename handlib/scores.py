@@ -1,16 +1,13 @@
-"""From errors of single samples to the numbers of a test set: sums over batches and processes, tables."""
+"""From errors of single samples to the numbers of a test set: means per stratum, tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Float, Int
 from torch import Tensor
-from torchmetrics import Metric
 
-from handlib.data.sample import STRATA, Sample
-from handlib.estimate import Prediction, estimate_names
-from handlib.hand import Hand
-from handlib.metrics import UNITS, Protocol, evaluate_batch
+from handlib.data.sample import STRATA
+from handlib.metrics import UNITS, Protocol
 
 Errors = Mapping[str, Float[Tensor, "batch"]]
 """What :func:`handlib.metrics.evaluate_batch` returns: a number per sample under each name."""
@@ -20,10 +17,10 @@ Rows = dict[str, dict[str, float | int]]
 
 def summarise(errors: Errors, stratum: Int[Tensor, "batch"]) -> Rows:
     """Means over samples, altogether and per stratum (``STRATA``); NaNs don't count."""
-    return _rows(list(errors), *_sums(errors, stratum))
+    return means_of(list(errors), *sums_by_stratum(errors, stratum))
 
 
-def _sums(
+def sums_by_stratum(
     errors: Errors, stratum: Int[Tensor, "batch"]
 ) -> tuple[Float[Tensor, "strata names"], Float[Tensor, "strata names"], Float[Tensor, "strata"]]:
     """Per stratum: the sum of every error, how many it is of, how many samples there are."""
@@ -32,7 +29,7 @@ def _sums(
     return member @ values.nan_to_num(0.0), member @ (~values.isnan()).double(), member.sum(dim=1)
 
 
-def _rows(
+def means_of(
     names: Iterable[str],
     total: Float[Tensor, "strata names"],
     count: Float[Tensor, "strata names"],
@@ -47,44 +44,6 @@ def _rows(
 
     strata = {name: row(slice(k, k + 1)) for k, name in enumerate(STRATA) if samples[k]}
     return {"all": row(slice(None)), **strata}
-
-
-class HandMetrics(Metric):
-    """All errors of all estimates under one protocol, collected over batches and processes.
-
-    ``hands`` are (left, right); ``estimates`` is how many a prediction holds, one more than the network has
-    stages. States are sums, so processes are reduced by adding.
-    """
-
-    full_state_update = False
-
-    total: Float64[Tensor, "estimates strata measures"]
-    count: Float64[Tensor, "estimates strata measures"]
-    samples: Float64[Tensor, "strata"]
-
-    def __init__(self, protocol: Protocol, hands: Iterable[Hand], estimates: int):
-        super().__init__()
-        self.protocol, self.hands, self.names = protocol, tuple(hands), estimate_names(estimates)
-        table = torch.zeros(estimates, len(STRATA), len(UNITS), dtype=torch.float64)
-        self.add_state("total", table.clone(), dist_reduce_fx="sum")
-        self.add_state("count", table.clone(), dist_reduce_fx="sum")
-        self.add_state("samples", torch.zeros(len(STRATA), dtype=torch.float64), dist_reduce_fx="sum")
-
-    def update(
-        self, prediction: Prediction, sample: Sample, valid: Bool[Tensor, "batch 2 21"] | None = None
-    ) -> None:
-        """Adds a batch."""
-        for t, estimate in enumerate(prediction.estimates):
-            errors = evaluate_batch(estimate, sample, self.protocol, self.hands, valid)
-            total, count, samples = _sums(errors, sample.stratum)
-            self.total[t] += total.to(self.total)
-            self.count[t] += count.to(self.count)
-        self.samples += samples.to(self.samples)
-
-    def compute(self) -> dict[str, Rows]:
-        """The rows of every estimate: ``["stage 2"]["touching"]["mpjpe"]``."""
-        sums = zip(self.names, self.total, self.count, strict=True)
-        return {name: _rows(UNITS, total, count, self.samples) for name, total, count in sums}
 
 
 def format_table(

@@ -1,7 +1,7 @@
 """Turns finished training runs into a checkpoint that ships: weights, how they came about, a curve.
 
-    handlib data benchmark --out runs/two_hands --splits test studio-test --sizes 128
-    python scripts/ship_checkpoint.py RUN ... --data TRAINING_PAIRS --validation VALIDATION_PAIRS --name small
+    handlib data benchmark --out runs/two_hands --splits val test studio-test --sizes 128
+    python scripts/ship_checkpoint.py RUN ... --name small
     python scripts/ship_checkpoint.py --measure
     python scripts/ship_checkpoint.py --card
 
@@ -24,8 +24,8 @@ import torch
 from make_data_samples import update_manifest
 
 from handlib.commands.training import evaluate as evaluate_command
-from handlib.data.shards import load_dataset, open_hand_sha256
-from handlib.evaluate import COLUMNS, MeanPredictor, evaluate
+from handlib.data.shards import Dataset, load_dataset, open_hand_sha256
+from handlib.evaluate import COLUMNS, MeanPredictor, Report, evaluate, write_report
 from handlib.hand import Hand
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR, SHIPPED
@@ -36,13 +36,14 @@ from handlib.show.curves import MEASURES, training_curve
 from handlib.skeleton import SIDES
 from handlib.train import batches
 
-TRAINING = "training.json"
+TRAINING, CONSTANT = "training.json", "constant.json"
 FRESH_SEED, FRESH_COUNT = 7, 1000
 MEASUREMENTS: dict[str, dict[str, Any]] = {
     "test": {"split": "test"},
     "test-wrist": {"split": "test", "protocol": "INTAG_WRIST"},
     "test-unscaled": {"split": "test", "protocol": "INTERNET"},
     "fresh": {"world": "desk-full", "count": FRESH_COUNT, "seed": FRESH_SEED},
+    "desk": {"count": 500, "seed": FRESH_SEED},
     "studio": {"split": "studio-test"},
 }
 """What is said of a checkpoint: the file it stands in, and the options of ``handlib eval`` that give it."""
@@ -51,6 +52,7 @@ OTHERWISE = {
     "test-wrist": "centred on the wrist",
     "test-unscaled": "centred on the wrist, hands not scaled",
     "fresh": f"{FRESH_COUNT} other pairs of the same world",
+    "desk": "500 pairs without interlocked ones",
     "studio": "hands turned any way, seen from anywhere: never trained on",
 }
 OF_A_RUN = ("training", "losses", "augmentation", "data")
@@ -93,15 +95,23 @@ def history(folders: Sequence[Path]) -> tuple[list[dict], list[dict]]:
     return runs, curve
 
 
-def ship(folders: Sequence[Path], data: Path, validation: Path, out: Path) -> None:
+def constant_answer(pairs: Dataset, test: Dataset) -> Report:
+    """What the mean of some pairs scores on others."""
+    hands = {side: Hand.open(side) for side in SIDES}
+    return evaluate(MeanPredictor(pairs.sample(torch.arange(len(pairs))), hands), batches(test), INTAG_MCP)
+
+
+def split(benchmark: Path, name: str, model: DIR) -> Dataset:
+    """A split of the benchmark, at the size that a network takes."""
+    return load_dataset(benchmark / f"{name}-{model.config.image_size}")
+
+
+def ship(folders: Sequence[Path], benchmark: Path, out: Path) -> None:
     runs, curve = history(folders)
     model = DIR.from_pretrained(folders[-1])
     model.half().save_pretrained(out)
-    pairs = load_dataset(data)
-    constant = MeanPredictor(
-        pairs.sample(torch.arange(0, len(pairs), 20)), {side: Hand.open(side) for side in SIDES}
-    )
-    baseline = evaluate(constant, batches(load_dataset(validation)), INTAG_MCP)["scores"]["initial"]["all"]
+    validation = split(benchmark, "val", model)
+    baseline = constant_answer(validation, validation)["scores"]["initial"]["all"]
     record = {
         "network": asdict(model.config),
         "runs": runs,
@@ -119,10 +129,12 @@ def command_of(name: str, measurement: str) -> str:
     return f"handlib eval --checkpoint {name} {options}"
 
 
-def measure(out: Path, pairs: Path) -> None:
-    """Writes a file per measurement; ``pairs`` is the benchmark's folder."""
+def measure(out: Path, benchmark: Path) -> None:
+    """Writes a file per measurement, and what a constant answer scores."""
     for name, options in MEASUREMENTS.items():
-        evaluate_command(out.name, pairs=pairs, json=out / f"{name}.json", **options)
+        evaluate_command(out.name, pairs=benchmark, json=out / f"{name}.json", **options)
+    validation, test = (split(benchmark, name, DIR.from_pretrained(out)) for name in ("val", "test"))
+    write_report(out / CONSTANT, constant_answer(validation, test))
 
 
 def scores(out: Path, measurement: str) -> dict[str, Rows]:
@@ -135,11 +147,11 @@ def measured(out: Path) -> str:
     test = json.loads((out / "test.json").read_text())
     by_estimate = {name: rows["all"] for name, rows in test["scores"].items()}
     *_, final = test["scores"].values()
-    constant = json.loads((out / TRAINING).read_text())["mean_predictor"]
+    constant = json.loads((out / CONSTANT).read_text())["scores"]["initial"]["all"]
     others = {name: list(scores(out, name).values())[-1]["all"] for name in MEASUREMENTS}
     return f"""What `{command_of(out.name, "test")}` prints: errors on the {test["count"]} test pairs of
 TwoHands, which share no random number with the training pairs. A constant answer, the mean of the
-training pairs, has an MPJPE of {constant["mpjpe"]:.1f} mm and a PA-MPJPE of {constant["pa_mpjpe"]:.1f} mm.
+validation pairs, has an MPJPE of {constant["mpjpe"]:.1f} mm and a PA-MPJPE of {constant["pa_mpjpe"]:.1f} mm.
 
 {format_table(by_estimate, INTAG_MCP, COLUMNS)}
 
@@ -210,8 +222,14 @@ All settings and the curve are in `training.json`; the dashed lines are what a c
 ## Limits
 
 It knows rendered open hands, one point of view (a person's own, backs of the hands mostly visible) and
-exactly two hands in a picture. It has never seen a photograph. Nearly hidden hands are guessed.
+exactly two hands in a picture. It has never seen a photograph{interlocked_or_not(runs)}.
+Nearly hidden hands are guessed.
 """
+
+
+def interlocked_or_not(runs: Sequence[dict]) -> str:
+    """What the limits say of interlocked hands, which only some worlds have."""
+    return "" if runs[-1]["data"]["world"].endswith("-full") else ", nor interlocked fingers"
 
 
 def with_section(text: str, name: str, content: str) -> str:
@@ -224,8 +242,6 @@ def with_section(text: str, name: str, content: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Ship a trained network.")
     parser.add_argument("runs", type=Path, nargs="*")
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--validation", type=Path)
     parser.add_argument("--name", default="small")
     parser.add_argument("--benchmark", type=Path, default=Path("runs/two_hands"))
     parser.add_argument("--measure", action="store_true", help="measure what ships")
@@ -240,7 +256,7 @@ def main() -> None:
         shipped = sorted(path for path in out.iterdir() if path.is_file())
         update_manifest(SHIPPED.parent, shipped, (f"{SHIPPED.name}/{out.name}/",), ORIGIN, LICENCE)
     else:
-        ship(arguments.runs, arguments.data, arguments.validation, out)
+        ship(arguments.runs, arguments.benchmark, out)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from handlib.doctor.findings import Finding
+from handlib.processor import training_precision
 
 PACKAGE = "handlib"
 REINSTALL = "make setup, or pip install -e .[dev] in the repository"
@@ -83,10 +84,11 @@ def package_group(declared: list[Requirement], extra: str | None) -> list[Requir
 
 
 def processor_finding() -> Finding:
-    """Cores, threads and vector instructions."""
+    """Cores, threads, vector instructions, and the arithmetic that a training takes."""
     cores, threads = os.cpu_count() or 1, torch.get_num_threads()
     vectors = torch.backends.cpu.get_cpu_capability()
     told = f"{platform.machine()}, {cores} cores, {vectors}; torch uses {threads}"
+    told += f"; trains in {training_precision()}"
     limit = os.environ.get("OMP_NUM_THREADS")
     if limit:
         told += f" (OMP_NUM_THREADS={limit})"

@@ -14,6 +14,7 @@ from torch import Tensor
 from handlib.data.sample import STRATA, Sample
 from handlib.errors import InputError
 from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.hand_metrics import HandMetrics
 from handlib.metrics import (
     INTAG_MCP,
     INTAG_WRIST,
@@ -28,7 +29,7 @@ from handlib.metrics import (
     procrustes,
 )
 from handlib.rotation import rotation_from_6d, rotation_to_6d
-from handlib.scores import HandMetrics, format_table, summarise
+from handlib.scores import format_table, summarise
 
 PROTOCOLS = (INTAG_WRIST, INTAG_MCP, INTERNET)
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.name)
