@@ -7,15 +7,18 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from handlib.data.augment import Augmentation
 from handlib.data.sample import Sample
 from handlib.data.shards import load_dataset
 from handlib.data.synthetic import make_dataset
+from handlib.processes import SharedBatchNorm
 from handlib.run_folder import CHECKPOINT, LOG
 from handlib.schedule import Steps, TrainConfig
 
@@ -51,7 +54,7 @@ def log(out: Path) -> list[dict]:
 
 def assert_same_training(one: Path, other: Path) -> None:
     for a, b in zip(log(one), log(other), strict=True):
-        # Muon orthogonalises in bfloat16, which makes the processes' rounding larger.
+        # Where Muon orthogonalises in bfloat16, the processes' rounding becomes larger.
         assert math.isclose(a["loss"], b["loss"], rel_tol=1e-4)
         for estimate, rows in a["validation"]["scores"].items():
             measured = b["validation"]["scores"][estimate]["all"]
@@ -87,6 +90,40 @@ def test_a_run_goes_on_with_another_number_of_processes(
     finish(start(pairs, out, after))
     assert [record["step"] for record in log(out)] == [1, 2, 3]
     assert_same_training(alone, out)
+
+
+@pytest.fixture
+def group_of_one(tmp_path: Path) -> Iterator[None]:
+    torch.distributed.init_process_group("gloo", f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group_of_one")
+@pytest.mark.parametrize("shape", [(6, 5, 4, 3), (7, 5)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.03)])
+def test_a_shared_batch_norm_alone_is_torchs(
+    shape: tuple[int, ...], dtype: torch.dtype, tolerance: float
+) -> None:
+    generator = torch.Generator().manual_seed(3)
+    plain = nn.BatchNorm2d(5) if len(shape) == 4 else nn.BatchNorm1d(5)
+    with torch.no_grad():
+        plain.weight.uniform_(0.5, 2, generator=generator)
+        plain.bias.uniform_(-1, 1, generator=generator)
+    shared = SharedBatchNorm(5)
+    shared.load_state_dict(plain.state_dict())
+    values, gradient = (torch.randn(shape, generator=generator).to(dtype) for _ in range(2))
+    results = []
+    for module in (plain, shared):
+        x = (2 * values + 1).requires_grad_()
+        out = module(x)
+        out.backward(gradient)
+        results.append(
+            (out, x.grad, module.weight.grad, module.bias.grad, module.running_mean, module.running_var)
+        )
+    for expected, got in zip(*results, strict=True):
+        assert got.dtype == expected.dtype
+        torch.testing.assert_close(got, expected, atol=tolerance, rtol=tolerance)
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(pairs: Path, tmp_path: Path) -> None:
