@@ -142,12 +142,19 @@ def scores(out: Path, measurement: str) -> dict[str, Rows]:
     return json.loads((out / f"{measurement}.json").read_text())["scores"]
 
 
+def weighted_as(test: Rows, other: Rows) -> float:
+    """MPJPE of other pairs if their strata were as frequent as the test pairs' are."""
+    strata = [name for name in test if name != "all"]
+    return sum(test[name]["samples"] * other[name]["mpjpe"] for name in strata) / test["all"]["samples"]
+
+
 def measured(out: Path) -> str:
     """What the files of ``MEASUREMENTS`` say, as Markdown."""
     test = json.loads((out / "test.json").read_text())
     by_estimate = {name: rows["all"] for name, rows in test["scores"].items()}
     *_, final = test["scores"].values()
     constant = json.loads((out / CONSTANT).read_text())["scores"]["initial"]["all"]
+    *_, fresh = scores(out, "fresh").values()
     others = {name: list(scores(out, name).values())[-1]["all"] for name in MEASUREMENTS}
     return f"""What `{command_of(out.name, "test")}` prints: errors on the {test["count"]} test pairs of
 TwoHands, which share no random number with the training pairs. A constant answer, the mean of the
@@ -164,6 +171,8 @@ The same estimate measured otherwise and elsewhere. Each line is the last estima
 | | MPJPE, mm | MPVPE, mm | PA-MPJPE, mm | MRRPE, mm | rotations wrong | command |
 |---|---:|---:|---:|---:|---:|---|
 {chr(10).join(line(OTHERWISE[name], others[name], command_of(out.name, name)) for name in MEASUREMENTS)}
+
+With the test pairs' share of every stratum the other pairs' MPJPE is {weighted_as(final, fresh):.2f} mm.
 """
 
 
