@@ -1,7 +1,7 @@
 """What the machine's processor is good at.
 
-Arithmetic in bfloat16 halves the time of a training where the processor multiplies such numbers itself.
-Elsewhere torch does it in software: on one that has AVX2 and nothing newer, a step took ten times as long.
+Arithmetic in bfloat16 saves a training time where the processor multiplies such numbers itself. Elsewhere
+torch does it in software, which takes many times as long: ``benchmarks/README.md`` has both.
 """
 
 from typing import Literal

@@ -150,10 +150,7 @@ def train(
     model = new_model(network, hands, config, start_from)
     if fabric.world_size > 1:
         share_batch_norms(model, cuda=fabric.device.type == "cuda")
-    model = model.train().to(memory_format=torch.channels_last)
-    groups = parameter_groups(model, config.weight_decay)
-    optimiser = OPTIMISERS[config.optimiser](groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
-    loss_on_batch, optimiser = fabric.setup(LossOnBatch(model, weights), optimiser)
+    loss_on_batch, optimiser = prepared(fabric, model, weights, config)
     state = {"model": loss_on_batch, "optimizer": optimiser, "step": 0, "hours": 0.0, "mean_loss": None}
     if (out / CHECKPOINT).exists():
         with reading(out / CHECKPOINT, "a checkpoint of this run"):
@@ -166,6 +163,16 @@ def train(
     if fabric.is_global_zero:
         save_network(model.eval(), out)
     return model
+
+
+def prepared(
+    fabric: Fabric, model: DIR, weights: LossWeights, config: TrainConfig
+) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """What :func:`take_step` needs, on its device: the network with its loss, and what moves its weights."""
+    model = model.train().to(memory_format=torch.channels_last)
+    groups = parameter_groups(model, config.weight_decay)
+    optimiser = OPTIMISERS[config.optimiser](groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+    return fabric.setup(LossOnBatch(model, weights), optimiser)
 
 
 def one_processor(**options: Any) -> Fabric:
