@@ -14,6 +14,7 @@ import base64
 import gzip
 import io
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -123,6 +124,17 @@ def write(name: str, recording: dict) -> int:
     return len(packed)
 
 
+def alike(stored: object, now: object) -> bool:
+    """Whether two values that JSON can hold are the same, but for how a processor rounds."""
+    if isinstance(stored, dict) and isinstance(now, dict):
+        return stored.keys() == now.keys() and all(alike(stored[key], now[key]) for key in stored)
+    if isinstance(stored, list) and isinstance(now, list):
+        return len(stored) == len(now) and all(map(alike, stored, now))
+    if isinstance(stored, float) and isinstance(now, float):
+        return math.isclose(stored, now, rel_tol=1e-4, abs_tol=1e-6)
+    return stored == now
+
+
 def difference(stored: dict, now: dict) -> str:
     """What differs between two recordings, in words; empty if they show the same.
 
@@ -130,7 +142,7 @@ def difference(stored: dict, now: dict) -> str:
     the WebP encoder writes other bytes, so pictures and colours are compared by what they show.
     """
     for part in sorted({*stored, *now} - {"frames", "buffers", "faces"}):
-        if stored.get(part) != now.get(part):
+        if not alike(stored.get(part), now.get(part)):
             return part
     if stored["frames"].keys() != now["frames"].keys():
         return "positions"

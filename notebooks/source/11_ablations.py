@@ -74,6 +74,15 @@ for name, change in changes().items():
 # Three things are *not* equal, and can't all be made equal at once. Taking a mechanism out takes its **parameters** out, too; it makes a step cheaper, so that equal steps aren't equal **time**; and the settings, the learning rate above all, were chosen for the full
 # model. A kind that loses here has lost under the full model's conditions.
 #
+# And one thing could have been made equal and wasn't: the **arithmetic**. Processors that multiply bfloat16 trained with it, one that doesn't took single precision. Seeds of one kind that were trained in both ways show whether it matters here:
+
+# %%
+for name in kinds:
+    seeds = [result for result in results if result.name == name]
+    if len({result.precision for result in seeds}) > 1:
+        print(f"{IN_WORDS[name]:26}", *(f"{seed.precision}: {seed.mpjpe:.2f} mm" for seed in seeds))
+
+# %% [markdown]
 # ## Two trainings of the same thing
 #
 # The seed decides how weights begin, which pairs come together in a batch and how they are augmented. None of it matters, and all of it changes the result. **Predict** how far apart two trainings of one kind end: 0.01 mm, 0.2 mm or 2 mm?

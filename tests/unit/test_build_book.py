@@ -38,6 +38,8 @@ def test_difference_notices_words_geometry_and_controls():
         "words at 1"
     )
     assert changed(lambda r: r["controls"][0].update(labels=["a", "b", "c"])) == "controls"
+    assert changed(lambda r: r["state"]["framing"].__setitem__(0, r["state"]["framing"][0] + 1e-3)) == "state"
+    assert changed(lambda r: r["state"]["framing"].__setitem__(0, r["state"]["framing"][0] + 1e-8)) == ""
     assert changed(lambda r: r["frames"].pop("0")) == "positions"
 
     def move(recording: dict) -> None:

@@ -164,7 +164,7 @@ def test_the_learning_rate_rises_then_falls_to_a_hundredth() -> None:
 def test_sixteen_pairs_are_learned_to_three_millimetres(pairs: Path, tmp_path: Path) -> None:
     network = replace(DIRConfig.small(), image_size=64)
     config = TrainConfig(steps=130, batch_size=16, save_every=1000, learning_rate=2e-3)
-    model = train(pairs, tmp_path, network, config, LossWeights.small(), UNCHANGED, fabric=cpu("bf16-mixed"))
+    model = train(pairs, tmp_path, network, config, LossWeights.small(), UNCHANGED)
     scores = evaluate(model, batches(load_dataset(pairs)))["scores"]
     errors = {name: rows["all"]["mpjpe"] for name, rows in scores.items()}
     assert max(errors.values()) < 3, errors
