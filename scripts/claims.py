@@ -91,7 +91,8 @@ def vertices_cost_more(evidence: Evidence) -> Finding:
         f"{dense[0].peak_megabytes / full[0].peak_megabytes:.1f} x the memory",
         *(told(name, evidence.errors(name)) for name in ("full", "vertex_tokens")),
     )
-    return "; ".join(words), evidence.verdict("full", "vertex_tokens")
+    dearer = AGREES if dense[0].flops > full[0].flops else DISAGREES
+    return "; ".join(words), f"cost: {dearer}, error: {evidence.verdict('full', 'vertex_tokens')}"
 
 
 def more_stages_are_better(evidence: Evidence) -> Finding:
