@@ -151,7 +151,13 @@ def train(
     if fabric.world_size > 1:
         share_batch_norms(model, cuda=fabric.device.type == "cuda")
     loss_on_batch, optimiser = prepared(fabric, model, weights, config)
-    state = {"model": loss_on_batch, "optimizer": optimiser, "step": 0, "hours": 0.0, "mean_loss": None}
+    state: dict[str, Any] = {
+        "model": loss_on_batch,
+        "optimizer": optimiser,
+        "step": 0,
+        "hours": 0.0,
+        "mean_loss": None,
+    }
     if (out / CHECKPOINT).exists():
         with reading(out / CHECKPOINT, "a checkpoint of this run"):
             fabric.load(out / CHECKPOINT, state)
