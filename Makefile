@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 NBVAL := $(PYTEST) -c tests/notebooks/nbval.ini --rootdir=. notebooks
 BROWSER := $(PYTEST) -n 2 --dist loadfile tests/browser
 
-# Processes that keep no compiled modules compile all of torch each time they start: ten seconds.
+# Processes that keep no compiled modules compile all of torch each time they start.
 unexport PYTHONDONTWRITEBYTECODE
 
 # Numbers in tests and notebooks are compared digit by digit: one thread each.
