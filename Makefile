@@ -12,7 +12,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 NBVAL := $(PYTEST) -c tests/notebooks/nbval.ini --rootdir=. notebooks
-BROWSER := $(PYTEST) -n 2 --dist loadfile tests/browser
+# xdist would begin with the files that have most tests; tests/conftest.py begins with the slowest.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
+BROWSER := $(PYTEST) $(TWO) tests/browser
 
 # Processes that keep no compiled modules compile all of torch each time they start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -61,12 +63,12 @@ lab: setup
 	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(LAB_FLAGS) notebooks/00_tour.ipynb
 
 test: setup $(BOOK_TO_TEST)
-	$(PYTEST) -n 2 --dist loadfile tests --ignore tests/browser
+	$(PYTEST) $(TWO) tests --ignore tests/browser
 	$(NBVAL)
 	$(BROWSER)
 
 test-unit: setup
-	$(PYTEST) -n 2 --dist loadfile tests/unit tests/parity
+	$(PYTEST) $(TWO) tests/unit tests/parity
 
 test-notebooks: setup
 	$(PYTEST) tests/notebooks
@@ -76,7 +78,7 @@ test-browser: setup $(BOOK_TO_TEST)
 	$(BROWSER)
 
 test-min: $(MIN_STAMP)
-	$(MIN_VENV)/bin/python -m pytest -n 2 --dist loadfile tests/unit
+	$(MIN_VENV)/bin/python -m pytest $(TWO) tests/unit
 
 $(MIN_STAMP): pyproject.toml
 	@$(CHECK_PYTHON)

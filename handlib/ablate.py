@@ -1,7 +1,7 @@
 """Ablations: networks that differ in one mechanism, trained alike, measured alike, more than once.
 
 All take 64-pixel pictures, a quarter of the released side, and two stages on 8 x 8 and 16 x 16 maps, so that
-a training takes about a quarter of an hour on one core. What a mechanism is worth is the difference between
+most trainings take 10 to 30 minutes on one core. What a mechanism is worth is the difference between
 two rows, to be read against the spread over seeds.
 """
 
@@ -145,7 +145,11 @@ def load_results(folder: Path | None = None) -> list[AblationResult]:
     found = []
     for path in sorted((folder or results_folder()).glob("*.json")):
         with reading(path, "the result of an ablation"):
-            result = record_from(AblationResult, json.loads(path.read_text()))
+            content = json.loads(path.read_text())
+            for part in ("data", "test"):
+                # Of results from before pairs could have photographs behind them.
+                content[part] = {"photographs": "", **content[part]}
+            result = record_from(AblationResult, content)
             if not isinstance(result.mpjpe, float):
                 raise ValueError("mpjpe isn't a number")
             found.append(result)
@@ -180,25 +184,25 @@ def run(
     Raises:
         InputError: there is no such ablation, or the pairs don't fit.
     """
-    from handlib.run_folder import CHECKPOINT
-    from handlib.train import batches, one_processor, train
+    from handlib.run_folder import CHECKPOINT, SETTINGS
+    from handlib.train import batches, train
 
     if name not in ABLATIONS:
         raise InputError(f"run: expected one of {', '.join(ABLATIONS)}, got {name!r}")
     config, training = ABLATIONS[name], TrainConfig(steps=steps, seed=seed)
     test_pairs = load_dataset(test)
     folder = runs / f"{name}-{seed}"
-    fabric = one_processor()
-    model = train(data, folder, config, training, LossWeights.small(), Augmentation(), fabric=fabric)
+    model = train(data, folder, config, training, LossWeights.small(), Augmentation())
     report = evaluate(model.eval(), batches(test_pairs), INTAG_MCP)
     cost = cost_of(DIR(config))
+    settings = json.loads((folder / SETTINGS).read_text())
     state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")
     result = AblationResult(
         name=name,
         seed=seed,
         config=asdict(config),
         training=asdict(training),
-        precision=fabric.strategy.precision.precision,
+        precision=", ".join(dict.fromkeys(machine["precision"] for machine in settings["ran_on"])),
         data=asdict(load_dataset(data).info),
         test=asdict(test_pairs.info),
         hours=state["hours"],
@@ -244,7 +248,7 @@ def measure_costs(folder: Path) -> None:
 
 
 def check_alike(results: list[AblationResult]) -> None:
-    """Refuses results whose difference could come from something else than the ablation.
+    """Refuses results whose difference could come from something else than the ablation, arithmetic excepted.
 
     Raises:
         InputError: trainings, training pairs or test pairs differ.
@@ -252,7 +256,8 @@ def check_alike(results: list[AblationResult]) -> None:
     for what, may_differ in (("training", {"seed"}), ("data", set()), ("test", set())):
         for result in results:
             here, first = getattr(result, what), getattr(results[0], what)
-            changed = {key for key in first if here.get(key) != first[key]} - may_differ
+            keys = first.keys() | here.keys()
+            changed = {key for key in keys if here.get(key) != first.get(key)} - may_differ
             if changed:
                 one, other = (f"{r.name}-{r.seed}" for r in (result, results[0]))
                 raise InputError(

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache, wraps
 from numbers import Real
-from typing import Any, ParamSpec, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, ParamSpec, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
@@ -115,6 +116,8 @@ def _is_of(value: object, hint: Any) -> bool:
         hints = _hints_of(type(value))
         return all(_is_of(getattr(value, field.name), hints[field.name]) for field in fields(value))
     origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_is_of(value, one) for one in inner)
     if origin is Sequence:
         return all(_is_of(element, inner[0]) for element in value)
     if origin is Mapping:

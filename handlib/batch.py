@@ -13,11 +13,11 @@ from pathlib import Path
 from handlib.data.photo import Box, BoxError, PictureError, read_picture
 from handlib.data.photo_boxes import Boxes
 from handlib.files import write_text
-from handlib.network import DIR
+from handlib.network import DIR, SHIPPED
 from handlib.reconstruct import reconstruct, write_results
 from handlib.skeleton import SIDES
 
-SUMMARY = "summary.json"
+SUMMARY, WEIGHTS = "summary.json", "model.safetensors"
 ABOUT = {
     "pictures": "one entry per picture; results: one per box, or one; error: why the picture is left out",
     "folder": "where this result lies, from this file's folder; its result.json has all numbers",
@@ -35,10 +35,11 @@ class Job:
     folder: Path
 
     def finished(self, picture: Path, model_name: str) -> bool:
-        """Whether the folder holds the answer to this very question, from the picture as it is now."""
+        """Whether the folder holds the answer to this very question, from picture and weights as they are."""
         path = self.folder / "result.json"
         try:
-            if path.stat().st_mtime < picture.stat().st_mtime:
+            sources = [picture, *weights_of(model_name)]
+            if path.stat().st_mtime < max(source.stat().st_mtime for source in sources):
                 return False
             record = json.loads(path.read_text())
             found = dict(record["box"])
@@ -57,6 +58,12 @@ class Job:
             "confidence": {side: record["hands"][side]["confidence"] for side in SIDES},
             "box": record["box"],
         }
+
+
+def weights_of(model_name: str) -> list[Path]:
+    """The file of a network that lies in a folder; nothing for one from the hub."""
+    folders = (SHIPPED / model_name, Path(model_name))
+    return [folder / WEIGHTS for folder in folders if (folder / WEIGHTS).is_file()]
 
 
 def jobs_of(folder: Path, boxes: tuple[Box, ...]) -> list[Job]:

@@ -44,13 +44,18 @@ def evaluate(
 ) -> Report:
     """Mean errors of the initial estimate and of every stage, over all samples and per stratum.
 
-    The network must be in evaluation mode.
+    The network must be in evaluation mode; batches are moved to where its hands are.
     """
     from handlib.hand_metrics import HandMetrics
 
-    metrics = HandMetrics(protocol, [model.hands[side] for side in SIDES], len(model.stages) + 1)
+    hands = [model.hands[side] for side in SIDES]
+    device = hands[0].J_regressor.device
+    metrics = HandMetrics(protocol, hands, len(model.stages) + 1)
+    if device.type != "mps":  # It has no doubles.
+        metrics = metrics.to(device)
     for batch in batches:
-        metrics.update(model(normalise(batch.image)), batch)
+        here = batch.to(device)
+        metrics.update(model(normalise(here.image)), here)
     return {"protocol": str(protocol), "units": UNITS, "scores": metrics.compute()}
 
 

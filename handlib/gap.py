@@ -146,7 +146,7 @@ def small(pixels: int) -> Callable[[Square, np.random.Generator], Square]:
     return change
 
 
-IN_PICTURE = "stronger augmentation (`Augmentation`), or none"
+IN_PICTURE = "stronger augmentation (`Augmentation`); noise also by a filter before the network"
 IN_LIGHT = "more kinds of light and background in `sample_appearance`"
 IN_VIEW = "a world that shows hands so (`studio`), or real pictures that do"
 CHANGES: Mapping[str, Change] = {

@@ -92,8 +92,8 @@ class Disturbance:
     """How far a start is moved away, in a random direction of each hand's own.
 
     ``rotation`` turns the hand about its wrist (degrees), ``shift`` moves it in the picture (uv; the picture
-    is 2 wide), ``size`` multiplies its size in the picture, ``pose`` turns each of its 15 finger joints
-    (degrees).
+    is 2 wide), ``size`` multiplies its size in the picture, ``pose`` adds to each of
+    its 15 finger joints a rotation vector of that many degrees.
     """
 
     rotation: float = 0.0

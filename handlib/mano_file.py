@@ -6,7 +6,6 @@ and stand-ins for two of chumpy's arrays) and refuses every other name before an
 
 import codecs
 import pickle
-import zipfile
 from collections.abc import Mapping
 from copyreg import _reconstructor  # type: ignore[attr-defined]
 from dataclasses import dataclass, replace
@@ -197,7 +196,7 @@ def read_mano(path: str | Path, side: Side) -> HandData:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 content: Any = dict(archive)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # zipfile, zlib and numpy raise what they like.
             raise HandFileError(f"{path}: not an npz archive of plain arrays: {error}") from error
     else:
         content = read_restricted_pickle(path)

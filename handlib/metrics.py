@@ -193,8 +193,10 @@ def procrustes(aligned: Aligned) -> Aligned:
     the true ones, in squared distance; the surface goes along.
     """
     weights = torch.where(_valid_hands(aligned)[..., None], aligned.valid, True).float()
+    # A weight of zero doesn't silence what isn't a number.
+    truth = torch.where(aligned.valid[..., None], aligned.true_joints, 0.0)
     rotation, shift, scale = roma.rigid_points_registration(
-        aligned.joints, aligned.true_joints, weights=weights, compute_scaling=True
+        aligned.joints, truth, weights=weights, compute_scaling=True
     )
 
     def move(points: Tensor) -> Tensor:

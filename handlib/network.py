@@ -1,5 +1,6 @@
 """DIR: from one picture to two hands, wired from its mechanisms (Sec. 3)."""
 
+import hashlib
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,14 @@ class PixelHeads(nn.Module):
         """Scores of (background, left, right), and dense colours."""
         stem = self.stem(feature_map)
         return self.segmentation(stem), self.dense(stem)
+
+
+def weights_sum(model: nn.Module) -> str:
+    """What names a network's weights: the SHA256 of all of them and of its buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 class DIR(
@@ -130,9 +139,9 @@ class DIR(
         Raises:
             ValueError: the picture's size isn't the configuration's.
         """
-        expected = (3, self.config.image_size, self.config.image_size)
-        if image.shape[1:] != expected:
-            raise ValueError(f"image: expected shape (batch, {expected}), got {tuple(image.shape)}")
+        size = self.config.image_size
+        if image.shape[1:] != (3, size, size):
+            raise ValueError(f"image: expected shape (batch, 3, {size}, {size}), got {tuple(image.shape)}")
         features, attention, vectors, offset = self.encoder(image)
         estimate = self.decode(vectors, offset)
         estimates, stages, deep = [estimate], [], features[-1]

@@ -1,14 +1,14 @@
 """What the machine's processor is good at.
 
 Arithmetic in bfloat16 saves a training time where the processor multiplies such numbers itself. Elsewhere
-torch does it in software, which takes many times as long: ``benchmarks/README.md`` has both.
+torch does it in software, which takes many times as long: ``benchmarks/README.md`` has a measurement.
 """
 
 from typing import Literal
 
 import torch
 
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Precision = Literal["32-true", "bf16-mixed"]
 MULTIPLY_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
 """Any of these makes it quick: Intel's and AMD's instructions, Arm's."""
 

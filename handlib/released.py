@@ -18,7 +18,7 @@ from torch import Tensor
 from handlib.config import DIRConfig
 from handlib.errors import InputError
 from handlib.estimate import Prediction
-from handlib.files import replacing, write_text
+from handlib.files import reading, replacing, write_text
 from handlib.hand import Hand
 from handlib.losses import hand_faces, released_losses
 from handlib.mano_file import HandData, hand_data_from_mapping
@@ -175,11 +175,12 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     try:
         model = load_checkpoint(args.checkpoint, args.mano)
-        with np.load(args.inputs) as archive:
+        with reading(args.inputs, "an npz archive with img"), np.load(args.inputs) as archive:
             inputs = dict(archive)
+            image = torch.from_numpy(inputs["img"])
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    outputs = run(model, torch.from_numpy(inputs["img"]))
+    outputs = run(model, image)
     arrays: dict[str, Any] = {name: value.numpy() for name, value in outputs.items()}
     with replacing(args.out) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)

@@ -14,7 +14,7 @@ def sample_joints(
     Outside the map are zeros, so within half a map pixel of the border, on either side, features fade. Points
     so far away that arithmetic would overflow are moved to uv = +-1e4 first: they read zeros all the same.
     """
-    # In half precision a place would be off by a tenth of a map pixel.
+    # In bfloat16 a place would be off by up to a tenth of a map pixel.
     precise = torch.promote_types(feature_map.dtype, torch.float32)
     grid, values = uv.to(precise).clamp(-1e4, 1e4).unsqueeze(2), feature_map.to(precise)
     sampled = grid_sample(values, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

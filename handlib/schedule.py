@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from handlib.arguments import check_finite
+from handlib.arguments import check_between, check_finite
 from handlib.data.augment import Augmentation, augment
 from handlib.data.shards import Dataset
 
@@ -44,10 +44,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Refuses numbers that aren't finite."""
         check_finite("training", self)
+        check_between("training.warmup", self.warmup, 0, 0.99)
 
     @classmethod
     def small(cls) -> "TrainConfig":
-        """What trains the shipped network: Muon, whose rate is higher (``docs/experiments.md``)."""
+        """What ``handlib train`` takes for ``small``: Muon, at a higher rate (``docs/experiments.md``)."""
         return cls(optimiser="muon", learning_rate=5e-3)
 
     @classmethod
@@ -59,7 +60,7 @@ class TrainConfig:
 def learning_rate(step: int, config: TrainConfig) -> float:
     """Linear warm-up, then a cosine down to a hundredth."""
     done = step / config.steps
-    rise = min(1.0, done / config.warmup + 0.02)
+    rise = min(1.0, done / config.warmup + 0.02) if config.warmup else 1.0
     fall = max(0.0, (done - config.warmup) / (1 - config.warmup))
     return config.learning_rate * rise * (0.01 + 0.99 * (1 + math.cos(math.pi * fall)) / 2)
 

@@ -15,16 +15,14 @@ Rows = dict[str, dict[str, float | int]]
 """Mean of every error for ``all`` samples and for each stratum that occurs; ``samples`` says of how many."""
 
 
-def summarise(errors: Errors, stratum: Int[Tensor, "batch"]) -> Rows:
-    """Means over samples, altogether and per stratum (``STRATA``); NaNs don't count."""
-    return means_of(list(errors), *sums_by_stratum(errors, stratum))
-
-
 def sums_by_stratum(
     errors: Errors, stratum: Int[Tensor, "batch"]
 ) -> tuple[Float[Tensor, "strata names"], Float[Tensor, "strata names"], Float[Tensor, "strata"]]:
     """Per stratum: the sum of every error, how many it is of, how many samples there are."""
-    values = torch.stack(tuple(errors.values()), dim=-1).double()
+    values = torch.stack(tuple(errors.values()), dim=-1)
+    if values.device.type == "mps":  # It has no doubles.
+        values, stratum = values.cpu(), stratum.cpu()
+    values = values.double()
     member = torch.nn.functional.one_hot(stratum.long(), len(STRATA)).double().T
     return member @ values.nan_to_num(0.0), member @ (~values.isnan()).double(), member.sum(dim=1)
 

@@ -1,7 +1,7 @@
 """What the network should have said about a batch: the truth in the form that the losses compare with."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -10,7 +10,9 @@ from torch import Tensor
 from handlib.data.sample import Sample
 from handlib.estimate import LENGTH_UNIT
 from handlib.hand import Hand
-from handlib.skeleton import joint_index
+from handlib.skeleton import FINGERS, joint_index
+
+TIPS = [joint_index(f"{finger}4") for finger in FINGERS]
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,20 @@ class Targets:
 
     @classmethod
     def from_sample(cls, batch: Sample, hands: Iterable[Hand]) -> "Targets":
-        """Targets of a batch; ``hands`` (left, right) say what their PCA coefficients mean."""
+        """Targets of a batch; ``hands`` (left, right) say what their PCA coefficients mean and which
+        vertices are fingertips: samples have smplx's, the released network predicts others.
+        """
+        hands = tuple(hands)
         coefficients = [
             hand.axis_angle_to_pca(pose) for hand, pose in zip(hands, batch.pose.unbind(1), strict=True)
         ]
+        joints = batch.joints.clone()
+        for h, hand in enumerate(hands):
+            joints[:, h, TIPS] = batch.vertices[:, h, hand.tip_ids]
         return cls(
-            uv=batch.uv,
+            uv=replace(batch, joints=joints).uv,
             vertex_uv=batch.vertex_uv,
-            joints=batch.joints,
+            joints=joints,
             vertices=batch.vertices,
             label=batch.label.long(),
             dense=batch.dense.float() / 255,

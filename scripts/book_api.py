@@ -34,8 +34,8 @@ NAMED = {
     "network": "config network encoder refine sampling gcn transformer mfp blocks estimate inference packed "
     "winograd released released_names released_export",
     "photographs": "reconstruct batch video smoothing presence onnx_export",
-    "learning": "targets losses train processes",
-    "measuring": "metrics scores evaluate cost ablate comparison interventions pulls robustness",
+    "learning": "targets losses pulls optimiser schedule train run_folder processes processor",
+    "measuring": "metrics hand_metrics scores evaluate cost ablate comparison interventions robustness gap",
 }
 """Modules of the package itself by page; the others are on the last one."""
 

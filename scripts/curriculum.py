@@ -23,7 +23,7 @@ from handlib.evaluate import Report, evaluate, write_report
 from handlib.files import write_between_marks
 from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
-from handlib.network import DIR
+from handlib.network import DIR, weights_sum
 from handlib.schedule import TrainConfig
 from handlib.train import batches, train
 
@@ -103,12 +103,13 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
     start = DIR.from_pretrained(args.checkpoint)
-    start.save_pretrained(args.work / "start")
+    folder = args.work / f"{weights_sum(start)[:12]}-{args.steps}-{args.pairs}"
+    start.save_pretrained(folder / "start")
     results = {"before": measured(args, start)}
     for name, worlds in PATHS.items():
-        source = args.work / "start"
+        source = folder / "start"
         for half, world in enumerate(worlds, start=1):
-            out = args.work / f"{name.replace(' ', '_')}_{half}"
+            out = folder / f"{name.replace(' ', '_')}_{half}"
             model = trained(args, source, out, world, half)
             source = out
             results[f"{name}: {half * args.steps} steps, the last {args.steps} in {world}"] = measured(

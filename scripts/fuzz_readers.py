@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from malform import to_json
 from PIL import Image
-from safetensors.torch import save
 
 from handlib.ablate import load_results, results_folder
 from handlib.data.convert import Conversion
@@ -73,22 +72,6 @@ def encode_torch(content: Any) -> bytes:
     file = io.BytesIO()
     torch.save(_tensors(content), file)
     return file.getvalue()
-
-
-def _tensors(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {name: _tensors(value) for name, value in content.items()}
-    if isinstance(content, np.ndarray) and content.dtype.kind in "fiu":
-        return torch.from_numpy(np.ascontiguousarray(content))
-    return content
-
-
-def encode_safetensors(content: Any) -> bytes:
-    """As safetensors; what can't be a tensor is left out."""
-    if not isinstance(content, dict):
-        return b"{}"
-    tensors = {name: _tensors(value) for name, value in content.items()}
-    return save({name: value for name, value in tensors.items() if isinstance(value, torch.Tensor)})
 
 
 def read_all(folder: Path) -> None:

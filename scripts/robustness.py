@@ -9,7 +9,6 @@ command goes on where it stopped; with other weights or settings it works in ano
 """
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from handlib.data.synthetic import make_dataset
 from handlib.files import write_text
 from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
-from handlib.network import DIR
+from handlib.network import DIR, weights_sum
 from handlib.robustness import RESULT, covered, errors_by_estimate
 from handlib.schedule import TrainConfig
 from handlib.train import train
@@ -33,14 +32,6 @@ TRAIN_SEED, TEST_SEED = 31, 41
 COVERS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8)
 WORLDS = {"more desk pairs": "desk", "desk pairs with things": "desk-objects"}
 ORIGIN = "scripts/robustness.py"
-
-
-def weights_sum(model: DIR) -> str:
-    """SHA256 of all weights and buffers."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def fine_tuned(args: argparse.Namespace, start: DIR, folder: Path, world: str) -> DIR:
@@ -62,7 +53,7 @@ def fine_tuned(args: argparse.Namespace, start: DIR, folder: Path, world: str) -
 
 
 def test_sets(size: int, count: int) -> dict[str, list[Sample]]:
-    """The same pairs under ever larger things and with other hands, and twice as many with hidden hands."""
+    """The same pairs under ever larger things and with other hands, and thrice as many with hidden hands."""
     bare = [make_scene("desk", TEST_SEED, k, "test") for k in range(count)]
     scenes = {f"cover {share}": covered(bare, share, TEST_SEED) for share in COVERS}
     scenes["others"] = [make_scene("desk-others", TEST_SEED, k, "test") for k in range(count)]

@@ -26,6 +26,7 @@ from make_data_samples import update_manifest
 from handlib.commands.training import evaluate as evaluate_command
 from handlib.data.shards import Dataset, load_dataset, open_hand_sha256
 from handlib.evaluate import COLUMNS, MeanPredictor, Report, evaluate, write_report
+from handlib.files import write_text
 from handlib.hand import Hand
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR, SHIPPED
@@ -119,7 +120,7 @@ def ship(folders: Sequence[Path], benchmark: Path, out: Path) -> None:
         "mean_predictor": {name: round(baseline[name], 4) for name in MEASURES},
         "curve": curve,
     }
-    (out / TRAINING).write_text(json.dumps(record, indent=1) + "\n")
+    write_text(out / TRAINING, json.dumps(record, indent=1) + "\n")
     training_curve(curve, record["mean_predictor"]).savefig(out / "curve.png", dpi=90)
 
 
@@ -172,7 +173,8 @@ The same estimate measured otherwise and elsewhere. Each line is the last estima
 |---|---:|---:|---:|---:|---:|---|
 {chr(10).join(line(OTHERWISE[name], others[name], command_of(out.name, name)) for name in MEASUREMENTS)}
 
-With the test pairs' share of every stratum the other pairs' MPJPE is {weighted_as(final, fresh):.2f} mm.
+If the {FRESH_COUNT} other pairs had the test pairs' mix of strata, their MPJPE would be
+{weighted_as(final, fresh):.2f} mm.
 """
 
 
@@ -187,8 +189,9 @@ def provenance(data: dict) -> str:
     if data["hand_sha256"] == open_hand_sha256():
         return ""
     return f"""
-The pairs were rendered from an earlier asset of the open hand (SHA256 {data["hand_sha256"][:8]}...):
-`handlib data make` with these numbers now makes the same kind of pairs, not the same bytes.
+The first run's pairs were rendered from an earlier asset of the open hand
+(SHA256 {data["hand_sha256"][:8]}...): `handlib data make` with its numbers now makes
+the same kind of pairs, not the same bytes.
 """
 
 
@@ -238,7 +241,7 @@ Nearly hidden hands are guessed.
 
 def interlocked_or_not(runs: Sequence[dict]) -> str:
     """What the limits say of interlocked hands, which only some worlds have."""
-    return "" if runs[-1]["data"]["world"].endswith("-full") else ", nor interlocked fingers"
+    return "" if any("-full" in run["data"]["world"] for run in runs) else ", nor interlocked fingers"
 
 
 def with_section(text: str, name: str, content: str) -> str:
@@ -260,8 +263,8 @@ def main() -> None:
     if arguments.measure:
         measure(out, arguments.benchmark)
     elif arguments.card:
-        (out / "README.md").write_text(card(out))
-        README.write_text(with_section(README.read_text(), "measured", measured(out)))
+        write_text(out / "README.md", card(out))
+        write_text(README, with_section(README.read_text(), "measured", measured(out)))
         shipped = sorted(path for path in out.iterdir() if path.is_file())
         update_manifest(SHIPPED.parent, shipped, (f"{SHIPPED.name}/{out.name}/",), ORIGIN, LICENCE)
     else:

@@ -32,6 +32,13 @@ def check_positive(**numbers: int) -> None:
             raise InputError(f"{name.replace('_', '-')}: expected at least 1, got {number}")
 
 
+def check_not_negative(**numbers: int) -> None:
+    """Counts below 0 are an ``InputError`` that names the option."""
+    for name, number in numbers.items():
+        if number < 0:
+            raise InputError(f"{name.replace('_', '-')}: expected 0 or more, got {number}")
+
+
 def load_checkpoint(name: str) -> "DIR":
     """A network that ships, or one from a folder or the hub; what can't be loaded is an ``InputError``."""
     from handlib.network import DIR, SHIPPED

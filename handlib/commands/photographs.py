@@ -132,7 +132,7 @@ def video(
     from handlib.video import FILES, reconstruct_frames, smoothed, write_sequence
 
     if fps is not None and not 0 < fps < 1000:
-        raise InputError(f"fps: expected pictures per second, more than 0, got {fps:g}")
+        raise InputError(f"fps: expected pictures per second, between 0 and 1000, got {fps:g}")
     settings = OneEuro(min_cutoff, beta) if smooth else None
     wanted = parse_box(box) if box else None
     found = find_frames(frames)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from handlib.commands.common import WorldName, check_positive, load_checkpoint, mano_hands
+from handlib.commands.common import WorldName, check_not_negative, check_positive, load_checkpoint, mano_hands
 from handlib.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def train(
     accelerator: str = "cpu",
     devices: int = 1,
     num_nodes: int = 1,
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] | None = None,
+    precision: Literal["32-true", "bf16-mixed"] | None = None,
     threads: int = 0,
     workers: int = 0,
     mano: Path | None = None,
@@ -75,12 +75,26 @@ def train(
     recipe = TrainConfig.small() if small else TrainConfig.released()
     batch_size = recipe.batch_size if batch_size is None else batch_size
     check_positive(steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, save_every=save_every)
+    check_positive(devices=devices, num_nodes=num_nodes)
+    check_not_negative(threads=threads, workers=workers)
+    rate = recipe.learning_rate if learning_rate is None else learning_rate
+    if not rate > 0:
+        raise InputError(f"learning-rate: expected more than 0, got {rate:g}")
     config = _network_config(network, backbone)
     if imagenet and config.backbone_channels:
         raise InputError("imagenet: these weights are for timm's own widths; name one with --backbone")
     if threads:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=num_nodes,
+            precision=precision or training_precision(accelerator),
+        )
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"accelerator {accelerator}, {devices} devices: {error}") from error
     train(
         data,
         out,
@@ -89,7 +103,7 @@ def train(
             recipe,
             steps=steps,
             batch_size=batch_size,
-            learning_rate=recipe.learning_rate if learning_rate is None else learning_rate,
+            learning_rate=rate,
             seed=seed,
             imagenet=imagenet,
             evaluate_every=evaluate_every,
@@ -99,12 +113,7 @@ def train(
         Augmentation() if small else Augmentation.released(),
         validation=validation,
         start_from=start_from,
-        fabric=Fabric(
-            accelerator=accelerator,
-            devices=devices,
-            num_nodes=num_nodes,
-            precision=precision or training_precision(accelerator),
-        ),
+        fabric=fabric,
         workers=workers,
         hands=mano_hands(mano, config.tips) if mano else None,
     )
@@ -168,6 +177,11 @@ def evaluate(
         model.hands.update(mano_hands(mano, model.config.tips))
     model.eval()
     chosen = getattr(metrics, protocol)
+    if mano and chosen.joints == "annotated":
+        raise InputError(
+            f"protocol: {protocol} measures annotated joints, real pairs in shards have their fits' only; "
+            "name INTAG_MCP or INTAG_WRIST"
+        )
     size, together = model.config.image_size, 25
     if split:
         measured, source = _batches_of_split(model, pairs, split, together)
@@ -239,6 +253,7 @@ def ablate(
     from handlib import ablate
 
     check_positive(steps=steps)
+    check_not_negative(threads=threads)
     if list + table + costs + (run is not None) != 1:
         raise InputError("ablate: expected one of --list, --run NAME, --table and --costs")
     results = out or ablate.results_folder()

@@ -27,7 +27,6 @@ NESTING = np.zeros(256, dtype=np.int8)
 NESTING[[ord("["), ord("{")]] = 1
 NESTING[[ord("]"), ord("}")]] = -1
 FIT_SIZES = {"pose": 48, "shape": 10, "trans": 3}
-NUM_FIT = sum(FIT_SIZES.values())
 
 # The annotation lists each finger from tip to base and the wrist last, the right hand first.
 _ONE_HAND = (20, *(4 * f + (4 - k) for f in range(len(FINGERS)) for k in (1, 2, 3, 4)))
@@ -129,7 +128,7 @@ def stream_moments(file: Readable, name: str) -> Iterator[tuple[int, int, Any]]:
                 if depth == 2:
                     yield *_small(keys), builder.value
                     builder = None
-    except (ijson.JSONError, ValueError) as error:
+    except (ijson.JSONError, ValueError, LookupError) as error:
         raise InputError(f"{name}: expected captures with frames in JSON: {error}") from error
 
 

@@ -110,7 +110,7 @@ def picture_rows(
     for number, annotation in enumerate(annotations):
         if not isinstance(annotation, dict):
             raise InputError(f"annotations: expected an object each, got {annotation!r}")
-        if wanted and wanted(annotation.get("id", -1)) is None:
+        if wanted and (not _is_number(annotation.get("id")) or wanted(annotation["id"]) is None):
             left_out["other annotators"] += 1
         elif annotation.get("hand_type") != "interacting":
             left_out["one hand"] += 1

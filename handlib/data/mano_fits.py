@@ -144,12 +144,17 @@ def sample_from_fits(
     Raises:
         Unusable: a hand lies behind the camera, or both outside of the picture or hardly in it.
     """
-    fits = [fit.seen_by(camera, hand) for fit, hand in zip(fits, hands, strict=True)]
-    posed = [fit.posed(hand) for fit, hand in zip(fits, hands, strict=True)]
-    vertices = torch.stack([hand.vertices for hand in posed])
-    if vertices[..., 2].min() <= 0:
-        raise Unusable(name, "a hand behind the camera")
-    around = crop_around_hands(vertices, camera.intrinsics)
+    try:
+        fits = [fit.seen_by(camera, hand) for fit, hand in zip(fits, hands, strict=True)]
+        posed = [fit.posed(hand) for fit, hand in zip(fits, hands, strict=True)]
+        vertices = torch.stack([hand.vertices for hand in posed])
+        if vertices[..., 2].min() <= 0:
+            raise Unusable(name, "a hand behind the camera")
+        around = crop_around_hands(vertices, camera.intrinsics)
+    except Unusable:
+        raise
+    except InputError as error:
+        raise Unusable(name, "a fit or a camera out of range") from error
     height, width = picture.shape[:2]
     right, bottom = around.x + around.side, around.y + around.side
     if around.x >= width or around.y >= height or right <= 0 or bottom <= 0:

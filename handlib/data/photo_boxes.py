@@ -54,7 +54,11 @@ def _from_json(path: Path, text: str) -> Boxes:
 
 def _from_csv(path: Path, text: str) -> Boxes:
     boxes: Boxes = {}
-    for number, row in enumerate(csv.reader(text.splitlines(), skipinitialspace=True), start=1):
+    try:
+        rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
+    except csv.Error as error:
+        raise BoxError(f"boxes: {path}: expected CSV: {error}") from error
+    for number, row in enumerate(rows, start=1):
         if not row or (number == 1 and [cell.strip().lower() for cell in row] == HEADING):
             continue
         name, *numbers = row

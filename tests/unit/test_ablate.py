@@ -81,6 +81,24 @@ def test_results_that_were_not_got_alike_have_no_table(folders, tiny_ablations, 
     assert ablate.table([one, replace(one, seed=1, training={**one.training, "seed": 1})])
 
 
+@pytest.mark.parametrize("part", ["data", "test"])
+def test_photographs_behind_pairs_are_a_difference_and_none_is_what_older_results_had(
+    folders, tiny_ablations, part
+):
+    run(folders, "full")
+    path = ablate.result_path(folders / "out", "full", 0)
+    content = json.loads(path.read_text())
+    del content[part]["photographs"]
+    path.write_text(json.dumps(content))
+    (old,) = ablate.load_results(folders / "out")
+    new = replace(old, seed=1, **{part: {**getattr(old, part), "photographs": ""}})
+    ablate.check_alike([old, replace(new, training={**new.training, "seed": 1})])
+    other = replace(old, **{part: {**getattr(old, part), "more": 1}})
+    for pair in ([old, other], [other, old]):
+        with pytest.raises(InputError, match=f"{part}: .* in more"):
+            ablate.check_alike(pair)
+
+
 def test_costs_are_measured_again_and_nothing_else_changes(folders, tiny_ablations):
     run(folders, "full")
     path = ablate.result_path(folders / "out", "full", 0)

@@ -121,9 +121,9 @@ def test_truth_that_a_mask_leaves_out_may_be_anything():
     joints, valid = PAIRS.joints.clone(), torch.ones(2, 2, 21, dtype=torch.bool)
     joints[1, 0, 7], valid[1, 0, 7] = torch.nan, False
     broken = replace(PAIRS, joints=joints)
-    assert all(
-        value.isfinite().all() for value in evaluate_batch(ESTIMATE, broken, INTERNET, HANDS, valid).values()
-    )
+    found = evaluate_batch(ESTIMATE, broken, INTERNET, HANDS, valid)
+    torch.testing.assert_close(found, evaluate_batch(ESTIMATE, PAIRS, INTERNET, HANDS, valid))
+    assert all(value.isfinite().all() for value in found.values())
     with pytest.raises(InputError, match=r"sample\.joints: .* at \[1, 0, 7, 0\]"):
         evaluate_batch(ESTIMATE, broken, INTERNET, HANDS)
 
@@ -165,6 +165,20 @@ def test_sorts_by_the_signature():
     ):
         with pytest.raises(InputError, match=message):
             four(*arguments)
+
+
+@check_sorts
+def perhaps(names: Sequence[str] | None = None):
+    return names
+
+
+def test_every_element_counts_where_nothing_may_be_given_too():
+    assert perhaps() is None and perhaps(["a"]) == ["a"]
+    for spot in range(50):
+        wrong: list = ["a"] * 50
+        wrong[spot] = 3
+        with pytest.raises(InputError, match="perhaps: names: expected"):
+            perhaps(wrong)
 
 
 def test_choices_ranges_and_empty_collections():

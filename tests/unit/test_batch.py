@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,19 @@ def test_another_question_is_answered_anew(tmp_path: Path):
     assert not batch.Job(None, folder).finished(picture, "one")
     (folder / "result.json").write_text("{}")
     assert not batch.Job(box, folder).finished(picture, "one")
+
+
+def test_answers_of_older_weights_are_not_finished(checkpoint: Path, tmp_path: Path):
+    picture, folder = tmp_path / "a.png", tmp_path / "out"
+    noise(40, 50, 3).save(picture)
+    weights = shutil.copytree(checkpoint, tmp_path / "mine") / "model.safetensors"
+    batch.reconstruct_picture(
+        DIR.from_pretrained(weights.parent), str(weights.parent), picture, [batch.Job(None, folder)]
+    )
+    assert batch.Job(None, folder).finished(picture, str(weights.parent))
+    later = (folder / "result.json").stat().st_mtime + 10
+    os.utime(weights, (later, later))
+    assert not batch.Job(None, folder).finished(picture, str(weights.parent))
 
 
 def test_boxes_give_several_pairs_of_a_picture(

@@ -131,6 +131,14 @@ def test_training_that_cannot_start_is_one_line(tmp_path: Path, capsys: pytest.C
     command = ["train", "--data", tmp_path / "none", "--out", tmp_path / "out"]
     assert "dataset.json is missing" in failing(capsys, *command)
     assert "batch-size: expected at least 1" in failing(capsys, *command, "--batch-size", "0")
+    for option, value, expected in (
+        ("--threads", "-1", "threads: expected 0 or more"),
+        ("--workers", "-1", "workers: expected 0 or more"),
+        ("--devices", "0", "devices: expected at least 1"),
+        ("--learning-rate", "-1", "learning-rate: expected more than 0"),
+        ("--accelerator", "abacus", "accelerator abacus, 1 devices: "),
+    ):
+        assert expected in failing(capsys, *command, f"{option}={value}")
     assert "expected the name of a timm model" in failing(capsys, *command, "--backbone", "resnet9000")
     assert not (tmp_path / "out").exists()
 

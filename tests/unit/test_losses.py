@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot, smooth_l1_loss
 
 from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.hand import Hand
 from handlib.losses import (
     LossWeights,
     Weight,
@@ -27,6 +28,7 @@ from handlib.losses import (
     resize_label,
     segmentation_loss,
 )
+from handlib.skeleton import FINGERS, JOINT_NAMES, SIDES, tip_vertices
 from handlib.targets import CentredTargets, Targets
 
 SAMPLE = random_pairs(3)
@@ -168,6 +170,19 @@ def test_targets_say_what_the_sample_says():
     assert TARGETS.dense.max() <= 1
     torch.testing.assert_close(TARGETS.dense * 255, SAMPLE.dense.float())
     torch.testing.assert_close(TARGETS.uv, SAMPLE.uv)
+
+
+def test_fingertips_are_those_of_the_hands_that_learn_them():
+    torch.testing.assert_close(TARGETS.joints, SAMPLE.joints)
+    others = [Hand.open(side, "dir_layer") for side in SIDES]
+    targets = Targets.from_sample(SAMPLE, others)
+    tips = [JOINT_NAMES.index(f"{finger}4") for finger in FINGERS]
+    for h, side in enumerate(SIDES):
+        vertices = SAMPLE.vertices[:, h, list(tip_vertices("dir_layer", side))]
+        assert torch.equal(targets.joints[:, h, tips], vertices)
+    same = [k for k in range(21) if k not in tips]
+    assert torch.equal(targets.joints[:, :, same], SAMPLE.joints[:, :, same])
+    assert (targets.uv - SAMPLE.uv)[:, :, tips].abs().amin(dim=(0, 3)).max() > 0
 
 
 def test_centred_targets_put_the_named_joint_at_the_origin():

@@ -211,6 +211,20 @@ def test_damaged(tmp_path: Path, suffix: str):
         read_mano(path, "right")
 
 
+def test_damaged_inside_an_archive(tmp_path: Path):
+    path = tmp_path / "MANO_RIGHT.npz"
+    write_mano(open_hand_data("right"), path)
+    written = path.read_bytes()
+    for place in np.linspace(200, len(written) // 2, 12).astype(int):
+        path.write_bytes(written[:place] + bytes(40) + written[place + 40 :])
+        with pytest.raises(HandFileError, match=r"MANO_RIGHT\.npz: "):
+            read_mano(path, "right")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "array.npy").rename(path)
+    with pytest.raises(HandFileError, match=r"MANO_RIGHT\.npz: not an npz archive"):
+        read_mano(path, "right")
+
+
 @pytest.mark.parametrize("suffix", [".pkl", ".npz"])
 def test_missing_file(tmp_path: Path, suffix: str):
     with pytest.raises(HandFileError, match=f"MANO_RIGHT{suffix}"):

@@ -29,7 +29,7 @@ from handlib.metrics import (
     procrustes,
 )
 from handlib.rotation import rotation_from_6d, rotation_to_6d
-from handlib.scores import format_table, summarise
+from handlib.scores import format_table
 
 PROTOCOLS = (INTAG_WRIST, INTAG_MCP, INTERNET)
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.name)
@@ -223,6 +223,10 @@ def test_numbers_that_are_not_finite_are_refused():
     root[1] = torch.nan
     with pytest.raises(InputError, match=r"estimate\.params\.root: expected finite .* nan at \[1, 0, 0\]"):
         errors_of(replace(NOISY, params=replace(NOISY.params, root=root)))
+
+
+def summarise(errors: dict[str, torch.Tensor], stratum: torch.Tensor) -> Rows:
+    return means_of(list(errors), *sums_by_stratum(errors, stratum))
 
 
 def test_summary_has_a_row_per_stratum_that_occurs():

@@ -46,6 +46,7 @@ def test_names_with_commas_are_quoted_in_csv(tmp_path: Path):
         ("b.csv", "a,1,2,3,4\nb,1,2,3\n", "line 2: expected x, y, width, height"),
         ("b.csv", "a,1,2,3,nan\n", "line 1: box: expected finite numbers"),
         ("b.csv", b"\xff\xfe\xff", "can't be read"),
+        ("b.csv", "a" * 140_000 + ",1,2,3,4\n", "expected CSV: field larger than"),
     ],
 )
 def test_what_is_no_file_of_boxes_says_where(tmp_path: Path, name: str, content: str | bytes, expected: str):

@@ -36,3 +36,5 @@ def test_the_end_of_a_run_that_another_one_follows_is_marked() -> None:
     for axis in training_curve(curve, dict.fromkeys(MEASURES, 33.0)).axes:
         dotted = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == ":"]
         assert dotted == [1.0]
+        of_runs = [line.get_xdata() for line in axis.lines if line.get_color() == "0.0"]
+        assert [list(hours) for hours in of_runs] == [[0.5, 1.0], [1.5, 2.0]]

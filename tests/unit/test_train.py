@@ -152,6 +152,14 @@ def test_a_batch_is_never_larger_than_the_data() -> None:
     assert len(batch_indices(7, 3, SHORT)) == 3
 
 
+def test_the_learning_rate_can_begin_at_its_highest() -> None:
+    config = TrainConfig(steps=100, learning_rate=2.0, warmup=0.0)
+    assert learning_rate(0, config) == 2.0
+    assert learning_rate(100, config) == pytest.approx(0.02)
+    with pytest.raises(InputError, match=r"training\.warmup: expected a number from 0 to 0\.99"):
+        TrainConfig(warmup=1.0)
+
+
 def test_the_learning_rate_rises_then_falls_to_a_hundredth() -> None:
     config = TrainConfig(steps=1000, learning_rate=2.0, warmup=0.1)
     rates = [learning_rate(step, config) for step in range(1001)]
