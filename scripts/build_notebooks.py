@@ -12,12 +12,8 @@ import argparse
 import base64
 import hashlib
 import io
-import os
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import jupytext
@@ -25,6 +21,7 @@ import nbclient
 import nbformat
 import numpy as np
 from nbformat import NotebookNode
+from notebook_kernel import kernel_environment
 from PIL import Image
 
 from handlib.files import write_text
@@ -36,30 +33,10 @@ CELL_SECONDS = 300
 LARGEST_FILE = 1_000_000
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-STARTUP = """from jaxtyping import install_import_hook
-
-install_import_hook("handlib", "beartype.beartype")
-"""
 
 
 class BuildError(RuntimeError):
     """A notebook that must not be committed; the message names it, the cell and what is wrong."""
-
-
-@contextmanager
-def kernel_environment(threads: int = 1) -> Iterator[dict[str, str]]:
-    """The environment of a notebook's kernel: so many threads, shapes in handlib checked at every call."""
-    with tempfile.TemporaryDirectory() as folder:
-        startup = Path(folder) / "profile_default" / "startup"
-        startup.mkdir(parents=True)
-        (startup / "00-check-shapes.py").write_text(STARTUP)
-        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        yield {
-            **os.environ,
-            **dict.fromkeys(names, str(threads)),
-            "IPYTHONDIR": folder,
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        }
 
 
 def read_source(source: Path) -> NotebookNode:

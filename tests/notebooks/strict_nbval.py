@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from build_notebooks import kernel_environment
+from notebook_kernel import kernel_environment
 
 NOT_COMPARED = (
     "text/html",

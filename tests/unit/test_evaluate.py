@@ -9,8 +9,10 @@ import torch
 from random_pairs import HANDS, random_pairs
 from tiny import TINY
 
+from handlib.data.sample import Sample
 from handlib.data.synthetic import make_sample
 from handlib.evaluate import MeanPredictor, evaluate, fresh_batches, one_line, tables, write_report
+from handlib.hand_metrics import HandMetrics
 from handlib.metrics import INTAG_MCP, INTERNET
 from handlib.network import DIR
 from handlib.skeleton import SIDES
@@ -54,6 +56,20 @@ def test_the_mean_predictor_says_the_same_of_every_picture() -> None:
     estimate = MeanPredictor(pairs, hands_by_side())(torch.rand(3, 3, 16, 16)).final
     for value in (estimate.joints, estimate.uv, estimate.offset, estimate.params.camera):
         assert len(value) == 3 and torch.equal(value[0], value[2])
+
+
+def test_pairs_are_moved_to_where_the_network_is(model: DIR, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def moved(sample: Sample, device: torch.device) -> Sample:
+        asked.append(device)
+        return sample
+
+    monkeypatch.setattr(Sample, "to", moved)
+    monkeypatch.setattr(HandMetrics, "to", lambda metrics, device: asked.append(device) or metrics)
+    pairs = random_pairs(4, size=64)
+    evaluate(model, [pairs[:2], pairs[2:]])
+    assert asked == 3 * [next(model.parameters()).device]
 
 
 def test_how_pairs_are_cut_into_batches_does_not_matter(model: DIR) -> None:
