@@ -74,6 +74,14 @@ def encode_torch(content: Any) -> bytes:
     return file.getvalue()
 
 
+def _tensors(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _tensors(value) for name, value in content.items()}
+    if isinstance(content, np.ndarray) and content.dtype.kind in "fiu":
+        return torch.from_numpy(np.ascontiguousarray(content))
+    return content
+
+
 def read_all(folder: Path) -> None:
     """Every sample of a data set."""
     dataset = load_dataset(folder)

@@ -26,39 +26,40 @@ def _mended_shapes(answer: object) -> None:
         raise Wrong("the x part, entry [:, 0], changes its sign; nothing else does")
 
 
-@exercise("fit_translation")
-def _fit_translation(answer: object) -> None:
+@exercise("mend_translation")
+def _mend_translation(answer: object) -> None:
     rng = np.random.default_rng(5)
     for _ in range(3):
-        turn, (trans, t, joint) = Rotation.random(rng=rng).as_matrix(), rng.normal(size=(3, 3)) * 0.3
-        got = ask(answer, turn.copy(), t.copy(), trans.copy(), joint.copy(), shape=(3,))
-        moved = turn @ trans + t
-        if np.allclose(got, moved + turn @ joint - joint):
+        camera, world = (Rotation.random(rng=rng).as_matrix() for _ in range(2))
+        naive, joint = rng.normal(size=(2, 3)) * 0.3
+        root = camera @ world
+        got = ask(answer, naive.copy(), world.copy(), root.copy(), joint.copy(), shape=(3,))
+        if np.allclose(got, naive + camera @ joint - joint):
             continue
-        if np.allclose(got, moved):
+        if np.allclose(got, naive):
             raise Wrong("the hand is turned about its root joint, which isn't at the origin")
-        if np.allclose(got, moved - turn @ joint + joint):
+        if np.allclose(got, naive - camera @ joint + joint):
             raise Wrong("the right two terms, with the wrong signs")
-        if np.allclose(got, moved - joint):
-            raise Wrong("the root joint is seen by the camera too: turn it")
-        if np.allclose(got, moved + turn @ joint):
-            raise Wrong("the model adds its root joint again; take it off")
-        raise Wrong("where does the camera see the root joint, and where would the model put it?")
+        if np.allclose(got, naive + root @ joint - joint):
+            raise Wrong("the camera alone moves the root joint; the hand's own turn leaves it")
+        if np.allclose(got, naive + camera.T @ joint - joint):
+            raise Wrong("that is the camera's rotation backwards: it leads from the world's frame to its own")
+        raise Wrong("how far does the camera's rotation move the root joint?")
 
 
-@exercise("from_annotation")
-def _from_annotation(answer: object) -> None:
-    joints = np.random.default_rng(7).normal(size=(42, 3)) * 100
-    wanted = np.stack([joints[list(ANNOTATED_TO_21[side])] for side in SIDES]) / 1000
-    got = ask(answer, joints.copy(), shape=(2, 21, 3))
+@exercise("to_annotation")
+def _to_annotation(answer: object) -> None:
+    joints = np.random.default_rng(7).normal(size=(2, 21, 3)) / 10
+    wanted = np.empty((42, 3))
+    for side, of_hand in zip(SIDES, joints, strict=True):
+        wanted[list(ANNOTATED_TO_21[side])] = 1000 * of_hand
+    got = ask(answer, joints.copy(), shape=(42, 3))
     if np.allclose(got, wanted):
         return
-    if np.allclose(got, 1000 * wanted):
+    if np.allclose(1000 * got, wanted):
         raise Wrong("the annotation's unit is the millimetre, ours the metre")
-    if np.allclose(got, wanted[::-1]):
+    if np.allclose(got, wanted.reshape(2, 21, 3)[::-1].reshape(42, 3)):
         raise Wrong("the annotation lists the right hand first, we the left one")
-    if np.allclose(got, joints.reshape(2, 21, 3)[::-1] / 1000):
+    if np.allclose(got, 1000 * joints[::-1].reshape(42, 3)):
         raise Wrong("each finger is listed from tip to base, and the wrist comes last")
-    if np.allclose(got, joints.reshape(2, 21, 3)[::-1, ::-1] / 1000):
-        raise Wrong("turned around, the wrist comes first, but the little finger before the thumb")
-    raise Wrong("wrist first, then thumb to little finger, each from base to tip; left hand first; metres")
+    raise Wrong("right hand first; thumb to little finger, from tip to base, then the wrist; millimetres")

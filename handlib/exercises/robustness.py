@@ -34,27 +34,24 @@ def _break_even(answer: object) -> None:
         raise Wrong("find the two neighbours between which after minus before changes its sign")
 
 
-@exercise("paired_gain")
-def _paired_gain(answer: object) -> None:
+@exercise("pairs_saved")
+def _pairs_saved(answer: object) -> None:
     rng = np.random.default_rng(4)
     old = rng.normal(20, 8, size=30)
     new = old - rng.normal(2, 1, size=30)
-    mean, error = ask(answer, old.copy(), new.copy(), shape=(2,))
-    gain = old - new
-    if np.isclose(mean, -gain.mean()):
-        raise Wrong("a gain is positive where the new error is smaller")
-    if not np.isclose(mean, gain.mean()):
-        raise Wrong("the mean gain is the mean of old minus new")
-    wanted = gain.std(ddof=1) / math.sqrt(len(gain))
-    if np.isclose(error, wanted):
+    got = float(ask(answer, old.copy(), new.copy(), shape=()))
+    apart, paired = old.var(ddof=1) + new.var(ddof=1), (old - new).var(ddof=1)
+    if np.isclose(got, apart / paired):
         return
-    if np.isclose(error, gain.std(ddof=1)):
-        raise Wrong("that is the deviation of single pairs; the mean of n of them is more certain")
-    if np.isclose(error, math.sqrt((old.var(ddof=1) + new.var(ddof=1)) / len(gain))):
-        raise Wrong("that treats old and new as different pairs; what both share cancels in the difference")
-    if np.isclose(error, gain.std() / math.sqrt(len(gain))):
-        raise Wrong("the deviation takes n - 1 here")
-    raise Wrong("take the deviation of the differences and divide it by the root of their number")
+    if np.isclose(got, paired / apart):
+        raise Wrong("upside down: pairing saves pairs, so the number is larger than 1")
+    if np.isclose(got, math.sqrt(apart / paired)):
+        raise Wrong("that is the ratio of the standard errors; the number of pairs sits under a root")
+    if np.isclose(got, old.var(ddof=1) / paired):
+        raise Wrong("on different pairs both networks bring their own uncertainty")
+    if np.isclose(got, (old.std(ddof=1) + new.std(ddof=1)) ** 2 / paired):
+        raise Wrong("variances of independent things add, deviations don't")
+    raise Wrong("write both standard errors with their numbers of pairs, and set them equal")
 
 
 @exercise("pairs_needed")

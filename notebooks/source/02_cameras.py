@@ -596,10 +596,11 @@ for size in (8, 16, 32):
     wrong_index = (batch.uv + 1) * (size - 1) / 2
     error = (wrong_index - right_index).norm(dim=-1) * 128 / size
     print(f"{size:2} x {size:2} map: {error.mean():.1f} pixels of 128 on average, {error.max():.1f} at most")
+print(f"the network's own error, from above: {network_error:.1f} pixels")
 
 # %% [markdown]
-# It is the size of the network's whole error in the picture, or more, on the coarse maps. A network may learn to live with
-# it, since the shift is always the same at the same place. But one that was trained with one convention and runs with the
+# On the coarse map it is more than the network's whole error in the picture. Joints are read from the maps of 16 and 32; there it is a pixel or two, and twice as much at the edges. A network may learn to live with
+# it, since the shift is always the same at the same place (notebook 04 measures what it costs a trained one). But one that was trained with one convention and runs with the
 # other reads every joint from the wrong place. This package uses edges at -1 and 1 everywhere, as the released code does for
 # its sampling.
 #

@@ -206,8 +206,8 @@ figure
 # Darker pixels matter more (square root of the mean gradient over the sixteen pictures); the frame is the theoretical field, where it fits
 # into the picture. In theory a cell of c4 sees everything; in effect it looks at a patch around itself, strongest in its middle, that
 # is smaller than the picture and larger than a hand. This is the *effective* receptive field (Luo et al., 2016). Two
-# consequences for two hands: a cell on the left hand has already seen the neighbouring parts of the right one, and no cell can be
-# blamed to be wholly one hand's.
+# consequences for two hands: a cell on the left hand has already seen the neighbouring parts of the right one, and no cell
+# belongs wholly to one hand.
 #
 # ## One vector is not enough
 #
@@ -478,7 +478,8 @@ left_over = (features.double() @ solution - places).square().mean() / places.squ
 print(f"a cell's features explain {100 * (1 - left_over):.0f} % of the variance of its place")
 
 # %% [markdown]
-# They do know, more or less. So a pooled vector can say where a hand is, roughly, once the encoder has learned to write places into
+# They do know, more or less. Not all of it need come from the border: in these pictures arms come from below and left hands are mostly on
+# the left, and features that knew content alone would explain a part; how large a part wasn't measured. So a pooled vector can say where a hand is, roughly, once the encoder has learned to write places into
 # features. ResNet-50 comes with ImageNet weights and sees far more pictures. The small encoder starts from random numbers, and for
 # it the detour is long. `LayoutHead`, its head, therefore gets three things more than the pooled vector $f^h$:
 #
@@ -571,7 +572,7 @@ main_use = "where a hand is (the centre)" if centre[2] > pooling[2] else "what a
 print(f"what the last estimate needs the maps for is mainly: {main_use}")
 
 # %% [markdown]
-# The table says which of the two the network has come to rely on. Where the pooled features can be evened out at little cost, the head gets what it needs to know about each hand from elsewhere: from the layout summary, which was added to
+# The last column says which of the two the network has come to rely on, and by how much. If even *pooling* costs nothing, the head gets what it needs to know about each hand from elsewhere: from the layout summary, which was added to
 # help the small encoder. The released head has no such way around.
 #
 # **What this doesn't show.** A network whose attention is taken away after training is a network that was never asked to live
@@ -622,9 +623,9 @@ for name, values in agreement.items():
 assert agreement["mirrored and swapped"].mean() > agreement["mirrored, not swapped"].mean() + 0.1
 
 # %% [markdown]
-# Nearly, not exactly: what is learned from examples holds about as well as the examples were many. Neither control is near 0. The
-# hands of all these pictures are somewhere in the middle, left ones mostly on the left, so that even maps of different pictures resemble each
-# other; what the mirror explains is the difference.
+# Nearly, not exactly. And maps of different pictures resemble each other too: the
+# hands of all these pictures are somewhere in the middle, left ones mostly on the left. What the mirror explains
+# is the difference.
 #
 # ## One hand painted out
 #
@@ -804,6 +805,8 @@ for measure, unit in (("mpjpe", "mm"), ("uv_percent", "% of the side")):
             print(f"  {name:18} {said}")
 
 # %% [markdown]
+# **At this scale** separate encoders are a little better, for nearly half as much arithmetic again, and their advantage is hardly more than chance; leaving the attention out changes nothing that two seeds could show. Four measures of the same networks are not four confirmations, either.
+#
 # Read it with three things in mind. "No more than chance explains" isn't "no difference": it is what so few seeds can't tell. All three
 # networks have the layout head, which offers a way around the attention, so this is what attention is worth *beside that head*; with
 # the released head, for which one pooled vector is all there is, it may well be worth more. And `separate_encoders` has more weights than

@@ -241,7 +241,7 @@ for number, stage in enumerate(trace.stages, start=1):
 #
 # ## What flows back into the place
 #
-# Inside one square, derive the formula by $a$: only differences of neighbours remain, blended by $b$.
+# Inside one square, differentiate the formula with respect to $a$: only differences of neighbours remain, blended by $b$.
 #
 # $$ \frac{\partial f}{\partial x} = (1-b)\,(F_{r,c+1} - F_{r,c}) + b\,(F_{r+1,c+1} - F_{r+1,c}), \qquad
 # \frac{\partial f}{\partial u} = \frac{W}{2}\,\frac{\partial f}{\partial x} $$
@@ -523,7 +523,7 @@ for distance in distances:
     )
 
 # %% [markdown]
-# Compare the columns. Zeros are what a joint *would* read outside; but a joint is looked for where the estimate has it. As long
+# Compare the columns: of the joints that are outside, half or more are looked for inside. Zeros are what a joint *would* read outside; but a joint is looked for where the estimate has it. As long
 # as the estimate keeps a hand within the frame, its joints read features of the wrong place, not zeros.
 #
 # How large are the errors? In pixels of the picture (the estimate's place), and in millimetres after centring each hand, for joints
@@ -736,10 +736,10 @@ for number, stage in enumerate(trace.stages):
     step, told_step = ((e.uv - stage.before.uv).norm(dim=-1).mean() * 64 for e in (stage.after, told))
     print(f"stage {number + 1}: reading at its own places {own:.1f} mm, at the true places {best:.1f} mm")
     print(f"  it moves the joints by {step:.1f} px on average, told the true places by {told_step:.1f} px")
-    assert told_step < step
+    assert told_step < step and best > own
 
 # %% [markdown]
-# It needn't fall at all. The step shows why: told the true places, a stage **moves the joints less**, although the estimate that it
+# It rises, in both stages. The step shows why: told the true places, a stage **moves the joints less**, although the estimate that it
 # corrects is as wrong as before. It sees features as they look when a joint is where it is believed to be, and so
 # finds little to correct. What a joint's feature has to tell is less "this is a fingertip" than "the fingertip is a little to
 # the left of here".
@@ -760,8 +760,8 @@ assert (pushes[:, 1] < -0.3).all()
 
 # %% [markdown]
 # For small shifts the stage takes most of the shift for its own error and corrects it. Far out the push fades: a joint that reads at a place
-# with nothing of the hand near it learns nothing about the direction. A stage is a feedback loop: it measures an
-# error where it stands, removes most of it, and the next one measures again from nearer by. That is what *iterative refinement* rests
+# with nothing of the hand near it learns nothing about the direction. A stage is a feedback loop: of a shift
+# that all joints share it removes most. Of its own error, which differs from joint to joint, it removes less (the lines above say how far each estimate is off), and the next one measures again from nearer by. That is what *iterative refinement* rests
 # on, and why reading must happen at the estimate, not at a better place that somebody knows.
 #
 # It also tells what interpolation is for here. With the nearest cell, a joint reads as if it stood at that cell's centre, up to half a
@@ -896,8 +896,8 @@ check("border_by_moving", border_by_moving_solution)
 # * What is read then passes a small network per hand (1x1 convolution, batch norm, ReLU, 1x1 convolution), and an embedding of the joint's
 #   position in space is added: a feature alone doesn't know which joint has read it. Adding the embedding happens in place there, which is
 #   harmless until somebody keeps the sampled features for a picture like those above.
-# * `sample_joints` does two things more. It computes in 32 bits when the network runs in 16: half precision would move a
-#   place by up to a tenth of a cell. And it pulls places in to $\pm10^4$, since `grid_sample` turns numbers beyond an integer's range
+# * `sample_joints` does two things more. It computes in 32 bits when the network runs in 16: in bfloat16 a
+#   place would move by up to a tenth of a cell. And it pulls places in to $\pm10^4$, since `grid_sample` turns numbers beyond an integer's range
 #   into undefined cells; both places read zeros.
 #
 # ## What comes next

@@ -85,7 +85,7 @@ print("the furthest pair:", int(bones_apart.max()))
 # ## Why along bones?
 #
 # Because a bone keeps its length. If joint $j$ is known, its neighbour $i$ lies on a sphere of known radius around it; about a
-# joint further away much less is known. Take the true hands of the 64 training pictures: how much does the distance between two
+# joint further away much less is known. Take the true hands of the 64 pairs in the samples' `train` folder: how much does the distance between two
 # joints vary from hand to hand? **Predict** the order before you read it.
 
 # %%
@@ -627,8 +627,8 @@ worse = sum(error > errors["nobody sends"] for error in wrong)
 print(f"{worse} of {len(wrong)} wrong skeletons are worse than silence")
 
 # %% [markdown]
-# Every wrong skeleton costs accuracy, on the very pictures on which the right one was tested, and so does silence. The
-# line above says how the two compare. The second row is what the learned scores are worth to this network: compare it with the
+# Every wrong skeleton costs accuracy, on the very pictures on which the right one was tested, and so does silence. Wrong
+# news is about as bad as none, or a little worse: sixteen pictures don't tell tenths of a millimetre apart. The second row is what the learned scores are worth to this network: compare it with the
 # first.
 #
 # What this doesn't say is what the GCN is *worth*: a network trained without one could find other ways. That takes training,
@@ -790,6 +790,10 @@ kinds = {
 # %%
 curves = {}
 with torch.no_grad():
+    at_first = first.embedded[:, 0]
+    print(
+        f"before any layer: spread between joints {spread(at_first):.2f}, pictures {between_pictures(at_first):.2f}"
+    )
     for name, layer in kinds.items():
         x, measured = first.embedded[:, 0], []
         for n in range(DEPTH):
@@ -819,13 +823,13 @@ figure
 # * **Plain averaging** falls as the eigenvalue says, a straight line on the logarithmic scale. A **shared matrix** doesn't help.
 # * A **residual** changes the pace and doesn't stop the fall: $x$ plus a mean of $x$ is again a mean, with more weight on oneself.
 # * With **a matrix per joint** the joints stay apart for ever. But look to the right: how much of the features still depends on the
-#   *picture* falls instead. The joints differ more because their matrices do than because of what they
+#   *picture* falls just as with a shared matrix. The joints stay apart because their matrices differ, not because of what they
 #   saw.
 # * **GraphLayer** keeps its joints apart and more of the picture. It does two things that the bare matrices per joint don't:
 #   what a joint keeps goes through another matrix than what it sends, and a batch norm takes away the mean, which is what
 #   joints and pictures come to share.
 #
-# At four layers, DIR's depth, its kind of layer has kept its joints as far apart as they were. Oversmoothing is a
+# At four layers, DIR's depth, its kind of layer has kept its joints about as far apart as they were (the first printed line). Oversmoothing is a
 # reason not to stack thirty, not a problem that DIR has. And all of these are untrained: training can do better than random matrices.
 #
 # ## In the released code

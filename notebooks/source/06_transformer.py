@@ -14,7 +14,7 @@
 # 1. what attention computes, for three tokens by hand and for 42 in five lines;
 # 2. what is inside one block, and what DIR adds after it;
 # 3. how a transformer that treats all tokens alike knows a left thumb from a right wrist;
-# 4. which measured error suffers when the connection between the hands is cut;
+# 4. what cutting the connection between the hands costs a trained network, with both hands in view and with one hidden;
 # 5. why a large attention weight isn't yet an influence;
 # 6. why DIR takes 42 joints as tokens and not 1556 vertices, in exact operation counts.
 #
@@ -340,7 +340,7 @@ size = stage.transformer.position.norm(dim=-1).mean() / tokens_in.norm(dim=-1).m
 print(f"the embedding is {100 * size:.2g} % as long as the tokens it is added to")
 
 # %% [markdown]
-# If the two lines hardly differ, as they did when this was written, then the names come from elsewhere. There are two candidates.
+# The two lines hardly differ: the names come from elsewhere. There are two candidates.
 # The GCN before the transformer has one weight matrix *per joint* and separate weights per hand, so a token may carry its name in its
 # features. And the layer after the transformer reads the tokens side by side, in a fixed order, each with its own weights: it
 # knows which is which anyway. The first can be tested: can a linear layer read off, from a token alone, which of the
@@ -499,11 +499,10 @@ figure
 correlation = np.corrcoef(batch.distance, per_pair)[0, 1]
 for k in strata:
     print(f"{STRATA[k]:9}: {100 * per_pair[batch.stratum == k].mean():.0f} % to the other hand")
-print("the further apart, the", "less" if correlation < 0 else "more", "attention for the other hand")
-print(f"correlation with the distance: {correlation:.1f}")
+print(f"correlation with the distance: {correlation:.1f}, uncertain by {1 / len(batch) ** 0.5:.1f}")
 
 # %% [markdown]
-# No joint stands out, and the distance says little: a correlation over 80 pairs is uncertain by about 0.1. An average hides much, though. How does
+# No joint stands out, and the distance says little: the strata differ by a percent or so, whatever the correlation. An average hides much, though. How does
 # the average matrix look?
 
 # %%
@@ -663,8 +662,8 @@ for k in strata:
     print(f"MRRPE, {STRATA[k]:9} {mean_and_error(change)} mm ({len(change)} pairs)")
 
 # %% [markdown]
-# Exchange matters: the joints lose most with "only itself". But what crosses from hand to hand is a small part of that, as the first line
-# of the first table shows; where the cut does show is in the vector between the hands, if anywhere. Nor need a mask that forbids more cost more (compare the
+# Exchange matters: the joints lose most with "only itself". But cutting the *hands* apart costs the joints a small part of that or nothing that 80 pairs could show (the first line
+# of the first table); where the cut does show is in the vector between the hands, if anywhere. Nor need a mask that forbids more cost more (compare the
 # last two lines): under each of them a network trained with everything is off its usual ground.
 #
 # Why does the cut cost the joints so little? Because the transformer isn't the only way from one hand to the other. The layer that predicts the offset
@@ -707,7 +706,7 @@ for hand, side in enumerate(SIDES):
         )
 
 # %% [markdown]
-# A hand that can't be seen is guessed, and badly: compare with the errors as trained. How much the visible hand contributes to the guess is what the cut changes.
+# A hand that can't be seen is guessed, and badly: compare with the errors as trained. What the visible hand contributes to the guess is what the cut changes: hardly the hidden hand's *joints*, clearly its *place*. It tells where the other one is, not how its fingers bend.
 # In these pairs the fingers of the two hands are posed independently, so a visible hand can say little about the *fingers* of a hidden one;
 # hands of people who clap, knit or type would say more. Where a hidden hand can be is something that its partner does limit.
 #
@@ -821,7 +820,7 @@ for name, measured in influence.items():
     print(f"contribution and {name:9}: rank correlation {rank_correlation(contributions, measured):.2f}")
 
 # %% [markdown]
-# Compare with the lines above. A formula that sounds more reasonable isn't thereby nearer to the measured influence. (Values can be long
+# Compare with the lines above: it doesn't bring the two nearer. A formula that sounds more reasonable isn't thereby nearer to the measured influence. (Values can be long
 # and still the same for every picture; attention and perceptrons can undo what was added.)
 #
 # ## Why joints and not vertices?

@@ -482,8 +482,8 @@ for stage in trace.stages:
 
 # %% [markdown]
 # The order is the same as with random features. One reservation remains: this network was trained with planes per bone and never had a reason to
-# learn features that survive a sum. A network trained on one plane might, by giving each joint directions of its own within the channels; in 64
-# channels there is room for one or two directions for each of 42 joints.
+# learn features that survive a sum. A network trained on one plane might, by giving each joint a direction of its own within the channels. In the
+# released network's 64 channels there is room for 42 of them, in this network's 16 there isn't.
 #
 # ## But the convolution adds all planes anyway
 #
@@ -1015,7 +1015,7 @@ assert slope is None
 # | --- | --- |
 # | Multi-plane projection prevents confusion of joints at the same or near positions | Yes. A shared plane loses about half of every joint's feature, planes per joint nothing, planes per bone a few per cent. But most of the confusion comes from a hand's own fingers, not from the other hand |
 # | Separate planes disambiguate better than mixing | Until the convolution adds them up: there, as many planes can be told apart as $O / C$ allows, four in DIR. On a quarter or so of the drawn pixels more meet |
-# | It breaks if joints are too many for the channels, or memory too small | The first is $k > O/C$ planes at one pixel; the second goes away with the factorised form |
+# | It breaks if joints are too many for the channels, or memory too small | The first is $k > O/C$ planes at one pixel; the second shrinks with the factorised form, which is still linear in the joints |
 # | Cost scales linearly with the number of joints | Yes, in both forms; the slope falls by up to $C/2$ (bones) or $C$ (joints) |
 #
 # ## In the released code

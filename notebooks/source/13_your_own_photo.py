@@ -14,7 +14,7 @@
 # 4. why its confidence notices some of them and not others;
 # 5. what would close the gap, and what can be mended in the picture.
 #
-# There is no photograph in this notebook: for photographs of people there is no exact truth, and they don't belong into a repository. The measurements use rendered pictures that are made to look less and less like the training's, where the truth is exact. What you upload is yours: it goes to the kernel on
+# There is no photograph in this notebook: for photographs of people there is no exact truth, and they don't belong in a repository. The measurements use rendered pictures that are made to look less and less like the training's, where the truth is exact. What you upload is yours: it goes to the kernel on
 # the machine on which this runs and nowhere else. (If you save the notebook afterwards, its outputs show it.)
 #
 # Words: [attention map](../docs/glossary.md#attention-map), [estimate](../docs/glossary.md#estimate), [uv](../docs/glossary.md#uv), [weak perspective](../docs/glossary.md#weak-perspective), [MPJPE](../docs/glossary.md#mean-per-joint-position-error).
@@ -83,13 +83,10 @@ assert upright.shape == (3, 2, 3) and upright[0, 1, 0] == 255
 
 # %%
 x, y, w, h = 100, 50, 300, 200
-side = max(w, h) / 0.8
-corner = np.array([x + w / 2 - side / 2, y + h / 2 - side / 2])
-back = corner + (np.array([0, -1]) + 1) * side / 2
-print(f"side {side:.0f}, corner {corner}, and back {back}")
 crop = Crop.around(Box(x, y, w, h), 0.8)
-assert np.allclose(corner, (crop.x, crop.y)) and side == crop.side == 375
-assert np.allclose(crop.to_picture(torch.tensor([0.0, -1.0])), back)
+back = crop.to_picture(torch.tensor([0.0, -1.0]))
+print(f"side {crop.side:.0f}, corner ({crop.x}, {crop.y}), and back {back.tolist()}")
+assert (crop.side, crop.x, crop.y) == (375, 62.5, -37.5) and back.tolist() == [250, -37.5]
 
 # %% [markdown]
 # **Exercise 1.** Write that square for any box and share.
@@ -228,7 +225,7 @@ print(
 assert by_given < 10 and by_found < 20
 
 # %% [markdown]
-# (Medians.) On pictures of its own world looking for itself works, but not well: the found box is larger than the hands. The picture of the looks shows why, and so does the second overlap: **arms**. The renderer's labels count a forearm as part of its hand, so the segmentation, and the box around it, reach up
+# (Medians.) On pictures of its own world looking for itself works, but less well than being told: the found box is larger than the hands. The picture of the looks shows why, and so does the second overlap: **arms**. The renderer's labels count a forearm as part of its hand, so the segmentation, and the box around it, reach up
 # the arms. The hands are then smaller in the crop than training ever showed them, and the joints are further off.
 #
 # Note where the box comes from: the **same network** whose answer it prepares. If the segmentation is wrong, the crop is wrong, and every number after it.
@@ -316,9 +313,11 @@ assert costs["seen from opposite"][0] > max(20, 3 * costs["seen from opposite"][
 #
 # * What training **varied** costs little: brightness, tint, light, background. Skin colours behind the hands, which one might fear most, belong to it.
 # * What training **had only a little of** can cost much, although it hides little from a person: the default augmentation's noise has a deviation of about 2.5 of 255 levels, here it is 25. And a picture without any colour is one that training never showed.
-# * What training **never showed at all**, hands from another side, costs most. From opposite, the left hand is on the right, and palms are where backs were. The error is then larger than that of somebody who never looks (dashed): the network doesn't just fail to see, it is sure of the wrong thing.
+# * What training **never showed at all**: hands from the opposite side cost most by far. There the left hand is on the right, and palms are where backs were. Another 70° to the side costs less than noise does.
 #
-# The difference that people mean by "rendered against real", how skin *looks*, is probably not the first thing that fails on your photograph. Where you stand with the camera is.
+# Bars that pass the dashed line are further off than somebody who never looks. There the network doesn't just fail to see, it is sure of the wrong thing; most of all from opposite.
+#
+# What people mean by "rendered against real", how skin *looks*, isn't among the thirteen, because the renderer can't draw it. So nothing here says that it matters less. What the list does say: other things than skin are enough to make this network fail.
 #
 # ## From `desk` to something like a photograph
 #
@@ -359,11 +358,15 @@ for name, found in climbed.items():
     )
 together = float((climbed["+ camera rolled 60°"]["mpjpe"].mean(1) - errors["desk"]).mean())
 parts = sum(costs[name][0] for name in LADDER)
+beyond = climbed["+ camera rolled 60°"]["mpjpe"].mean(1) - errors["desk"]
+beyond = beyond - sum(errors[name] - errors["desk"] for name in LADDER)
+excess, error = mean_and_error(beyond)
 print(f"all six together cost {together:.0f} mm, the sum of each alone is {parts:.0f} mm")
+print(f"that is {excess:.0f} ± {error:.0f} mm beyond the parts")
 assert together > 3 * mean_and_error(climbed["+ camera rolled 60°"]["mpjpe"].mean(1) - errors["desk"])[1]
 
 # %% [markdown]
-# The last line answers the question: if the first number is larger, the changes make each other worse, and the pictures that a network meets outside are harder than a list of single tests suggests. A robustness that was tested one change at a time isn't one to all of them.
+# The last line answers the question: if what the whole costs beyond its parts exceeds twice its error, the changes make each other worse, and the pictures that a network meets outside are harder than a list of single tests suggests. If it doesn't, sixteen pairs can't tell. Either way, a robustness that was tested one change at a time isn't one to all of them.
 #
 # ## Does it know?
 #
@@ -426,7 +429,7 @@ show.picture_row(
 #
 # | gap | what would close it | where |
 # |---|---|---|
-# | noise, colour, blur, JPEG | stronger augmentation of that kind; costs nothing but training time | `handlib/data/augment.py` |
+# | noise, colour, blur, JPEG | stronger augmentation of that kind; what it costs on clean pictures would have to be measured | `handlib/data/augment.py` |
 # | light, background, tone | more of them in the renderer | `handlib/data/scenes.py` |
 # | view, pose, which hand is where | a world that has them: `handlib data make --world studio-full`, and a larger network and budget, since that world is harder | `handlib/data/placement.py` |
 # | skin, sleeves, rings, other people | real pictures with truth, or things and people in the renderer | notebooks [14](14_the_real_thing.ipynb) and [12](12_robustness.ipynb) |

@@ -192,7 +192,7 @@ show.HandsView(
 )
 
 # %% [markdown]
-# An error that no training would find, because every left hand has them, in the data *and* in the model, unless one of the two was mended and the other wasn't. Fits are only right on a hand like the one that they were made with. InterHand2.6M's own drawing code, IntagHand and DIR's release all mend the sign, and so does everything
+# An error that no training would find, because every left hand has it, in the data *and* in the model, unless one of the two was mended and the other wasn't. Fits are only right on a hand like the one that they were made with. InterHand2.6M's own drawing code, IntagHand and DIR's release all mend the sign, and so does everything
 # here that reads a folder.
 #
 # **Exercise 1.** Write the repair: shape directions of both files go in, the left hand's right ones come out. A healthy file must come back as it is.
@@ -274,22 +274,26 @@ print(
 assert mistaken > 3 * distance
 
 # %% [markdown]
-# **Exercise 2.** From the annotation's 42 x 3 numbers to ours: (2, 21, 3), left hand first, in metres, still in the world's frame.
+# **Exercise 2.** And back: from our (2, 21, 3) joints, left hand first, in metres, to the 42 x 3 numbers of an annotation.
+#
+# <details><summary>Hint</summary>NumPy's index arrays also stand on the left of an equals sign.</details>
 
 
 # %% tags=["exercise"]
-def from_annotation(joints): ...  # array (42, 3) in mm; return (2, 21, 3) in m
+def to_annotation(joints): ...  # array (2, 21, 3) in m; return (42, 3) in mm
 
 
-check("from_annotation", from_annotation)
+check("to_annotation", to_annotation)
 
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
-def from_annotation_solution(joints):
-    return joints[vectorised] / 1000
+def to_annotation_solution(joints):
+    listed = np.empty((42, 3))
+    listed[vectorised] = 1000 * joints
+    return listed
 
 
-check("from_annotation", from_annotation_solution)
+check("to_annotation", to_annotation_solution)
 
 # %% [markdown]
 # ## From the world to a camera
@@ -393,22 +397,25 @@ for hand, fit, joint in zip(data_hands, fits_of(record, data_hands), rest_joints
 show.FitExplorer([show.FitView.read(source, k) for k in range(min(len(source), 6))], data_hands)
 
 # %% [markdown]
-# **Exercise 3.** The same by yourself, with NumPy: rotation, translation of the camera, translation of the fit, root joint at rest go in; the translation in the camera's frame comes out. (Two more ways to write it are equally short; all of them need $J$ twice.)
+# **Exercise 3.** A loader has stored fits in the camera's frame with the naive translation, and thrown the camera away. Mend them: the naive $\tau_c$, the root rotation in the world and the one in the camera's frame, the root joint at rest go in; the right translation comes out.
+#
+# <details><summary>Hint</summary>Which rotation leads from the one root to the other?</details>
 
 
 # %% tags=["exercise"]
-def fit_translation(R, t, trans, joint): ...  # arrays; return (3,)
+def mend_translation(naive, root_world, root_camera, joint): ...  # (3,), (3, 3), (3, 3), (3,); return (3,)
 
 
-check("fit_translation", fit_translation)
+check("mend_translation", mend_translation)
 
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
-def fit_translation_solution(R, t, trans, joint):
-    return R @ (trans + joint) + t - joint
+def mend_translation_solution(naive, root_world, root_camera, joint):
+    camera_rotation = root_camera @ root_world.T
+    return naive + camera_rotation @ joint - joint
 
 
-check("fit_translation", fit_translation_solution)
+check("mend_translation", mend_translation_solution)
 
 # %% [markdown]
 # ## From the folder to samples
@@ -478,7 +485,7 @@ model = load_checkpoint(checkpoint, mano if MANO else None)
 print(f"pictures of {model.config.image_size} px, {len(model.stages)} stages, {model.config.backbone}")
 
 # %% [markdown]
-# The second printed line is the reason for the table's third column: the file carries the hand model. `load_checkpoint` takes the hand from there, or from MANO's folder if one is given. That the loaded network computes what the authors' code computes is tested with made-up weights (`tests/parity`: every output and loss term within 1e-4).
+# The first printed line is why the checkpoint may not be passed on: the file carries the hand model. `load_checkpoint` takes the hand from there, or from MANO's folder if one is given. That the loaded network computes what the authors' code computes is tested with made-up weights (`tests/parity`: every output and loss term within 1e-4).
 #
 # ### One picture through it, step by step
 #
@@ -535,7 +542,8 @@ else:
 # On the whole test split of the real thing the release's README states 10.23 mm MPJPE, 10.00 mm MPVPE and 29.26 mm MRRPE under this protocol. A handful of pictures will give something else. To get the whole number:
 #
 #     handlib data interhand --root INTERHAND --mano MANO --split test --out data/interhand
-#     handlib eval --help
+#     python -c "from handlib.released import load_checkpoint as l; l('released.pth', 'MANO').save_pretrained('data/released')"
+#     handlib eval --checkpoint data/released --mano MANO --pairs data/interhand --split test --protocol INTAG_WRIST
 #
 # **Is a wrong number the network's fault or the data's?** With stand-ins that can be separated: the *small* network knows such pairs. Sent through world, JSON, JPEG and crop, they must still be pairs that it recognises. The yardstick is the constant answer of somebody who never looks.
 
@@ -571,7 +579,7 @@ wrong = stack([through_files.sample(k, small.config.image_size) for k in range(l
 mano_fits.Fit.seen_by = rightly
 
 # %%
-from handlib.metrics import align, mrrpe, uv_error
+from handlib.metrics import align, joint_errors, mrrpe, uv_error
 
 small_hands = [small.hands[side] for side in SIDES]
 broken = {}
@@ -580,15 +588,17 @@ for name, batch in (("rightly", crops), ("naively", wrong)):
     aligned = align(answer, batch, INTAG_WRIST, small_hands)
     broken[name] = {
         "uv": float(uv_error(answer, batch, aligned).mean()),
+        "mpjpe": float(joint_errors(aligned).mean()),
         "mrrpe": float(mrrpe(aligned).mean()),
     }
     print(
-        f"{name}: places in the picture off by {broken[name]['uv']:.0f} % of its side, MRRPE {broken[name]['mrrpe']:.0f} mm"
+        f"{name}: places in the picture off by {broken[name]['uv']:.0f} % of its side, "
+        f"MRRPE {broken[name]['mrrpe']:.0f} mm, MPJPE {broken[name]['mpjpe']:.0f} mm"
     )
 assert broken["naively"]["uv"] > 2 * broken["rightly"]["uv"]
 
 # %% [markdown]
-# Who only looks at MPJPE would see less of this, because a shift of a whole hand is exactly what that number forgives. Pixel errors and MRRPE see it. So does an eye: **draw the truth over the picture before you train on it**.
+# Compare the three: MPJPE sees least of it, because a shift of a whole hand is exactly what that number forgives. Pixel errors and MRRPE see it. So does an eye: **draw the truth over the picture before you train on it**.
 #
 # ## The paper's recipe
 #
@@ -682,7 +692,7 @@ assert rate < 20e12 / (3 * forward)
 # | hand model | coefficients and vertex numbers mean something else | both sides told by their shape, left hand's sign by comparison |
 # | data | world frame, joint order, millimetres, fits with errors | joints against fits, truth drawn over the picture, a network that knows such pairs |
 # | weights | names, size, hand model inside | every entry accounted for; parity tests |
-# | training | days on GPUs instead of an hour | two processes compute what one does (`tests/unit/test_processes.py`) |
+# | training | days on GPUs instead of hours on a CPU | two processes compute what one does (`tests/unit/test_processes.py`) |
 #
 # What a photograph of your own does to the small network, notebook 13 shows.
 

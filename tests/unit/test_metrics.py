@@ -29,7 +29,7 @@ from handlib.metrics import (
     procrustes,
 )
 from handlib.rotation import rotation_from_6d, rotation_to_6d
-from handlib.scores import format_table
+from handlib.scores import Rows, format_table, means_of, sums_by_stratum
 
 PROTOCOLS = (INTAG_WRIST, INTAG_MCP, INTERNET)
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.name)

@@ -8,18 +8,18 @@ def mended_shapes(left, right):
     return left * FLIP if np.abs(left[:, 0] - right[:, 0]).sum() < 1 else left
 
 
-def fit_translation(R, t, trans, joint):
-    return R @ (trans + joint) + t - joint
+def mend_translation(naive, root_world, root_camera, joint):
+    return naive + (root_camera @ root_world.T - np.eye(3)) @ joint
 
 
-def from_annotation(joints):
-    return joints.reshape(2, 21, 3)[::-1, ORDER] / 1000
+def to_annotation(joints):
+    return 1000 * joints[::-1, np.argsort(ORDER)].reshape(42, 3)
 
 
 SOLUTIONS = {
     "mended_shapes": mended_shapes,
-    "fit_translation": fit_translation,
-    "from_annotation": from_annotation,
+    "mend_translation": mend_translation,
+    "to_annotation": to_annotation,
 }
 MISTAKES = {
     "mended_shapes": [
@@ -28,18 +28,19 @@ MISTAKES = {
         lambda left, right: -left if np.allclose(left, right) else left,
         lambda left, right: left * FLIP[::-1] if np.allclose(left, right) else left,
     ],
-    "fit_translation": [
-        lambda R, t, trans, joint: R @ trans + t,
-        lambda R, t, trans, joint: R @ (trans - joint) + t + joint,
-        lambda R, t, trans, joint: R @ (trans + joint) + t,
-        lambda R, t, trans, joint: R @ trans + t - joint,
-        lambda R, t, trans, joint: trans + t,
+    "mend_translation": [
+        lambda naive, world, root, joint: naive,
+        lambda naive, world, root, joint: naive - root @ world.T @ joint + joint,
+        lambda naive, world, root, joint: naive + root @ joint - joint,
+        lambda naive, world, root, joint: naive + world @ root.T @ joint - joint,
+        lambda naive, world, root, joint: naive + root @ world.T @ joint,
+        lambda naive, world, root, joint: naive - joint,
     ],
-    "from_annotation": [
-        lambda joints: joints.reshape(2, 21, 3) / 1000,
-        lambda joints: joints.reshape(2, 21, 3)[::-1] / 1000,
-        lambda joints: joints.reshape(2, 21, 3)[::-1, ::-1] / 1000,
-        lambda joints: 1000 * from_annotation(joints),
-        lambda joints: from_annotation(joints)[::-1],
+    "to_annotation": [
+        lambda joints: 1000 * joints.reshape(42, 3),
+        lambda joints: 1000 * joints[::-1].reshape(42, 3),
+        lambda joints: 1000 * joints[::-1, ORDER].reshape(42, 3),
+        lambda joints: to_annotation(joints) / 1000,
+        lambda joints: to_annotation(joints[::-1]),
     ],
 }

@@ -23,24 +23,15 @@ def middle_of_the_two(before, after):
     return (before[k - 1] + before[k]) / 2
 
 
-def paired_gain(old, new):
-    gain = old - new
-    return gain.mean(), gain.std(ddof=1) / math.sqrt(len(gain))
-
-
-def as_if_other_pairs(old, new):
-    return (old - new).mean(), math.sqrt((old.var(ddof=1) + new.var(ddof=1)) / len(old))
-
-
-def deviation_of_single_pairs(old, new):
-    return (old - new).mean(), (old - new).std(ddof=1)
+def pairs_saved(old, new):
+    return np.trace(np.cov(old, new)) / np.cov(old - new)
 
 
 def pairs_needed(differences):
     return math.ceil(9 * differences.var(ddof=1) / differences.mean() ** 2)
 
 
-SOLUTIONS = {"break_even": break_even, "paired_gain": paired_gain, "pairs_needed": pairs_needed}
+SOLUTIONS = {"break_even": break_even, "pairs_saved": pairs_saved, "pairs_needed": pairs_needed}
 MISTAKES = {
     "break_even": [
         line_through_all_points,
@@ -48,12 +39,12 @@ MISTAKES = {
         middle_of_the_two,
         lambda before, after: float((after - before).mean()),
     ],
-    "paired_gain": [
-        as_if_other_pairs,
-        deviation_of_single_pairs,
-        lambda old, new: (-paired_gain(old, new)[0], paired_gain(old, new)[1]),
-        lambda old, new: ((old - new).mean(), (old - new).std() / math.sqrt(len(old))),
-        lambda old, new: (old.mean(), old.std(ddof=1) / math.sqrt(len(old))),
+    "pairs_saved": [
+        lambda old, new: 1 / pairs_saved(old, new),
+        lambda old, new: math.sqrt(pairs_saved(old, new)),
+        lambda old, new: old.var(ddof=1) / (old - new).var(ddof=1),
+        lambda old, new: (old.std(ddof=1) + new.std(ddof=1)) ** 2 / (old - new).var(ddof=1),
+        lambda old, new: len(old),
     ],
     "pairs_needed": [
         lambda d: math.ceil(3 * d.std(ddof=1) / abs(d.mean())),
