@@ -90,7 +90,7 @@ def test_photographs_behind_pairs_are_a_difference_and_none_is_what_older_result
     content = json.loads(path.read_text())
     del content[part]["photographs"]
     path.write_text(json.dumps(content))
-    (old,) = ablate.load_results(folders / "out")
+    old, *_ = ablate.load_results(folders / "out")
     new = replace(old, seed=1, **{part: {**getattr(old, part), "photographs": ""}})
     ablate.check_alike([old, replace(new, training={**new.training, "seed": 1})])
     other = replace(old, **{part: {**getattr(old, part), "more": 1}})
