@@ -18,7 +18,7 @@ import nbformat
 import pytest
 from build_notebooks import NOTEBOOKS
 
-from handlib.doctor.machine import chromium as installed_chromium
+from handlib.doctor.machine import chromium
 
 HERE = Path(__file__).parent
 CHROMIUM_FLAGS = (
@@ -32,7 +32,6 @@ CHROMIUM_FLAGS = (
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
     "--use-fake-device-for-media-stream",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 QUIET_LAB = """{
   "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false},
@@ -52,7 +51,7 @@ def browser_path() -> str:
     """The system's chromium; the environment variable CHROMIUM names another one."""
     if importlib.util.find_spec("playwright") is None:
         no_browser("playwright is not installed")
-    found = installed_chromium()
+    found = chromium()
     if found is None:
         no_browser("no chromium found on this machine")
     return found
@@ -133,42 +132,29 @@ def lab(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             process.kill()
 
 
-@pytest.fixture(scope="session")
-def chromium(browser_path: str):
-    """A running browser that reaches nothing but this machine."""
+@pytest.fixture
+def page(lab: Lab, browser_path: str, tmp_path: Path):
+    """A page of a fresh browser; ``page.outside`` collects every address beyond this Lab that it asked for.
+
+    The page's last state is kept as ``last.png`` in the test's temporary folder.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=list(CHROMIUM_FLAGS))
-        yield browser
-        browser.close()
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.outside = []
 
+        def gate(route):
+            if route.request.url.startswith((lab.url, "data:", "blob:")):
+                route.continue_()
+            else:
+                page.outside.append(route.request.url)
+                route.abort()
 
-@pytest.fixture(scope="session")
-def reader(chromium):
-    """Somebody with one browser profile, so that JupyterLab's files are fetched and compiled once."""
-    context = chromium.new_context(viewport={"width": 1400, "height": 1000})
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(lab: Lab, reader, tmp_path: Path):
-    """A new page; ``page.outside`` collects every address beyond this Lab that it asked for.
-
-    The page's last state is kept as ``last.png`` in the test's temporary folder.
-    """
-    page = reader.new_page()
-    page.outside = []
-
-    def note(request) -> None:
-        if not request.url.startswith((lab.url, "data:", "blob:")):
-            page.outside.append(request.url)
-
-    page.on("request", note)
-    try:
-        yield page
-        page.screenshot(path=tmp_path / "last.png")
-    finally:
-        page.close()
-        reader.clear_permissions()
+        page.route("**/*", gate)
+        try:
+            yield page
+            page.screenshot(path=tmp_path / "last.png")
+        finally:
+            browser.close()

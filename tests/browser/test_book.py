@@ -16,6 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from book_api import read_modules
 from build_book import SITE, read_recordings
+from conftest import CHROMIUM_FLAGS
 from lab_page import VIEW, ask, canvas_colours, click_joint
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,16 @@ def book(said_while_building: str) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_path: str):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=list(CHROMIUM_FLAGS))
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
