@@ -3,7 +3,9 @@
 import io
 import uuid
 
+import nbformat
 import numpy as np
+from needed_cells import needed_cells
 from PIL import Image
 
 VIEW = ".handlib-hands"
@@ -18,6 +20,13 @@ def run_all(page, lab, notebook: str) -> None:
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=90 * SECONDS)
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+
+
+def run_needed(page, lab, notebook: str, *texts: str) -> None:
+    """Opens a notebook of only the cells that hold one of the texts and those that these need; runs it."""
+    cut = needed_cells(nbformat.read(lab.folder / notebook, as_version=4), *texts)
+    nbformat.write(cut, lab.folder / f"cut_{notebook}")
+    run_all(page, lab, f"cut_{notebook}")
 
 
 def open_and_run(page, lab, notebook: str, view: int = 0) -> None:

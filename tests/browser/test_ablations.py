@@ -1,6 +1,6 @@
 """Notebook 11 in a real JupyterLab: every control of the ablations' widget is moved and does something."""
 
-from lab_page import SECONDS, choose, run_all, save_and_reload, wait_for_another, wait_until_idle
+from lab_page import SECONDS, choose, run_needed, save_and_reload, wait_for_another, wait_until_idle
 
 
 def says(page, text: str) -> None:
@@ -9,7 +9,7 @@ def says(page, text: str) -> None:
 
 
 def test_every_control_of_the_ablations_widget(page, lab):
-    run_all(page, lab, "11_ablations.ipynb")
+    run_needed(page, lab, "11_ablations.ipynb", "show.AblationsExplorer(")
     says(page, "no stages: MPJPE (mm)")
     wait_until_idle(page)
     image = page.locator(".jp-OutputArea-output img.widget-image").first

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lab_page import SECONDS, press_slider, run_all, save_and_reload, wait_until_idle
+from lab_page import SECONDS, press_slider, run_needed, save_and_reload, wait_until_idle
 
 
 def line(page, start: str):
@@ -43,7 +43,7 @@ def wait_for_another_picture(page, image, source: str) -> None:
 
 
 def test_crop_explorer_follows_every_control_and_survives_a_reload(page, lab):
-    run_all(page, lab, "02_cameras.ipynb")
+    run_needed(page, lab, "02_cameras.ipynb", "show.CropExplorer(")
     whole, crop = explorer(page)
     wait_until_idle(page)
     left, right = whole.bounding_box(), crop.bounding_box()

@@ -1,6 +1,6 @@
 """Notebook 03 in a real JupyterLab: every control of the attention explorer, then saved and reloaded."""
 
-from lab_page import SECONDS, press_slider, run_all, save_and_reload, wait_until_idle
+from lab_page import SECONDS, press_slider, run_needed, save_and_reload, wait_until_idle
 
 MAPS, ESTIMATE = 0, 1
 """The explorer's two pictures, in their order on the page."""
@@ -37,7 +37,7 @@ def centre_u(text: str, side: str) -> float:
 
 
 def test_attention_explorer_follows_every_control_and_survives_a_reload(page, lab):
-    run_all(page, lab, "03_encoder.ipynb")
+    run_needed(page, lab, "03_encoder.ipynb", "show.AttentionExplorer(")
     image = shown(page, MAPS)
     image.wait_for(timeout=300 * SECONDS)
     image.scroll_into_view_if_needed()

@@ -6,8 +6,8 @@ from lab_page import (
     ask,
     canvas_colours,
     choose,
-    open_and_run,
     press_slider,
+    run_needed,
     save_and_reload,
     says,
     wait_for_another,
@@ -34,7 +34,8 @@ def wait_until_chosen(page, name: str, value: str) -> None:
 
 
 def test_every_control_of_the_evaluation_widget(page, lab):
-    open_and_run(page, lab, "10_evaluation.ipynb")
+    run_needed(page, lab, "10_evaluation.ipynb", "show.EvaluationExplorer(")
+    wait_for_view(page)
     images = page.locator(f".jp-OutputArea-output:has({VIEW}) img.widget-image")
     says(page, "stage 2, INTAG_MCP: mean")
     assert canvas_colours(page) > 50

@@ -5,8 +5,8 @@ from lab_page import (
     VIEW,
     ask,
     click_joint,
-    open_and_run,
     press_slider,
+    run_needed,
     save_and_reload,
     wait_for_view,
 )
@@ -24,7 +24,8 @@ def wait_for_caption(page, *parts: str) -> None:
 
 
 def test_every_control_of_the_influence_explorer(page, lab):
-    open_and_run(page, lab, "05_gcn.ipynb")
+    run_needed(page, lab, "05_gcn.ipynb", "show.InfluenceExplorer(")
+    wait_for_view(page)
     wait_for_caption(page, "a nudge at left wrist moves", "exactly 0")
 
     reached = ask(page, f"jointColour({FIRST_OF_INDEX})")

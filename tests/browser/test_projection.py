@@ -1,6 +1,6 @@
 """Notebook 07 in a real JupyterLab: every control of its explorer moves picture and caption."""
 
-from lab_page import SECONDS, choose, press_slider, run_all, save_and_reload
+from lab_page import SECONDS, choose, press_slider, run_needed, save_and_reload
 
 CAPTION = ".widget-html-content:has-text('of both hands')"
 PICTURE = "img.widget-image"
@@ -19,7 +19,7 @@ def picture(page) -> str:
 
 
 def test_explorer_follows_every_control_and_survives_a_reload(page, lab, tmp_path):
-    run_all(page, lab, "07_projection.ipynb")
+    run_needed(page, lab, "07_projection.ipynb", "show.ProjectionExplorer(")
     caption_says(page, "a plane per bone", "0.5 px apart", "16 x 16", seconds=300)
     page.locator(PICTURE).scroll_into_view_if_needed()
     pictures = [picture(page)]

@@ -4,7 +4,7 @@ from lab_page import (
     SECONDS,
     choose,
     press_slider,
-    run_all,
+    run_needed,
     save_and_reload,
     says,
     wait_for_another,
@@ -20,7 +20,7 @@ def line(page) -> str:
 
 
 def test_fits_are_moved_and_joints_are_read(page, lab):
-    run_all(page, lab, "14_the_real_thing.ipynb")
+    run_needed(page, lab, "14_the_real_thing.ipynb", "show.FitExplorer(")
     image = page.locator(IMAGE).last
     image.wait_for(timeout=600 * SECONDS)
     wait_until_idle(page)

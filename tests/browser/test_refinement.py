@@ -3,8 +3,8 @@
 from lab_page import (
     VIEW,
     ask,
-    open_and_run,
     press_slider,
+    run_needed,
     save_and_reload,
     says,
     wait_for_another,
@@ -21,7 +21,8 @@ def switch(page, name: str) -> None:
 
 
 def test_every_control_of_the_refinement_widget(page, lab):
-    open_and_run(page, lab, "08_refinement.ipynb")
+    run_needed(page, lab, "08_refinement.ipynb", "show.RefinementExplorer(")
+    wait_for_view(page)
     image = page.locator(f".jp-OutputArea-output:has({VIEW}) img.widget-image")
     says(page, "stage 2 again: joints")
     course = page.locator('.widget-label:has-text("joints, mm: initial")')

@@ -4,7 +4,7 @@ from lab_page import (
     SECONDS,
     choose,
     press_slider,
-    run_all,
+    run_needed,
     save_and_reload,
     says,
     wait_for_another,
@@ -20,7 +20,7 @@ def line(page, text: str) -> str:
 
 
 def test_every_control_of_the_robustness_widget(page, lab):
-    run_all(page, lab, "12_robustness.ipynb")
+    run_needed(page, lab, "12_robustness.ipynb", "show.RobustnessExplorer(")
     image = page.locator(IMAGE).last
     image.wait_for(timeout=600 * SECONDS)
     wait_until_idle(page)

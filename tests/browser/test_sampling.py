@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lab_page import SECONDS, choose, run_all, save_and_reload
+from lab_page import SECONDS, choose, run_needed, save_and_reload
 
 ROOT = ".handlib-points"
 
@@ -35,7 +35,7 @@ def wait_for_explorer(page) -> None:
 
 
 def test_explorer_follows_mouse_keys_and_menus_and_survives_a_reload(page, lab, tmp_path):
-    run_all(page, lab, "04_sampling.ipynb")
+    run_needed(page, lab, "04_sampling.ipynb", "show.SamplingExplorer(")
     wait_for_explorer(page)
     before = caption(page, "left index4 at u")
     assert len(weights(before)) == 4 and sum(weights(before)) == pytest.approx(1, abs=0.021)

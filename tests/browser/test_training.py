@@ -6,7 +6,7 @@ from lab_page import (
     ask,
     choose,
     press_slider,
-    run_all,
+    run_needed,
     save_and_reload,
     wait_for_another,
     wait_for_view,
@@ -23,7 +23,8 @@ def says(page, text: str) -> None:
 
 
 def test_curves_move_while_the_network_trains_and_every_control_of_the_losses(page, lab):
-    run_all(page, lab, "09_training.ipynb")
+    trainings = ('learn("one", ', 'learn("sixty_four", ')
+    run_needed(page, lab, "09_training.ipynb", "show.LossExplorer(", *trainings)
     caption = page.locator('.widget-label:has-text(" of 60: MPJPE in mm")')
     caption.wait_for(timeout=300 * SECONDS)
     curve = page.locator('.jp-OutputArea-output:has-text(" of 60: MPJPE in mm") img.widget-image')

@@ -6,7 +6,7 @@ from lab_page import (
     ask,
     canvas_colours,
     click_joint,
-    open_and_run,
+    run_needed,
     save_and_reload,
     wait_for_view,
     wait_until_idle,
@@ -40,7 +40,8 @@ def choose(page, name: str, option: str) -> None:
 
 
 def test_every_control_of_the_attention_lines(page, lab):
-    open_and_run(page, lab, "06_transformer.ipynb")
+    run_needed(page, lab, "06_transformer.ipynb", "show.AttentionLines(")
+    wait_for_view(page)
     wait_until_idle(page)
     wait_for_caption(page, "right index4 attends to", "of its attention goes to the left hand")
     assert ask(page, "linkCount()") == 10

@@ -7,7 +7,7 @@ import numpy as np
 from lab_page import (
     SECONDS,
     press_slider,
-    run_all,
+    run_needed,
     save_and_reload,
     says,
     wait_for_another,
@@ -49,7 +49,7 @@ def test_a_picture_is_uploaded_cut_out_reconstructed_and_taken_away(page, lab, t
     Image.fromarray(np.pad(square, ((0, 0), (80, 140), (0, 0)), mode="edge")).save(tmp_path / "mine.png")
     (tmp_path / "notes.png").write_text("no picture at all")
 
-    run_all(page, lab, "13_your_own_photo.ipynb")
+    run_needed(page, lab, "13_your_own_photo.ipynb", "show.YourPhoto(")
     image = page.locator(IMAGE).last
     image.wait_for(timeout=900 * SECONDS)
     wait_until_idle(page)
