@@ -27,6 +27,7 @@ from handlib.errors import InputError
 from handlib.estimate import LENGTH_UNIT, Estimate
 from handlib.files import replacing
 from handlib.hand import Hand
+from handlib.normals import vertex_normals
 from handlib.rotation import rotation_from_6d
 from handlib.show.palette import HANDS
 from handlib.skeleton import MANO_JOINT_NAMES, MANO_PARENTS, SIDES
@@ -140,15 +141,6 @@ def quaternions(rotations: Float[Tensor, "*batch 3 3"]) -> np.ndarray:
     return found.astype("f4")
 
 
-def normals(surface: Float[np.ndarray, "778 3"], faces: np.ndarray) -> np.ndarray:
-    """Unit normals of the vertices, means over their faces by area."""
-    corners = surface[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.zeros_like(surface)
-    np.add.at(total, faces, across[:, None])
-    return total / np.linalg.norm(total, axis=1, keepdims=True)
-
-
 def influences(weights: Float[np.ndarray, "778 16"]) -> dict[str, np.ndarray]:
     """Joints and weights of every vertex, four to a set, as many sets as the busiest vertex needs."""
     sets = -(-int((weights > 0).sum(1).max()) // 4)
@@ -184,7 +176,7 @@ def add_hand(document: Document, motion: HandMotion, colour: str) -> tuple[int, 
     drawn = (surface if several else surface + corrections[0]).numpy().astype("f4")
     attributes = {
         "POSITION": document.accessor(drawn, ARRAY_BUFFER, bounds=True),
-        "NORMAL": document.accessor(normals(drawn, motion.hand.faces).astype("f4"), ARRAY_BUFFER),
+        "NORMAL": document.accessor(vertex_normals(drawn, motion.hand.faces).astype("f4"), ARRAY_BUFFER),
     }
     for name, values in influences(motion.hand.weights.numpy()).items():
         attributes[name] = document.accessor(values, ARRAY_BUFFER)

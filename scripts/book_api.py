@@ -30,7 +30,7 @@ TITLES = {
 FOLDERS = ("data", "show", "exercises", "commands")
 """Subpackages with a page of their own."""
 NAMED = {
-    "hand": "hand mano_file skeleton rotation camera submesh gltf",
+    "hand": "hand mano_file skeleton rotation camera submesh normals gltf",
     "network": "config network encoder refine sampling gcn transformer mfp blocks estimate inference packed "
     "winograd released released_names released_export",
     "photographs": "reconstruct batch video smoothing presence onnx_export",

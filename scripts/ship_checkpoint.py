@@ -26,7 +26,7 @@ from make_data_samples import update_manifest
 from handlib.commands.training import evaluate as evaluate_command
 from handlib.data.shards import Dataset, load_dataset, open_hand_sha256
 from handlib.evaluate import COLUMNS, MeanPredictor, Report, evaluate, write_report
-from handlib.files import write_text
+from handlib.files import write_between_marks, write_text
 from handlib.hand import Hand
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR, SHIPPED
@@ -174,8 +174,7 @@ The same estimate measured otherwise and elsewhere. Each line is the last estima
 {chr(10).join(line(OTHERWISE[name], others[name], command_of(out.name, name)) for name in MEASUREMENTS)}
 
 If the {FRESH_COUNT} other pairs had the test pairs' mix of strata, their MPJPE would be
-{weighted_as(final, fresh):.2f} mm.
-"""
+{weighted_as(final, fresh):.2f} mm."""
 
 
 def line(what: str, row: Mapping[str, float], command: str) -> str:
@@ -231,6 +230,7 @@ All settings and the curve are in `training.json`; the dashed lines are what a c
 ## Measured
 
 {measured(out)}
+
 ## Limits
 
 It knows rendered open hands, one point of view (a person's own, backs of the hands mostly visible) and
@@ -242,13 +242,6 @@ Nearly hidden hands are guessed.
 def interlocked_or_not(runs: Sequence[dict]) -> str:
     """What the limits say of interlocked hands, which only some worlds have."""
     return "" if any("-full" in run["data"]["world"] for run in runs) else ", nor interlocked fingers"
-
-
-def with_section(text: str, name: str, content: str) -> str:
-    """A text whose part between ``<!-- name: begin`` and ``<!-- name: end -->`` says something new."""
-    begin, end = text.index(f"<!-- {name}: begin"), text.index(f"<!-- {name}: end -->")
-    start = text.index("-->", begin) + len("-->")
-    return f"{text[:start]}\n{content}{text[end:]}"
 
 
 def main() -> None:
@@ -264,7 +257,7 @@ def main() -> None:
         measure(out, arguments.benchmark)
     elif arguments.card:
         write_text(out / "README.md", card(out))
-        write_text(README, with_section(README.read_text(), "measured", measured(out)))
+        write_between_marks(README, "ship_checkpoint.py", measured(out))
         shipped = sorted(path for path in out.iterdir() if path.is_file())
         update_manifest(SHIPPED.parent, shipped, (f"{SHIPPED.name}/{out.name}/",), ORIGIN, LICENCE)
     else:

@@ -66,16 +66,3 @@ def add_forearm(
     t = (np.arange(1, NUM_RINGS + 1) / NUM_RINGS)[:, None, None]
     rings = centre + spokes * (1 + (FOREARM_WIDENING - 1) * t) + normal * (length * t)
     return np.concatenate((vertices, rings.reshape(-1, 3))).astype(vertices.dtype)
-
-
-def vertex_normals(
-    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]
-) -> Float[np.ndarray, "v 3"]:
-    """Unit normals at the vertices, faces weighted by their areas."""
-    corners = vertices[faces]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(normal[:, k], 3), len(vertices)) for k in range(3)], axis=1
-    )
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    return (total / np.maximum(length, 1e-20)).astype(vertices.dtype)

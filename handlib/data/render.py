@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from handlib.arguments import check_finite
-from handlib.data.arm import add_forearm, arm_faces, hand_faces, vertex_normals
+from handlib.data.arm import add_forearm, arm_faces, hand_faces
 from handlib.data.contact import build_scene
 from handlib.data.sample import BACKGROUND
 from handlib.data.shading import (
@@ -30,6 +30,7 @@ from handlib.data.shading import (
     weighted_sum,
 )
 from handlib.hand import open_hand_data
+from handlib.normals import vertex_normals
 from handlib.skeleton import SIDES
 
 # Side of the coarse picture in which visible shares are counted, whatever the size of the picture itself.

@@ -14,9 +14,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding_bag, normalize
 
-from handlib.data.arm import arm_faces, hand_faces, vertex_normals, wrist_loop
+from handlib.data.arm import arm_faces, hand_faces, wrist_loop
 from handlib.hand import open_hand_data
 from handlib.mano_file import open_hand_file
+from handlib.normals import vertex_normals
 
 # Cells of the texture lattice along a face's edge; 45 points.
 CELLS = 8

@@ -13,6 +13,7 @@ from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw
 
+from handlib.normals import vertex_normals
 from handlib.skeleton import BONES
 
 # Towards the lights, in the camera's frame (x right, y down, z away), and how strong they are.
@@ -29,18 +30,6 @@ def mix(colour: str, other: str, share: float) -> str:
 def rgb(colour: str) -> Float[np.ndarray, "3"]:
     """A hex colour as three numbers in [0, 1]."""
     return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-
-
-def vertex_normals(
-    vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]
-) -> Float[np.ndarray, "vertices 3"]:
-    """Unit normals, the area-weighted mean over each vertex's faces; zero where no face is."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    face_normals = np.cross(b - a, c - a)
-    normals = np.zeros_like(vertices)
-    for k in range(3):
-        np.add.at(normals, faces[:, k], face_normals)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
 def shade(normals: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 1"]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from handlib.data.arm import FOREARM_LENGTH, add_forearm, arm_faces, hand_faces, vertex_normals, wrist_loop
+from handlib.data.arm import FOREARM_LENGTH, add_forearm, arm_faces, hand_faces, wrist_loop
 from handlib.hand import open_hand_data
 from handlib.skeleton import SIDES, Side
 
@@ -30,9 +30,3 @@ def test_the_wrist_loop_is_the_hands_open_boundary():
     loop = wrist_loop()
     around = np.sort(np.stack((loop, np.roll(loop, -1)), axis=1), axis=1)
     assert set(map(tuple, unique[uses == 1])) == set(map(tuple, around))
-
-
-def test_normals_of_a_sphere_point_outwards():
-    sphere = trimesh.creation.icosphere(subdivisions=3)
-    normals = vertex_normals(np.asarray(sphere.vertices), np.asarray(sphere.faces))
-    np.testing.assert_allclose(normals, sphere.vertices, atol=0.02)

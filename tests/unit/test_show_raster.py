@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handlib.show.raster import draw_skeleton, encode_png, mix, rgb, surface_layer, vertex_normals
+from handlib.show.raster import draw_skeleton, encode_png, mix, rgb, surface_layer
 
 SQUARE = np.array([[2.0, 2.0, 1.0], [6.0, 2.0, 1.0], [6.0, 6.0, 1.0], [2.0, 6.0, 1.0]])
 SQUARE_FACES = np.array([[0, 1, 2], [0, 2, 3]])
@@ -37,15 +37,6 @@ def test_surfaces_outside_the_picture_are_left_out_and_those_across_its_edge_are
     assert not layer_of(SQUARE + np.array((100, 0, 0)), SQUARE_FACES, np.ones((4, 3))).any()
     cut = layer_of(SQUARE - (4, 0, 0), SQUARE_FACES, np.ones((4, 3)))
     assert cut[..., 3].sum() == 2 * 4
-
-
-def test_normals_of_a_pyramid():
-    apex = np.array([[1.0, 1, 0], [-1, 1, 0], [-1, -1, 0], [1, -1, 0], [0, 0, 1]])
-    faces = np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]])
-    normals = vertex_normals(apex, faces)
-    np.testing.assert_allclose(normals[4], (0, 0, 1), atol=1e-12)
-    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1)
-    assert normals[0] @ (1, 1, 0) > 0
 
 
 def test_colours():
