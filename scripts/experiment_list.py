@@ -91,6 +91,12 @@ EXPERIMENTS = {
         "2 mm worse",
         (Phase(losses=vars(LossWeights.paper())),),
     ),
+    "plain_gcn": Experiment(
+        "Must the GCN's layers be residual?",
+        "their input isn't added to their output, as released",
+        "0.3 mm worse: two layers of means over neighbours blur the joints",
+        (Phase(network={"gcn_residual": False}),),
+    ),
     "rate_double": Experiment(
         "Is the learning rate right?",
         "0.002 instead of 0.001",

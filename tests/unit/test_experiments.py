@@ -1,0 +1,103 @@
+"""The experiments' definitions, the page that is written from their results, the curriculum's table."""
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+import curriculum
+import experiments
+import pytest
+import torch
+from experiment_list import EXPERIMENTS, Phase
+from torch import nn
+
+from handlib.ablate import FULL
+from handlib.data.augment import Augmentation
+from handlib.losses import LossWeights
+from handlib.network import DIR
+from handlib.schedule import TrainConfig
+
+RUN = [path.stem.rpartition("-") for path in experiments.RESULTS.glob("*-[0-9].json")]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_an_experiment_changes_exists_and_its_network_takes_its_pictures(name: str) -> None:
+    *_, last = EXPERIMENTS[name].phases
+    for phase in EXPERIMENTS[name].phases:
+        replace(TrainConfig(), **phase.training)
+        replace(LossWeights.small(), **phase.losses)
+        replace(Augmentation(), **phase.augmentation)
+    network = DIR(replace(FULL, **last.network)).eval()
+    assert network.config.image_size == EXPERIMENTS[name].size
+    with torch.no_grad():
+        found = network(torch.zeros(1, 3, EXPERIMENTS[name].size, EXPERIMENTS[name].size))
+    assert len(found.estimates) == 3
+
+
+def test_every_experiment_but_the_base_changes_something() -> None:
+    unchanged = [name for name, e in EXPERIMENTS.items() if e.phases == (Phase(),) and not e.average]
+    assert unchanged == ["base"]
+
+
+def test_what_ran_is_defined_and_was_decided() -> None:
+    assert RUN
+    for name, _, seed in RUN:
+        assert seed.isdigit()
+        assert EXPERIMENTS[name].decision, name
+
+
+def test_the_page_is_made_from_the_results() -> None:
+    page = experiments.PAGE.read_text()
+    assert f"<!-- experiments.py writes from here -->\n{experiments.table()}\n<!-- to here" in page
+    if curriculum.RESULT.exists():
+        table = curriculum.table(json.loads(curriculum.RESULT.read_text()))
+        assert f"<!-- curriculum.py writes from here -->\n{table}\n<!-- to here" in page
+
+
+def report(*errors: float) -> dict:
+    names = ["initial", *(f"stage {k}" for k in range(1, len(errors)))]
+    rows = {"pa_mpjpe": 5.25, "rotation_wrong": 0.125}
+    return {"scores": {n: {"all": {"mpjpe": e, **rows}} for n, e in zip(names, errors, strict=True)}}
+
+
+def test_a_row_shows_every_seed_and_nothing_where_nothing_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "RESULTS", tmp_path)
+    assert experiments.row("muon") is None
+    for seed, errors in ((0, (3.0, 2.04)), (1, (4.0, 1.96))):
+        result = {"minutes": 6.6, "validation": report(*errors), "poorly cropped": report(9.0, 8.0 + seed)}
+        (tmp_path / f"muon-{seed}.json").write_text(json.dumps(result))
+    (tmp_path / "muon_faster-0.json").write_text("{}")
+    cells = experiments.row("muon").split(" | ")
+    assert cells[0] == "| `muon`"
+    assert cells[4:7] == ["3.0 / 2.0<br>4.0 / 2.0", "8.0, 9.0", "7, 7"]
+
+
+def test_the_curriculums_table_has_both_worlds() -> None:
+    before = {"studio": report(70.0, 60.04), "desk": report(9.0, 7.0)}
+    assert (
+        curriculum.table({"before": before}).splitlines()[-1] == "| before | 70.0 / 60.0 | 5.2 | 12 | 7.0 |"
+    )
+
+
+def test_a_running_mean_follows_quickly_at_first_and_ends_near_what_stays() -> None:
+    mean, network = experiments.RunningMean(0.5), nn.Linear(1, 1, bias=False)
+    seen = []
+    for step, value in enumerate((0.0, 1.0, 1.0, 1.0), start=1):
+        nn.init.constant_(network.weight, value)
+        mean.on_step_end(step, network)
+        seen.append(float(mean.network.weight))
+    # Of what is new come 1 - min(0.5, step / (step + 9)): more than half, in these few steps.
+    assert seen == pytest.approx([0, 9 / 11, 1 - 2 / 11 * 3 / 12, 1 - 2 / 11 * 3 / 12 * 4 / 13])
+
+
+def test_pixels_only_leaves_every_loss_of_the_hands_out() -> None:
+    first, _ = EXPERIMENTS["pixels_first"].phases
+    weights = replace(LossWeights.small(), **first.losses)
+    left = {
+        f.name
+        for f in fields(weights)
+        if isinstance(getattr(weights, f.name), (int, float)) and getattr(weights, f.name)
+    }
+    assert left == {"segmentation", "dense"}
