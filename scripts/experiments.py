@@ -98,7 +98,7 @@ def row(name: str) -> str | None:
 
 
 def table() -> str:
-    """All experiments that have run."""
+    """All experiments that have run, and the names of those that haven't."""
     head = (
         "",
         "question",
@@ -110,7 +110,10 @@ def table() -> str:
         "decision",
     )
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *filter(None, map(row, EXPERIMENTS))])
+    rows = {name: row(name) for name in EXPERIMENTS}
+    missing = ", ".join(f"`{name}`" for name, found in rows.items() if not found)
+    said = f"\n\nDefined, not run yet: {missing}." if missing else ""
+    return "\n".join([*lines, *filter(None, rows.values())]) + said
 
 
 def main() -> None:
