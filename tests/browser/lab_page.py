@@ -9,6 +9,7 @@ from needed_cells import needed_cells
 from PIL import Image
 
 VIEW = ".handlib-hands"
+IMAGE = ".jp-OutputArea-output img.widget-image"
 SECONDS = 1000
 
 
@@ -90,6 +91,22 @@ def wait_for_another(page, image, seen: list[str]) -> None:
         arg=[image.element_handle(), seen],
         timeout=300 * SECONDS,
     )
+    seen.append(image.get_attribute("src"))
+
+
+def last_image(page):
+    """The notebook's last picture of a widget, in view, once the kernel has run everything."""
+    image = page.locator(IMAGE).last
+    image.wait_for(timeout=600 * SECONDS)
+    wait_until_idle(page)
+    image.scroll_into_view_if_needed()
+    return image
+
+
+def wait_for_answer(page, image, seen: list[str]) -> None:
+    """Waits until an image shows what it hasn't shown yet and stays so, and remembers that."""
+    wait_for_another(page, image, seen)
+    wait_until_idle(page)
     seen.append(image.get_attribute("src"))
 
 

@@ -1,17 +1,18 @@
 """Notebook 14 in a real JupyterLab: the widget of fits, every control of it."""
 
 from lab_page import (
+    IMAGE,
     SECONDS,
     choose,
+    last_image,
     press_slider,
     run_needed,
     save_and_reload,
     says,
-    wait_for_another,
+    wait_for_answer,
     wait_until_idle,
 )
 
-IMAGE = ".jp-OutputArea-output img.widget-image"
 RIGHT = "left 0 mm or 0 px, right 0 mm or 0 px"
 
 
@@ -21,16 +22,11 @@ def line(page) -> str:
 
 def test_fits_are_moved_and_joints_are_read(page, lab):
     run_needed(page, lab, "14_the_real_thing.ipynb", "show.FitExplorer(")
-    image = page.locator(IMAGE).last
-    image.wait_for(timeout=600 * SECONDS)
-    wait_until_idle(page)
-    image.scroll_into_view_if_needed()
+    image = last_image(page)
     seen = [image.get_attribute("src")]
 
     def changed() -> None:
-        wait_for_another(page, image, seen)
-        wait_until_idle(page)
-        seen.append(image.get_attribute("src"))
+        wait_for_answer(page, image, seen)
 
     naive = line(page)
     assert RIGHT not in naive and "0 mm from the fits' joints" in naive

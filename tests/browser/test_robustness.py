@@ -1,17 +1,16 @@
 """Notebook 12 in a real JupyterLab: every control of the robustness widget is moved and does something."""
 
 from lab_page import (
+    IMAGE,
     SECONDS,
     choose,
+    last_image,
     press_slider,
     run_needed,
     save_and_reload,
     says,
-    wait_for_another,
-    wait_until_idle,
+    wait_for_answer,
 )
-
-IMAGE = ".jp-OutputArea-output img.widget-image"
 
 
 def line(page, text: str) -> str:
@@ -21,17 +20,12 @@ def line(page, text: str) -> str:
 
 def test_every_control_of_the_robustness_widget(page, lab):
     run_needed(page, lab, "12_robustness.ipynb", "show.RobustnessExplorer(")
-    image = page.locator(IMAGE).last
-    image.wait_for(timeout=600 * SECONDS)
-    wait_until_idle(page)
-    image.scroll_into_view_if_needed()
+    image = last_image(page)
     says(page, "ellipsoid of 50 mm hides")
     seen = [image.get_attribute("src")]
 
     def changed_picture() -> None:
-        wait_for_another(page, image, seen)
-        wait_until_idle(page)
-        seen.append(image.get_attribute("src"))
+        wait_for_answer(page, image, seen)
 
     choose(page, "thing", "box")
     says(page, "box of 50 mm hides")

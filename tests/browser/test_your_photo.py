@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 from lab_page import (
+    IMAGE,
     SECONDS,
+    last_image,
     press_slider,
     run_needed,
     save_and_reload,
     says,
-    wait_for_another,
+    wait_for_answer,
     wait_until_idle,
     wait_until_vertex_moved,
 )
@@ -18,7 +20,6 @@ from PIL import Image
 
 from handlib.data.scenes import make_scene
 
-IMAGE = ".jp-OutputArea-output img.widget-image"
 POINTS = ".handlib-points"
 
 
@@ -50,17 +51,12 @@ def test_a_picture_is_uploaded_cut_out_reconstructed_and_taken_away(page, lab, t
     (tmp_path / "notes.png").write_text("no picture at all")
 
     run_needed(page, lab, "13_your_own_photo.ipynb", "show.YourPhoto(")
-    image = page.locator(IMAGE).last
-    image.wait_for(timeout=900 * SECONDS)
-    wait_until_idle(page)
-    image.scroll_into_view_if_needed()
+    image = last_image(page)
     says(page, "320 x 320 pixels; looked at")
     seen = [image.get_attribute("src")]
 
     def changed() -> None:
-        wait_for_another(page, image, seen)
-        wait_until_idle(page)
-        seen.append(image.get_attribute("src"))
+        wait_for_answer(page, image, seen)
 
     vertex = page.evaluate("document.querySelector('.handlib-hands').handlib.vertex(1, 320)")
     upload(page, tmp_path / "mine.png")
