@@ -187,7 +187,7 @@ EXPERIMENTS = {
         "What do larger pictures give for the same processor time?",
         "`small` at 128 px for 430 steps, about the same time",
         "worse: too few steps",
-        (Phase(network=SMALL, training={"steps": 430}, data="train-128-16k"),),
+        (Phase(network=SMALL, training={"steps": 430}, data="train-128-8k"),),
         size=128,
     ),
     "small_64_then_128": Experiment(
@@ -196,7 +196,7 @@ EXPERIMENTS = {
         "better than 128 px throughout",
         (
             Phase(network=SMALL_AT_64, training={"steps": 500}),
-            Phase(network=SMALL, training={"steps": 215}, data="train-128-16k"),
+            Phase(network=SMALL, training={"steps": 215}, data="train-128-8k"),
         ),
         size=128,
     ),

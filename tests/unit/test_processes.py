@@ -69,13 +69,8 @@ def alone(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_two_processes_train_as_one(pairs: Path, alone: Path, tmp_path: Path) -> None:
-    finish(start(pairs, tmp_path / "together", devices=2))
-    assert_same_training(alone, tmp_path / "together")
-
-
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
-def test_a_run_goes_on_with_another_number_of_processes(
+def test_processes_train_as_one_does_and_a_run_goes_on_with_another_number_of_processes(
     pairs: Path, alone: Path, tmp_path: Path, before: int, after: int
 ) -> None:
     out = tmp_path / "run"
