@@ -728,7 +728,7 @@ figure
 # %% [markdown]
 # **What it can break.** A direction may be quiet because it is noise: then Muon learns noise as loudly as the signal, and only the mean over steps stands against that. And it is made for matrices: biases, norms and what reads colours or writes coordinates stay with AdamW. `handlib.optimiser.Muon` is both in one.
 #
-# Whether it pays is a question for a measurement. [Experiments](../docs/experiments.md) has it, with the prediction that was written down before: the lines `rate_double` (AdamW at its better rate) and `muon`, equal pairs, equal steps. Muon ends clearly lower, though its steps take longer. `handlib train` uses Muon; the networks of notebook 11 were all trained with AdamW.
+# Whether it pays is a question for a measurement. [Experiments](../docs/experiments.md) has it, with the prediction that was written down before: the lines `rate_quadruple` (AdamW at the best rate that was tried) and `muon`, equal pairs, equal steps. Muon ends clearly lower, though its steps take longer. `handlib train` uses Muon; the networks of notebook 11 were all trained with AdamW.
 #
 # ## A real training
 #
