@@ -37,7 +37,7 @@ from handlib.show.ablations import MEASURES, STRATA, Choice, ablations_state
 
 torch.set_num_threads(1)
 rich.reconfigure(quiet=True, force_jupyter=False)
-logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.ERROR)
 
 # %% [markdown]
 # ## The picture
