@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import ship_checkpoint
 import torch
+from marks import between_marks
 from safetensors import safe_open
 
 from handlib.camera import uv_to_pixels
@@ -24,10 +25,8 @@ def test_the_model_card_is_made_from_the_files() -> None:
 
 
 def test_the_readme_quotes_the_files() -> None:
-    assert (
-        f"writes from here -->\n{ship_checkpoint.measured(SMALL)}\n<!-- to here"
-        in ship_checkpoint.README.read_text()
-    )
+    quoted = between_marks(ship_checkpoint.README, "ship_checkpoint.py")
+    assert quoted == ship_checkpoint.measured(SMALL)
 
 
 @pytest.mark.parametrize("measurement", ["test", "desk"])

@@ -4,23 +4,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import claims
-import experiments
 import pytest
+from marks import between_marks
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def between_marks(page: Path) -> str:
-    _, _, rest = page.read_text().partition("writes from here -->\n")
-    return rest.partition("\n<!-- to here -->")[0]
-
-
 def test_the_claims_page_is_what_the_results_say():
-    assert between_marks(claims.PAGE) == claims.table(claims.Evidence.load()), "run scripts/claims.py"
-
-
-def test_the_experiments_page_is_what_the_results_say():
-    assert between_marks(experiments.PAGE) == experiments.table(), "run scripts/experiments.py --table"
+    assert between_marks(claims.PAGE, "claims.py") == claims.table(claims.Evidence.load()), (
+        "run scripts/claims.py"
+    )
 
 
 def test_every_notebook_that_claims_name_exists():

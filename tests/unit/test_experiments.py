@@ -9,6 +9,7 @@ import experiments
 import pytest
 import torch
 from experiment_list import EXPERIMENTS, Phase
+from marks import between_marks
 from torch import nn
 
 from handlib.ablate import FULL
@@ -46,9 +47,11 @@ def test_what_ran_is_defined_and_was_decided() -> None:
         assert EXPERIMENTS[name].decision, name
 
 
-def test_the_curriculums_page_is_made_from_its_result() -> None:
+def test_the_page_is_what_the_results_say() -> None:
+    written = between_marks(experiments.PAGE, "experiments.py")
+    assert written == experiments.table(), "run scripts/experiments.py --table"
     table = curriculum.table(json.loads(curriculum.RESULT.read_text()))
-    assert f"<!-- curriculum.py writes from here -->\n{table}\n<!-- to here" in experiments.PAGE.read_text()
+    assert between_marks(curriculum.PAGE, "curriculum.py") == table
 
 
 def report(*errors: float) -> dict:
