@@ -4,7 +4,9 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,8 @@ from handlib.schedule import TrainConfig
 from handlib.skeleton import SIDES
 from handlib.train import train
 
+FORK = multiprocessing.get_context("fork")
+
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch):
@@ -41,13 +45,32 @@ def small_steps(monkeypatch: pytest.MonkeyPatch):
     torch.set_num_threads(threads)
 
 
-def killed_until_done(work: Callable[[], object], seed: int, longest: float) -> int:
-    """How often the work was killed; every attempt gets a little more time than the one before."""
+def started(work: Callable[[], object]) -> ForkProcess:
+    """The work, begun in a process of its own."""
+    process = FORK.Process(target=work)
+    process.start()
+    return process
+
+
+def done_in(work: Callable[[], object]) -> float:
+    """Seconds that the work takes in a process of its own."""
+    begun = time.perf_counter()
+    process = started(work)
+    process.join()
+    assert process.exitcode == 0
+    return time.perf_counter() - begun
+
+
+def killed_until_done(work: Callable[[], object], seed: int, duration: float) -> int:
+    """How often the work was killed.
+
+    The first attempt gets at most a quarter of the duration that the whole work needs and every further one a
+    little more, so the first three kills come before the work can be done, on slow and on fast machines.
+    """
     rng = np.random.default_rng(seed)
     for kills in range(100):
-        process = multiprocessing.get_context("fork").Process(target=work)
-        process.start()
-        process.join(rng.uniform(0, longest * 1.1**kills))
+        process = started(work)
+        process.join(rng.uniform(0, duration / 4 * 1.1**kills))
         if process.exitcode is None:
             os.kill(process.pid, signal.SIGKILL)
             process.join()
@@ -66,8 +89,8 @@ def test_data_generation(tmp_path: Path):
     def make(out: str) -> None:
         make_dataset(tmp_path / out, "test", 12, 32, seed=3)
 
-    make("whole")
-    kills = killed_until_done(lambda: make("killed"), seed=0, longest=0.4)
+    duration = done_in(lambda: make("whole"))
+    kills = killed_until_done(lambda: make("killed"), seed=0, duration=duration)
     assert kills >= 3
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
@@ -83,12 +106,12 @@ def test_indexing_and_conversion(tmp_path: Path):
         source = InterHand(root, "train", hands, index=tmp_path / f"{out} index")
         convert(source, tmp_path / out, 24)
 
-    index("whole")
-    index_kills = killed_until_done(lambda: index("killed"), seed=1, longest=0.02)
+    duration = done_in(lambda: index("whole"))
+    index_kills = killed_until_done(lambda: index("killed"), seed=1, duration=duration)
     assert {f"{name}.parquet" for name in SCHEMAS} < set(contents(tmp_path / "whole"))
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
-    rewrite("whole pairs")
-    kills = killed_until_done(lambda: rewrite("killed pairs"), seed=2, longest=0.3)
+    duration = done_in(lambda: rewrite("whole pairs"))
+    kills = killed_until_done(lambda: rewrite("killed pairs"), seed=2, duration=duration)
     assert index_kills >= 3 and kills >= 3
     assert contents(tmp_path / "killed pairs") == contents(tmp_path / "whole pairs")
 
@@ -106,8 +129,8 @@ def test_training(tmp_path: Path):
         lines = map(json.loads, (tmp_path / out / LOG).read_text().splitlines())
         return [{name: value for name, value in line.items() if name != "hours"} for line in lines]
 
-    learn("whole")
-    kills = killed_until_done(lambda: learn("killed"), seed=4, longest=1.0)
+    duration = done_in(lambda: learn("whole"))
+    kills = killed_until_done(lambda: learn("killed"), seed=3, duration=duration)
     assert kills >= 3
     whole, killed = (DIR.from_pretrained(tmp_path / out).state_dict() for out in ("whole", "killed"))
     assert all(torch.equal(value, killed[name]) for name, value in whole.items())
