@@ -176,7 +176,7 @@ def add_hand(document: Document, motion: HandMotion, colour: str) -> tuple[int, 
     drawn = (surface if several else surface + corrections[0]).numpy().astype("f4")
     attributes = {
         "POSITION": document.accessor(drawn, ARRAY_BUFFER, bounds=True),
-        "NORMAL": document.accessor(vertex_normals(drawn, motion.hand.faces).astype("f4"), ARRAY_BUFFER),
+        "NORMAL": document.accessor(vertex_normals(drawn, motion.hand.faces), ARRAY_BUFFER),
     }
     for name, values in influences(motion.hand.weights.numpy()).items():
         attributes[name] = document.accessor(values, ARRAY_BUFFER)

@@ -12,6 +12,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from experiment_list import EXPERIMENTS, STEPS, WIDE
@@ -25,10 +26,11 @@ from handlib.losses import LossWeights
 from handlib.metrics import INTAG_MCP
 from handlib.network import DIR
 from handlib.schedule import TrainConfig
-from handlib.train import batches, one_processor, train
+from handlib.train import batches, machine_of, one_processor, train
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE, RESULTS = REPOSITORY / "docs" / "experiments.md", REPOSITORY / "docs" / "experiments"
+CROPS = ("validation", "poorly cropped")
 
 
 class RunningMean:
@@ -53,10 +55,10 @@ def run(name: str, seed: int, pairs: Path, threads: int) -> None:
     experiment, folder = EXPERIMENTS[name], REPOSITORY / "runs" / "experiments" / f"{name}-{seed}"
     torch.set_num_threads(threads)
     shutil.rmtree(folder, ignore_errors=True)
-    mean = RunningMean(experiment.average)
+    averaged = RunningMean(experiment.average)
+    fabric = one_processor(callbacks=[averaged] if experiment.average else [])
     before, source = time.process_time(), None
     for number, phase in enumerate(experiment.phases):
-        callbacks = [mean] if experiment.average else []
         model = train(
             pairs / phase.data,
             folder / str(number),
@@ -65,16 +67,17 @@ def run(name: str, seed: int, pairs: Path, threads: int) -> None:
             replace(LossWeights.small(), **phase.losses),
             replace(Augmentation(), **phase.augmentation),
             start_from=source,
-            fabric=one_processor(callbacks=callbacks),
+            fabric=fabric,
         )
         source = folder / str(number)
     minutes = (time.process_time() - before) / 60
-    model = (mean.network if experiment.average else model).eval()
+    model = (averaged.network if experiment.average else model).eval()
     validation = load_dataset(pairs / "two_hands" / f"val-{experiment.size}")
     wide = replace(Augmentation(*(0.0,) * 8), **WIDE)
     poor = (augment(b, wide, 50 * k + torch.arange(len(b))) for k, b in enumerate(batches(validation)))
     result = {
         "minutes": minutes,
+        "precision": machine_of(fabric)["precision"],
         "validation": evaluate(model, batches(validation), INTAG_MCP),
         "poorly cropped": evaluate(model, poor, INTAG_MCP),
     }
@@ -82,19 +85,36 @@ def run(name: str, seed: int, pairs: Path, threads: int) -> None:
     write_report(RESULTS / f"{name}-{seed}.json", result)
 
 
+def results_of(name: str) -> list[dict]:
+    """What an experiment's runs measured, by seed."""
+    paths = RESULTS.glob(f"{name}-*.json")
+    return [
+        json.loads(path.read_text()) for path in sorted(paths, key=lambda p: int(p.stem[len(name) + 1 :]))
+    ]
+
+
+def last_errors(results: list[dict], crops: str) -> list[float]:
+    """MPJPE in mm of every run's last estimate."""
+    return [list(r[crops]["scores"].values())[-1]["all"]["mpjpe"] for r in results]
+
+
 def row(name: str) -> str | None:
     """The experiment's line in the table; None if it hasn't run."""
-    results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(f"{name}-[0-9].json"))]
+    results, base = results_of(name), results_of("base")
     if not results:
         return None
     cells = [
         " / ".join(f"{e['all']['mpjpe']:.1f}" for e in r["validation"]["scores"].values()) for r in results
     ]
-    poor = [f"{list(r['poorly cropped']['scores'].values())[-1]['all']['mpjpe']:.1f}" for r in results]
-    minutes = ", ".join(f"{r['minutes']:.0f}" for r in results)
+    against = [fmean(last_errors(results, c)) - fmean(last_errors(base, c)) for c in CROPS]
+    poor = [f"{error:.1f}" for error in last_errors(results, "poorly cropped")]
+    cost = [
+        f"{r['minutes']:.0f} ({r['precision'].removesuffix('-mixed').removesuffix('-true')})" for r in results
+    ]
     e = EXPERIMENTS[name]
-    told = (f"`{name}`", e.question, e.change, e.prediction, "<br>".join(cells), ", ".join(poor), minutes)
-    return "| " + " | ".join((*told, e.decision)) + " |"
+    said = (f"`{name}`", e.question, e.change, e.prediction, "<br>".join(cells), "<br>".join(poor))
+    difference = "" if name == "base" else " / ".join(f"{d:+z.1f}" for d in against)
+    return "| " + " | ".join((*said, difference, "<br>".join(cost), e.decision)) + " |"
 
 
 def table() -> str:
@@ -106,7 +126,8 @@ def table() -> str:
         "prediction",
         "initial / stage 1 / stage 2, mm",
         "poorly cropped, mm",
-        "min",
+        "against `base`: good / poor crops, mm",
+        "min (precision)",
         "decision",
     )
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]

@@ -661,7 +661,7 @@ for what, estimate in (
     )
 
 # %% [markdown]
-# At this budget and on these pictures a network without stages is clearly worse, far beyond chance. Its initial estimate is no better for being alone, rather a little worse: the encoder that knows that nobody
+# At this budget and on these pictures a network without stages is nearly 4 mm worse, far beyond chance. Its initial estimate is no better for being alone, rather a little worse: the encoder that knows that nobody
 # will correct it doesn't make up for the stages. These are short runs of small networks; the paper's table has its numbers at full size.
 #
 # ## What enhancement does to the map

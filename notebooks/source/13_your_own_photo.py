@@ -357,12 +357,12 @@ for name, found in climbed.items():
         f"{name:24}{found['mpjpe'].mean():6.0f} mm{found['uv_percent'].mean():10.0f} % off{wrongly:20.0f} % of hands"
     )
 all_six = climbed["+ camera rolled 60°"]["mpjpe"].mean(1) - errors["desk"]
-together, uncertain = mean_and_error(all_six)
+together, together_error = mean_and_error(all_six)
 parts = sum(costs[name][0] for name in LADDER)
 excess, error = mean_and_error(all_six - sum(errors[name] - errors["desk"] for name in LADDER))
 print(f"all six together cost {together:.0f} mm, the sum of each alone is {parts:.0f} mm")
 print(f"that is {excess:.0f} ± {error:.0f} mm beyond the parts")
-assert together > 3 * uncertain
+assert together > 3 * together_error
 
 # %% [markdown]
 # The last line answers the question: if what the whole costs beyond its parts exceeds twice its error, the changes make each other worse, and the pictures that a network meets outside are harder than a list of single tests suggests. If it doesn't, sixteen pairs can't tell. Either way, a robustness that was tested one change at a time isn't one to all of them.

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lab_page import SECONDS, press_slider, run_needed, save_and_reload, wait_until_idle
+from lab_page import SECONDS, press_slider, run_needed, save_and_reload, wait_for_another, wait_until_idle
 
 
 def line(page, start: str):
@@ -34,14 +34,6 @@ def explorer(page):
     return whole, crop
 
 
-def wait_for_another_picture(page, image, source: str) -> None:
-    page.wait_for_function(
-        "([image, source]) => image.src !== source",
-        arg=[image.element_handle(), source],
-        timeout=90 * SECONDS,
-    )
-
-
 def test_crop_explorer_follows_every_control_and_survives_a_reload(page, lab):
     run_needed(page, lab, "02_cameras.ipynb", "show.CropExplorer(")
     whole, crop = explorer(page)
@@ -56,8 +48,8 @@ def test_crop_explorer_follows_every_control_and_survives_a_reload(page, lab):
         frame, inside = whole.get_attribute("src"), crop.get_attribute("src")
         press_slider(page, slider, times=3)
         wait_for_line(page, f"Crop: 197 pixels from {corner}")
-        wait_for_another_picture(page, whole, frame)
-        wait_for_another_picture(page, crop, inside)
+        wait_for_another(page, whole, [frame])
+        wait_for_another(page, crop, [inside])
     assert weak_camera(page) == fitted
     wait_until_idle(page)
     mean, least = errors(page)
@@ -84,7 +76,7 @@ def test_crop_explorer_follows_every_control_and_survives_a_reload(page, lab):
             arg=[line(page, "Weak camera of").element_handle(), k, camera[k]],
             timeout=90 * SECONDS,
         )
-        wait_for_another_picture(page, crop, inside)
+        wait_for_another(page, crop, [inside])
     assert errors(page)[0] > least
 
     page.locator('.widget-dropdown:has(label:text-is("hand")) select').select_option("right")
@@ -99,5 +91,5 @@ def test_crop_explorer_follows_every_control_and_survives_a_reload(page, lab):
     inside = crop.get_attribute("src")
     press_slider(page, "zoom", "ArrowLeft", times=3)
     wait_for_line(page, "Crop: 256 pixels from (6, 6)")
-    wait_for_another_picture(page, crop, inside)
+    wait_for_another(page, crop, [inside])
     assert page.outside == []

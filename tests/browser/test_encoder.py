@@ -1,6 +1,6 @@
 """Notebook 03 in a real JupyterLab: every control of the attention explorer, then saved and reloaded."""
 
-from lab_page import SECONDS, press_slider, run_needed, save_and_reload, wait_until_idle
+from lab_page import SECONDS, press_slider, run_needed, save_and_reload, wait_for_another, wait_until_idle
 
 MAPS, ESTIMATE = 0, 1
 """The explorer's two pictures, in their order on the page."""
@@ -8,14 +8,6 @@ MAPS, ESTIMATE = 0, 1
 
 def shown(page, picture: int):
     return page.locator("img.widget-image").nth(picture)
-
-
-def wait_for_other_picture(page, picture: int, before: str) -> None:
-    page.wait_for_function(
-        "([k, before]) => document.querySelectorAll('img.widget-image')[k]?.src !== before",
-        arg=[picture, before],
-        timeout=90 * SECONDS,
-    )
 
 
 def caption(page) -> str:
@@ -62,12 +54,12 @@ def test_attention_explorer_follows_every_control_and_survives_a_reload(page, la
 
     before = image.get_attribute("src")
     press_slider(page, "opacity", "ArrowLeft", times=3)
-    wait_for_other_picture(page, MAPS, before)
+    wait_for_another(page, image, [before])
     assert caption(page) == plain
 
     before = shown(page, ESTIMATE).get_attribute("src")
     page.get_by_label("picture", exact=True).select_option(index=3)
-    wait_for_other_picture(page, ESTIMATE, before)
+    wait_for_another(page, shown(page, ESTIMATE), [before])
     other = wait_for_other_caption(page, plain)
 
     save_and_reload(page)

@@ -27,6 +27,17 @@ def test_a_cell_that_binds_a_name_anew_hides_those_before_but_not_what_it_reads_
     assert kept(cells, "show(") == cells.split("\n---\n")[1:]
 
 
+@pytest.mark.parametrize("change", ["a[0] = 2", "a.b.c = 2", "a.append(3)", "if a:\n    a[0].update(k=1)"])
+def test_keeps_what_changes_a_needed_object_and_what_made_it(change: str):
+    cells = ["import show", "a = f()", "b = [1]", "show.many(a)", "b.append(2)", change, "show.one(a)"]
+    assert kept("\n---\n".join(cells), "one(") == ["import show", "a = f()", change, "show.one(a)"]
+
+
+def test_what_a_function_changes_of_its_own_is_not_a_cells():
+    cells = "a = 1\n---\ndef f():\n    a = []\n    a.append(1)\n    return a\n---\nshow(a)"
+    assert kept(cells, "show(") == ["a = 1", "show(a)"]
+
+
 def test_says_which_text_no_code_cell_has():
     with pytest.raises(ValueError, match="expected a code cell with 'nowhere'"):
         kept("a = 1\n---\nshow(a)", "show(", "nowhere")

@@ -1,20 +1,22 @@
 """Notebook 06 in a real JupyterLab: every control of the attention lines."""
 
 from lab_page import (
+    IMAGE,
     SECONDS,
     VIEW,
     ask,
     canvas_colours,
+    choose,
     click_joint,
     run_needed,
     save_and_reload,
+    wait_for_another,
     wait_for_view,
     wait_until_idle,
 )
 
 from handlib.show import palette
 
-MATRIX = "img.widget-image"
 RIGHT_INDEX_TIP, LEFT_INDEX_TIP = 21 + 8, 8
 
 
@@ -24,19 +26,6 @@ def wait_for_caption(page, *parts: str) -> None:
     for part in parts:
         caption = caption.filter(has_text=part)
     caption.wait_for(timeout=90 * SECONDS)
-
-
-def matrix_after(page, before: str) -> str:
-    """The matrix picture's address once it is another one."""
-    page.wait_for_function(
-        f"before => document.querySelector('{MATRIX}').src !== before", arg=before, timeout=90 * SECONDS
-    )
-    return page.locator(MATRIX).first.get_attribute("src")
-
-
-def choose(page, name: str, option: str) -> None:
-    """Picks an option of the dropdown of that name."""
-    page.get_by_label(name, exact=True).first.select_option(label=option)
 
 
 def test_every_control_of_the_attention_lines(page, lab):
@@ -53,23 +42,23 @@ def test_every_control_of_the_attention_lines(page, lab):
     strongest = ask(page, "link(9)")
     assert strongest[0] == RIGHT_INDEX_TIP and strongest[2] == 1
 
-    seen = [page.locator(MATRIX).first.get_attribute("src")]
+    matrix = page.locator(IMAGE).first
+    seen = [matrix.get_attribute("src")]
     page.get_by_role("button", name="is attended by").click()
     wait_for_caption(page, "right index4 is attended by", "that it gets comes from the left hand")
-    seen.append(matrix_after(page, seen[-1]))
+    wait_for_another(page, matrix, seen)
     choose(page, "head", "2")
-    seen.append(matrix_after(page, seen[-1]))
+    wait_for_another(page, matrix, seen)
     choose(page, "layer", "stage 1, layer 2")
-    seen.append(matrix_after(page, seen[-1]))
+    wait_for_another(page, matrix, seen)
     choose(page, "picture", "right hand painted over")
-    seen.append(matrix_after(page, seen[-1]))
+    wait_for_another(page, matrix, seen)
     choose(page, "picture", "as it is")
     click_joint(page, LEFT_INDEX_TIP)
     wait_for_caption(page, "left index4 is attended by")
     page.get_by_role("combobox", name="picked joint").select_option(label="right thumb4")
     wait_for_caption(page, "right thumb4 is attended by")
-    seen.append(matrix_after(page, seen[-1]))
-    assert len(set(seen)) == len(seen)
+    wait_for_another(page, matrix, seen)
 
     save_and_reload(page)
     wait_for_view(page)

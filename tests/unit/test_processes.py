@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from handlib.processes import SharedBatchNorm
 from handlib.run_folder import CHECKPOINT, LOG
 from handlib.schedule import Steps, TrainConfig
 
-STEPS, BATCH = 3, 4
+STEPS, BATCH = 5, 4
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +78,14 @@ def test_processes_train_as_one_does_and_a_run_goes_on_with_another_number_of_pr
     run = start(pairs, out, before)
     while not (out / CHECKPOINT).exists():
         assert run.poll() is None, run.communicate()[1]
+        time.sleep(0.02)
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
     shutil.copy(out / CHECKPOINT, tmp_path / "kept")
     done = torch.load(tmp_path / "kept", weights_only=True)["step"]
     assert 1 <= done < STEPS
     finish(start(pairs, out, after))
-    assert [record["step"] for record in log(out)] == [1, 2, 3]
+    assert [record["step"] for record in log(out)] == list(range(1, STEPS + 1))
     assert_same_training(alone, out)
 
 
