@@ -35,10 +35,10 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(pairs: Path, out: Path, devices: int) -> subprocess.Popen:
     """A training in single precision with a checkpoint and a measurement after every step."""
-    settings = f"--steps {STEPS} --batch-size {BATCH} --evaluate-every 1 --save-every 1 --threads 1"
+    settings = f"--steps {STEPS} --batch-size {BATCH} --learning-rate 0.0005 --evaluate-every 1 --save-every 1"
     places = ["--data", str(pairs), "--validation", str(pairs), "--out", str(out)]
     command = [str(Path(sys.executable).with_name("handlib")), "train", *places, *settings.split()]
-    command += ["--precision", "32-true", "--devices", str(devices)]
+    command += ["--precision", "32-true", "--threads", "1", "--devices", str(devices)]
     return subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
