@@ -47,7 +47,7 @@ EXPERIMENTS = {
         "How far do two seeds lie apart?",
         f"none: {STEPS} steps of 32 pairs, 64 px",
         "0.3 mm",
-        decision="as expected: below, a difference of less than half a millimetre is called none seen",
+        decision="as expected, in either precision: below, less than half a millimetre is called none seen",
     ),
     "no_pixel_losses": Experiment(
         "Do segmentation and dense correspondence help the hands?",
@@ -135,6 +135,7 @@ EXPERIMENTS = {
         "0.01 instead of 0.005",
         "no clear difference",
         (Phase(training={"optimiser": "muon", "learning_rate": 1e-2}),),
+        decision="none seen on good crops, better on poor ones: the best rate may lie higher; 0.005 stays",
     ),
     "batch_16": Experiment(
         "Smaller batches, more steps?",
@@ -204,6 +205,7 @@ EXPERIMENTS = {
             Phase(network=SMALL_AT_64, training={"steps": 500}),
             Phase(network=SMALL, training={"steps": 215}, data="train-128-8k"),
         ),
+        decision="TODO",
         size=128,
     ),
 }
