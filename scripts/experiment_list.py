@@ -195,6 +195,7 @@ EXPERIMENTS = {
         "`small` at 128 px for 430 steps, about the same time",
         "worse: too few steps",
         (Phase(network=SMALL, training={"steps": 430}, data="train-128-8k"),),
+        decision="much worse, as expected: so short a training should be at 64 px; `small` learns for hours",
         size=128,
     ),
     "small_64_then_128": Experiment(
@@ -205,7 +206,7 @@ EXPERIMENTS = {
             Phase(network=SMALL_AT_64, training={"steps": 500}),
             Phase(network=SMALL, training={"steps": 215}, data="train-128-8k"),
         ),
-        decision="TODO",
+        decision="better than 128 px throughout, as expected, but worse than 64 px throughout (`base`)",
         size=128,
     ),
 }

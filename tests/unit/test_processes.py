@@ -35,7 +35,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(pairs: Path, out: Path, devices: int) -> subprocess.Popen:
     """A training in single precision with a checkpoint and a measurement after every step."""
-    settings = f"--steps {STEPS} --batch-size {BATCH} --learning-rate 0.0005 --evaluate-every 1 --save-every 1"
+    settings = f"--steps {STEPS} --batch-size {BATCH} --learning-rate 5e-4 --evaluate-every 1 --save-every 1"
     places = ["--data", str(pairs), "--validation", str(pairs), "--out", str(out)]
     command = [str(Path(sys.executable).with_name("handlib")), "train", *places, *settings.split()]
     command += ["--precision", "32-true", "--threads", "1", "--devices", str(devices)]
