@@ -88,29 +88,29 @@ $(MIN_STAMP): pyproject.toml
 	@touch $@
 
 test-environment: setup
-	$(BIN)/python scripts/try_environment.py
+	$(BIN)/python scripts/build/try_environment.py
 
 test-processors: setup
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(NBVAL)
 	OMP_NUM_THREADS=2 $(NBVAL)
 
 notebooks: setup
-	$(BIN)/python scripts/build_notebooks.py
+	$(BIN)/python scripts/build/build_notebooks.py
 
 # Everything that is made from the checkpoint's weights, in the order in which one thing needs another.
 checkpoint: setup
 	$(BIN)/handlib data benchmark --out $(BENCHMARK) --splits val test studio-test --sizes 128 --workers 2
-	$(BIN)/python scripts/ship_checkpoint.py $(RUNS) --benchmark $(BENCHMARK)
-	$(BIN)/python scripts/ship_checkpoint.py --measure --benchmark $(BENCHMARK)
-	$(BIN)/python scripts/ship_checkpoint.py --card
-	$(BIN)/python scripts/robustness.py --threads 2 --workers 2
-	$(BIN)/python scripts/claims.py
-	$(BIN)/python scripts/make_readme_picture.py
-	$(BIN)/python scripts/build_notebooks.py
-	$(BIN)/python scripts/record_book.py
+	$(BIN)/python scripts/build/ship_checkpoint.py $(RUNS) --benchmark $(BENCHMARK)
+	$(BIN)/python scripts/build/ship_checkpoint.py --measure --benchmark $(BENCHMARK)
+	$(BIN)/python scripts/build/ship_checkpoint.py --card
+	$(BIN)/python scripts/experiments/robustness.py --threads 2 --workers 2
+	$(BIN)/python scripts/build/claims.py
+	$(BIN)/python scripts/build/make_readme_picture.py
+	$(BIN)/python scripts/build/build_notebooks.py
+	$(BIN)/python scripts/build/record_book.py
 
 book: $(BOOK_STAMP)
-	$(BOOK_VENV)/bin/python scripts/build_book.py
+	$(BOOK_VENV)/bin/python scripts/build/build_book.py
 
 $(BOOK_STAMP): book/requirements.txt
 	@$(CHECK_PYTHON)

@@ -17,11 +17,11 @@ import timm
 import torch
 from torch import Tensor
 
-from handlib.config import DIRConfig
-from handlib.cost import flops, medians, peak_megabytes
-from handlib.files import write_between_marks
-from handlib.mfp import conv_of_masks, planes_then_conv, project_planes
-from handlib.network import DIR
+from handlib.analysis.cost import flops, medians, peak_megabytes
+from handlib.model.config import DIRConfig
+from handlib.model.network import DIR
+from handlib.model.projection import conv_of_masks, planes_then_conv, project_planes
+from handlib.utils.files import write_between_marks
 
 HALF_WIDTH, CHANNELS_OUT = 0.125, 256
 STANDARD = {"hands": 2, "channels": 64, "size": 32}

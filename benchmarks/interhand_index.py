@@ -18,9 +18,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from handlib.data.interhand_files import find_sources
-from handlib.data.interhand_index import open_index
-from handlib.files import replacing, write_between_marks, write_text
+from handlib.data.interhand.files import find_sources
+from handlib.data.interhand.index import open_index
+from handlib.utils.files import replacing, write_between_marks, write_text
 
 CAMERAS = 20
 """Cameras per moment. The dataset has 80 and more, which makes its JSON files smaller per picture."""

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 
-from handlib.config import DIRConfig
-from handlib.cost import flops
+from handlib.analysis.cost import flops
 from handlib.data.augment import Augmentation
 from handlib.data.shards import load_dataset
-from handlib.files import write_between_marks, write_text
-from handlib.network import DIR
-from handlib.schedule import Steps, TrainConfig
+from handlib.model.config import DIRConfig
+from handlib.model.network import DIR
+from handlib.training.schedule import Steps, TrainConfig
+from handlib.utils.files import write_between_marks, write_text
 
 SUSTAINED_TFLOPS = (20, 50, 100)
 GPUS = 8

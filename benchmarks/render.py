@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from handlib.data.placement import WORLDS, look_at, place_pair
-from handlib.data.render import PairScene
-from handlib.data.scenes import sample_appearance
+from handlib.data.rendered.placement import WORLDS, look_at, place_pair
+from handlib.data.rendered.render import PairScene
+from handlib.data.rendered.scenes import sample_appearance
 
 PHASES = ("place the pair", "build the scene", "visible shares", "truth", "background", "colour")
 RENDER_PAIR = ("build the scene", "truth", "colour")

@@ -17,16 +17,16 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from handlib.config import DIRConfig
-from handlib.cost import medians
+from handlib.analysis.cost import medians
+from handlib.data.rendered.synthetic import make_sample
 from handlib.data.sample import stack
-from handlib.data.synthetic import make_sample
-from handlib.files import write_between_marks, write_text
-from handlib.losses import LossWeights
-from handlib.network import DIR
-from handlib.processor import training_precision
-from handlib.schedule import TrainConfig
-from handlib.train import prepared, take_step
+from handlib.model.config import DIRConfig
+from handlib.model.network import DIR
+from handlib.training.loop import prepared, take_step
+from handlib.training.losses import LossWeights
+from handlib.training.precision import training_precision
+from handlib.training.schedule import TrainConfig
+from handlib.utils.files import write_between_marks, write_text
 
 BATCH = 16
 PRECISIONS = ("32-true", "bf16-mixed")

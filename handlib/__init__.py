@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from handlib import show
-    from handlib.config import DIRConfig
     from handlib.data.sample import Sample
-    from handlib.data.samples import load_samples
-    from handlib.hand import Hand
-    from handlib.network import DIR
+    from handlib.data.shipped import load_samples
+    from handlib.hand.hand import Hand
+    from handlib.model.config import DIRConfig
+    from handlib.model.network import DIR
 
 __all__ = ["DIR", "DIRConfig", "Hand", "Sample", "load_samples", "show"]
 
 _HOMES = {
-    "DIR": "handlib.network",
-    "DIRConfig": "handlib.config",
-    "Hand": "handlib.hand",
+    "DIR": "handlib.model.network",
+    "DIRConfig": "handlib.model.config",
+    "Hand": "handlib.hand.hand",
     "Sample": "handlib.data.sample",
-    "load_samples": "handlib.data.samples",
+    "load_samples": "handlib.data.shipped",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tyro.extras import SubcommandApp
 
 from handlib.commands import data, doctor, export, hand, photographs, training
-from handlib.errors import InputError
+from handlib.utils.errors import InputError
 
 hands = SubcommandApp()
 hands.command(hand.export)

@@ -2,6 +2,6 @@
 
 A command is a function: its signature is what can be written on the command line, its docstring the help. It
 imports what is slow in its body, so that ``handlib --help`` answers at once, and raises
-:class:`handlib.errors.InputError` for what the user can mend. To add one, write it here and name it in
+:class:`handlib.utils.errors.InputError` for what the user can mend. To add one, write it here and name it in
 ``cli.py``.
 """

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from handlib.errors import InputError
+from handlib.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from handlib.hand import Hand
-    from handlib.network import DIR
+    from handlib.hand.hand import Hand
+    from handlib.model.network import DIR
 
 # The keys of placement.WORLDS, which is slow to import.
 WorldName = Literal[
@@ -17,8 +17,8 @@ WorldName = Literal[
 
 def mano_hands(folder: Path, tips: str = "smplx") -> "dict[str, Hand]":
     """The left and the right hand in a folder of MANO files; what can't be read is an ``InputError``."""
-    from handlib.hand import Hand
-    from handlib.skeleton import SIDES
+    from handlib.hand.hand import Hand
+    from handlib.hand.skeleton import SIDES
 
     if not folder.is_dir():
         raise InputError(f"mano: expected a folder with MANO_LEFT.pkl and MANO_RIGHT.pkl, got {folder}")
@@ -41,7 +41,7 @@ def check_not_negative(**numbers: int) -> None:
 
 def load_checkpoint(name: str) -> "DIR":
     """A network that ships, or one from a folder or the hub; what can't be loaded is an ``InputError``."""
-    from handlib.network import DIR, SHIPPED
+    from handlib.model.network import DIR, SHIPPED
 
     shipped = sorted(path.name for path in SHIPPED.glob("*/"))
     if name not in shipped and "/" not in name and not Path(name).is_dir():

@@ -30,8 +30,8 @@ def make(
             packages mate-backgrounds and plasma-workspace-wallpapers bring some to /usr/share/backgrounds
             and /usr/share/wallpapers.
     """
-    from handlib.data.photo_backgrounds import open_photographs
-    from handlib.data.synthetic import make_dataset
+    from handlib.data.rendered.photo_backgrounds import open_photographs
+    from handlib.data.rendered.synthetic import make_dataset
 
     behind = open_photographs(photographs) if photographs else None
     make_dataset(out, split, count, size, seed, world, workers, behind)
@@ -56,7 +56,7 @@ def benchmark(
         sizes: sides of the pictures in pixels; a split that doesn't come in a size is left out at that size.
         workers: processes that render at once.
     """
-    from handlib.data.benchmark import make_benchmark
+    from handlib.data.rendered.benchmark import make_benchmark
 
     for name, verdict in make_benchmark(out, splits, sizes, workers):
         print(f"{name}: finished; its first shard holds {verdict}", flush=True)
@@ -86,8 +86,8 @@ def interhand(
         count: how many pictures at most.
         strict: stop at the first picture that can't be used; else those are skipped and counted.
     """
-    from handlib.data.convert import convert
-    from handlib.data.interhand import InterHand
+    from handlib.data.interhand.convert import convert
+    from handlib.data.interhand.interhand import InterHand
 
     hands = tuple(mano_hands(mano).values())
     source = InterHand(root, split, hands, annotators, index, strict)
@@ -114,8 +114,8 @@ def intaghand(
         count: how many pictures at most.
         strict: stop at the first picture that can't be used; else those are skipped and counted.
     """
-    from handlib.data.convert import convert
-    from handlib.data.intaghand import IntagHand
+    from handlib.data.interhand.convert import convert
+    from handlib.data.interhand.intaghand import IntagHand
 
     hands = tuple(mano_hands(mano).values())
     source = IntagHand(root, split, hands)

@@ -12,7 +12,7 @@ def onnx(out: Path, checkpoint: str = "small") -> None:
         out: file to write, small.onnx say; its folder is made if missing.
         checkpoint: a network that ships with the package, or a folder or hub name that holds one.
     """
-    from handlib.onnx_export import OUTPUTS, export_onnx
+    from handlib.deploy.onnx import OUTPUTS, export_onnx
 
     export_onnx(load_checkpoint(checkpoint), out)
     print(f"{out}: {', '.join(OUTPUTS)}")

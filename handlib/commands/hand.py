@@ -11,7 +11,7 @@ def export(out: Path) -> None:
     Args:
         out: folder to write to; made if missing.
     """
-    from handlib.mano_file import export_open_hand
+    from handlib.hand.mano_file import export_open_hand
 
     for path in export_open_hand(out):
         print(path)

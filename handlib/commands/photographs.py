@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from handlib.commands.common import load_checkpoint
-from handlib.errors import InputError
+from handlib.utils.errors import InputError
 
 
 def reconstruct(
@@ -44,8 +44,8 @@ def reconstruct(
 def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str) -> None:
     """Writes a picture's results and prints what was seen."""
     from handlib.data.photo import parse_box, read_picture
-    from handlib.reconstruct import FILES, reconstruct, write_results
-    from handlib.skeleton import SIDES
+    from handlib.hand.skeleton import SIDES
+    from handlib.photos.reconstruct import FILES, reconstruct, write_results
 
     image = read_picture(picture)
     wanted = parse_box(box) if box else None
@@ -64,9 +64,9 @@ def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, ch
     from rich.console import Console
     from rich.progress import track
 
-    from handlib.batch import SUMMARY, check_names, in_words, reconstruct_all, write_summary
-    from handlib.data.photo_boxes import read_boxes
     from handlib.data.photo_folders import find_pictures
+    from handlib.photos.batch import SUMMARY, check_names, in_words, reconstruct_all, write_summary
+    from handlib.photos.boxes import read_boxes
 
     found = find_pictures(places, skip=out)
     wanted = read_boxes(boxes) if boxes else {}
@@ -127,9 +127,9 @@ def video(
     from rich.progress import track
 
     from handlib.data.photo import parse_box
-    from handlib.data.photo_frames import find_frames
-    from handlib.smoothing import OneEuro
-    from handlib.video import FILES, reconstruct_frames, smoothed, write_sequence
+    from handlib.photos.frames import find_frames
+    from handlib.photos.one_euro import OneEuro
+    from handlib.photos.video import FILES, reconstruct_frames, smoothed, write_sequence
 
     if fps is not None and not 0 < fps < 1000:
         raise InputError(f"fps: expected pictures per second, between 0 and 1000, got {fps:g}")

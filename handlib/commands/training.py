@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from handlib.commands.common import WorldName, check_not_negative, check_positive, load_checkpoint, mano_hands
-from handlib.errors import InputError
+from handlib.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from handlib.config import DIRConfig
     from handlib.data.sample import Sample
-    from handlib.network import DIR
+    from handlib.model.config import DIRConfig
+    from handlib.model.network import DIR
 
 
 def train(
@@ -66,10 +66,10 @@ def train(
     from lightning_fabric import Fabric
 
     from handlib.data.augment import Augmentation
-    from handlib.losses import LossWeights
-    from handlib.processor import training_precision
-    from handlib.schedule import TrainConfig
-    from handlib.train import train
+    from handlib.training.loop import train
+    from handlib.training.losses import LossWeights
+    from handlib.training.precision import training_precision
+    from handlib.training.schedule import TrainConfig
 
     small = network == "small"
     recipe = TrainConfig.small() if small else TrainConfig.released()
@@ -125,7 +125,7 @@ def _network_config(network: str, backbone: str | None) -> "DIRConfig":
 
     import timm
 
-    from handlib.config import DIRConfig
+    from handlib.model.config import DIRConfig
 
     config = DIRConfig.small() if network == "small" else DIRConfig.released()
     if backbone is None:
@@ -164,8 +164,8 @@ def evaluate(
     from rich.console import Console
     from rich.progress import track
 
-    from handlib import metrics
-    from handlib.evaluate import evaluate, fresh_batches, tables, write_report
+    from handlib.evaluation import metrics
+    from handlib.evaluation.evaluate import evaluate, fresh_batches, tables, write_report
 
     check_positive(count=count)
     if json:
@@ -207,7 +207,7 @@ def _batches_of_split(
 ) -> tuple[Iterator["Sample"], dict[str, Any]]:
     """All pairs of a split in batches, and what is known of them."""
     from handlib.data.shards import check_hands, load_dataset
-    from handlib.train import batches
+    from handlib.training.loop import batches
 
     size = model.config.image_size
     folder = pairs / f"{split}-{size}"
@@ -250,22 +250,22 @@ def ablate(
     """
     import torch
 
-    from handlib import ablate
+    from handlib.analysis import ablations
 
     check_positive(steps=steps)
     check_not_negative(threads=threads)
     if list + table + costs + (run is not None) != 1:
         raise InputError("ablate: expected one of --list, --run NAME, --table and --costs")
-    results = out or ablate.results_folder()
+    results = out or ablations.results_folder()
     if list:
-        for name, changes in ablate.changes().items():
+        for name, changes in ablations.changes().items():
             print(f"{name:20} {', '.join(f'{k}={v}' for k, v in changes.items())}")
         return
     if threads:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     if costs:
-        ablate.measure_costs(results)
+        ablations.measure_costs(results)
     if run:
-        ablate.run(run, seed, data, test, runs, results, steps)
-    print(ablate.table(ablate.load_results(results)))
+        ablations.run(run, seed, data, test, runs, results, steps)
+    print(ablations.table(ablations.load_results(results)))

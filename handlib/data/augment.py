@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import affine_grid, conv2d, grid_sample
 
-from handlib.arguments import check_finite
 from handlib.data.sample import Sample
+from handlib.utils.arguments import check_finite
 
 
 @dataclass(frozen=True)

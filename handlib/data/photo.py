@@ -1,6 +1,6 @@
 """Photographs from outside: read what a camera or a phone wrote, cut out the hands, find the way back.
 
-Pixels are continuous, as in :mod:`handlib.camera`: a picture of width W covers [0, W].
+Pixels are continuous, as in :mod:`handlib.geometry.camera`: a picture of width W covers [0, W].
 """
 
 import math
@@ -16,8 +16,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from handlib.camera import pixels_to_uv, uv_to_pixels
-from handlib.errors import InputError
+from handlib.geometry.camera import pixels_to_uv, uv_to_pixels
+from handlib.utils.errors import InputError
 
 MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP")

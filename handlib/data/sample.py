@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from handlib.camera import pixels_to_uv, project_pinhole
+from handlib.geometry.camera import pixels_to_uv, project_pinhole
 
 STRATA = ("apart", "near", "touching", "interlocked")
 BACKGROUND, LEFT, RIGHT = 0, 1, 2

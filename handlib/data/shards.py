@@ -18,13 +18,13 @@ from jaxtyping import Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from handlib.arguments import check_finite
 from handlib.data.sample import Sample
-from handlib.errors import InputError
-from handlib.files import reading, record_from, replacing, write_text
-from handlib.hand import Hand
-from handlib.mano_file import MODEL_ARRAYS, open_hand_file
-from handlib.skeleton import SIDES
+from handlib.hand.hand import Hand
+from handlib.hand.mano_file import MODEL_ARRAYS, open_hand_file
+from handlib.hand.skeleton import SIDES
+from handlib.utils.arguments import check_finite
+from handlib.utils.errors import InputError
+from handlib.utils.files import reading, record_from, replacing, write_text
 
 FORMAT = 1
 SHARD_SIZE = 250
@@ -184,7 +184,7 @@ class Dataset:
 
 
 def load_dataset(path: str | Path) -> Dataset:
-    """Opens the folder that :func:`handlib.data.synthetic.make_dataset` has made.
+    """Opens the folder that :func:`handlib.data.rendered.synthetic.make_dataset` has made.
 
     Raises:
         InputError: it isn't there, isn't whole, or isn't a data set.

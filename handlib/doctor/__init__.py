@@ -5,7 +5,7 @@ Nothing outside the machine is asked, and nothing is changed.
 
 from pathlib import Path
 
-from handlib.data.samples import samples_folder
+from handlib.data.shipped import samples_folder
 from handlib.doctor.data_sets import (
     GET_INTAGHAND,
     GET_INTERHAND,
@@ -16,7 +16,7 @@ from handlib.doctor.findings import Finding, as_table, has_wrong
 from handlib.doctor.machine import machine_findings
 from handlib.doctor.models import GET_CHECKPOINT, GET_MANO, checkpoint_findings, mano_findings
 from handlib.doctor.shipped import open_hand_finding, shipped_findings
-from handlib.mano_file import open_hand_file
+from handlib.hand.mano_file import open_hand_file
 
 __all__ = ["Finding", "as_table", "examine", "examine_given", "has_wrong"]
 

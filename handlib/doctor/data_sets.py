@@ -6,14 +6,14 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from handlib.data.intaghand import camera_from, fit_from
-from handlib.data.interhand_files import KINDS, find_sources, stream_items
+from handlib.data.interhand.files import KINDS, find_sources, stream_items
+from handlib.data.interhand.intaghand import camera_from, fit_from
 from handlib.data.photo import read_picture
 from handlib.doctor.findings import Finding, judged
-from handlib.errors import InputError
-from handlib.hand import Hand
-from handlib.mano_file import read_restricted_pickle
-from handlib.skeleton import SIDES
+from handlib.hand.hand import Hand
+from handlib.hand.mano_file import read_restricted_pickle
+from handlib.hand.skeleton import SIDES
+from handlib.utils.errors import InputError
 
 SPLITS = ("train", "val", "test")
 MOST_COUNTED = 200_000

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from handlib.doctor.findings import Finding
-from handlib.processor import training_precision
+from handlib.training.precision import training_precision
 
 PACKAGE = "handlib"
 REINSTALL = "make setup, or pip install -e .[dev] in the repository"

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from handlib.config import DIRConfig
 from handlib.doctor.findings import Finding, judged
-from handlib.errors import InputError
-from handlib.hand import Hand
-from handlib.mano_file import HandData, left_has_sign_fault, open_hand_data, read_mano
-from handlib.network import DIR
-from handlib.released import hand_from_checkpoint, layout_problems, read_checkpoint
-from handlib.skeleton import SIDES, Side, joint_index
+from handlib.hand.hand import Hand
+from handlib.hand.mano_file import HandData, left_has_sign_fault, open_hand_data, read_mano
+from handlib.hand.skeleton import SIDES, Side, joint_index
+from handlib.model.config import DIRConfig
+from handlib.model.network import DIR
+from handlib.released.checkpoint import hand_from_checkpoint, layout_problems, read_checkpoint
+from handlib.utils.errors import InputError
 
 FEW = 4
 GET_MANO = (

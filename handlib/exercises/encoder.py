@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from handlib.encoder import HandAttention
 from handlib.exercises import Wrong, ask, exercise
+from handlib.model.encoder import HandAttention
 
 
 def _some_maps(*shape: int) -> torch.Tensor:

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from handlib.exercises import Wrong, ask, exercise
-from handlib.gcn import neighbour_weights, skeleton_adjacency
-from handlib.skeleton import JOINT_NAMES, NUM_JOINTS, joint_index
+from handlib.hand.skeleton import JOINT_NAMES, NUM_JOINTS, joint_index
+from handlib.model.gcn import neighbour_weights, skeleton_adjacency
 
 MOST_SHORTCUTS = 5
 REACH = 4

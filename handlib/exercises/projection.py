@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from handlib.exercises import Wrong, ask, exercise
-from handlib.mfp import joint_masks
+from handlib.hand.skeleton import BONES
+from handlib.model.projection import joint_masks
 from handlib.show.projection import plane_shares, read_back_error, seen_at_joints
-from handlib.skeleton import BONES
 
 _OUTSIDE = 9.0
 _LONG_ENOUGH, _MIXED_ENOUGH = 1.2, 0.45

@@ -5,7 +5,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from handlib.exercises import Wrong, ask, exercise
-from handlib.rotation import rotation_from_6d
+from handlib.geometry.rotation import rotation_from_6d
 
 
 def _read(place: float) -> float:

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from handlib.exercises import Wrong, ask, exercise
-from handlib.sampling import sample_joints
+from handlib.model.sampling import sample_joints
 
 # Inside, on the border's fading strip, beyond it, and far outside.
 _PLACES = ((0.31, -0.12), (0.97, 0.4), (-0.2, -1.05), (3.0, 0.0))

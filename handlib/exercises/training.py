@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 from torch.nn.functional import cross_entropy
 
 from handlib.exercises import Wrong, ask, exercise
-from handlib.losses import HUBER_DELTA, segmentation_loss
+from handlib.training.losses import HUBER_DELTA, segmentation_loss
 
 
 @exercise("huber_gradient")

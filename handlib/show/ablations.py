@@ -10,13 +10,13 @@ from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from handlib.ablate import ESTIMATES, IN_WORDS, PAPER_ROWS, AblationResult, errors_of
-from handlib.arguments import check_some
-from handlib.comparison import Difference, compare, pooled_spread
-from handlib.show import palette
-from handlib.show.figures import figure_pixels
-from handlib.show.panel import Panel
-from handlib.show.raster import encode_png
+from handlib.analysis.ablations import ESTIMATES, IN_WORDS, PAPER_ROWS, AblationResult, errors_of
+from handlib.analysis.comparison import Difference, compare, pooled_spread
+from handlib.show.core import palette
+from handlib.show.core.figures import figure_pixels
+from handlib.show.core.panel import Panel
+from handlib.show.core.raster import encode_png
+from handlib.utils.arguments import check_some
 
 MEASURES = {
     "mpjpe": "MPJPE (mm)",

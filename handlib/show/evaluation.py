@@ -13,9 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from handlib.data.sample import STRATA, Sample
-from handlib.estimate import Estimate, Prediction, estimate_names
-from handlib.hand import Hand
-from handlib.metrics import (
+from handlib.evaluation.metrics import (
     INTAG_MCP,
     INTAG_WRIST,
     INTERNET,
@@ -26,14 +24,16 @@ from handlib.metrics import (
     procrustes,
     rotation_error,
 )
-from handlib.show import palette
-from handlib.show.error_charts import CHART_SIZE, draw_chart, order_of
-from handlib.show.hands import HandsView
-from handlib.show.hands_drawing import TRUE_HANDS, Links, draw_hands, framing_of
-from handlib.show.overlay import overlay_with_truth
-from handlib.show.panel import Panel
-from handlib.show.raster import encode_png, rgb
-from handlib.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
+from handlib.hand.hand import Hand
+from handlib.hand.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
+from handlib.model.estimate import Estimate, Prediction, estimate_names
+from handlib.show.core import palette
+from handlib.show.core.error_charts import CHART_SIZE, draw_chart, order_of
+from handlib.show.core.hands import HandsView
+from handlib.show.core.hands_drawing import TRUE_HANDS, Links, draw_hands, framing_of
+from handlib.show.core.overlay import overlay_with_truth
+from handlib.show.core.panel import Panel
+from handlib.show.core.raster import encode_png, rgb
 
 PICTURE_SIDE = 320
 SURFACE_OPACITY = 0.45

@@ -9,11 +9,7 @@ import torch
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from handlib.data.sample import Sample, stack
-from handlib.estimate import Estimate
-from handlib.hand import Hand
-from handlib.losses import LossWeights, hand_faces
-from handlib.pulls import (
+from handlib.analysis.loss_gradients import (
     POINT_TERMS,
     TERMS,
     UNITS,
@@ -22,14 +18,18 @@ from handlib.pulls import (
     term_values,
     true_estimate,
 )
-from handlib.show import palette
-from handlib.show.hands import HandsView
-from handlib.show.hands_drawing import HAND_COLOURS, draw_hands
-from handlib.show.panel import Panel
-from handlib.show.placed import PlacedHands, check_one, place
-from handlib.show.raster import draw_skeleton, encode_png, mix, rgb
-from handlib.skeleton import SIDES
-from handlib.targets import Targets
+from handlib.data.sample import Sample, stack
+from handlib.hand.hand import Hand
+from handlib.hand.skeleton import SIDES
+from handlib.model.estimate import Estimate
+from handlib.model.placed import PlacedHands, check_one, place
+from handlib.show.core import palette
+from handlib.show.core.hands import HandsView
+from handlib.show.core.hands_drawing import HAND_COLOURS, draw_hands
+from handlib.show.core.panel import Panel
+from handlib.show.core.raster import draw_skeleton, encode_png, mix, rgb
+from handlib.training.losses import LossWeights, hand_faces
+from handlib.training.targets import Targets
 
 WEIGHTS = {"paper": LossWeights.paper(), "small": LossWeights.small()}
 LARGEST = {"sideways": 80, "depth": 80, "turn": 180, "tilt": 180, "size": 60, "bend": 60}
@@ -85,7 +85,7 @@ class LossState:
 def loss_state(
     case: LossCase, term: str, kind: str, amount: float, weights: LossWeights | None = None
 ) -> LossState:
-    """What ``term`` sees when the right hand is changed; see :func:`handlib.pulls.change`."""
+    """What ``term`` sees when the right hand is changed; see :func:`handlib.analysis.loss_gradients.change`."""
     weights = weights or WEIGHTS["paper"]
     estimate = change(case.truth, case.hands, kind, amount)
     per_hand = term_values(estimate, case.targets, case.faces)

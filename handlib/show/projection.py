@@ -9,15 +9,15 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from handlib.arguments import check_between, check_choice
-from handlib.camera import uv_to_pixels
 from handlib.data.sample import Sample
-from handlib.mfp import Projection, project_planes
-from handlib.show import palette
-from handlib.show.panel import Panel
-from handlib.show.placed import check_one
-from handlib.show.raster import encode_png, mix, rgb
-from handlib.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, SIDES, joint_index
+from handlib.geometry.camera import uv_to_pixels
+from handlib.hand.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, SIDES, joint_index
+from handlib.model.placed import check_one
+from handlib.model.projection import Projection, project_planes
+from handlib.show.core import palette
+from handlib.show.core.panel import Panel
+from handlib.show.core.raster import encode_png, mix, rgb
+from handlib.utils.arguments import check_between, check_choice
 
 MAP_SIZES = (8, 16, 32)
 PROJECTION_NAMES: dict[str, Projection] = {

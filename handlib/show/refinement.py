@@ -8,19 +8,19 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from handlib.arguments import check_some
+from handlib.analysis.interventions import MECHANISMS, Disturbance, Experiment
 from handlib.data.sample import Sample
-from handlib.errors import InputError
-from handlib.estimate import Estimate
-from handlib.interventions import MECHANISMS, Disturbance, Experiment
-from handlib.show import palette
-from handlib.show.hands import HandsView
-from handlib.show.hands_drawing import draw_hands, framing_of
-from handlib.show.overlay import overlay_with_truth
-from handlib.show.panel import Panel
-from handlib.show.placed import check_one, place
-from handlib.show.raster import encode_png, mix, rgb
-from handlib.skeleton import SIDES
+from handlib.hand.skeleton import SIDES
+from handlib.model.estimate import Estimate
+from handlib.model.placed import check_one, place
+from handlib.show.core import palette
+from handlib.show.core.hands import HandsView
+from handlib.show.core.hands_drawing import draw_hands, framing_of
+from handlib.show.core.overlay import overlay_with_truth
+from handlib.show.core.panel import Panel
+from handlib.show.core.raster import encode_png, mix, rgb
+from handlib.utils.arguments import check_some
+from handlib.utils.errors import InputError
 
 PICTURE_SIDE, BAR_HEIGHT = 320, 40
 LARGEST_ERROR = 30
@@ -176,7 +176,7 @@ def refinement_sheet(
 class RefinementExplorer(Panel):
     """A slider over the start and every stage, sliders that move the start away, switches for mechanisms.
 
-    ``run`` computes the estimates (:func:`handlib.interventions.experiment`). The surfaces in 3D are coloured
+    ``run`` computes the estimates (:func:`handlib.analysis.interventions.experiment`). The surfaces in 3D are coloured
     by how far each vertex is from the truth, each hand measured from its wrist; the picture shows the true
     skeletons in grey.
     """

@@ -9,19 +9,19 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from handlib.data.clutter import OtherHands
+from handlib.analysis.interventions import Disturbance
+from handlib.analysis.robustness import Trial
+from handlib.data.rendered.occluders.cluttered_scene import OtherHands
+from handlib.data.rendered.occluders.solids import KINDS, Kind, Thing, sample_thing
+from handlib.data.rendered.occluders.surroundings import in_front, seen_of_hands
+from handlib.data.rendered.scenes import Scene
 from handlib.data.sample import Sample
-from handlib.data.scenes import Scene
-from handlib.data.surroundings import in_front, seen_of_hands
-from handlib.data.things import KINDS, Kind, Thing, sample_thing
-from handlib.interventions import Disturbance
-from handlib.robustness import Trial
-from handlib.show import palette
-from handlib.show.overlay import draw_overlay, to_pixels
-from handlib.show.panel import Panel
-from handlib.show.placed import picture_of, place
-from handlib.show.raster import draw_skeleton, encode_png
-from handlib.skeleton import SIDES
+from handlib.hand.skeleton import SIDES
+from handlib.model.placed import picture_of, place
+from handlib.show.core import palette
+from handlib.show.core.overlay import draw_overlay, to_pixels
+from handlib.show.core.panel import Panel
+from handlib.show.core.raster import draw_skeleton, encode_png
 
 UNDISTURBED = Disturbance()
 PICTURE_SIDE, DRAWN_SIDE, TITLE_HEIGHT = 264, 192, 22
@@ -162,7 +162,7 @@ class RobustnessExplorer(Panel):
     """Choose a pair, put a thing over it, let somebody else's hands in, move the first estimate away.
 
     ``scenes`` are bare pairs, ``others`` somebody else's hands for each of them; ``run`` asks the network
-    (:func:`handlib.robustness.trials`) about pictures of ``size`` pixels.
+    (:func:`handlib.analysis.robustness.trials`) about pictures of ``size`` pixels.
     """
 
     def __init__(

@@ -7,15 +7,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from handlib.arguments import check_between
 from handlib.data.sample import Sample
-from handlib.estimate import Trace
-from handlib.show import palette
-from handlib.show.panel import Panel
-from handlib.show.picture_points import PicturePoints
-from handlib.show.placed import one_of, picture_of
-from handlib.show.raster import encode_png, rgb
-from handlib.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES
+from handlib.hand.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES
+from handlib.model.estimate import Trace
+from handlib.model.placed import one_of, picture_of
+from handlib.show.core import palette
+from handlib.show.core.panel import Panel
+from handlib.show.core.picture_points import PicturePoints
+from handlib.show.core.raster import encode_png, rgb
+from handlib.utils.arguments import check_between
 
 MARGIN = 0.2
 WIDTH, CHART_SIZE = 420, (380, 420)

@@ -9,14 +9,14 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from plotly import graph_objects
 
-from handlib.ablate import IN_WORDS, AblationResult, errors_of
-from handlib.arguments import check_some, check_sorts
-from handlib.comparison import compare, pooled_spread
-from handlib.show import palette
+from handlib.analysis.ablations import IN_WORDS, AblationResult, errors_of
+from handlib.analysis.comparison import compare, pooled_spread
 from handlib.show.ablations import COSTS, IN_MILLIONS, told
-from handlib.show.figures import detached_figure, figure_pixels
-from handlib.show.panel import with_picture
-from handlib.show.raster import encode_png
+from handlib.show.core import palette
+from handlib.show.core.figures import detached_figure, figure_pixels
+from handlib.show.core.panel import with_picture
+from handlib.show.core.raster import encode_png
+from handlib.utils.arguments import check_some, check_sorts
 
 PLOTLY = "application/vnd.plotly.v1+json"
 BY_STAGES = {

@@ -11,19 +11,19 @@ from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image
 from torch import Tensor
 
-from handlib.arguments import check_between
 from handlib.data.sample import Sample, normalise
-from handlib.estimate import estimate_names
-from handlib.metrics import INTAG_MCP, evaluate_batch
-from handlib.network import DIR
-from handlib.show import palette
-from handlib.show.figures import figure_pixels
-from handlib.show.overlay import to_pixels
-from handlib.show.panel import Panel
-from handlib.show.placed import picture_of
-from handlib.show.raster import draw_skeleton, encode_png, mix
-from handlib.show.stage_figures import grey_lines
-from handlib.skeleton import SIDES
+from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
+from handlib.hand.skeleton import SIDES
+from handlib.model.estimate import estimate_names
+from handlib.model.network import DIR
+from handlib.model.placed import picture_of
+from handlib.show.core import palette
+from handlib.show.core.figures import figure_pixels
+from handlib.show.core.overlay import to_pixels
+from handlib.show.core.panel import Panel
+from handlib.show.core.raster import draw_skeleton, encode_png, mix
+from handlib.show.core.stage_figures import grey_lines
+from handlib.utils.arguments import check_between
 
 CHART_SIZE, PICTURE_SIDE = (760, 250), 190
 MOST_PICTURES = 4
@@ -53,7 +53,7 @@ class History:
     measured: list[Measurement] = field(default_factory=list)
 
     def on_step_end(self, step: int, loss: float, terms: dict[str, Tensor], network: DIR) -> None:
-        """What :func:`handlib.train.train` calls after every step, given as one of Fabric's callbacks."""
+        """What :func:`handlib.training.loop.train` calls after every step, given as one of Fabric's callbacks."""
         self.steps.append(step)
         self.losses.append(loss)
         self.terms.append({name: float(term) for name, term in terms.items()})
@@ -144,7 +144,7 @@ def training_picture(history: History, pairs: Sample, total: int) -> UInt8[np.nd
 
 
 class TrainingPanel(Panel):
-    """A curve and some predictions that move while :func:`handlib.train.train` runs.
+    """A curve and some predictions that move while :func:`handlib.training.loop.train` runs.
 
     Give it to Fabric as a callback: ``Fabric(..., callbacks=[panel])``. Every ``every`` steps, and after the
     first and the last of ``total``, the network is measured on ``pairs`` and on ``held_out``.

@@ -22,7 +22,7 @@ import torch
 
 from handlib import DIR, load_samples, show
 from handlib.data.sample import STRATA, normalise, resize, stack
-from handlib.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
+from handlib.hand.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
 
 torch.set_num_threads(1)
 
@@ -87,7 +87,7 @@ show.stages(picture, prediction)
 # in percent of its side. Here are all sixteen test pictures.
 
 # %%
-from handlib.evaluate import evaluate
+from handlib.evaluation.evaluate import evaluate
 
 batch = stack([resize(one, model.config.image_size) for one in samples])
 report = evaluate(model, [batch])
@@ -108,7 +108,7 @@ print("refinement takes away", ", ".join(gone), "of the three")
 # estimate before it. Is it so for every picture?
 
 # %%
-from handlib.metrics import INTAG_MCP, evaluate_batch
+from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
 
 hands = [model.hands[side] for side in SIDES]
 with torch.no_grad():
@@ -140,7 +140,7 @@ with torch.no_grad():
     trace = model.trace(normalise(picture.image[None]))
 from matplotlib.colors import ListedColormap
 
-from handlib.show.palette import LEFT, RIGHT
+from handlib.show.core.palette import LEFT, RIGHT
 
 figure, axes = show.detached_figure(1, 4, figsize=(10, 2.8))
 for axis, side, attention in zip(axes, SIDES, trace.attention[0]):
@@ -204,8 +204,8 @@ show.overlay(batch[worst], estimates[-1], truth=batch[worst], index=worst, title
 
 # %%
 from handlib.data.photo import read_picture
-from handlib.data.samples import samples_folder
-from handlib.reconstruct import reconstruct
+from handlib.data.shipped import samples_folder
+from handlib.photos.reconstruct import reconstruct
 
 my_picture = samples_folder() / "test" / "0005.png"
 photograph = read_picture(my_picture)
@@ -217,7 +217,7 @@ for side, confidence in zip(SIDES, result.confidence.tolist()):
 # %%
 from PIL import Image
 
-from handlib.reconstruct import overlay
+from handlib.photos.reconstruct import overlay
 
 faces = [hand.faces for hand in hands]
 Image.fromarray(overlay(result, photograph, faces)).resize((384, 384))

@@ -28,8 +28,8 @@ from scipy.spatial.transform import Rotation
 
 from handlib import show
 from handlib.exercises import check
-from handlib.hand import Hand, open_hand_data
-from handlib.skeleton import JOINT_NAMES, MANO_JOINT_NAMES, MANO_PARENTS, MANO_TO_21, tip_vertices
+from handlib.hand.hand import Hand, open_hand_data
+from handlib.hand.skeleton import JOINT_NAMES, MANO_JOINT_NAMES, MANO_PARENTS, MANO_TO_21, tip_vertices
 
 # %% [markdown]
 # ## What is in the file
@@ -356,7 +356,7 @@ print(
 assert curled[index_tip, 1] < right_data.v_template[index_tip, 1] - 0.05
 
 # %% [markdown]
-# `handlib.hand.Hand` does this for batches, with gradients, on smplx's implementation of skinning. For a random pose and
+# `handlib.hand.hand.Hand` does this for batches, with gradients, on smplx's implementation of skinning. For a random pose and
 # shape all three must agree: ours, `Hand`, and the MANO layer of the smplx package, which reads our hand from a file
 # as it would read MANO's. (It remarks that ten betas are few. MANO has ten.)
 
@@ -376,7 +376,7 @@ from tempfile import TemporaryDirectory
 
 import smplx
 
-from handlib.mano_file import repair_left_shapedirs, write_mano
+from handlib.hand.mano_file import repair_left_shapedirs, write_mano
 
 with TemporaryDirectory() as folder:
     path = Path(folder) / "MANO_RIGHT.pkl"

@@ -29,12 +29,12 @@ from jaxtyping import Float, jaxtyped
 from torch import Tensor
 
 from handlib import DIR, Hand, load_samples, show
-from handlib.camera import crop_intrinsics, fit_weak_perspective, pixels_to_uv
-from handlib.camera import project_pinhole, project_weak_perspective, uv_to_pixels
+from handlib.geometry.camera import crop_intrinsics, fit_weak_perspective, pixels_to_uv
+from handlib.geometry.camera import project_pinhole, project_weak_perspective, uv_to_pixels
 from handlib.data.sample import normalise, resize, stack
 from handlib.exercises import check
-from handlib.show.palette import HIGHLIGHT, LEFT, RIGHT
-from handlib.skeleton import SIDES
+from handlib.show.core.palette import HIGHLIGHT, LEFT, RIGHT
+from handlib.hand.skeleton import SIDES
 
 torch.set_num_threads(1)
 
@@ -489,7 +489,7 @@ for name, points in landed.items():
     print(f"{name:20} {(points - by_camera).norm(dim=-1).mean():4.0f} of 256 pixels off")
 
 # %%
-from handlib.show.raster import draw_skeleton
+from handlib.show.core.raster import draw_skeleton
 
 figure, axes = show.detached_figure(1, 4, figsize=(10, 2.9), layout="constrained")
 for axis, (name, points) in zip(axes, landed.items(), strict=True):
@@ -625,7 +625,7 @@ show.CropExplorer(samples[14])
 # In numbers:
 
 # %%
-from handlib.show.cameras import crop_window, fit_in_crop, uv_in_crop
+from handlib.show.camera import crop_window, fit_in_crop, uv_in_crop
 
 for zoom, shift in ((1.0, (0.0, 0.0)), (2.0, (0.0, 0.0)), (2.0, (-40.0, 30.0))):
     window = crop_window(256, zoom, shift)

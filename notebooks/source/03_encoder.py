@@ -28,11 +28,11 @@ from torch import Tensor, nn
 
 from handlib import DIR, DIRConfig, load_samples, show
 from handlib.data.sample import STRATA, normalise, resize, stack
-from handlib.encoder import Backbone, HandAttention, PooledHead, attention_pool
+from handlib.model.encoder import Backbone, HandAttention, PooledHead, attention_pool
 from handlib.exercises import check
-from handlib.show.attention_maps import attention_maps_state, draw_maps
-from handlib.show.palette import HIGHLIGHT
-from handlib.skeleton import SIDES
+from handlib.show.encoder import attention_maps_state, draw_maps
+from handlib.show.core.palette import HIGHLIGHT
+from handlib.hand.skeleton import SIDES
 
 torch.set_num_threads(1)
 
@@ -526,8 +526,8 @@ print("agrees with the network's head to 1e-5")
 # suffers most?
 
 # %%
-from handlib.interventions import Start, refine_from
-from handlib.metrics import INTAG_MCP, evaluate_batch
+from handlib.analysis.interventions import Start, refine_from
+from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
 
 hands = [model.hands[side] for side in SIDES]
 
@@ -672,7 +672,7 @@ for hand, pictures in enumerate(gone):
 # the absent one is made from the present one's features. And what happens to the hand that is still there? If the hands were processed separately, nothing.
 
 # %%
-from handlib.metrics import align, joint_errors
+from handlib.evaluation.metrics import align, joint_errors
 
 
 def per_hand(estimate):
@@ -723,7 +723,7 @@ explorer
 # **Predict** from the sizes: which of encoder, attention, head and stages doubles?
 
 # %%
-from handlib.cost import flops
+from handlib.analysis.cost import flops
 
 small = DIRConfig.small()
 variants = {
@@ -748,7 +748,7 @@ for name, network in networks.items():
 # %% [markdown]
 # The backbone and the attention double (the attention's convolutions have twice the input channels). The rest grows a little.
 #
-# Arithmetic is counted by PyTorch's `FlopCounterMode` (inside `handlib.cost.flops`; a multiplication and an addition count as two), and
+# Arithmetic is counted by PyTorch's `FlopCounterMode` (inside `handlib.analysis.cost.flops`; a multiplication and an addition count as two), and
 # activations by a hook on every layer: how many numbers the layers of the encoder put out.
 
 
@@ -781,8 +781,8 @@ with torch.no_grad():
 # if chance, **what the seed alone changes**, explains it in no more than one case of twenty (notebook 11 derives how large that is).
 
 # %%
-from handlib.ablate import errors_of, load_results
-from handlib.comparison import compare, pooled_spread
+from handlib.analysis.ablations import errors_of, load_results
+from handlib.analysis.comparison import compare, pooled_spread
 
 results = load_results()
 for name in variants:

@@ -33,10 +33,10 @@ from handlib import DIR, load_samples, show
 from handlib.data.augment import Augmentation, augment, turn
 from handlib.data.sample import normalise, resize, stack
 from handlib.exercises import check
-from handlib.metrics import INTAG_MCP, align, joint_errors
-from handlib.sampling import sample_joints
-from handlib.show import palette
-from handlib.skeleton import JOINT_NAMES, SIDES
+from handlib.evaluation.metrics import INTAG_MCP, align, joint_errors
+from handlib.model.sampling import sample_joints
+from handlib.show.core import palette
+from handlib.hand.skeleton import JOINT_NAMES, SIDES
 
 torch.set_num_threads(1)
 shapes_checked = jaxtyped(typechecker=beartype)
@@ -181,7 +181,7 @@ def read_by_gather(
 
 
 # %% [markdown]
-# It must agree with the loop, with `handlib.sampling.sample_joints`, which the network uses, and with PyTorch's `grid_sample`, on which
+# It must agree with the loop, with `handlib.model.sampling.sample_joints`, which the network uses, and with PyTorch's `grid_sample`, on which
 # that is built; on random maps, at places of which some lie outside.
 
 # %%

@@ -28,13 +28,14 @@ from beartype import beartype
 from jaxtyping import Bool, Float, jaxtyped
 from torch import Tensor, nn
 
+from handlib.model.placed import place
 from handlib import DIR, load_samples, show
 from handlib.data.sample import normalise, resize, stack
-from handlib.evaluate import evaluate
+from handlib.evaluation.evaluate import evaluate
 from handlib.exercises import check
-from handlib.gcn import GraphLayer, SkeletonGCN, neighbour_weights, skeleton_adjacency
-from handlib.show.palette import LEFT, RIGHT, TRUTH
-from handlib.skeleton import BONES, JOINT_NAMES, SIDES, joint_index
+from handlib.model.gcn import GraphLayer, SkeletonGCN, neighbour_weights, skeleton_adjacency
+from handlib.show.core.palette import LEFT, RIGHT, TRUTH
+from handlib.hand.skeleton import BONES, JOINT_NAMES, SIDES, joint_index
 
 torch.set_num_threads(1)
 
@@ -330,7 +331,7 @@ assert abs(shared_loss - 0.96) < 0.01 and own_loss < 0.001
 #
 # ## The whole layer, and the library's
 #
-# DIR's layer adds a bias, a batch norm over all joints of all hands in the batch, and a ReLU. `handlib.gcn.GraphLayer` is that;
+# DIR's layer adds a bias, a batch norm over all joints of all hands in the batch, and a ReLU. `handlib.model.gcn.GraphLayer` is that;
 # with `residual=True` the layer's input is added to its output. Take the trained network's first graph layer of the left hand,
 # and what it saw: `embedded` in the first stage's trace are the sampled features plus the position embedding.
 
@@ -591,7 +592,7 @@ miswired = with_layers_changed(lambda layer: setattr(layer, "adjacency", wrong_s
 both_hands = torch.stack(depths)[:, None].expand(-1, 2, -1, -1)
 deep = show.Influence("untrained, 8 layers", both_hands.double().numpy())
 networks = [*trained, influence_of(miswired, "wrong skeleton")[-1], deep]
-show.InfluenceExplorer(networks, show.place(batch, 14))
+show.InfluenceExplorer(networks, place(batch, 14))
 
 # %% [markdown]
 # ## Break it: the wrong bones

@@ -34,11 +34,11 @@ from torch.nn.functional import scaled_dot_product_attention
 from handlib import DIR, DIRConfig, load_samples, show
 from handlib.data.sample import STRATA, normalise, resize, stack
 from handlib.exercises import check
-from handlib.interventions import Start, encode, refine_from
-from handlib.metrics import INTAG_WRIST, align, evaluate_batch, joint_errors
-from handlib.show import palette
-from handlib.skeleton import BONES, JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
-from handlib.transformer import Block, SelfAttention, TwoHandTransformer
+from handlib.analysis.interventions import Start, encode, refine_from
+from handlib.evaluation.metrics import INTAG_WRIST, align, evaluate_batch, joint_errors
+from handlib.show.core import palette
+from handlib.hand.skeleton import BONES, JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
+from handlib.model.transformer import Block, SelfAttention, TwoHandTransformer
 
 torch.set_num_threads(1)
 
@@ -468,7 +468,7 @@ check("cross_hand_share", cross_hand_share_solution)
 # head:
 
 # %%
-from handlib.show.attention import cross_hand_share as library_share
+from handlib.show.transformer import cross_hand_share as library_share
 
 for number, each in enumerate(stages, start=1):
     shares = torch.from_numpy(library_share(each.attention.numpy()))

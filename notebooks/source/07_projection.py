@@ -34,11 +34,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from handlib import DIR, load_samples, show
 from handlib.data.sample import STRATA, normalise, resize, stack
 from handlib.exercises import check
-from handlib.mfp import bone_masks, conv_of_masks, joint_masks, planes_then_conv, project_planes
-from handlib.show.palette import HIGHLIGHT
+from handlib.model.projection import bone_masks, conv_of_masks, joint_masks, planes_then_conv, project_planes
+from handlib.show.core.palette import HIGHLIGHT
 from handlib.show.projection import PROJECTION_NAMES, plane_shares, projection_picture, projection_state
 from handlib.show.projection import read_back_error, seen_at_joints
-from handlib.skeleton import BONES
+from handlib.hand.skeleton import BONES
 
 torch.set_num_threads(1)
 torch.set_printoptions(precision=3, sci_mode=False)
@@ -779,7 +779,7 @@ print("forward and backward, factorised: more than three times as fast here")
 # %%
 import json
 
-from handlib.data.samples import samples_folder
+from handlib.data.shipped import samples_folder
 
 results = samples_folder().parent / "benchmarks" / "results" / "forward.json"
 if results.exists():

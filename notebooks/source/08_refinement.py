@@ -32,9 +32,9 @@ from torch import Tensor, nn
 
 from handlib import DIR, load_samples, show
 from handlib.data.sample import normalise, resize, stack
-from handlib.estimate import LENGTH_UNIT, Prediction, estimate_names
-from handlib.metrics import INTAG_MCP, evaluate_batch
-from handlib.skeleton import JOINT_NAMES, SIDES
+from handlib.model.estimate import LENGTH_UNIT, Prediction, estimate_names
+from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
+from handlib.hand.skeleton import JOINT_NAMES, SIDES
 
 torch.set_num_threads(1)
 _ = torch.set_grad_enabled(False)  # One section needs gradients, and switches them on.
@@ -115,7 +115,7 @@ for start, expected in predicted.items():
 # axes; ours has one row.
 
 # %%
-from handlib.sampling import sample_joints
+from handlib.model.sampling import sample_joints
 
 
 def locate(guess: Float[Tensor, "starts"], steps: int) -> Float[Tensor, "starts"]:
@@ -301,8 +301,8 @@ assert passed["new", "new"] == min(passed.values())
 # **Predict**: 1.345 without the factor, in *one* step, for numbers that describe a rotation with vectors of length one; 0.1345 with it.
 
 # %%
-from handlib.config import DIRConfig
-from handlib.refine import VectorUpdate
+from handlib.model.config import DIRConfig
+from handlib.model.refinement import VectorUpdate
 
 small, no_offset = DIRConfig.small(), torch.zeros(1, 3)
 signs = torch.randn(1, 2, 21, small.token_features, generator=torch.Generator().manual_seed(1)).sign()
@@ -438,8 +438,8 @@ for start, expected in ((7.3, 0), (5.5, 3), (5.2, 9)):
 # estimate at all: exactly 0. Without it?
 
 # %%
-from handlib.losses import LossWeights, hand_faces, hand_terms
-from handlib.targets import Targets
+from handlib.training.losses import LossWeights, hand_faces, hand_terms
+from handlib.training.targets import Targets
 
 train = stack([resize(sample, model.config.image_size) for sample in load_samples("train")[:32]])
 few = train[:8]
@@ -522,7 +522,15 @@ with torch.enable_grad():
 # for the other way `one_stage` does.
 
 # %%
-from handlib.interventions import Disturbance, altered, disturb, encode, experiment, refine_from, reorder
+from handlib.analysis.interventions import (
+    Disturbance,
+    altered,
+    disturb,
+    encode,
+    experiment,
+    refine_from,
+    reorder,
+)
 
 start = encode(model, normalise(test.image))
 again = refine_from(model, start, (0, 1, 1))[-1].after
@@ -589,7 +597,7 @@ figure
 # hand is measured from its wrist.
 
 # %%
-from handlib.metrics import INTAG_WRIST, align, joint_errors
+from handlib.evaluation.metrics import INTAG_WRIST, align, joint_errors
 
 per_joint = torch.stack([joint_errors(align(e, test, INTAG_WRIST, hands)).mean((0, 1)) for e in estimates])
 levels = {"1 (knuckle)": 1, "2": 2, "3": 3, "4 (tip)": 4}
@@ -637,10 +645,10 @@ print(
 # than what chance, the seed alone, explains (notebook 11 derives how large that is).
 
 # %%
-from handlib import ablate
-from handlib.comparison import compare, pooled_spread
+from handlib.analysis import ablations
+from handlib.analysis.comparison import compare, pooled_spread
 
-results = ablate.load_results()
+results = ablations.load_results()
 for run in results:
     if run.name in ("full", "no_refinement"):
         estimates_of_run = " / ".join(f"{row['all']['mpjpe']:.1f}" for row in run.scores.values())
@@ -652,7 +660,7 @@ for what, estimate in (
     ("answer, trained without stages against with", "last"),
     ("initial estimate, trained alone against with stages", "initial"),
 ):
-    trained = ablate.errors_of(results, estimate=estimate)
+    trained = ablations.errors_of(results, estimate=estimate)
     spread = pooled_spread(list(trained.values()))
     difference = compare(trained["no_refinement"], trained["full"], spread)
     print(
@@ -683,7 +691,7 @@ show.picture_row(pictures, titles)
 # such that the result is -1 on the left hand and +1 on the right. Then see on the test pictures, which played no part, how many pixels get the wrong sign.
 
 # %%
-from handlib.losses import resize_label
+from handlib.training.losses import resize_label
 
 train_trace = model.trace(normalise(train.image))
 
@@ -984,7 +992,7 @@ check("turned_root", turned_root_solution)
 # * The pixel heads see only the last enhanced map. The losses on hands count every estimate alike, the initial one included.
 # * The planes are drawn at the *new* places. A bone that has no length there divides by zero in the release; ours draws a disc.
 #
-# The code of this notebook is `handlib/refine.py` (one stage), `handlib/network.py` (the loop) and `handlib/interventions.py` (starts, altered networks).
+# The code of this notebook is `handlib/model/refinement.py` (one stage), `handlib/model/network.py` (the loop) and `handlib/analysis/interventions.py` (starts, altered networks).
 #
 # ## What comes next
 #

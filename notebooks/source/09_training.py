@@ -36,13 +36,13 @@ from torch import Tensor
 # %%
 from handlib import DIR, load_samples, show
 from handlib.data.sample import normalise, resize, stack
-from handlib.estimate import LENGTH_UNIT
+from handlib.model.estimate import LENGTH_UNIT
 from handlib.exercises import check
-from handlib.losses import HUBER_DELTA, LossWeights, dir_loss, huber
-from handlib.pulls import TERMS, UNITS, change, pulls_of, term_values
+from handlib.training.losses import HUBER_DELTA, LossWeights, dir_loss, huber
+from handlib.analysis.loss_gradients import TERMS, UNITS, change, pulls_of, term_values
 from handlib.show.losses import LossCase, loss_state, pulls_row
-from handlib.skeleton import SIDES
-from handlib.targets import CentredTargets, Targets
+from handlib.hand.skeleton import SIDES
+from handlib.training.targets import CentredTargets, Targets
 
 torch.set_num_threads(1)
 torch.set_printoptions(precision=3, sci_mode=False)
@@ -382,7 +382,7 @@ figure
 # $(0, 0, 0)$, which costs $\ln 3 = 1.099$, and a left one with scores $(2, 0, 0)$, which costs $\ln(e^2 + 2) = 2.239$. **Predict** $(0.1 \cdot 1.099 + 0.45 \cdot 2.239)/0.55 = 2.032$.
 
 # %%
-from handlib.losses import lovasz_softmax, resize_label, segmentation_loss
+from handlib.training.losses import lovasz_softmax, resize_label, segmentation_loss
 
 scores = torch.tensor([[0.0, 0, 0], [2, 0, 0]]).T[None, :, None]  # (batch, class, row, column)
 label = torch.tensor([[[0, 1]]])
@@ -462,7 +462,7 @@ print("every mistake is seen by some term, and no term but betas, which wasn't t
 # hand.
 
 # %%
-from handlib.ablate import FULL
+from handlib.analysis.ablations import FULL
 
 torch.manual_seed(0)
 untrained = DIR(FULL).eval()
@@ -524,15 +524,15 @@ show.LossExplorer(load_samples("train")[0])
 # %% [markdown]
 # ## Learning, in the open
 #
-# A step of training is: predict, compare, find out for every weight in which direction the loss falls, move all weights a little. `handlib.train.train` is this loop, with a schedule for the size of the moves, checkpoints, and whatever
+# A step of training is: predict, compare, find out for every weight in which direction the loss falls, move all weights a little. `handlib.training.loop.train` is this loop, with a schedule for the size of the moves, checkpoints, and whatever
 # one wants to hear after each step (Fabric's callbacks). Here is the loop, for one pair and three steps:
 
 # %%
 from handlib.data.augment import Augmentation
-from handlib.data.samples import store_samples
-from handlib.optimiser import parameter_groups
-from handlib.schedule import TrainConfig, learning_rate
-from handlib.train import train
+from handlib.data.shipped import store_samples
+from handlib.training.muon import parameter_groups
+from handlib.training.schedule import TrainConfig, learning_rate
+from handlib.training.loop import train
 
 # %%
 first_pair = every[:1]
@@ -611,8 +611,8 @@ print("the initial estimate is below 5 mm before the last one is")
 # error:
 
 # %%
-from handlib.evaluate import MeanPredictor
-from handlib.metrics import INTAG_MCP, evaluate_batch
+from handlib.evaluation.evaluate import MeanPredictor
+from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
 
 test = stack([resize(sample, 64) for sample in load_samples("test")])
 # %%
@@ -655,7 +655,7 @@ print("after 10 steps the last estimate is worse than the first, in the end it i
 # Take a fresh network, 16 pairs, and the gradient of every matrix in it. **Predict**: of the 64 directions in which a 64 x 64 matrix can change, how many hold 90 % of its gradient (of the sum of squared singular values)? How many of AdamW's first step?
 
 # %%
-from handlib.optimiser import as_matrices, is_matrix, orthogonalise
+from handlib.training.muon import as_matrices, is_matrix, orthogonalise
 
 torch.manual_seed(0)
 fresh = DIR(FULL).train()
@@ -726,7 +726,7 @@ ax.legend(frameon=False, fontsize=8)
 figure
 
 # %% [markdown]
-# **What it can break.** A direction may be quiet because it is noise: then Muon learns noise as loudly as the signal, and only the mean over steps stands against that. And it is made for matrices: biases, norms and what reads colours or writes coordinates stay with AdamW. `handlib.optimiser.Muon` is both in one.
+# **What it can break.** A direction may be quiet because it is noise: then Muon learns noise as loudly as the signal, and only the mean over steps stands against that. And it is made for matrices: biases, norms and what reads colours or writes coordinates stay with AdamW. `handlib.training.muon.Muon` is both in one.
 #
 # Whether it pays is a question for a measurement. [Experiments](../docs/experiments.md) has it, with the prediction that was written down before: the lines `rate_quadruple` (AdamW at the best rate that was tried) and `muon`, equal pairs, equal steps. Muon ends clearly lower, though its steps take longer. `handlib train` uses Muon; the networks of notebook 11 were all trained with AdamW.
 #
@@ -738,8 +738,8 @@ figure
 # %%
 import json
 
-from handlib.data.samples import samples_folder
-from handlib.show.curves import training_curve
+from handlib.data.shipped import samples_folder
+from handlib.show.core.curves import training_curve
 
 record = json.loads((samples_folder() / "checkpoints" / "small" / "training.json").read_text())
 for run in record["runs"]:
@@ -781,7 +781,7 @@ torch.set_num_threads(workers)
 
 # %%
 from handlib.data.shards import load_dataset
-from handlib.data.synthetic import make_dataset
+from handlib.data.rendered.synthetic import make_dataset
 
 world = "desk-full"
 make_dataset(place / "train", "train", pairs, size=64, seed=1, world=world, workers=workers)
@@ -808,7 +808,7 @@ Image.fromarray(own.picture())
 # What to expect of a quarter of an hour: the table of notebook 11 has networks of this very configuration, trained for 2000 steps each with AdamW; with Muon, yours should do better for its pairs and steps. Below is what they and the same network without stages ended with, on 2000 pairs of the same world that none of them was trained on. They saw 20 000 pairs, yours sees 6000 and is checked on 32: compare the order of the estimates, not the millimetres.
 
 # %%
-from handlib.ablate import load_results
+from handlib.analysis.ablations import load_results
 
 for result in load_results():
     if result.name in ("full", "no_refinement"):
@@ -1020,7 +1020,7 @@ assert torch.allclose(released["edge"], of_truth["edge"], atol=1e-6)
 # * **The recipe**: AdamW with 0.0005, a cosine to 0 over 50 epochs, batches of 64, an ImageNet encoder, pictures turned by up to 180°, scaled by 10 %, shifted by 10 pixels, mirrored, blurred, with 1 % of noise (`Augmentation.released()`). No clipping, no warm-up.
 # * Its training script passes the root joint where its loader expects the picture's size.
 #
-# The code of this notebook is `handlib/losses.py` and `handlib/targets.py`, `handlib/pulls.py` (where a loss pulls), `handlib/schedule.py` (what each step sees, its learning rate), `handlib/optimiser.py` (Muon) and `handlib/train.py` (the loop and its checkpoints). `handlib train --help` is the same from the command line.
+# The code of this notebook is `handlib/training/losses.py` and `handlib/training/targets.py`, `handlib/analysis/loss_gradients.py` (where a loss pulls), `handlib/training/schedule.py` (what each step sees, its learning rate), `handlib/training/muon.py` (Muon) and `handlib/training/loop.py` (the loop and its checkpoints). `handlib train --help` is the same from the command line.
 #
 # ## What comes next
 #

@@ -32,10 +32,18 @@ from torch import Tensor
 
 from handlib import DIR, load_samples, metrics, show
 from handlib.data.sample import STRATA, normalise, resize, stack
-from handlib.evaluate import MeanPredictor, fresh_batches
-from handlib.metrics import INTAG_MCP, INTAG_WRIST, INTERNET, align, evaluate_batch, joint_errors, mpjpe
-from handlib.robustness import mean_and_error
-from handlib.skeleton import FINGERS, JOINT_NAMES, SIDES
+from handlib.evaluation.evaluate import MeanPredictor, fresh_batches
+from handlib.evaluation.metrics import (
+    INTAG_MCP,
+    INTAG_WRIST,
+    INTERNET,
+    align,
+    evaluate_batch,
+    joint_errors,
+    mpjpe,
+)
+from handlib.analysis.robustness import mean_and_error
+from handlib.hand.skeleton import FINGERS, JOINT_NAMES, SIDES
 
 torch.set_num_threads(1)
 _ = torch.set_grad_enabled(False)
@@ -217,7 +225,7 @@ for name, estimated, expected in (
 # So scaling doesn't always help the number; it puts all trust in one bone. Now whole hands: an oracle that knows the truth and says it twice as large.
 
 # %%
-from handlib.interventions import true_estimate
+from handlib.analysis.interventions import true_estimate
 
 oracle = true_estimate(model, fresh)
 doubled = replace(oracle, joints=2 * oracle.joints, vertices=2 * oracle.vertices)
@@ -337,7 +345,7 @@ for joints in ("regressed", "annotated"):
 # The fingertips are worse: no joint is there, so everybody picks a vertex, and not everybody the same (notebook 01). Truth by one list against the same truth by the other:
 
 # %%
-from handlib.skeleton import tip_vertices
+from handlib.hand.skeleton import tip_vertices
 
 apart = [
     (
@@ -566,7 +574,7 @@ assert not wrongly.any() or errors[wrongly].mean() > errors[~wrongly].mean()
 # Are interlocked hands the hard ones? It may depend on whether the network was ever shown any.
 
 # %%
-from handlib.network import SHIPPED
+from handlib.model.network import SHIPPED
 
 for run in json.loads((SHIPPED / "small" / "training.json").read_text())["runs"]:
     world = run["data"]["world"]
@@ -963,7 +971,7 @@ for low in (0, 20):
 # * **The crop comes from the truth**: the box of both hands' true vertices decides what the network gets to see. So does ours. Neither number includes a detector.
 # * InterNet and InterWild count only joints that the annotators called valid (`joint_valid`), and left minus right.
 #
-# Here a protocol is an object (`Protocol`, in `handlib/metrics.py`), printed beside every table; `handlib/scores.py` adds errors up over batches, processes and strata, `handlib/evaluate.py` has the blind answer.
+# Here a protocol is an object (`Protocol`, in `handlib/evaluation/metrics.py`), printed beside every table; `handlib/evaluation/scores.py` adds errors up over batches, processes and strata, `handlib/evaluation/evaluate.py` has the blind answer.
 #
 # ## What comes next
 #

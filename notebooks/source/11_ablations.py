@@ -29,10 +29,11 @@ import torch
 from PIL import Image
 from scipy.stats import t
 
-from handlib import ablate, load_samples, show
-from handlib.ablate import IN_WORDS, PAPER_ROWS, changes, check_alike, errors_of, load_results
-from handlib.comparison import compare, pooled_spread
-from handlib.data.samples import store_samples
+from handlib import load_samples, show
+from handlib.analysis import ablations
+from handlib.analysis.ablations import IN_WORDS, PAPER_ROWS, changes, check_alike, errors_of, load_results
+from handlib.analysis.comparison import compare, pooled_spread
+from handlib.data.shipped import store_samples
 from handlib.show.ablations import MEASURES, STRATA, Choice, ablations_state
 
 torch.set_num_threads(1)
@@ -47,7 +48,7 @@ logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.ERROR
 # %%
 results = load_results()
 kinds = list(dict.fromkeys(result.name for result in results))
-print(f"{len(results)} trainings of {len(kinds)} kinds; of {len(ablate.ABLATIONS)} kinds that there are")
+print(f"{len(results)} trainings of {len(kinds)} kinds; of {len(ablations.ABLATIONS)} kinds that there are")
 Image.fromarray(ablations_state(results, Choice()).chart)
 
 # %% [markdown]
@@ -342,7 +343,7 @@ store_samples(load_samples("test"), folder / "test", "test", 64)
 # %%
 def short(name: str, seed: int):
     """A training of the table, made short."""
-    return ablate.run(
+    return ablations.run(
         name, seed, folder / "train", folder / "test", folder / "runs", folder / "out", steps=30
     )
 
@@ -487,7 +488,7 @@ print(
 # %% [markdown]
 # ## In the released code
 #
-# * The release holds one network. **No ablation can be switched on in it**; what its rows were exactly, how long each was trained and with how many seeds, isn't known. Ours are options of one configuration, `handlib/ablate.py` lists them all.
+# * The release holds one network. **No ablation can be switched on in it**; what its rows were exactly, how long each was trained and with how many seeds, isn't known. Ours are options of one configuration, `handlib/analysis/ablations.py` lists them all.
 # * It also isn't the network of the text: a plane per bone instead of one per joint, and in each transformer the first block is computed and thrown away (notebooks 06 and 07). `joint_planes` trains the text's planes.
 # * Its stages predict anew what ours correct (`update="absolute"`); notebook 08 shows on a line what that means. What does better in a short training, and other choices of the recipe, are kept apart from the mechanisms in [experiments](../docs/experiments.md).
 #

@@ -29,14 +29,15 @@ from beartype import beartype
 from jaxtyping import Float, jaxtyped
 from torch import Tensor
 
+from handlib.model.placed import place
 from handlib import DIR, load_samples, show
 from handlib.data.sample import normalise, stack
-from handlib.data.scenes import hidden_scenes, make_scene
+from handlib.data.rendered.scenes import hidden_scenes, make_scene
 from handlib.exercises import check
-from handlib.metrics import INTAG_MCP, align, joint_errors
-from handlib.robustness import binned, covered, errors_by_estimate, errors_per_hand
-from handlib.robustness import load_robustness, mean_and_error, trials
-from handlib.skeleton import SIDES
+from handlib.evaluation.metrics import INTAG_MCP, align, joint_errors
+from handlib.analysis.robustness import binned, covered, errors_by_estimate, errors_per_hand
+from handlib.analysis.robustness import load_robustness, mean_and_error, trials
+from handlib.hand.skeleton import SIDES
 
 torch.set_num_threads(1)
 _ = torch.set_grad_enabled(False)  # One section trains, and switches gradients on.
@@ -99,8 +100,8 @@ covers = {"left": (range(2, 8), 5), "right": (range(5, 11), 4), "thing": (range(
 def visible_by_loops(name):
     places, own_depth = covers[name]
     seen = 0
-    for place in places:
-        nearest = min(depth for other, depth in covers.values() if place in other)
+    for pixel in places:
+        nearest = min(depth for other, depth in covers.values() if pixel in other)
         seen += nearest == own_depth
     return seen / len(places)
 
@@ -134,7 +135,7 @@ assert torch.allclose(shares[:2], torch.tensor([1 / 2, 2 / 3]))
 # `handlib` says of the scene. The library casts its rays through a grid of 64 x 64, so a picture of that size should agree.
 
 # %%
-from handlib.data.render import PairScene
+from handlib.data.rendered.render import PairScene
 
 stacked_pair = versions["one behind the other"]
 alone = []
@@ -175,7 +176,7 @@ for first, last in zip(*bins.values()):
     print(f"{first.low:.1f} to {first.high:.1f} {first.count:10} {columns}")
 
 # %% [markdown]
-# With so few hands per bin the means are uncertain by several millimetres. `scripts/robustness.py` has done the same with 360 such pairs (and more, see below); its result comes with the repository. In
+# With so few hands per bin the means are uncertain by several millimetres. `scripts/experiments/robustness.py` has done the same with 360 such pairs (and more, see below); its result comes with the repository. In
 # finer bins:
 
 # %%
@@ -189,7 +190,7 @@ curves = {
 print("hands per bin:", *(b.count for b in curves["first estimate"]))
 
 # %%
-from handlib.evaluate import MeanPredictor
+from handlib.evaluation.evaluate import MeanPredictor
 
 guess = MeanPredictor(stack(load_samples("train")), dict(model.hands))
 always_mean = float(errors_by_estimate(guess, stacked)[-1]["mpjpe"].mean())
@@ -341,7 +342,7 @@ for start, predicted in ((10, [8, 7, 6.5]), (0, [3, 4.5, 5.25]), (6, [6, 6, 6]))
 # (its 64 numbers, with the weak-perspective camera that fits best). Both are moved away by growing amounts, and the two stages run.
 
 # %%
-from handlib.interventions import Disturbance, disturb, encode, refine_from, true_estimate
+from handlib.analysis.interventions import Disturbance, disturb, encode, refine_from, true_estimate
 
 batch = stack(desk)
 start = encode(model, normalise(batch.image))
@@ -472,9 +473,9 @@ def counted(projection, form, size, channels=64, out=256, taps=9):
 # lie in memory as the module keeps them, input channels first; otherwise the factorised form would copy all of them (24 MB) in every call.
 
 # %%
-from handlib.cost import flops, medians, peak_megabytes
-from handlib.mfp import bone_masks, conv_of_masks, plane_count, planes_then_conv, project_planes
-from handlib.skeleton import BONES
+from handlib.analysis.cost import flops, medians, peak_megabytes
+from handlib.model.projection import bone_masks, conv_of_masks, plane_count, planes_then_conv, project_planes
+from handlib.hand.skeleton import BONES
 
 generator = torch.Generator().manual_seed(0)
 features, places = torch.randn(1, 2, 21, 64, generator=generator), stack(desk).uv[:1]
@@ -601,7 +602,7 @@ overlays = [
     show.draw_overlay(
         covers_tried[share][k].image.permute(1, 2, 0).numpy(), placed.vertices, placed.vertex_uv, placed.uv
     )
-    for share, placed in zip((0.0, 0.2), map(show.place, answers))
+    for share, placed in zip((0.0, 0.2), map(place, answers))
 ]
 pictures = [covers_tried[share][k].image.permute(1, 2, 0) for share in (0.0, 0.2)]
 show.picture_row(
@@ -621,9 +622,9 @@ show.picture_row(
 # %%
 import copy
 
-from handlib.losses import LossWeights
-from handlib.optimiser import parameter_groups
-from handlib.train import LossOnBatch
+from handlib.training.losses import LossWeights
+from handlib.training.muon import parameter_groups
+from handlib.training.loop import LossOnBatch
 
 few = [make_scene("desk-objects", SEED, k, "train").sample(SIZE) for k in range(8)]
 learner = copy.deepcopy(model)
@@ -647,7 +648,7 @@ print("the loss falls, and so does the error on these eight pairs")
 # %% [markdown]
 # It learns these eight by heart, which shows that the machinery works and no more. The real experiment takes some minutes and was run by
 #
-#     python scripts/robustness.py --checkpoint small
+#     python scripts/experiments/robustness.py --checkpoint small
 #
 # Its result lies in `data_samples/robustness.json`: errors of each hand of every test pair, for the checkpoint as it was and for both trainings.
 
@@ -878,5 +879,5 @@ show.RobustnessExplorer(
 # * The evaluation gives one mean over the interacting test pictures, not split by occlusion.
 # * Starts are the encoder's own, in training and in use. Noise on them isn't part of the recipe.
 #
-# The code of this notebook: `handlib/data/things.py` (solids), `clutter.py` (drawing them), `surroundings.py` (placing them), `scenes.py` (scenes by seed), `handlib/robustness.py` and `handlib/interventions.py`.
+# The code of this notebook: `handlib/data/rendered/occluders/solids.py` (solids), `clutter.py` (drawing them), `surroundings.py` (placing them), `scenes.py` (scenes by seed), `handlib/analysis/robustness.py` and `handlib/analysis/interventions.py`.
 # `handlib data make --world desk-objects` makes training pairs with things.

@@ -26,16 +26,17 @@ import numpy as np
 import torch
 from PIL import Image
 
+from handlib.photos.widget import YourPhoto
 from handlib import DIR, load_samples, show
-from handlib.camera import uv_to_pixels
+from handlib.geometry.camera import uv_to_pixels
 from handlib.data.photo import Box, Crop, read_picture
 from handlib.data.sample import normalise, resize, stack
-from handlib.data.scenes import make_scene
+from handlib.data.rendered.scenes import make_scene
 from handlib.exercises import check
-from handlib.gap import CHANGES, Change, blur, taken
-from handlib.reconstruct import box_of_hands, look, reconstruct
-from handlib.robustness import errors_by_estimate, mean_and_error
-from handlib.show.photo_frame import framed
+from handlib.analysis.domain_gap import CHANGES, Change, blur, taken
+from handlib.photos.reconstruct import box_of_hands, look, reconstruct
+from handlib.analysis.robustness import errors_by_estimate, mean_and_error
+from handlib.photos.photo_frame import framed
 
 torch.set_num_threads(1)
 _ = torch.set_grad_enabled(False)
@@ -241,7 +242,7 @@ assert by_given < 10 and by_found < 20
 # 4. The same pose before a plain wall and before your face.
 
 # %%
-show.YourPhoto(model, far[2].image.permute(1, 2, 0).numpy())
+YourPhoto(model, far[2].image.permute(1, 2, 0).numpy())
 
 # %% [markdown]
 # What can't be read (not a picture, cut short, a GIF, more than 100 megapixels) is told in one line, and the old picture stays. Of an animated WebP or PNG the first frame is taken.
@@ -282,7 +283,7 @@ for name, (mean, error) in sorted(costs.items(), key=lambda item: item[1][0]):
     print(f"{name:24}{mean:+7.1f} mm  +- {error:.1f}{certain}")
 
 # %%
-from handlib.evaluate import MeanPredictor
+from handlib.evaluation.evaluate import MeanPredictor
 
 train = stack([resize(pair, SIZE) for pair in load_samples("train")])
 blind = MeanPredictor(train, dict(model.hands.items()))
@@ -372,7 +373,7 @@ assert together > 3 * together_error
 # The segmentation gives each hand a probability; its mean over the hand's pixels is the confidence, and from that and the area the widget says which hands are there. A confidence is useful if it falls where the error rises. **Predict** for which kinds of change it does.
 
 # %%
-from handlib.presence import hands_present
+from handlib.photos.presence import hands_present
 
 
 def told(album):
@@ -429,8 +430,8 @@ show.picture_row(
 # | gap | what would close it | where |
 # |---|---|---|
 # | noise, colour, blur, JPEG | stronger augmentation of that kind; what it costs on clean pictures would have to be measured | `handlib/data/augment.py` |
-# | light, background, tone | more of them in the renderer | `handlib/data/scenes.py` |
-# | view, pose, which hand is where | a world that has them: `handlib data make --world studio-full`, and a larger network and budget, since that world is harder | `handlib/data/placement.py` |
+# | light, background, tone | more of them in the renderer | `handlib/data/rendered/scenes.py` |
+# | view, pose, which hand is where | a world that has them: `handlib data make --world studio-full`, and a larger network and budget, since that world is harder | `handlib/data/rendered/placement.py` |
 # | skin, sleeves, rings, other people | real pictures with truth, or things and people in the renderer | notebooks [14](14_the_real_thing.ipynb) and [12](12_robustness.ipynb) |
 #
 # The last row isn't measured here, because a renderer can't measure what it can't draw. What remains on a photograph after all other rows are closed is the gap in *appearance*. Who has InterHand2.6M can measure it: notebook 14.

@@ -32,11 +32,11 @@ from jaxtyping import Float, jaxtyped
 from torch import Tensor
 
 from handlib import DIR, load_samples, show
-from handlib.config import DIRConfig
+from handlib.model.config import DIRConfig
 from handlib.data.sample import normalise, resize, stack
 from handlib.exercises import check
-from handlib.hand import Hand
-from handlib.skeleton import JOINT_NAMES, SIDES
+from handlib.hand.hand import Hand
+from handlib.hand.skeleton import JOINT_NAMES, SIDES
 
 torch.set_num_threads(1)
 _ = torch.set_grad_enabled(False)
@@ -66,9 +66,9 @@ SPLIT = "test"
 # Now the stand-ins. The open hand is written as MANO's two pickles; three rendered moments, each seen by two cameras, as both layouts of the data set; a network of the released architecture with **random** weights under the authors' names.
 
 # %%
-from handlib.data.stand_ins import make_moments, write_intaghand, write_interhand
-from handlib.mano_file import export_open_hand
-from handlib.released_export import write_checkpoint
+from handlib.data.interhand.stand_ins import make_moments, write_intaghand, write_interhand
+from handlib.hand.mano_file import export_open_hand
+from handlib.released.export import write_checkpoint
 
 folder = tempfile.TemporaryDirectory(prefix="handlib-")
 stand_in = Path(folder.name)
@@ -154,7 +154,7 @@ assert np.ptp(-palm - widen) == 10 and np.ptp(-palm + widen) == 6
 # and look at that sum for both.
 
 # %%
-from handlib.mano_file import read_mano, repair_left_shapedirs
+from handlib.hand.mano_file import read_mano, repair_left_shapedirs
 
 right = read_mano(mano / "MANO_RIGHT.pkl", "right")
 healthy = repair_left_shapedirs(read_mano(mano / "MANO_LEFT.pkl", "left"), right)
@@ -225,7 +225,7 @@ check("mended_shapes", mended_shapes_solution)
 # minutes for the largest split; afterwards it takes no time. The subset is the one of IntagHand and DIR: two hands that interact, both fitted. A fit is 48 numbers of pose (axis-angles: the root, then 15 finger joints around the mean pose), 10 of shape, 3 of translation.
 
 # %%
-from handlib.data.interhand import InterHand, camera_of, fits_of
+from handlib.data.interhand.interhand import InterHand, camera_of, fits_of
 
 with redirect_stderr(io.StringIO()):  # Progress bars.
     source = InterHand(interhand, SPLIT, data_hands)
@@ -363,7 +363,7 @@ for hand, fit in zip(data_hands, fits_of(record, data_hands)):
 # The tiny formula is what `Fit.seen_by` computes. Does it hold on a whole hand? Pose the hand in the world and look at its vertices through the camera; then pose it in the camera's frame with the moved parameters. And the naive way, measured in millimetres and in the picture's pixels:
 
 # %%
-from handlib.camera import project_pinhole
+from handlib.geometry.camera import project_pinhole
 
 
 def both_ways(hand, fit):
@@ -446,7 +446,7 @@ print("vertices come back to 0.01 mm")
 # And IntagHand's folder, which holds the same moments in another layout (cropped pictures of 256 pixels, pickles, poses as PCA coefficients), must give the same hands.
 
 # %%
-from handlib.data.intaghand import IntagHand
+from handlib.data.interhand.intaghand import IntagHand
 
 intag_hands = hands if INTAGHAND else open_hands
 prepared = IntagHand(intaghand, SPLIT, intag_hands)
@@ -461,11 +461,11 @@ print(f"{len(prepared)} pictures in {SPLIT}; the stand-ins agree to 0.05 mm in b
 #
 # ## The released checkpoint
 #
-# The file is a dictionary of tensors. Our modules have other names; one table of rules translates (`handlib/released_names.py`), and whatever is missing, unexpected or of another shape is refused by name.
+# The file is a dictionary of tensors. Our modules have other names; one table of rules translates (`handlib/released/names.py`), and whatever is missing, unexpected or of another shape is refused by name.
 
 # %%
-from handlib.released import load_checkpoint, read_checkpoint
-from handlib.released_names import convert, our_name
+from handlib.released.checkpoint import load_checkpoint, read_checkpoint
+from handlib.released.names import convert, our_name
 
 entries = read_checkpoint(checkpoint)
 for name in (
@@ -524,8 +524,8 @@ show.overlay(first, trace.prediction.final, title="last estimate", faces=model_f
 # The protocol of the release's README: joints regressed from the surface, root at the **wrist**, each hand scaled by a true length (notebook 10 says what that gives away). It is printed with the numbers, as always.
 
 # %%
-from handlib.evaluate import MeanPredictor, evaluate
-from handlib.metrics import INTAG_WRIST
+from handlib.evaluation.evaluate import MeanPredictor, evaluate
+from handlib.evaluation.metrics import INTAG_WRIST
 
 report = evaluate(model, [stack(samples)], INTAG_WRIST)
 print(report["protocol"])
@@ -542,7 +542,7 @@ else:
 # On the whole test split of the real thing the release's README states 10.23 mm MPJPE, 10.00 mm MPVPE and 29.26 mm MRRPE under this protocol. A handful of pictures will give something else. To get the whole number:
 #
 #     handlib data interhand --root INTERHAND --mano MANO --split test --out data/interhand
-#     python -c "from handlib.released import load_checkpoint as l; l('released.pth', 'MANO').save_pretrained('data/released')"
+#     python -c "from handlib.released.checkpoint import load_checkpoint as l; l('released.pth', 'MANO').save_pretrained('data/released')"
 #     handlib eval --checkpoint data/released --mano MANO --pairs data/interhand --split test --protocol INTAG_WRIST
 #
 # **Is a wrong number the network's fault or the data's?** With stand-ins that can be separated: the *small* network knows such pairs. Sent through world, JSON, JPEG and crop, they must still be pairs that it recognises. The yardstick is the constant answer of somebody who never looks.
@@ -566,7 +566,7 @@ assert scores["small"] < 0.8 * scores["never looks"]
 # If any step between the fits and the samples were wrong (a sign, an order, the missing $R J - J$), this would fail. **Break it**: tell the reader that the camera stands elsewhere in the world, as the naive translation does, and measure again.
 
 # %%
-from handlib.data import mano_fits
+from handlib.data.interhand import mano_fits
 
 
 def naive_fit(fit, camera, hand):
@@ -579,7 +579,7 @@ wrong = stack([through_files.sample(k, small.config.image_size) for k in range(l
 mano_fits.Fit.seen_by = rightly
 
 # %%
-from handlib.metrics import align, joint_errors, mrrpe, uv_error
+from handlib.evaluation.metrics import align, joint_errors, mrrpe, uv_error
 
 small_hands = [small.hands[side] for side in SIDES]
 broken = {}
@@ -606,8 +606,8 @@ assert broken["naively"]["uv"] > 2 * broken["rightly"]["uv"]
 
 # %%
 from handlib.data.augment import Augmentation
-from handlib.losses import LossWeights
-from handlib.schedule import TrainConfig
+from handlib.training.losses import LossWeights
+from handlib.training.schedule import TrainConfig
 
 FRAMES, EPOCHS = 366_802, 50  # Interacting training frames at 5 fps, as InterHand2.6M's page counts them.
 recipe = TrainConfig.released()
@@ -631,7 +631,7 @@ print(Augmentation.released())
 # Does it run? One forward pass of it, all losses, on two stand-ins:
 
 # %%
-from handlib.train import LossOnBatch
+from handlib.training.loop import LossOnBatch
 
 training = LossOnBatch(
     DIR(DIRConfig.released(), dict(zip(SIDES, data_hands))).train(), LossWeights.released()
@@ -646,7 +646,7 @@ print(len(terms), "terms:", ", ".join(sorted(terms)))
 # A GPU that waits for pictures is idle. What it *could* eat follows from arithmetic: a training step costs three times a forward pass (twice as much backward as forward). **Predict** the order of magnitude for a GPU that sustains 50 TFLOPS, if a forward pass takes about 22 GFLOP: $50000 / 66 \approx 750$ pictures a second.
 
 # %%
-from handlib.cost import flops
+from handlib.analysis.cost import flops
 
 forward = flops(lambda: model(normalise(first.image[None])))
 print(f"forward {forward / 1e9:.0f} GFLOP a picture")
@@ -692,7 +692,7 @@ assert rate < 20e12 / (3 * forward)
 # | hand model | coefficients and vertex numbers mean something else | both sides told by their shape, left hand's sign by comparison |
 # | data | world frame, joint order, millimetres, fits with errors | joints against fits, truth drawn over the picture, a network that knows such pairs |
 # | weights | names, size, hand model inside | every entry accounted for; parity tests |
-# | training | days on GPUs instead of hours on a CPU | two processes compute what one does (`tests/unit/test_processes.py`) |
+# | training | days on GPUs instead of hours on a CPU | two processes compute what one does (`tests/unit/training/test_distributed.py`) |
 #
 # What a photograph of your own does to the small network, notebook 13 shows.
 

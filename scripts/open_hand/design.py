@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handlib.skeleton import MANO_JOINT_NAMES
+from handlib.hand.skeleton import MANO_JOINT_NAMES
 
 FINGERS = ("index", "middle", "ring", "little")
 DIGITS = (*FINGERS, "thumb")
@@ -85,7 +85,7 @@ METACARPALS: dict[str, tuple[np.ndarray, float, float]] = {
 
 
 def joint_position(name: str) -> np.ndarray:
-    """Designed position of a joint by its name in ``handlib.skeleton`` ("wrist", "index1" to "thumb4")."""
+    """Designed position of a joint by its name in ``handlib.hand.skeleton`` ("wrist", "index1" to "thumb4")."""
     if name == "wrist":
         return np.zeros(3)
     return HAND[name[:-1]].joint(int(name[-1]) - 1)
@@ -103,7 +103,7 @@ def to_mano(points: np.ndarray) -> np.ndarray:
 def joint_axes() -> np.ndarray:
     """Unit axes (15, 3, 3) in the MANO frame: rows flexion, abduction, twist.
 
-    ``handlib.data.poses`` explains their signs.
+    ``handlib.data.rendered.poses`` explains their signs.
     """
     axes = np.zeros((15, 3, 3))
     for j, name in enumerate(MANO_JOINT_NAMES[1:]):

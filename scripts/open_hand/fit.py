@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from handlib.skeleton import TIP_CONVENTIONS
+from handlib.hand.skeleton import TIP_CONVENTIONS
 from open_hand.design import DIGITS, FINGERS, HAND, along_finger
 from open_hand.grid import SampledField
 from open_hand.mesh import boundary_of

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from handlib.data.poses import sample_finger_pose
-from handlib.skeleton import MANO_JOINT_NAMES
+from handlib.data.rendered.poses import sample_finger_pose
+from handlib.hand.skeleton import MANO_JOINT_NAMES
 from open_hand.design import DESIGN_TO_MANO, FINGERS, HAND, along_finger
 from open_hand.mesh import vertex_normals
 

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse
 from scipy.optimize import nnls
 
-from handlib.skeleton import MANO_JOINT_NAMES
+from handlib.hand.skeleton import MANO_JOINT_NAMES
 from open_hand.design import FINGERS, HAND, METACARPALS, along_finger, distance_to_segment, smoothstep
 from open_hand.fit import part_of
 from open_hand.mesh import all_edges

@@ -1,6 +1,6 @@
 """Notebook 11 in a real JupyterLab: every control of the ablations' widget is moved and does something."""
 
-from lab_page import SECONDS, choose, run_needed, save_and_reload, wait_for_another, wait_until_idle
+from support.lab_page import SECONDS, choose, run_needed, save_and_reload, wait_for_another, wait_until_idle
 
 
 def says(page, text: str) -> None:

@@ -17,7 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from book_api import read_modules
 from build_book import SITE, read_recordings
 from conftest import CHROMIUM_FLAGS
-from lab_page import VIEW, ask, canvas_colours, click_joint
+from support.lab_page import VIEW, ask, canvas_colours, click_joint
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-book" / "bin" / "python"
@@ -203,7 +203,7 @@ def test_every_notebook_and_every_module_is_in_the_book():
     modules = [module.name for module in read_modules(ROOT / "handlib")]
     assert len(modules) > 60
     assert [name for name in modules if f"module-{name}" not in anchors] == []
-    assert "handlib.camera.project_pinhole" in anchors
+    assert "handlib.geometry.camera.project_pinhole" in anchors
 
 
 def test_solutions_are_there_and_collapsed():

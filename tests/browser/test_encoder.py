@@ -1,6 +1,13 @@
 """Notebook 03 in a real JupyterLab: every control of the attention explorer, then saved and reloaded."""
 
-from lab_page import SECONDS, press_slider, run_needed, save_and_reload, wait_for_another, wait_until_idle
+from support.lab_page import (
+    SECONDS,
+    press_slider,
+    run_needed,
+    save_and_reload,
+    wait_for_another,
+    wait_until_idle,
+)
 
 MAPS, ESTIMATE = 0, 1
 """The explorer's two pictures, in their order on the page."""

@@ -1,6 +1,6 @@
 """Notebook 10 in a real JupyterLab: every control of the evaluation widget is moved and does something."""
 
-from lab_page import (
+from support.lab_page import (
     SECONDS,
     VIEW,
     ask,

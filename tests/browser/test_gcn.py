@@ -1,6 +1,6 @@
 """Notebook 05 in a real JupyterLab: every control of the influence explorer."""
 
-from lab_page import (
+from support.lab_page import (
     SECONDS,
     VIEW,
     ask,

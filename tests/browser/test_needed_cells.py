@@ -4,7 +4,7 @@ import pytest
 from build_notebooks import NOTEBOOKS
 from nbformat import read
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from needed_cells import needed_cells
+from support.needed_cells import needed_cells
 
 
 def kept(cells: str, *texts: str) -> list[str]:

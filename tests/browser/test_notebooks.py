@@ -2,7 +2,7 @@
 
 import pytest
 from build_notebooks import NOTEBOOKS
-from lab_page import (
+from support.lab_page import (
     SECONDS,
     VIEW,
     ask,

@@ -3,7 +3,7 @@
 import jupytext
 import nbformat
 import pytest
-from lab_page import SECONDS, run_all, save_and_reload
+from support.lab_page import SECONDS, run_all, save_and_reload
 
 SOURCE = """
 # %%

@@ -1,6 +1,6 @@
 """Notebook 07 in a real JupyterLab: every control of its explorer moves picture and caption."""
 
-from lab_page import SECONDS, choose, press_slider, run_needed, save_and_reload
+from support.lab_page import SECONDS, choose, press_slider, run_needed, save_and_reload
 
 CAPTION = ".widget-html-content:has-text('of both hands')"
 PICTURE = "img.widget-image"

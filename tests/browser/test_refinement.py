@@ -1,6 +1,6 @@
 """Notebook 08 in a real JupyterLab: every control of the refinement widget is moved and does something."""
 
-from lab_page import (
+from support.lab_page import (
     VIEW,
     ask,
     press_slider,

@@ -1,6 +1,6 @@
 """Notebook 12 in a real JupyterLab: every control of the robustness widget is moved and does something."""
 
-from lab_page import (
+from support.lab_page import (
     IMAGE,
     SECONDS,
     choose,

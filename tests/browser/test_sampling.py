@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lab_page import SECONDS, choose, run_needed, save_and_reload
+from support.lab_page import SECONDS, choose, run_needed, save_and_reload
 
 ROOT = ".handlib-points"
 

@@ -1,6 +1,6 @@
 """Notebook 09 in JupyterLab: a curve that moves while a network trains, every control of the losses."""
 
-from lab_page import (
+from support.lab_page import (
     SECONDS,
     VIEW,
     ask,

@@ -1,6 +1,6 @@
 """Notebook 06 in a real JupyterLab: every control of the attention lines."""
 
-from lab_page import (
+from support.lab_page import (
     IMAGE,
     SECONDS,
     VIEW,
@@ -15,7 +15,7 @@ from lab_page import (
     wait_until_idle,
 )
 
-from handlib.show import palette
+from handlib.show.core import palette
 
 RIGHT_INDEX_TIP, LEFT_INDEX_TIP = 21 + 8, 8
 

@@ -5,7 +5,7 @@
 import ipywidgets
 
 from handlib import show
-from handlib.hand import Hand
+from handlib.hand.hand import Hand
 
 explorer = show.HandExplorer([Hand.open("left"), Hand.open("right")], num_pose=2, num_betas=1)
 explorer
@@ -24,11 +24,11 @@ show.Panel([picked], explorer.view.picture, "what was picked")
 # %%
 import torch
 
-from handlib.camera import fit_weak_perspective, project_weak_perspective
-from handlib.data.synthetic import make_sample
-from handlib.estimate import LENGTH_UNIT, Estimate, Prediction
-from handlib.hand import HandParams
-from handlib.rotation import rotation_to_6d
+from handlib.data.rendered.synthetic import make_sample
+from handlib.geometry.camera import fit_weak_perspective, project_weak_perspective
+from handlib.geometry.rotation import rotation_to_6d
+from handlib.hand.hand import HandParams
+from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
 
 HANDS = [Hand.open("left"), Hand.open("right")]
 sample = make_sample("desk", 128, 0, 0)

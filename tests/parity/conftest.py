@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import reference
 import torch
+from support import reference
 
-from handlib.estimate import Prediction
-from handlib.network import DIR
-from handlib.released import load_checkpoint
+from handlib.model.estimate import Prediction
+from handlib.model.network import DIR
+from handlib.released.checkpoint import load_checkpoint
 
 
 @pytest.fixture(scope="session", params=reference.SEEDS)

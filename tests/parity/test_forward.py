@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import reference
 import torch
+from support import reference
 from torch import Tensor
 
-from handlib.network import DIR
-from handlib.released import CheckpointError, load_checkpoint, named_outputs, run
+from handlib.model.network import DIR
+from handlib.released.checkpoint import CheckpointError, load_checkpoint, named_outputs, run
 
 TOLERANCE = 1e-4
 
@@ -40,7 +40,7 @@ def test_the_command_with_a_mano_folder(
     tmp_path: Path,
 ):
     np.savez(tmp_path / "inputs.npz", **released_inputs)
-    command = [sys.executable, "-m", "handlib.released", checkpoint_file, tmp_path / "inputs.npz"]
+    command = [sys.executable, "-m", "handlib.released.checkpoint", checkpoint_file, tmp_path / "inputs.npz"]
     subprocess.run([*command, tmp_path / "out.npz", "--mano", mano_folder], check=True)
     with np.load(tmp_path / "out.npz") as written:
         assert_agrees(dict(written), stored_outputs)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from handlib.losses import LossWeights, dir_loss, hand_faces
-from handlib.network import DIR
-from handlib.released import released_targets, training_losses
+from handlib.model.network import DIR
+from handlib.released.checkpoint import released_targets, training_losses
+from handlib.training.losses import LossWeights, dir_loss, hand_faces
 
 TOLERANCE = 1e-4
 NORMAL_TOLERANCE = 3e-3

@@ -1,0 +1,1 @@
+"""Asking why: ablations, interventions, robustness, gradients."""

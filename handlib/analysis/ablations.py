@@ -1,0 +1,291 @@
+"""Ablations: networks that differ in one mechanism, trained alike, measured alike, more than once.
+
+All take 64-pixel pictures, a quarter of the released side, and two stages on 8 x 8 and 16 x 16 maps, so that
+most trainings take 10 to 30 minutes on one core. What a mechanism is worth is the difference between
+two rows, to be read against the spread over seeds.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handlib.analysis.cost import cost_of, medians
+from handlib.data.augment import Augmentation
+from handlib.data.shards import load_dataset
+from handlib.data.shipped import samples_folder
+from handlib.evaluation.evaluate import evaluate, write_report
+from handlib.evaluation.metrics import INTAG_MCP
+from handlib.evaluation.scores import Rows
+from handlib.model.config import DIRConfig
+from handlib.model.network import DIR
+from handlib.training.losses import LossWeights
+from handlib.training.schedule import TrainConfig
+from handlib.utils.errors import InputError
+from handlib.utils.files import reading, record_from
+
+STEPS = 2000
+ESTIMATES = {"initial": 0, "last": -1}
+"""Places in the order of a network's estimates."""
+RESULTS = "results"
+TURNS = 40
+"""How often each network is timed."""
+
+FULL = replace(
+    DIRConfig.small(),
+    image_size=64,
+    backbone_levels=(0, 1, 2, 3),
+    output_stride=8,
+    stage_levels=(2, 1),
+    half_width=0.25,
+)
+"""``small`` for 64 pixels: a picture four times coarser than the released, maps twice as coarse."""
+
+ABLATIONS: dict[str, DIRConfig] = {
+    "full": FULL,
+    "no_refinement": replace(FULL, stage_levels=()),
+    "one_stage": replace(FULL, stage_levels=(2,)),
+    "three_stages": replace(FULL, stage_levels=(2, 1, 0)),
+    "no_gcn_no_transformer": replace(FULL, gcn_layers=0, inter_hand="none"),
+    "gcn_only": replace(FULL, inter_hand="none"),
+    "transformer_only": replace(FULL, gcn_layers=0),
+    "gcn_for_transformer": replace(FULL, inter_hand="gcn"),
+    "single_plane": replace(FULL, projection="single"),
+    "joint_planes": replace(FULL, projection="joint"),
+    "vertex_tokens": replace(FULL, tokens="vertices", projection="joint"),
+    "no_projection": replace(FULL, projection="none"),
+    "no_enhancement": replace(FULL, enhancement=False),
+    "no_attention": replace(FULL, hand_attention=False),
+    "separate_encoders": replace(FULL, separate_encoders=True),
+}
+"""By name; ``changes`` says what each one does. ``full`` has a plane per bone, as released."""
+
+IN_WORDS = {
+    "full": "the full model, two stages",
+    "no_refinement": "no stages",
+    "one_stage": "one stage",
+    "three_stages": "three stages",
+    "no_gcn_no_transformer": "neither GCN nor transformer",
+    "gcn_only": "GCN only",
+    "transformer_only": "transformer only",
+    "gcn_for_transformer": "GCN in the transformer's place",
+    "single_plane": "one shared plane",
+    "joint_planes": "a plane per joint",
+    "vertex_tokens": "vertices instead of joints",
+    "no_projection": "no projection",
+    "no_enhancement": "no enhancement",
+    "no_attention": "no left/right attention",
+    "separate_encoders": "separate encoders",
+}
+
+PAPER_ROWS = {"no_gcn_no_transformer": 3, "gcn_only": 4, "transformer_only": 5, "single_plane": 7, "full": 9}
+"""Which of them stand in the paper's table, and as which ID. It also has one, two and three stages."""
+
+
+def changes() -> dict[str, dict[str, Any]]:
+    """What each ablation changes: the options in which it differs from ``full``."""
+    full = asdict(FULL)
+    return {
+        name: {option: value for option, value in asdict(config).items() if value != full[option]}
+        for name, config in ABLATIONS.items()
+    }
+
+
+@dataclass(frozen=True)
+class AblationResult:
+    """One trained network: what it is, what it costs for one picture, and its errors on the test pairs.
+
+    ``scores[estimate][stratum or "all"][name]`` as :func:`handlib.evaluation.evaluate.evaluate` reports them;
+    ``flops``, ``peak_megabytes`` and ``ms_per_image`` are of one picture, see :class:`handlib.analysis.cost.Cost`.
+    ``precision`` is the training's arithmetic, which the processor decides.
+    """
+
+    name: str
+    seed: int
+    config: dict[str, Any]
+    training: dict[str, Any]
+    precision: str
+    data: dict[str, Any]
+    test: dict[str, Any]
+    hours: float
+    parameters: int
+    flops: int
+    peak_megabytes: float
+    ms_per_image: float
+    protocol: str
+    scores: dict[str, Rows]
+
+    @property
+    def mpjpe(self) -> float:
+        """Millimetres, last estimate, all test pairs."""
+        *_, last = self.scores.values()
+        return last["all"]["mpjpe"]
+
+
+def results_folder() -> Path:
+    """Where the repository keeps its results."""
+    return samples_folder() / RESULTS
+
+
+def result_path(folder: Path, name: str, seed: int) -> Path:
+    """The file of one run."""
+    return folder / f"{name}-{seed}.json"
+
+
+def load_results(folder: Path | None = None) -> list[AblationResult]:
+    """All results of a folder (the repository's own by default), in the order of ``ABLATIONS``, then seeds.
+
+    Raises:
+        InputError: a file isn't a result.
+    """
+    found = []
+    for path in sorted((folder or results_folder()).glob("*.json")):
+        with reading(path, "the result of an ablation"):
+            content = json.loads(path.read_text())
+            for part in ("data", "test"):
+                # Of results from before pairs could have photographs behind them.
+                content[part] = {"photographs": "", **content[part]}
+            result = record_from(AblationResult, content)
+            if not isinstance(result.mpjpe, float):
+                raise ValueError("mpjpe isn't a number")
+            found.append(result)
+    order = list(ABLATIONS)
+    unknown = sorted({result.name for result in found} - set(order))
+    if unknown:
+        raise InputError(f"results: expected ablations by name, got {', '.join(unknown)}")
+    return sorted(found, key=lambda result: (order.index(result.name), result.seed))
+
+
+def errors_of(
+    results: Sequence[AblationResult], measure: str = "mpjpe", stratum: str = "all", estimate: str = "last"
+) -> dict[str, list[float]]:
+    """A measure of every seed, by the ablation's name, in the order of the results.
+
+    ``measure``, ``stratum`` and ``estimate`` (initial or last) name one of the ``scores``.
+    """
+    found: dict[str, list[float]] = {}
+    for result in results:
+        row = list(result.scores.values())[ESTIMATES[estimate]]
+        found.setdefault(result.name, []).append(row[stratum][measure])
+    return found
+
+
+def run(
+    name: str, seed: int, data: Path, test: Path, runs: Path, out: Path, steps: int = STEPS
+) -> AblationResult:
+    """Trains one ablation, measures it and writes its result; a run that was stopped goes on.
+
+    ``data`` and ``test`` are folders of 64-pixel pairs, ``runs`` keeps the trainings, ``out`` the results.
+
+    Raises:
+        InputError: there is no such ablation, or the pairs don't fit.
+    """
+    from handlib.training.loop import batches, train
+    from handlib.training.run_folder import CHECKPOINT, SETTINGS
+
+    if name not in ABLATIONS:
+        raise InputError(f"run: expected one of {', '.join(ABLATIONS)}, got {name!r}")
+    config, training = ABLATIONS[name], TrainConfig(steps=steps, seed=seed)
+    test_pairs = load_dataset(test)
+    folder = runs / f"{name}-{seed}"
+    model = train(data, folder, config, training, LossWeights.small(), Augmentation())
+    report = evaluate(model.eval(), batches(test_pairs), INTAG_MCP)
+    cost = cost_of(DIR(config))
+    settings = json.loads((folder / SETTINGS).read_text())
+    state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")
+    result = AblationResult(
+        name=name,
+        seed=seed,
+        config=asdict(config),
+        training=asdict(training),
+        precision=", ".join(dict.fromkeys(machine["precision"] for machine in settings["ran_on"])),
+        data=asdict(load_dataset(data).info),
+        test=asdict(test_pairs.info),
+        hours=state["hours"],
+        parameters=cost.parameters,
+        flops=cost.flops,
+        peak_megabytes=cost.peak_megabytes,
+        ms_per_image=cost.milliseconds,
+        protocol=report["protocol"],
+        scores=report["scores"],
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    write_result(out, result)
+    return result
+
+
+def write_result(folder: Path, result: AblationResult) -> None:
+    """One JSON file, which :func:`load_results` reads."""
+    content = {f.name: getattr(result, f.name) for f in fields(result)}
+    write_report(result_path(folder, result.name, result.seed), content)
+
+
+@torch.no_grad()
+def measure_costs(folder: Path) -> None:
+    """Measures every network of a folder's results again and writes it there.
+
+    For their times the networks take turns, so that what slows the machine down slows all of them down.
+    """
+    results = load_results(folder)
+    names = dict.fromkeys(result.name for result in results)
+    models = {name: DIR(ABLATIONS[name]).eval() for name in names}
+    picture = torch.zeros(1, 3, FULL.image_size, FULL.image_size)
+    times = medians({name: partial(model, picture) for name, model in models.items()}, TURNS)
+    costs = {name: replace(cost_of(model, 1), milliseconds=times[name]) for name, model in models.items()}
+    for result in results:
+        cost = costs[result.name]
+        measured = replace(
+            result,
+            flops=cost.flops,
+            peak_megabytes=cost.peak_megabytes,
+            ms_per_image=cost.milliseconds,
+        )
+        write_result(folder, measured)
+
+
+def check_alike(results: list[AblationResult]) -> None:
+    """Refuses results whose difference could come from something else than the ablation, arithmetic excepted.
+
+    Raises:
+        InputError: trainings, training pairs or test pairs differ.
+    """
+    for what, may_differ in (("training", {"seed"}), ("data", set()), ("test", set())):
+        for result in results:
+            here, first = getattr(result, what), getattr(results[0], what)
+            keys = first.keys() | here.keys()
+            changed = {key for key in keys if here.get(key) != first.get(key)} - may_differ
+            if changed:
+                one, other = (f"{r.name}-{r.seed}" for r in (result, results[0]))
+                raise InputError(
+                    f"{what}: expected the same for all results, but {one} differs from {other} in "
+                    f"{', '.join(sorted(changed))}"
+                )
+
+
+def table(results: list[AblationResult]) -> str:
+    """One row per ablation: the last estimate's errors as the seeds' mean and range, and its cost.
+
+    Raises:
+        InputError: the results can't be compared, see :func:`check_alike`.
+    """
+    check_alike(results)
+    lines = [
+        "| ablation | seeds | MPJPE, mm | PA-MPJPE, mm | parameters, M | MFLOPs | memory, MB | ms |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name in dict.fromkeys(result.name for result in results):
+        rows = [result for result in results if result.name == name]
+        errors = []
+        for measure in ("mpjpe", "pa_mpjpe"):
+            values = [list(row.scores.values())[-1]["all"][measure] for row in rows]
+            errors.append(f"{sum(values) / len(values):.2f} ({min(values):.2f} to {max(values):.2f})")
+        first = rows[0]
+        lines.append(
+            f"| {name} | {len(rows)} | {errors[0]} | {errors[1]} | {first.parameters / 1e6:.2f} "
+            f"| {first.flops / 1e6:.0f} | {first.peak_megabytes:.1f} | {first.ms_per_image:.1f} |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""InterHand2.6M and what is made of it."""

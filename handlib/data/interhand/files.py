@@ -1,0 +1,177 @@
+"""InterHand2.6M's annotation files: where they lie, and what is in them, one entry at a time.
+
+The JSON files have up to gigabytes, so they are streamed (ijson): memory doesn't grow with them. Joint order,
+units and keys are those of InterHand2.6M v1.0.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import ijson
+import numpy as np
+from jaxtyping import Float
+
+from handlib.hand.skeleton import FINGERS, SIDES
+from handlib.utils.errors import InputError
+
+Annotators = Literal["both", "human", "machine"]
+KINDS = ("data", "camera", "joint_3d", "MANO_NeuralAnnot")
+# Folders of annotations that hold one kind of annotators' work, as releases before v1.0 have them.
+SUBSET_FOLDERS: dict[Annotators, str] = {"both": "all", "human": "human_annot", "machine": "machine_annot"}
+# A bracket within strings shifts the count, so the limit is far above the five levels that there are.
+DEEPEST = 1000
+NESTING = np.zeros(256, dtype=np.int8)
+NESTING[[ord("["), ord("{")]] = 1
+NESTING[[ord("]"), ord("}")]] = -1
+FIT_SIZES = {"pose": 48, "shape": 10, "trans": 3}
+
+# The annotation lists each finger from tip to base and the wrist last, the right hand first.
+_ONE_HAND = (20, *(4 * f + (4 - k) for f in range(len(FINGERS)) for k in (1, 2, 3, 4)))
+ANNOTATED_TO_21: dict[str, tuple[int, ...]] = {
+    side: tuple(joint + (21 if side == "left" else 0) for joint in _ONE_HAND) for side in SIDES
+}
+"""For each side the places in the annotation's 42 joints of the 21 joints of ``skeleton.JOINT_NAMES``."""
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A file that bytes can be read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The four JSON files of a split; ``ids`` lists the annotations that count, None for all of them."""
+
+    data: Path
+    camera: Path
+    joint_3d: Path
+    MANO_NeuralAnnot: Path
+    ids: Path | None
+
+    def stamp(self) -> str:
+        """Names, sizes and times of change: when they differ, what was made from the files is outdated."""
+        paths = [path for path in vars(self).values() if path]
+        return json.dumps({path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in paths})
+
+
+def find_sources(root: Path, split: str, annotators: Annotators) -> Sources:
+    """The files of a split in the dataset's folder.
+
+    v1.0 keeps them in ``annotations/SPLIT``; there ``aid_human_annot_SPLIT.txt`` (``aid_machine_annot_...``)
+    lists the annotations of either kind. Earlier releases have ``annotations/all``, ``human_annot`` and
+    ``machine_annot``.
+
+    Raises:
+        InputError: a file is missing; the message names it.
+    """
+    names = {kind: f"InterHand2.6M_{split}_{kind}.json" for kind in KINDS}
+    subset, whole = (root / "annotations" / name for name in (SUBSET_FOLDERS[annotators], split))
+    folder = subset if (subset / names["data"]).exists() else whole
+    paths = {kind: folder / name for kind, name in names.items()}
+    # A release may give fits once for all annotators, beside the folders of each.
+    for kind, path in paths.items():
+        if not path.exists() and (whole / path.name).exists():
+            paths[kind] = whole / path.name
+    ids = None
+    if folder == whole and annotators != "both":
+        ids = whole / f"aid_{SUBSET_FOLDERS[annotators]}_{split}.txt"
+    for needed in (*paths.values(), ids):
+        if needed and not needed.exists():
+            raise InputError(f"{root}: not InterHand2.6M's folder: {needed.relative_to(root)} is missing")
+    return Sources(**paths, ids=ids)
+
+
+class Shallow:
+    """A JSON file whose nesting is watched: what is nested deeply takes the parser time in its square."""
+
+    def __init__(self, file: Readable, name: str):
+        self.file, self.name, self.depth = file, name, 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes; nesting far deeper than any annotation's is an :class:`InputError`."""
+        chunk = self.file.read(size)
+        depths = self.depth + np.cumsum(NESTING[np.frombuffer(chunk, dtype=np.uint8)], dtype=np.int64)
+        if len(depths) and depths.max() > DEEPEST:
+            raise InputError(f"{self.name}: expected annotations, got brackets within brackets")
+        self.depth = int(depths[-1]) if len(depths) else self.depth
+        return chunk
+
+
+def stream_items(file: Readable, prefix: str, name: str) -> Iterator[Any]:
+    """The entries of a list in a JSON file, one after another; damage is an :class:`InputError`."""
+    try:
+        yield from ijson.items(Shallow(file, name), f"{prefix}.item", use_float=True)
+    except ijson.JSONError as error:
+        raise InputError(f"{name}: not a whole JSON file: {error}") from error
+
+
+def stream_moments(file: Readable, name: str) -> Iterator[tuple[int, int, Any]]:
+    """Capture, frame and value of every entry of a JSON file that is a mapping of mappings."""
+    depth, keys = 0, ["", ""]
+    builder = None
+    try:
+        for event, value in ijson.basic_parse(Shallow(file, name), use_float=True):
+            if builder is None and event == "map_key":
+                keys[depth - 1] = value
+                builder = ijson.ObjectBuilder() if depth == 2 else None
+                continue
+            depth += event in ("start_map", "start_array")
+            depth -= event in ("end_map", "end_array")
+            if builder is not None:
+                builder.event(event, value)
+                if depth == 2:
+                    yield *_small(keys), builder.value
+                    builder = None
+    except (ijson.JSONError, ValueError, LookupError) as error:
+        raise InputError(f"{name}: expected captures with frames in JSON: {error}") from error
+
+
+def _small(keys: list[str]) -> tuple[int, int]:
+    capture, frame = map(int, keys)
+    if not max(abs(capture), abs(frame)) < 2**31:
+        raise ValueError(f"numbers below 2**31, got {capture} and {frame}")
+    return capture, frame
+
+
+def _numbers(value: Any, count: int) -> Float[np.ndarray, "n"] | None:
+    try:
+        numbers = np.asarray(value, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
+
+
+def parse_fit(entry: Any, side: str) -> Float[np.ndarray, "61"] | None:
+    """Pose, shape and translation of one hand, end to end; None if there is no whole fit."""
+    fit = entry.get(side) if isinstance(entry, dict) else None
+    if not isinstance(fit, dict):
+        return None
+    parts = [_numbers(fit.get(name), size) for name, size in FIT_SIZES.items()]
+    whole = [part for part in parts if part is not None]
+    return np.concatenate(whole) if len(whole) == len(parts) else None
+
+
+def parse_joints(entry: Any) -> Float[np.ndarray, "126"] | None:
+    """The 42 joints of a moment in millimetres (world), from a mapping or a bare list; None if broken."""
+    return _numbers(entry.get("world_coord") if isinstance(entry, dict) else entry, 126)
+
+
+def parse_valid(annotation: dict[str, Any]) -> int | None:
+    """Which of the 42 joints are valid, joint k as bit k; None if the annotation doesn't say."""
+    valid = _numbers(annotation.get("joint_valid"), 42)
+    return None if valid is None else sum(1 << k for k in range(42) if valid[k])
+
+
+def parse_camera(cameras: dict[str, Any], capture: str, name: str) -> Float[np.ndarray, "16"] | None:
+    """Place (mm), rotation, focal lengths and principal point of a camera, end to end; None if incomplete."""
+    fields = {"campos": 3, "camrot": 9, "focal": 2, "princpt": 2}
+    of_capture = cameras[capture]
+    parts = [_numbers(of_capture[field].get(name), size) for field, size in fields.items()]
+    whole = [part for part in parts if part is not None]
+    return np.concatenate(whole) if len(whole) == len(parts) else None

@@ -1,0 +1,111 @@
+"""InterHand2.6M v1.0 (Moon et al., ECCV 2020) in its own folder, read into samples.
+
+The subset is that of IntagHand and DIR: pictures of two interacting hands, whose type is valid, with MANO
+fits of both, that aren't dark. Which frames a folder holds, five or thirty per second, makes no difference.
+MANO fits carry errors of up to some 40 mm here and there, and shapes that change from frame to frame; they
+are taken as they are. Principal points are taken as continuous pixels (:mod:`handlib.geometry.camera`); the dataset
+doesn't say whether a pixel's centre or its corner is meant.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from handlib.data.interhand.files import ANNOTATED_TO_21, FIT_SIZES, Annotators, find_sources
+from handlib.data.interhand.index import Record, open_index
+from handlib.data.interhand.mano_fits import Camera, Fit, Unusable, sample_from_fits
+from handlib.data.photo import PictureError, read_picture
+from handlib.data.sample import Sample
+from handlib.hand.hand import Hand
+from handlib.hand.skeleton import SIDES
+
+MILLIMETRE = 1e-3
+DARKEST = 10
+"""Pictures whose mean is below this (of 255) are left out."""
+
+
+def camera_of(record: Record) -> Camera:
+    """The camera that took a picture: from its place in millimetres to X_camera = R X + t in metres."""
+    place, rotation, focal, centre = np.split(record.camera, (3, 12, 14))
+    rotation = rotation.reshape(3, 3)
+    return Camera(
+        rotation=torch.from_numpy(rotation).float(),
+        translation=torch.from_numpy(-rotation @ place * MILLIMETRE).float(),
+        intrinsics=torch.from_numpy(np.concatenate((focal, centre))).float(),
+    )
+
+
+def fits_of(record: Record, hands: Sequence[Hand]) -> list[Fit]:
+    """Both hands' fits (left, right) in the world."""
+    ends = np.cumsum(list(FIT_SIZES.values()))[:-1]
+    return [
+        Fit.from_neural_annot(hand, *np.split(record.fits[side], ends))
+        for side, hand in zip(SIDES, hands, strict=True)
+    ]
+
+
+class InterHand:
+    """One split; ``hands`` (left, right) are MANO's, whose parameters the fits are.
+
+    The first time its annotations are indexed into ``index`` (``handlib_index`` in the dataset's folder if
+    not given), which takes minutes; afterwards opening takes no time. ``left_out`` and ``skipped`` count what
+    isn't in the subset and what can't be used, by reason, as far as the annotations tell.
+
+    Raises:
+        InputError: this isn't the dataset's folder; or, if ``strict``, an annotation can't be used.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        hands: Sequence[Hand],
+        annotators: Annotators = "both",
+        index: str | Path | None = None,
+        strict: bool = False,
+    ):
+        self.root, self.split, self.hands = Path(root), split, tuple(hands)
+        kind = "" if annotators == "both" else f", {annotators} annotators"
+        self.name = f"InterHand2.6M{kind}"
+        folder = Path(index) if index else self.root / "handlib_index"
+        sources = find_sources(self.root, split, annotators)
+        self.index = open_index(sources, folder / f"{split}-{annotators}", strict)
+        self.left_out, self.skipped = self.index.left_out, self.index.skipped
+
+    def __len__(self) -> int:
+        """How many pictures the annotations allow; the picture files are looked at one by one."""
+        return len(self.index)
+
+    def sample(self, number: int, size: int) -> Sample:
+        """A picture cut out around its hands, ``size`` pixels square, with what its fits say.
+
+        Raises:
+            Unusable: the picture is missing, broken, dark or doesn't show the hands.
+        """
+        record = self.index[number]
+        path = self.root / "images" / self.split / record.file_name
+        if not path.exists():
+            raise Unusable(str(path), "no picture file")
+        try:
+            picture = read_picture(path)
+        except PictureError as error:
+            raise Unusable(str(path), "broken picture") from error
+        if picture.shape[1::-1] != record.size:
+            raise Unusable(str(path), "picture of another size than annotated")
+        if picture.mean() < DARKEST:
+            raise Unusable(str(path), "dark picture", fault=False)
+        fits = fits_of(record, self.hands)
+        return sample_from_fits(picture, fits, camera_of(record), self.hands, size, str(path))
+
+    def annotated_joints(self, number: int) -> tuple[Float[Tensor, "2 21 3"], Bool[Tensor, "2 21"]]:
+        """The joints that people or machines marked, which aren't those of the fits: metres in the camera's
+        frame, and whether each is valid. Protocols with annotated joints ask for them.
+        """
+        record = self.index[number]
+        order = np.array([ANNOTATED_TO_21[side] for side in SIDES])
+        joints = torch.from_numpy(record.joints[order] * MILLIMETRE).float()
+        return camera_of(record).see(joints), torch.from_numpy(record.valid[order])

@@ -1,0 +1,184 @@
+"""Fits of a hand model to real pictures, and the samples that follow from them.
+
+A fit is a hand's parameters in some frame. Annotations give them in the world's frame, once for all cameras
+that saw a moment; a sample wants them in the camera's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import roma
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from handlib.data.interhand.hand_maps import hand_maps, hands_distance
+from handlib.data.photo import HANDS_SHARE, Box, Crop
+from handlib.data.rendered.placement import NEAR_FROM, NEAR_TO
+from handlib.data.sample import STRATA, Sample
+from handlib.geometry.camera import crop_intrinsics, project_pinhole
+from handlib.hand.hand import Hand, HandOutput
+from handlib.utils.errors import InputError
+
+LARGEST = 10
+"""How many sides of the picture the hands' square may have; beyond that a fit is broken."""
+
+
+class Unusable(InputError):
+    """A picture that gives no sample. ``reason`` is for counting.
+
+    ``fault``: something is wrong with the picture, rather than that it isn't wanted.
+    """
+
+    def __init__(self, name: str, reason: str, fault: bool = True):
+        super().__init__(f"{name}: {reason}")
+        self.reason, self.fault = reason, fault
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera in the world: x_camera = ``rotation`` x_world + ``translation``, metres.
+
+    ``intrinsics`` are (fx, fy, cx, cy) in pixels.
+    """
+
+    rotation: Float[Tensor, "3 3"]
+    translation: Float[Tensor, "3"]
+    intrinsics: Float[Tensor, "4"]
+
+    def see(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
+        """Points of the world in the camera's frame."""
+        return points @ self.rotation.T + self.translation
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One hand's parameters: root rotation, finger pose (axis-angle around the flat hand), shape, and the
+    translation (metres) that is added to the hand in its model's own frame.
+    """
+
+    root: Float[Tensor, "3 3"]
+    pose: Float[Tensor, "45"]
+    betas: Float[Tensor, "10"]
+    translation: Float[Tensor, "3"]
+
+    @classmethod
+    def from_neural_annot(
+        cls,
+        hand: Hand,
+        pose: Float[np.ndarray, "48"],
+        shape: Float[np.ndarray, "10"],
+        trans: Float[np.ndarray, "3"],
+    ) -> "Fit":
+        """From InterHand2.6M's MANO file, whose finger poses are axis-angles around the mean pose."""
+        vector = torch.from_numpy(pose).float()
+        root = roma.rotvec_to_rotmat(vector[:3])
+        betas, translation = torch.from_numpy(shape).float(), torch.from_numpy(trans).float()
+        return cls(root, vector[3:] + hand.hands_mean, betas, translation)
+
+    def posed(self, hand: Hand) -> HandOutput:
+        """The hand in the frame of the fit."""
+        posed = hand(root_rotation=self.root, pose_axis_angle=self.pose, betas=self.betas, centre=None)
+        return HandOutput(posed.vertices + self.translation, posed.joints + self.translation)
+
+    def seen_by(self, camera: Camera, hand: Hand) -> "Fit":
+        """The same hand's fit in the camera's frame.
+
+        The hand turns about its root joint J, which isn't the model's origin, so that the camera's rotation R
+        moves it by R J - J more than it moves the translation (``trans' = R trans + t + R J - J``).
+        """
+        joint = hand.J_regressor[0] @ (hand.v_template + hand.shapedirs @ self.betas)
+        return replace(
+            self,
+            root=camera.rotation @ self.root,
+            translation=camera.see(self.translation) + camera.rotation @ joint - joint,
+        )
+
+
+def stratum_of(distance: float) -> int:
+    """Number of the stratum that a distance (metres) belongs to.
+
+    How far hands interlock can't be told from it: those are among the touching ones.
+    """
+    if distance <= NEAR_FROM:
+        return STRATA.index("touching")
+    return STRATA.index("near" if distance <= NEAR_TO else "apart")
+
+
+def cut_square(
+    picture: UInt8[np.ndarray, "height width 3"], crop: Crop, size: int
+) -> UInt8[np.ndarray, "{size} {size} 3"]:
+    """The square ``crop`` of a picture at ``size`` pixels; black where it reaches beyond the picture."""
+    left, top = (int(np.floor(edge)) for edge in (crop.x, crop.y))
+    right, bottom = (int(np.ceil(edge + crop.side)) for edge in (crop.x, crop.y))
+    window = (crop.x - left, crop.y - top, crop.x - left + crop.side, crop.y - top + crop.side)
+    square = Image.fromarray(picture).crop((left, top, right, bottom))
+    return np.array(square.resize((size, size), Image.Resampling.BICUBIC, box=window))
+
+
+def crop_around_hands(
+    vertices: Float[Tensor, "2 778 3"], intrinsics: Float[Tensor, "4"], share: float = HANDS_SHARE
+) -> Crop:
+    """The square whose side the box around both projected hands fills to ``share``, as IntagHand crops."""
+    pixels = project_pinhole(vertices, intrinsics[None]).reshape(-1, 2)
+    low, high = pixels.amin(0), pixels.amax(0)
+    return Crop.around(Box(*low.tolist(), *(high - low).tolist()), share)
+
+
+def sample_from_fits(
+    picture: UInt8[np.ndarray, "height width 3"],
+    fits: Sequence[Fit],
+    camera: Camera,
+    hands: Sequence[Hand],
+    size: int,
+    name: str,
+    crop: Crop | None = None,
+) -> Sample:
+    """A sample from a picture and two fits (left, right) in the world's frame, ``size`` pixels square.
+
+    ``crop`` is what to cut out, the hands' surroundings if not given. Labels, dense map and depth are drawn
+    from the fits, without forearms.
+
+    Raises:
+        Unusable: a hand lies behind the camera, or both outside of the picture or hardly in it.
+    """
+    try:
+        fits = [fit.seen_by(camera, hand) for fit, hand in zip(fits, hands, strict=True)]
+        posed = [fit.posed(hand) for fit, hand in zip(fits, hands, strict=True)]
+        vertices = torch.stack([hand.vertices for hand in posed])
+        if vertices[..., 2].min() <= 0:
+            raise Unusable(name, "a hand behind the camera")
+        around = crop_around_hands(vertices, camera.intrinsics)
+    except Unusable:
+        raise
+    except InputError as error:
+        raise Unusable(name, "a fit or a camera out of range") from error
+    height, width = picture.shape[:2]
+    right, bottom = around.x + around.side, around.y + around.side
+    if around.x >= width or around.y >= height or right <= 0 or bottom <= 0:
+        raise Unusable(name, "hands outside the picture")
+    if around.side > LARGEST * max(height, width):
+        raise Unusable(name, "hands far larger than the picture")
+    crop = crop or around
+    corner = torch.tensor((crop.x, crop.y), dtype=torch.float32)
+    intrinsics = crop_intrinsics(camera.intrinsics, corner, size / crop.side)
+    surfaces = vertices.numpy()
+    maps = hand_maps(hands, surfaces, intrinsics.numpy(), size)
+    distance = hands_distance(hands, surfaces)
+    return Sample(
+        image=torch.from_numpy(cut_square(picture, crop, size)).permute(2, 0, 1).contiguous(),
+        label=torch.from_numpy(maps.label),
+        dense=torch.from_numpy(maps.dense).permute(2, 0, 1).contiguous(),
+        depth=torch.from_numpy(maps.depth),
+        vertices=vertices,
+        joints=torch.stack([hand.joints for hand in posed]),
+        root=torch.stack([fit.root for fit in fits]),
+        pose=torch.stack([fit.pose for fit in fits]),
+        betas=torch.stack([fit.betas for fit in fits]),
+        intrinsics=intrinsics,
+        visible=torch.from_numpy(maps.visible),
+        distance=torch.tensor(distance, dtype=torch.float32),
+        stratum=torch.tensor(stratum_of(distance)),
+    )

@@ -1,0 +1,1 @@
+"""Pairs of hands that are rendered, with exact truth."""

@@ -1,0 +1,1 @@
+"""What stands before, between and behind the hands."""

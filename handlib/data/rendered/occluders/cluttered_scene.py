@@ -1,0 +1,95 @@
+"""Pairs that aren't alone in the picture: things in front of them, somebody else's hands behind them.
+
+What is around a pair hides it and throws shadows on it, and is background in all labels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from handlib.data.rendered.arm import arm_faces
+from handlib.data.rendered.occluders.solids import Thing, light_thing
+from handlib.data.rendered.render import NUM_ARMS, Hits, PairScene
+from handlib.data.rendered.shading import Appearance
+
+
+@dataclass(frozen=True)
+class OtherHands:
+    """Somebody else's hands (left, right) in the camera's frame, metres, and their skin's tone."""
+
+    vertices: Float[np.ndarray, "2 778 3"]
+    tone: Float[np.ndarray, "3"]
+
+
+class ClutteredScene(PairScene):
+    """A pair with things and other people's hands around it; asked as a :class:`PairScene` is.
+
+    Labels, the dense map and depth are the pair's alone, where nothing hides it. A hand's silhouette, of
+    which ``visibility`` gives the share that shows, is what would be seen of it if nothing else were there.
+    """
+
+    def __init__(
+        self,
+        vertices: Float[np.ndarray, "2 778 3"],
+        intrinsics: Float[np.ndarray, "4"],
+        things: Sequence[Thing] = (),
+        others: Sequence[OtherHands] = (),
+    ):
+        super().__init__(vertices, intrinsics)
+        self.things, self.others = tuple(things), tuple(others)
+        self.scene = EmbreeScene(robust=True)
+        self._other_pairs = [PairScene(other.vertices, intrinsics) for other in self.others]
+        for pair in (self, *self._other_pairs):
+            for arm in pair.arms:
+                TriangleMesh(self.scene, arm, arm_faces())
+        for thing in self.things:
+            TriangleMesh(self.scene, thing.vertices, thing.faces)
+        for pair in self._other_pairs:
+            pair.scene = self.scene
+
+    def colour(
+        self, label: UInt8[np.ndarray, "size size"], appearance: Appearance, samples: int
+    ) -> UInt8[np.ndarray, "size size 3"]:
+        """The picture in sRGB bytes; ``label`` says how large it is, what is drawn is found out here."""
+        size = len(label)
+        rows, columns = np.indices((size, size), dtype=np.int32).reshape(2, -1)
+        covered = np.zeros(size * size, dtype=np.uint8)
+        covered[self.cast(self.directions(rows, columns, size, 1)).ray] = 1
+        return super().colour(covered.reshape(size, size), appearance, samples)
+
+    def _shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:
+        colours = torch.zeros(len(hits.ray), 3)
+        skins = [
+            (self, appearance.tone),
+            *((p, o.tone) for p, o in zip(self._other_pairs, self.others, strict=True)),
+        ]
+        for number, (pair, tone) in enumerate(skins):
+            first = NUM_ARMS * number
+            chosen = (hits.arm >= first) & (hits.arm < first + NUM_ARMS)
+            if chosen.any():
+                part = hits.where(chosen)
+                part = replace(part, arm=part.arm - np.uint32(first))
+                skin = replace(appearance, tone=tone)
+                colours[torch.from_numpy(chosen)] = PairScene._shade(pair, part, rays_per_pixel, skin)
+        for number, thing in enumerate(self.things, start=NUM_ARMS * len(skins)):
+            chosen = hits.arm == number
+            if chosen.any():
+                seen = hits.where(chosen)
+                colours[torch.from_numpy(chosen)] = self._shade_thing(thing, seen, rays_per_pixel, appearance)
+        return colours
+
+    def _shade_thing(
+        self, thing: Thing, hits: Hits, rays_per_pixel: int, appearance: Appearance
+    ) -> Float[Tensor, "n 3"]:
+        points = hits.direction * hits.depth[:, None]
+        normal = torch.from_numpy(thing.normals(points))
+        lit = self._lit(hits, rays_per_pixel, normal, appearance.light)
+        return light_thing(
+            torch.from_numpy(thing.colour(points)), normal, lit, torch.from_numpy(appearance.light)
+        )

@@ -1,0 +1,241 @@
+"""Where two hands stand: the worlds that pairs are drawn from, placed without passing through each other.
+
+A world fixes how the hands are turned, how they meet and how the camera looks at them. ``desk`` is narrow:
+first person, left hand on the left, backs mostly visible. In ``studio`` every orientation occurs. Neither
+draws interlocked pairs; ``desk-full`` and ``studio-full`` are the same with all four strata. ``desk-wide``
+lies between those two: hands turned further, seen from the side and from any height, the picture any way up.
+To ask how much a network stands there are three more, all of ``desk`` hands: things in front of them
+(``desk-objects``), somebody else's hands behind them (``desk-others``), one hand behind the other
+(``desk-stacked``).
+
+Hands are posed within their joints' limits, refused if they cross themselves, slid together to the first
+contact and, for the strata that don't touch, drawn back the way they came, which can't make them cross. How
+hands interlock stands in :mod:`handlib.data.rendered.interlock`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from handlib.data.rendered.contact import slide_to_contact, surface_distance
+from handlib.data.rendered.interlock import sample_interlocked
+from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, MIRROR, Arm, hands, pose_arm
+from handlib.data.rendered.poses import joint_axes, sample_finger_pose
+from handlib.data.sample import STRATA
+from handlib.hand.hand import Hand
+
+# Metres: below the first the hands touch, above the second they are apart.
+NEAR_FROM, NEAR_TO = 0.002, 0.030
+# Gap in metres to which a stratum's hands are drawn back along the direction of approach.
+GAPS = {"touching": (0.0, 0.0), "near": (0.003, 0.032), "apart": (0.032, 0.090)}
+
+
+@dataclass(frozen=True)
+class World:
+    """A named distribution of pairs: the shares of ``STRATA`` and how a pair is turned, brought together and
+    looked at.
+
+    Either hand covers at least ``least_share`` of what both cover in the picture; ``around`` says what else
+    there is (:mod:`handlib.data.rendered.occluders.surroundings`).
+    """
+
+    shares: tuple[float, float, float, float]
+    pose_spread: float
+    turn: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
+    approach: Callable[[np.random.Generator, "Arm", "Arm", str], tuple[np.ndarray, np.ndarray]]
+    look: Callable[[np.random.Generator], np.ndarray]
+    least_share: float = 0.15
+    around: Literal["nothing", "objects", "others"] = "nothing"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two placed hands (left, right), metres."""
+
+    root: Float[np.ndarray, "2 3 3"]
+    pose: Float[np.ndarray, "2 45"]
+    betas: Float[np.ndarray, "2 10"]
+    vertices: Float[np.ndarray, "2 778 3"]
+    joints: Float[np.ndarray, "2 21 3"]
+    distance: float
+    stratum: str
+
+
+def _euler(degrees: np.ndarray) -> np.ndarray:
+    return Rotation.from_euler("yxz", degrees, degrees=True).as_matrix()
+
+
+def _first_person_turn(rng: np.random.Generator, within: float) -> tuple[np.ndarray, np.ndarray]:
+    right = _euler(rng.uniform(-within, within, 3)) @ BACK_TO_CAMERA
+    left = _euler(rng.uniform(-within, within, 3)) @ BACK_TO_CAMERA
+    return MIRROR @ left @ MIRROR, right
+
+
+def _desk_approach(
+    rng: np.random.Generator, left: Arm, right: Arm, stratum: str
+) -> tuple[np.ndarray, np.ndarray]:
+    offset = np.array([-rng.uniform(-0.01, 0.10), 0.03 * rng.normal(), 0.0])
+    sideways = stratum == "apart" or rng.random() < 0.45
+    direction = np.array([-1.0, 0, 0]) if sideways else np.array([0, 0, rng.choice([-1.0, 1.0])])
+    return offset, direction + 0.25 * rng.normal(size=3)
+
+
+def _stacked_approach(
+    rng: np.random.Generator, left: Arm, right: Arm, stratum: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """One hand behind the other."""
+    offset = right.vertices.mean(0) - left.vertices.mean(0) + (*(0.025 * rng.normal(size=2)), 0.0)
+    return offset, np.array([0, 0, rng.choice([-1.0, 1.0])]) + 0.1 * rng.normal(size=3)
+
+
+def _look_within(rng: np.random.Generator, angles: tuple[float, float, float]) -> np.ndarray:
+    """Degrees about y, x and z."""
+    return _euler(rng.uniform(-np.array(angles), angles))
+
+
+def _studio_turn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    relative = (
+        Rotation.from_euler("z", 180, degrees=True),
+        Rotation.from_euler("y", 180, degrees=True),
+        Rotation.from_euler("yx", [180, 90], degrees=True),
+        Rotation.from_euler("z", 180, degrees=True) * Rotation.from_euler("y", 180, degrees=True),
+    )[rng.integers(4)]
+    return (Rotation.from_rotvec(0.5 * rng.normal(size=3)) * relative).as_matrix(), np.eye(3)
+
+
+def _studio_approach(
+    rng: np.random.Generator, left: Arm, right: Arm, stratum: str
+) -> tuple[np.ndarray, np.ndarray]:
+    offset = right.vertices[rng.integers(778)] - left.vertices[rng.integers(778)]
+    return offset, rng.normal(size=3)
+
+
+def _studio_look(rng: np.random.Generator) -> np.ndarray:
+    return Rotation.random(rng=rng).as_matrix()
+
+
+DESK = World(
+    shares=(0.25, 0.35, 0.40, 0.0),
+    pose_spread=0.75,
+    turn=partial(_first_person_turn, within=30.0),
+    approach=_desk_approach,
+    look=partial(_look_within, angles=(20.0, 20.0, 20.0)),
+)
+DESK_FULL = replace(DESK, shares=(0.20, 0.30, 0.35, 0.15))
+STUDIO = World((0.20, 0.30, 0.50, 0.0), 1.0, _studio_turn, _studio_approach, _studio_look)
+WORLDS = {
+    "desk": DESK,
+    "studio": STUDIO,
+    "desk-full": DESK_FULL,
+    "desk-wide": replace(
+        DESK_FULL,
+        pose_spread=0.9,
+        turn=partial(_first_person_turn, within=50.0),
+        look=partial(_look_within, angles=(75.0, 75.0, 180.0)),
+    ),
+    "studio-full": replace(STUDIO, shares=(0.20, 0.25, 0.40, 0.15)),
+    "desk-objects": replace(DESK, around="objects"),
+    "desk-others": replace(DESK, around="others"),
+    "desk-stacked": replace(DESK, shares=(0.0, 0.5, 0.5, 0.0), approach=_stacked_approach, least_share=0.005),
+}
+
+
+def sample_arm(rng: np.random.Generator, hand: Hand, root: Float[np.ndarray, "3 3"], spread: float) -> Arm:
+    """A random hand, turned by ``root``, whose fingers don't cross; ``spread`` scales poses around the
+    mean.
+    """
+    mean = hands()[1].hands_mean.numpy()
+    while True:
+        pose = mean + spread * (sample_finger_pose(rng, joint_axes()) - mean)
+        arm = pose_arm(hand, root, pose, 0.7 * rng.normal(size=10))
+        if not arm.crosses_itself():
+            return arm
+
+
+def _bring_together(
+    rng: np.random.Generator, world: World, left: Arm, right: Arm, stratum: str
+) -> tuple[np.ndarray, float] | None:
+    """Where the left wrist stands from the right one, and the distance of the hands; None if it didn't work
+    out.
+    """
+    offset, direction = world.approach(rng, left, right, stratum)
+    gap = rng.uniform(*GAPS[stratum])
+    direction = direction / np.linalg.norm(direction)
+    contact = slide_to_contact(left.surface, left.scene, right.surface, right.scene, offset, direction)
+    if contact is None or (stratum == "touching" and not contact[1]):
+        return None
+    offset = offset + (contact[0] + gap) * direction
+    if stratum == "touching":
+        return offset, 0.0
+    distance = surface_distance((left.vertices + offset).astype(np.float32), right.vertices)
+    fits = distance > NEAR_TO if stratum == "apart" else NEAR_FROM < distance <= NEAR_TO
+    return (offset, distance) if fits else None
+
+
+def _pair(left: Arm, right: Arm, offset: np.ndarray, distance: float, stratum: str) -> Pair:
+    offsets = np.stack((offset, np.zeros(3))).astype(np.float32)[:, None]
+    return Pair(
+        root=np.stack((left.root, right.root)),
+        pose=np.stack((left.pose, right.pose)),
+        betas=np.stack((left.betas, right.betas)),
+        vertices=np.stack((left.vertices, right.vertices)) + offsets,
+        joints=np.stack((left.joints, right.joints)) + offsets,
+        distance=distance,
+        stratum=stratum,
+    )
+
+
+def place_pair(world: World, rng: np.random.Generator) -> Pair:
+    """A random pair of the world, the right wrist at the origin; the stratum is drawn first and kept."""
+    stratum = str(rng.choice(STRATA, p=world.shares))
+    if stratum == "interlocked":
+        return _pair(*sample_interlocked(rng), 0.0, stratum)
+    while True:
+        left, right = (
+            sample_arm(rng, hand, root, world.pose_spread)
+            for hand, root in zip(hands(), world.turn(rng), strict=True)
+        )
+        for _ in range(6):
+            placed = _bring_together(rng, world, left, right, stratum)
+            if placed is not None:
+                return _pair(left, right, *placed, stratum)
+
+
+def before_camera(pair: Pair, turn: Float[np.ndarray, "3 3"], distance: float | int | None = None) -> Pair:
+    """The pair turned about the middle of its hands, which then lies straight ahead of the camera, at
+    ``distance`` metres or as far away as it was.
+    """
+    points = pair.vertices.reshape(-1, 3)
+    centre = (points.max(0) + points.min(0)) / 2
+    away = np.array((0, 0, distance or centre[2]))
+
+    def move(x: np.ndarray) -> np.ndarray:
+        return ((x - centre) @ turn.T + away).astype(np.float32)
+
+    root = (turn @ pair.root).astype(np.float32)
+    return replace(pair, root=root, vertices=move(pair.vertices), joints=move(pair.joints))
+
+
+def picture_bounds(pair: Pair) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+    """Least and largest x / z and y / z of both hands: where a picture shows them, before its intrinsics."""
+    seen = pair.vertices[..., :2] / pair.vertices[..., 2:]
+    return seen.min((0, 1)), seen.max((0, 1))
+
+
+def look_at(world: World, pair: Pair, rng: np.random.Generator) -> tuple[Pair, Float[np.ndarray, "4"]]:
+    """The pair in the frame of a random camera, and the intrinsics (fx, fy, cx, cy) of a picture of side 1.
+
+    The camera stands 45 to 80 cm away; the crop leaves about a tenth of the picture around the hands, with
+    jitter.
+    """
+    turn = world.look(rng)
+    moved = before_camera(pair, turn, rng.uniform(0.45, 0.80))
+    low, high = picture_bounds(moved)
+    focal = 0.8 / (high - low).max() * rng.uniform(0.82, 1.08)
+    centre_2d = 0.5 - focal * (low + high) / 2 + rng.uniform(-0.06, 0.06, 2)
+    return moved, np.array([focal, focal, *centre_2d], dtype=np.float32)

@@ -1,0 +1,79 @@
+"""One posed arm: the parameters of its hand, its surface, and a scene to cast rays into."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import torch
+from embreex.rtcore_scene import EmbreeScene
+from jaxtyping import Float
+
+from handlib.data.rendered.arm import add_forearm
+from handlib.data.rendered.contact import build_scene, count_self_crossings
+from handlib.hand.hand import Hand
+from handlib.hand.skeleton import SIDES
+
+# How many of the hand's 2315 edges may pierce the hand itself (skin that is pressed, not fingers that cross).
+MAX_SELF_CROSSINGS = 12
+MIRROR = np.diag([-1.0, 1.0, 1.0])
+# Right hand, MANO frame to camera frame: fingers up, back of the hand towards the camera.
+BACK_TO_CAMERA = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One posed arm, its wrist at the origin, with the parameters that made it and a scene to cast rays
+    into.
+    """
+
+    root: Float[np.ndarray, "3 3"]
+    pose: Float[np.ndarray, "45"]
+    betas: Float[np.ndarray, "10"]
+    vertices: Float[np.ndarray, "778 3"]
+    joints: Float[np.ndarray, "21 3"]
+    surface: Float[np.ndarray, "arm 3"]
+    scene: EmbreeScene
+
+    def crosses_itself(self) -> bool:
+        """Whether fingers pass through each other or through the palm."""
+        return count_self_crossings(self.surface, self.scene) > MAX_SELF_CROSSINGS
+
+    def turned(self, rotation: Float[np.ndarray, "3 3"]) -> "Arm":
+        """The same arm turned about its wrist."""
+        vertices, joints, surface = (
+            (points @ rotation.T).astype(np.float32) for points in (self.vertices, self.joints, self.surface)
+        )
+        return replace(
+            self,
+            root=rotation @ self.root,
+            vertices=vertices,
+            joints=joints,
+            surface=surface,
+            scene=build_scene(surface),
+        )
+
+
+@cache
+def hands() -> tuple[Hand, Hand]:
+    """The open hand, left and right."""
+    left, right = (Hand.open(side) for side in SIDES)
+    return left, right
+
+
+def pose_arm(
+    hand: Hand,
+    root: Float[np.ndarray, "3 3"],
+    pose: Float[np.ndarray, "45"],
+    betas: Float[np.ndarray, "10"],
+) -> Arm:
+    """An arm from the parameters of its hand; ``pose`` is a right hand's, whichever side is posed."""
+    if hand.side == "left":
+        pose = pose * np.tile([1.0, -1.0, -1.0], 15)
+    pose, betas = pose.astype(np.float32), betas.astype(np.float32)
+    posed = hand(
+        root_rotation=torch.from_numpy(root).float(),
+        pose_axis_angle=torch.from_numpy(pose),
+        betas=torch.from_numpy(betas),
+    )
+    surface = add_forearm(posed.vertices.numpy(), hand.side)
+    return Arm(root, pose, betas, posed.vertices.numpy(), posed.joints.numpy(), surface, build_scene(surface))

@@ -1,0 +1,181 @@
+"""Scenes: a placed pair before a camera, from a seed, to be drawn at any size and with anything around it.
+
+Scene ``index`` of a split depends on the seed, the split and the index alone. What stands around a pair
+comes from random numbers of its own, so ``desk-objects`` and ``desk-others`` show the very pairs of ``desk``,
+in the same light before the same backgrounds.
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import count
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from handlib.data.rendered.backgrounds import sample_background
+from handlib.data.rendered.occluders.cluttered_scene import ClutteredScene, OtherHands
+from handlib.data.rendered.occluders.solids import Thing
+from handlib.data.rendered.occluders.surroundings import sample_objects, sample_other_hands
+from handlib.data.rendered.placement import WORLDS, Pair, look_at, place_pair
+from handlib.data.rendered.render import PairScene
+from handlib.data.rendered.shading import Appearance
+from handlib.data.sample import STRATA, Sample
+from handlib.utils.arguments import check_between, check_choice, check_sorts
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+# Linear multipliers of the baked skin, from very light to very dark.
+TONES = np.array(
+    [
+        (1.12, 1.12, 1.12),
+        (1.0, 0.95, 0.90),
+        (0.85, 0.76, 0.68),
+        (0.60, 0.49, 0.41),
+        (0.38, 0.29, 0.24),
+        (0.20, 0.145, 0.12),
+    ]
+)
+
+
+def sample_tone(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
+    """A random skin's linear multipliers."""
+    place = rng.uniform(0, len(TONES) - 1)
+    tone = np.array([np.interp(place, np.arange(len(TONES)), channel) for channel in TONES.T])
+    return np.clip(tone * (1 + 0.04 * rng.normal(size=3)), 0.08, 1.2).astype(np.float32)
+
+
+def sample_appearance(rng: np.random.Generator, size: int) -> Appearance:
+    """Random skin tone, light and background."""
+    return Appearance(
+        tone=sample_tone(rng),
+        light=(rng.normal(size=3) * (0.6, 0.5, 0.4) + (0, -0.6, -0.7)).astype(np.float32),
+        background=sample_background(rng, size),
+    )
+
+
+LARGEST = 4096
+"""Pixels: the longest side of a picture that is rendered."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A pair before a camera; ``replace(scene, things=(...,))`` is the same picture with things in it.
+
+    ``intrinsics`` (fx, fy, cx, cy) are those of a picture of side 1; ``looks`` holds the random numbers from
+    which tone, light and background follow.
+    """
+
+    pair: Pair
+    intrinsics: Float[np.ndarray, "4"]
+    looks: np.random.Generator
+    things: tuple[Thing, ...] = ()
+    others: tuple[OtherHands, ...] = ()
+
+    @property
+    def built(self) -> PairScene:
+        """What rays are cast into. Only the latest few are kept."""
+        return _build(self)
+
+    @cached_property
+    def visibility(self) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+        """Per hand (left, right) the share of its silhouette that shows, and the share of the picture that it
+        covers.
+        """
+        return self.built.visibility()
+
+    def appearance(self, size: int) -> Appearance:
+        """Tone, light and background as ``looks`` has them, for a picture of ``size`` pixels."""
+        return sample_appearance(deepcopy(self.looks), size)
+
+    @check_sorts
+    def sample(self, size: int, appearance: Appearance | None = None) -> Sample:
+        """The scene drawn, ``size`` pixels square, with its truth; in another appearance if one is given."""
+        check_between("size", size, 1, LARGEST)
+        label, dense, depth = self.built.truth(size)
+        image = self.built.colour(label, appearance or self.appearance(size), samples=2)
+        return Sample(
+            image=torch.from_numpy(image).permute(2, 0, 1).contiguous(),
+            label=torch.from_numpy(label),
+            dense=torch.from_numpy(dense).permute(2, 0, 1).contiguous(),
+            depth=torch.from_numpy(depth),
+            vertices=torch.from_numpy(self.pair.vertices),
+            joints=torch.from_numpy(self.pair.joints),
+            root=torch.from_numpy(self.pair.root),
+            pose=torch.from_numpy(self.pair.pose),
+            betas=torch.from_numpy(self.pair.betas),
+            intrinsics=torch.from_numpy(self.intrinsics * size),
+            visible=torch.from_numpy(self.visibility[0]),
+            distance=torch.tensor(self.pair.distance, dtype=torch.float32),
+            stratum=torch.tensor(STRATA.index(self.pair.stratum)),
+        )
+
+
+# A process can't hold more than some hundred of embree's scenes.
+@lru_cache(maxsize=8)
+def _build(scene: Scene) -> PairScene:
+    if scene.things or scene.others:
+        return ClutteredScene(scene.pair.vertices, scene.intrinsics, scene.things, scene.others)
+    return PairScene(scene.pair.vertices, scene.intrinsics)
+
+
+def check_names(world: str, split: str) -> None:
+    """Refuses an unknown world or split with an :class:`InputError`."""
+    for name, value, known in (("world", world, WORLDS), ("split", split, SPLITS)):
+        check_choice(name, value, known)
+
+
+@check_sorts
+def make_scene(world: str, seed: int, index: int, split: str = "train") -> Scene:
+    """Scene number ``index`` of a split of a world.
+
+    Raises:
+        InputError: there is no such world or split, or a number is none or negative.
+    """
+    check_names(world, split)
+    check_between("seed", seed, 0, 2**64 - 1)
+    check_between("index", index, 0, 2**32 - 1)
+    place = SPLITS.index(split)
+    kind = WORLDS[world]
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place, index)))
+    while True:
+        scene = Scene(*look_at(kind, place_pair(kind, rng), rng), looks=rng)
+        area = scene.visibility[1]
+        if area.min() >= kind.least_share * area.sum():
+            break
+    around = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place, index, 1)))
+    if kind.around == "objects":
+        return with_objects(scene, around)
+    if kind.around == "others":
+        return with_other_hands(scene, around)
+    return scene
+
+
+def with_objects(scene: Scene, rng: np.random.Generator) -> Scene:
+    """The scene with random things in it; something of either hand stays visible."""
+    while True:
+        things = sample_objects(rng, scene.built, scene.pair.joints)
+        changed = replace(scene, things=things)
+        if changed.visibility[1].min() > 0:
+            return changed
+
+
+def with_other_hands(scene: Scene, rng: np.random.Generator) -> Scene:
+    """The scene with a pair of ``desk`` hands behind it, of a tone of its own."""
+    other = place_pair(WORLDS["desk"], rng)
+    hands = sample_other_hands(rng, scene.built, other.vertices, sample_tone(rng))
+    return replace(scene, others=(hands,))
+
+
+def hidden_scenes(
+    seed: int, below: float = 0.2, world: str = "desk-stacked", split: str = "test"
+) -> Iterator[Scene]:
+    """Endlessly, in their order, the scenes of a world of which a hand shows less than ``below``."""
+    return (
+        scene
+        for index in count()
+        if (scene := make_scene(world, seed, index, split)).visibility[0].min() < below
+    )

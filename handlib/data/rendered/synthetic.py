@@ -1,0 +1,158 @@
+"""Synthetic pairs: any number of pictures of two hands with exact truth, from a seed.
+
+Sample ``index`` of a split depends on the seed, the split and the index alone (:mod:`handlib.data.rendered.scenes`),
+so that any number of processes makes the same data set, and splits never share random numbers.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from handlib.data.rendered.photo_backgrounds import Photographs, before_photograph
+from handlib.data.rendered.scenes import SPLITS, Split, check_names, make_scene
+from handlib.data.sample import Sample, stack
+from handlib.data.shards import (
+    DatasetInfo,
+    load_dataset,
+    prepare_folder,
+    shard_path,
+    shard_ranges,
+    write_shard,
+)
+from handlib.utils.errors import InputError
+
+__all__ = ["SPLITS", "Split", "load_dataset", "make_dataset", "make_datasets", "make_sample", "make_samples"]
+
+
+def make_samples(
+    world: str,
+    sizes: Sequence[int],
+    seed: int,
+    index: int,
+    split: str,
+    photographs: Photographs | None = None,
+) -> list[Sample]:
+    """Sample number ``index`` of a split of a world, once for every size in pixels.
+
+    It is one scene at several resolutions: placing the hands, which costs most, is done once. Behind every
+    second one is a photograph, if there are any. Raises :class:`InputError` for an unknown world or split.
+    """
+    scene = make_scene(world, seed, index, split)
+    if photographs is None:
+        return [scene.sample(size) for size in sizes]
+    behind = np.random.SeedSequence(seed, spawn_key=(SPLITS.index(split), index, 2))
+    return [
+        scene.sample(
+            size,
+            before_photograph(scene.appearance(size), np.random.default_rng(behind), size, photographs),
+        )
+        for size in sizes
+    ]
+
+
+def make_sample(world: str, size: int, seed: int, index: int, split: str = "train") -> Sample:
+    """Sample number ``index`` of a split of a world, ``size`` pixels square; see :func:`make_samples`."""
+    return make_samples(world, (size,), seed, index, split)[0]
+
+
+def _make_shard(
+    folders: dict[int, Path],
+    info: DatasetInfo,
+    photographs: Photographs | None,
+    number: int,
+    indices: range,
+) -> int:
+    """Writes shard ``number`` of every size that lacks it."""
+    sizes = [size for size, folder in folders.items() if not shard_path(folder, number).exists()]
+    samples = [make_samples(info.world, sizes, info.seed, i, info.split, photographs) for i in indices]
+    for size, of_size in zip(sizes, zip(*samples, strict=True), strict=True):
+        write_shard(shard_path(folders[size], number), stack(of_size))
+    return len(indices)
+
+
+def _make_shards(
+    make: Callable[[int, range], int], shards: list[tuple[int, range]], workers: int
+) -> Iterator[int]:
+    """Makes shards one after another or in several processes; yields the size of each when it is written.
+
+    Every process uses one thread: sums must not depend on how many cores there are.
+    """
+    if workers == 1:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield from (make(*shard) for shard in shards)
+        finally:
+            torch.set_num_threads(threads)
+        return
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
+    try:
+        for finished in as_completed([pool.submit(make, *shard) for shard in shards]):
+            yield finished.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def make_dataset(
+    out: str | Path,
+    split: str,
+    count: int,
+    size: int,
+    seed: int,
+    world: str = "desk",
+    workers: int = 1,
+    photographs: Photographs | None = None,
+) -> None:
+    """Makes ``count`` samples of a split in the folder ``out``; see :func:`make_datasets`."""
+    make_datasets({size: Path(out)}, split, count, seed, world, workers, photographs)
+
+
+def make_datasets(
+    folders: dict[int, Path],
+    split: str,
+    count: int,
+    seed: int,
+    world: str,
+    workers: int = 1,
+    photographs: Photographs | None = None,
+) -> None:
+    """Makes ``count`` samples of a split, the same ones in one folder per size, and shows its progress.
+
+    Samples lie in shards of 250, each written whole or not at all. Called again after an interruption it
+    makes what is missing; finished shards are never touched. The bytes depend neither on ``workers``
+    (processes of one thread each) nor on which sizes are made together. Raises :class:`InputError` for
+    settings that can't be, or that contradict what a folder already holds.
+    """
+    for name, value in (("count", count), ("size", min(folders)), ("workers", workers)):
+        if value < 1:
+            raise InputError(f"{name}: expected at least 1, got {value}")
+    check_names(world, split)
+    for size, folder in folders.items():
+        info = DatasetInfo.current(
+            world=world,
+            split=split,
+            count=count,
+            size=size,
+            seed=seed,
+            photographs=photographs.sha256 if photographs else "",
+        )
+        prepare_folder(folder, info)
+    missing = [
+        (number, indices)
+        for number, indices in enumerate(shard_ranges(count))
+        if not all(shard_path(folder, number).exists() for folder in folders.values())
+    ]
+    make = partial(_make_shard, folders, info, photographs)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        done = count - sum(len(indices) for _, indices in missing)
+        sizes = ", ".join(map(str, folders))
+        task = progress.add_task(f"{world} {split} {sizes} px", total=count, completed=done)
+        for made in _make_shards(make, missing, min(workers, max(1, len(missing)))):
+            progress.advance(task, made)

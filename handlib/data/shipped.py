@@ -1,0 +1,128 @@
+"""The pairs that come with the repository: pictures and truth of the ``desk`` world in ``data_samples``.
+
+Pictures, labels, dense maps and depth are PNG files; ``truth.npz`` holds the parameters, from which the
+hand model computes vertices and joints anew.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from handlib.data.sample import Sample, resize, stack
+from handlib.data.shards import SHARD_SIZE, DatasetInfo, prepare_folder, shard_path, write_shard
+from handlib.hand.hand import Hand
+from handlib.hand.skeleton import SIDES
+from handlib.utils.arguments import check_choice, check_finite
+from handlib.utils.files import reading
+
+SAMPLE_SPLITS = ("train", "test")
+# Metres per step of the 16-bit depth pictures.
+DEPTH_STEP = 1e-4
+
+
+def samples_folder() -> Path:
+    """Where a checkout of the repository keeps the pairs: beside the package."""
+    return Path(__file__).resolve().parents[2] / "data_samples"
+
+
+def write_samples(samples: list[Sample], folder: Path) -> None:
+    """Writes single samples as :func:`load_samples` reads them: 0000.png and so on, ``truth/`` and
+    ``truth.npz``.
+    """
+    (folder / "truth").mkdir(parents=True, exist_ok=True)
+    for number, sample in enumerate(samples):
+        pictures = {
+            folder / f"{number:04d}.png": sample.image.permute(1, 2, 0).numpy(),
+            folder / "truth" / f"{number:04d}_label.png": sample.label.numpy(),
+            folder / "truth" / f"{number:04d}_dense.png": sample.dense.permute(1, 2, 0).numpy(),
+            folder / "truth" / f"{number:04d}_depth.png": (sample.depth / DEPTH_STEP)
+            .round()
+            .numpy()
+            .astype(np.uint16),
+        }
+        for path, picture in pictures.items():
+            Image.fromarray(picture).save(path, optimize=True)
+    parameters: dict[str, Any] = {
+        name: torch.stack([getattr(sample, name) for sample in samples]).numpy()
+        for name in ("root", "pose", "betas", "intrinsics", "visible", "distance", "stratum")
+    }
+    wrists = torch.stack([sample.joints[:, 0] for sample in samples]).numpy()
+    np.savez_compressed(folder / "truth.npz", wrist=wrists, **parameters)
+
+
+def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
+    """The 64 ``train`` or 16 ``test`` pairs at 256 px, from ``folder`` or from this checkout's
+    ``data_samples``.
+
+    Raises:
+        InputError: there is no such split, a number isn't finite, or a file is damaged.
+        FileNotFoundError: the pairs aren't there, as in a package that was installed without the repository.
+    """
+    check_choice("split", split, SAMPLE_SPLITS)
+    folder = (folder or samples_folder()) / split
+    if not (folder / "truth.npz").exists():
+        raise FileNotFoundError(
+            f"{folder}: no sample pairs; they come with a checkout of the repository, not with the package"
+        )
+    with reading(folder, "sample pairs as write_samples writes them"):
+        with np.load(folder / "truth.npz", allow_pickle=False) as archive:
+            truth = {name: torch.from_numpy(archive[name]) for name in archive.files}
+        for name, values in truth.items():
+            check_finite(f"{folder / 'truth.npz'}: {name}", values)
+        wrists = truth.pop("wrist")[:, :, None]
+        posed = [
+            Hand.open(side)(
+                root_rotation=truth["root"][:, k],
+                pose_axis_angle=truth["pose"][:, k],
+                betas=truth["betas"][:, k],
+            )
+            for k, side in enumerate(SIDES)
+        ]
+        vertices = torch.stack([hand.vertices for hand in posed], dim=1) + wrists
+        joints = torch.stack([hand.joints for hand in posed], dim=1) + wrists
+        return [
+            Sample(
+                **_read_pictures(folder, number),
+                vertices=vertices[number],
+                joints=joints[number],
+                **{name: value[number] for name, value in truth.items()},
+            )
+            for number in range(len(wrists))
+        ]
+
+
+def store_samples(samples: Sequence[Sample], folder: str | Path, split: str, size: int) -> None:
+    """Stores some of the repository's pairs as a data set at another size, the form that training reads.
+
+    Nothing is written if the folder holds as many pairs of the split already.
+
+    Raises:
+        InputError: the folder holds another data set.
+        ValueError: more samples than a shard holds.
+    """
+    if not 1 <= len(samples) <= SHARD_SIZE:
+        raise ValueError(f"samples: expected 1 to {SHARD_SIZE}, got {len(samples)}")
+    folder = Path(folder)
+    info = DatasetInfo.current(world="data_samples", split=split, count=len(samples), size=size, seed=0)
+    prepare_folder(folder, info)
+    if not shard_path(folder, 0).exists():
+        write_shard(shard_path(folder, 0), resize(stack(samples), size))
+
+
+def _read_pictures(folder: Path, number: int) -> dict[str, Tensor]:
+    def read(path: Path) -> Tensor:
+        with Image.open(path) as picture:
+            return torch.from_numpy(np.array(picture))
+
+    truth = folder / "truth"
+    return {
+        "image": read(folder / f"{number:04d}.png").permute(2, 0, 1).contiguous(),
+        "label": read(truth / f"{number:04d}_label.png"),
+        "dense": read(truth / f"{number:04d}_dense.png").permute(2, 0, 1).contiguous(),
+        "depth": (read(truth / f"{number:04d}_depth.png").to(torch.int32) * DEPTH_STEP).float(),
+    }

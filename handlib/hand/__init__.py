@@ -1,0 +1,1 @@
+"""The hand: its model, its files, its skeleton."""

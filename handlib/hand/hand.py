@@ -1,0 +1,258 @@
+"""The hand model: shape and pose parameters in, vertices and 21 joints out.
+
+The model is a file in the MANO format (Romero et al., "Embodied Hands", 2017): the open hand that ships with
+this package, or MANO itself for those who have it. Skinning is smplx's. Lengths are metres, angles radians.
+"""
+
+from collections.abc import ItemsView, ValuesView
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import roma
+import torch
+from jaxtyping import Float, Int
+from smplx.lbs import lbs
+from torch import Tensor, nn
+
+from handlib.geometry.rotation import rotation_from_6d
+from handlib.hand.mano_file import HandData, open_hand_data, read_mano, repair_left_shapedirs
+from handlib.hand.skeleton import MANO_PARENTS, MANO_TO_21, SIDES, Side, joint_index, tip_vertices
+from handlib.utils.arguments import check_choice, check_finite
+
+NUM_FINGER_JOINTS = 15
+HAND_VECTOR_SIZE = 64
+
+
+@dataclass(frozen=True)
+class HandParams:
+    """What DIR predicts for one hand: 64 numbers (Sec. 3.1; order as released).
+
+    ``root`` is the 6D rotation of the wrist, ``pose`` the coefficients of the finger pose's principal
+    components around the mean pose, ``betas`` the shape, ``camera`` the weak perspective (s, tx, ty).
+    """
+
+    root: Float[Tensor, "*batch 6"]
+    pose: Float[Tensor, "*batch 45"]
+    betas: Float[Tensor, "*batch 10"]
+    camera: Float[Tensor, "*batch 3"]
+
+    @classmethod
+    def from_vector(cls, vector: Float[Tensor, "*batch 64"]) -> "HandParams":
+        """Cuts the network's vector into its four parts."""
+        return cls(*vector.split((6, 45, 10, 3), dim=-1))
+
+    def to_vector(self) -> Float[Tensor, "*batch 64"]:
+        """The inverse of :meth:`from_vector`."""
+        return torch.cat((self.root, self.pose, self.betas, self.camera), dim=-1)
+
+
+@dataclass(frozen=True)
+class HandOutput:
+    """A posed hand in metres: the surface and the 21 joints of ``skeleton.JOINT_NAMES``."""
+
+    vertices: Float[Tensor, "*batch 778 3"]
+    joints: Float[Tensor, "*batch 21 3"]
+
+
+class Hand(nn.Module):
+    """One hand, left or right, as a differentiable function of its parameters.
+
+    ``tips`` names the convention for the fingertip vertices (``skeleton.TIP_CONVENTIONS``).
+    """
+
+    v_template: Float[Tensor, "778 3"]
+    shapedirs: Float[Tensor, "778 3 10"]
+    posedirs: Float[Tensor, "135 2334"]
+    J_regressor: Float[Tensor, "16 778"]
+    weights: Float[Tensor, "778 16"]
+    hands_mean: Float[Tensor, "45"]
+    hands_components: Float[Tensor, "45 45"]
+    parents: Int[Tensor, "16"]
+    tip_ids: Int[Tensor, "5"]
+    joint_order: Int[Tensor, "21"]
+
+    def __init__(self, data: HandData, tips: str = "smplx"):
+        super().__init__()
+        self.side: Side = data.side
+        self.faces: Int[np.ndarray, "1538 3"] = data.faces
+
+        def buffer(name: str, value: np.ndarray) -> None:
+            self.register_buffer(
+                name, torch.from_numpy(np.ascontiguousarray(value)).float(), persistent=False
+            )
+
+        buffer("v_template", data.v_template)
+        buffer("shapedirs", data.shapedirs)
+        buffer("posedirs", data.posedirs.reshape(-1, data.posedirs.shape[-1]).T)
+        buffer("J_regressor", data.J_regressor)
+        buffer("weights", data.weights)
+        buffer("hands_mean", data.hands_mean)
+        buffer("hands_components", data.hands_components)
+        self.register_buffer("parents", torch.tensor(MANO_PARENTS), persistent=False)
+        self.register_buffer("tip_ids", torch.tensor(tip_vertices(tips, data.side)), persistent=False)
+        self.register_buffer("joint_order", torch.tensor(MANO_TO_21), persistent=False)
+
+    @classmethod
+    def open(cls, side: Side, tips: str = "smplx") -> "Hand":
+        """The licence-free hand that ships with the package."""
+        check_choice("side", side, SIDES)
+        return cls(open_hand_data(side), tips)
+
+    @classmethod
+    def from_mano(cls, path: str | Path, side: Side, tips: str = "smplx") -> "Hand":
+        """A hand from ``MANO_LEFT.pkl`` or ``MANO_RIGHT.pkl``, or from a folder that holds both.
+
+        Given a folder, the left hand's shape directions are compared with the right one's and mended
+        where they carry the known sign fault; a single file can't be compared and is taken as it is.
+        Raises :class:`handlib.hand.mano_file.HandFileError`.
+        """
+        check_choice("side", side, SIDES)
+        path = Path(path)
+        if not path.is_dir():
+            return cls(read_mano(path, side), tips)
+        data = read_mano(path / f"MANO_{side.upper()}.pkl", side)
+        if side == "left":
+            data = repair_left_shapedirs(data, read_mano(path / "MANO_RIGHT.pkl", "right"))
+        return cls(data, tips)
+
+    def pca_to_axis_angle(self, coefficients: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch 45"]:
+        """Finger pose from the first k principal components: mean + coefficients @ components."""
+        return self.hands_mean + coefficients @ self.hands_components[: coefficients.shape[-1]]
+
+    def axis_angle_to_pca(self, pose: Float[Tensor, "*batch 45"]) -> Float[Tensor, "*batch 45"]:
+        """All 45 coefficients of a finger pose; the components need not be orthonormal."""
+        return torch.linalg.solve(self.hands_components.T, (pose - self.hands_mean)[..., None])[..., 0]
+
+    def forward(
+        self,
+        *,
+        root_6d: Tensor | None = None,
+        root_axis_angle: Tensor | None = None,
+        root_rotation: Tensor | None = None,
+        pose_pca: Tensor | None = None,
+        pose_axis_angle: Tensor | None = None,
+        pose_rotation: Tensor | None = None,
+        betas: Tensor | None = None,
+        centre: str | None = "wrist",
+    ) -> HandOutput:
+        """Poses the hand.
+
+        Give at most one form of the root, (..., 6), (..., 3) or (..., 3, 3), and at most one of the finger
+        pose: (..., k) principal components around the mean pose, (..., 45) axis-angle, or (..., 15, 3, 3)
+        rotations in MANO's joint order. What is left out is zero: no rotation, flat hand, mean shape. Leading
+        dimensions broadcast. ``centre`` names the joint that is moved to the origin; None leaves the model's
+        frame.
+
+        Raises:
+            ValueError: a field has the wrong shape or two forms of one thing are given; the message names it.
+            InputError: a number isn't finite; the message names the field and the place.
+        """
+        given = {
+            "root_6d": root_6d,
+            "root_axis_angle": root_axis_angle,
+            "root_rotation": root_rotation,
+            "pose_pca": pose_pca,
+            "pose_axis_angle": pose_axis_angle,
+            "pose_rotation": pose_rotation,
+            "betas": betas,
+        }
+        for name, value in given.items():
+            check_finite(name, value)
+        root = self._root(root_6d, root_axis_angle, root_rotation)
+        pose = self._pose(pose_pca, pose_axis_angle, pose_rotation)
+        shape = self._checked("betas", betas, (10,)) if betas is not None else self.v_template.new_zeros(10)
+        return self._posed(root, pose, shape, centre)
+
+    def from_params(self, params: HandParams, centre: str | None = "wrist") -> HandOutput:
+        """Poses the hand from the network's parameters; the camera plays no part.
+
+        Part of the network's forward pass: whether numbers are finite isn't looked at.
+        """
+        root, pose = self._root(params.root, None, None), self._pose(params.pose, None, None)
+        return self._posed(root, pose, self._checked("betas", params.betas, (10,)), centre)
+
+    def _posed(
+        self,
+        root: Float[Tensor, "*#batch 3 3"],
+        pose: Float[Tensor, "*#batch 15 3 3"],
+        shape: Float[Tensor, "*#batch 10"],
+        centre: str | None,
+    ) -> HandOutput:
+        """Linear blend skinning, joints in this package's order, the origin moved to ``centre``."""
+        batch = torch.broadcast_shapes(root.shape[:-2], pose.shape[:-3], shape.shape[:-1])
+        rotations = torch.cat(
+            (root.expand(*batch, 3, 3).unsqueeze(-3), pose.expand(*batch, NUM_FINGER_JOINTS, 3, 3)), dim=-3
+        )
+        vertices, joints = lbs(
+            shape.expand(*batch, 10).reshape(-1, 10),
+            rotations.reshape(-1, 16, 3, 3),
+            self.v_template,
+            self.shapedirs,
+            self.posedirs,
+            self.J_regressor,
+            self.parents,
+            self.weights,
+            pose2rot=False,
+        )
+        joints = torch.cat((joints, vertices[:, self.tip_ids]), dim=1)[:, self.joint_order]
+        if centre is not None:
+            origin = joints[:, joint_index(centre), None]
+            vertices, joints = vertices - origin, joints - origin
+        return HandOutput(vertices.reshape(*batch, -1, 3), joints.reshape(*batch, -1, 3))
+
+    def regress_joints(self, vertices: Float[Tensor, "*batch 778 3"]) -> Float[Tensor, "*batch 21 3"]:
+        """Joints from a posed surface, as evaluation protocols take them: 16 regressed, 5 tips picked."""
+        joints = torch.cat((self.J_regressor @ vertices, vertices[..., self.tip_ids, :]), dim=-2)
+        return joints[..., self.joint_order, :]
+
+    @staticmethod
+    def _checked(name: str, value: Tensor, shape: tuple[int | None, ...]) -> Tensor:
+        tail = value.shape[-len(shape) :]
+        fits = len(tail) == len(shape) and all(s in (None, t) for s, t in zip(shape, tail, strict=True))
+        if not fits:
+            expected = ", ".join("k" if s is None else str(s) for s in shape)
+            raise ValueError(f"{name}: expected shape (..., {expected}), got {tuple(value.shape)}")
+        return value
+
+    def _root(self, six: Tensor | None, axis_angle: Tensor | None, rotation: Tensor | None) -> Tensor:
+        if sum(x is not None for x in (six, axis_angle, rotation)) > 1:
+            raise ValueError("root: expected one of root_6d, root_axis_angle, root_rotation, got several")
+        if six is not None:
+            return rotation_from_6d(self._checked("root_6d", six, (6,)))
+        if axis_angle is not None:
+            return roma.rotvec_to_rotmat(self._checked("root_axis_angle", axis_angle, (3,)))
+        if rotation is not None:
+            return self._checked("root_rotation", rotation, (3, 3))
+        return torch.eye(3, dtype=self.v_template.dtype, device=self.v_template.device)
+
+    def _pose(self, pca: Tensor | None, axis_angle: Tensor | None, rotation: Tensor | None) -> Tensor:
+        if sum(x is not None for x in (pca, axis_angle, rotation)) > 1:
+            raise ValueError("pose: expected one of pose_pca, pose_axis_angle, pose_rotation, got several")
+        if rotation is not None:
+            return self._checked("pose_rotation", rotation, (NUM_FINGER_JOINTS, 3, 3))
+        if pca is not None:
+            if self._checked("pose_pca", pca, (None,)).shape[-1] > len(self.hands_components):
+                raise ValueError(f"pose_pca: expected at most 45 coefficients, got {pca.shape[-1]}")
+            axis_angle = self.pca_to_axis_angle(pca)
+        if axis_angle is None:
+            axis_angle = self.v_template.new_zeros(3 * NUM_FINGER_JOINTS)
+        axis_angle = self._checked("pose_axis_angle", axis_angle, (3 * NUM_FINGER_JOINTS,))
+        return roma.rotvec_to_rotmat(axis_angle.unflatten(-1, (NUM_FINGER_JOINTS, 3)))
+
+
+class Hands(nn.ModuleDict):
+    """Hand models by name, left and right: a ``ModuleDict`` whose entries are known to be hands."""
+
+    def __getitem__(self, side: str) -> Hand:
+        """The hand of that name."""
+        return cast(Hand, super().__getitem__(side))
+
+    def values(self) -> ValuesView[Hand]:
+        """All hands."""
+        return cast(ValuesView[Hand], super().values())
+
+    def items(self) -> ItemsView[str, Hand]:
+        """Names and hands."""
+        return cast(ItemsView[str, Hand], super().items())

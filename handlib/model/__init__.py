@@ -1,0 +1,1 @@
+"""The network, a module per mechanism."""

@@ -1,0 +1,163 @@
+"""DIR: from one picture to two hands, wired from its mechanisms (Sec. 3)."""
+
+import hashlib
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from handlib.data.shipped import samples_folder
+from handlib.geometry.camera import project_weak_perspective
+from handlib.hand.hand import Hand, HandParams, Hands
+from handlib.hand.skeleton import SIDES
+from handlib.hand.submesh import submesh
+from handlib.model.config import NUM_VERTEX_TOKENS, DIRConfig
+from handlib.model.encoder import Encoder
+from handlib.model.estimate import Estimate, Prediction, StageTrace, Trace
+from handlib.model.inference import InferenceDIR
+from handlib.model.refinement import RefinementStage
+from handlib.utils.files import reading
+
+SHIPPED = samples_folder() / "checkpoints"
+
+
+class PixelHeads(nn.Module):
+    """Segmentation and dense correspondence, read off the last map (Sec. 3.3)."""
+
+    def __init__(self, channels: int, hidden: int):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, hidden, 3, padding=1, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(),
+            nn.Conv2d(hidden, hidden, 1),
+        )
+        self.segmentation, self.dense = (
+            nn.Sequential(
+                nn.Conv2d(hidden, hidden // 2, 3, padding=1),
+                nn.BatchNorm2d(hidden // 2),
+                nn.ReLU(),
+                nn.Conv2d(hidden // 2, 3, 1),
+            )
+            for _ in range(2)
+        )
+
+    def forward(
+        self, feature_map: Float[Tensor, "batch _ height width"]
+    ) -> tuple[Float[Tensor, "batch 3 height width"], Float[Tensor, "batch 3 height width"]]:
+        """Scores of (background, left, right), and dense colours."""
+        stem = self.stem(feature_map)
+        return self.segmentation(stem), self.dense(stem)
+
+
+def weights_sum(model: nn.Module) -> str:
+    """What names a network's weights: the SHA256 of all of them and of its buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+class DIR(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="handlib",
+    license="mit",
+    tags=["hand-reconstruction", "interacting-hands"],
+):
+    """The whole network. ``hands`` are the hand models, the open hand unless others are given.
+
+    ``save_pretrained`` keeps configuration and weights, not the hand models: whoever trained with other hands
+    than the open one gives them again (``from_pretrained(name, hands=...)``), or the pose coefficients mean
+    something else.
+    """
+
+    def __init__(self, config: DIRConfig, hands: dict[str, Hand] | None = None):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        hands = hands or {side: Hand.open(side, config.tips) for side in SIDES}
+        given = {name: hand.side for name, hand in hands.items()}
+        if given != {side: side for side in SIDES}:
+            raise ValueError(f"hands: expected a left and a right hand under their names, got {given}")
+        thinned = None
+        if config.tokens == "vertices":
+            thinned = submesh(hands["right"].v_template.numpy(), hands["right"].faces, NUM_VERTEX_TOKENS)
+        deep, stages = self.encoder.channels[-1], []
+        for level in config.stage_levels:
+            stages.append(RefinementStage(config, deep, self.encoder.channels[level], thinned))
+            deep = config.channels
+        self.stages = nn.ModuleList(stages)
+        self.heads = PixelHeads(deep, config.channels)
+        self.hands = Hands(hands)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **options: Any) -> "DIR":  # type: ignore[override]
+        """Loads a network from a folder, from the hub, or by the name of one that ships (``small``).
+
+        Raises:
+            InputError: there is none, or a file of it is damaged.
+        """
+        shipped = SHIPPED / str(name)
+        source = shipped if shipped.is_dir() else name
+        # The mixin prints which of its ways of loading it takes.
+        with redirect_stdout(None), reading(Path(source), "a network that save_pretrained has written"):
+            return super().from_pretrained(str(source), **{"strict": True, **options})
+
+    def decode(self, vectors: Float[Tensor, "batch hand=2 64"], offset: Float[Tensor, "batch 3"]) -> Estimate:
+        """Hand vectors to posed hands: hand model, then weak-perspective camera, both in float32."""
+        with torch.autocast(vectors.device.type, enabled=False):
+            params = HandParams.from_vector(vectors.float())
+            if self.config.log_scale:
+                camera = torch.cat(
+                    (params.camera[..., :1].clamp(-4, 6).exp(), params.camera[..., 1:]), dim=-1
+                )
+            else:
+                camera = params.camera
+            posed = [
+                self.hands[side].from_params(HandParams(*(part[:, h] for part in vars(params).values())))
+                for h, side in enumerate(SIDES)
+            ]
+            joints = torch.stack([hand.joints for hand in posed], dim=1)
+            vertices = torch.stack([hand.vertices for hand in posed], dim=1)
+            return Estimate(
+                params=params,
+                joints=joints,
+                vertices=vertices,
+                uv=project_weak_perspective(joints, camera),
+                vertex_uv=project_weak_perspective(vertices, camera),
+                offset=offset.float(),
+            )
+
+    def trace(self, image: Float[Tensor, "batch 3 size size"]) -> Trace:
+        """A forward pass that keeps everything it computed; ``image`` is normalised (``sample.normalise``).
+
+        Raises:
+            ValueError: the picture's size isn't the configuration's.
+        """
+        size = self.config.image_size
+        if image.shape[1:] != (3, size, size):
+            raise ValueError(f"image: expected shape (batch, 3, {size}, {size}), got {tuple(image.shape)}")
+        features, attention, vectors, offset = self.encoder(image)
+        estimate = self.decode(vectors, offset)
+        estimates, stages, deep = [estimate], [], features[-1]
+        for level, stage in zip(self.config.stage_levels, self.stages, strict=True):
+            step: StageTrace = stage(deep, features[level], estimates[-1], self.decode)
+            stages.append(step)
+            estimates.append(step.after)
+            deep = step.enhanced
+        segmentation, dense = self.heads(deep)
+        prediction = Prediction(tuple(estimates), segmentation, dense)
+        return Trace(tuple(features), attention, tuple(stages), prediction)
+
+    def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
+        """The answer alone."""
+        return self.trace(image).prediction
+
+    def optimize_for_inference(self) -> InferenceDIR:
+        """A copy that computes the same on a CPU in less time and can't be trained; see ``inference.py``."""
+        return InferenceDIR(self)

@@ -1,0 +1,165 @@
+"""Multi-plane feature projection: joint features drawn back into the picture (Sec. 3.2.3).
+
+Every bone (or joint) gets a plane of its own, so that features of joints that meet in the picture don't mix;
+a convolution over all planes then makes one map of them. Written literally, the planes of both hands are 2560
+channels wide and nearly all zero. But each plane is a few masks times feature vectors, and a convolution is
+linear, so the features can be multiplied into the convolution's weights first:
+
+    conv(sum_e mask_e * f_e, W) = sum_e conv(mask_e, W f_e)
+
+That is exact, and ``planes_then_conv`` and ``conv_of_masks`` agree to rounding.
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from handlib.hand.skeleton import BONES, NUM_BONES, NUM_JOINTS
+from handlib.model.blocks import bias_of
+
+Projection = Literal["bone", "joint", "single"]
+DISTANCE_EPS = 1e-6
+
+
+def plane_count(projection: Projection, joints: int = NUM_JOINTS) -> int:
+    """Planes per picture that carry both hands' features."""
+    return {"bone": 2 * NUM_BONES, "joint": 2 * joints, "single": 1}[projection]
+
+
+def offsets(
+    points: Float[Tensor, "*batch 2"], size: int
+) -> tuple[Float[Tensor, "*batch 1 size"], Float[Tensor, "*batch size 1"]]:
+    """From points to every pixel's centre on a square map, in map pixels: along x and along y."""
+    centres = torch.arange(size, dtype=points.dtype, device=points.device) + 0.5
+    return centres - points[..., :1, None], (centres - points[..., 1:, None]).transpose(-1, -2)
+
+
+def bone_masks(
+    uv: Float[Tensor, "batch hand 21 2"], size: int, half_width: float
+) -> Float[Tensor, "batch hand 20 end=2 size size"]:
+    """How much of each bone's two end joints every pixel shows.
+
+    A pixel belongs to a bone if its centre is closer than ``half_width`` (uv units) to the segment between
+    the end joints. There it shows 1 - d_a / (d_a + d_b) of the nearer-the-wrist joint a, the rest of b, d
+    being distances to the ends; elsewhere nothing. A bone of no length shows a disc.
+    """
+    start, end = ((uv[:, :, [bone[e] for bone in BONES]] + 1) / 2 * size for e in (0, 1))
+    along = end - start
+    x_start, y_start = offsets(start, size)
+    x_end, y_end = offsets(end, size)
+    x_along, y_along = along[..., 0, None, None], along[..., 1, None, None]
+    length_squared = along.square().sum(-1).clamp_min(1e-12)[..., None, None]
+    t = ((x_start * x_along + y_start * y_along) / length_squared).clamp(0, 1)
+    from_axis = (x_start - t * x_along).square() + (y_start - t * y_along).square()
+    inside = from_axis < (half_width * size / 2) ** 2
+    d_start = ((x_start + DISTANCE_EPS).square() + (y_start + DISTANCE_EPS).square()).sqrt()
+    d_end = ((x_end + DISTANCE_EPS).square() + (y_end + DISTANCE_EPS).square()).sqrt()
+    whole = inside / (d_start + d_end)
+    return torch.stack((d_end * whole, d_start * whole), dim=3)
+
+
+def joint_masks(
+    uv: Float[Tensor, "batch hand joints 2"], size: int, half_width: float
+) -> Float[Tensor, "batch hand joints 1 size size"]:
+    """One where a pixel's centre is closer than ``half_width`` (uv units) to the joint, zero elsewhere."""
+    x, y = offsets((uv + 1) / 2 * size, size)
+    return (x.square() + y.square() < (half_width * size / 2) ** 2).to(uv.dtype).unsqueeze(3)
+
+
+def masks_and_joints(
+    uv: Float[Tensor, "batch hand joints 2"], size: int, half_width: float, projection: Projection
+) -> tuple[Float[Tensor, "batch hand planes ends size size"], Int[Tensor, "planes ends"]]:
+    """The masks and, for each of them, the joint whose feature it shows. One shared plane draws bones too."""
+    if projection == "joint":
+        return joint_masks(uv, size, half_width), torch.arange(uv.shape[2], device=uv.device)[:, None]
+    return bone_masks(uv, size, half_width), torch.tensor(BONES, device=uv.device)
+
+
+def project_planes(
+    features: Float[Tensor, "batch hand=2 joints channels"],
+    uv: Float[Tensor, "batch hand=2 joints 2"],
+    size: int,
+    half_width: float,
+    projection: Projection = "bone",
+) -> Float[Tensor, "batch planes channels size size"]:
+    """The planes themselves, left hand first, bone by bone (or joint by joint)."""
+    masks, joints = masks_and_joints(uv, size, half_width, projection)
+    planes = torch.einsum("bhkeyx,bhkec->bhkcyx", masks, features[:, :, joints])
+    if projection == "single":
+        return planes.sum((1, 2)).unsqueeze(1)
+    return planes.flatten(1, 2)
+
+
+def planes_then_conv(
+    planes: Float[Tensor, "batch planes channels size size"],
+    weight: Float[Tensor, "out planes*channels k k"],
+    bias: Float[Tensor, "out"],
+) -> Float[Tensor, "batch out size size"]:
+    """The literal form: a padded convolution over all planes' channels."""
+    return conv2d(planes.flatten(1, 2), weight, bias, padding="same")
+
+
+def conv_of_masks(
+    features: Float[Tensor, "batch hand=2 joints channels"],
+    uv: Float[Tensor, "batch hand=2 joints 2"],
+    size: int,
+    half_width: float,
+    weight: Float[Tensor, "out planes_channels k k"],
+    bias: Float[Tensor, "out"],
+    projection: Projection = "bone",
+) -> Float[Tensor, "batch out size size"]:
+    """The factorised form: the same numbers without ever making a plane.
+
+    Each picture gets a kernel of its own, the weights contracted with its joint features; what is convolved
+    are the masks, which have no channels.
+    """
+    masks, joints = masks_and_joints(uv, size, half_width, projection)
+    shown = features[:, :, joints]
+    hands, planes = (1, 1) if projection == "single" else masks.shape[1:3]
+    kernel = weight.flatten(-2).unflatten(1, (hands, planes, features.shape[-1]))
+    kernel = kernel.expand(-1, *shown.shape[1:3], -1, -1)
+    kernels = torch.einsum("bhkec,ohkcx->bohkex", shown, kernel)
+    batch, out_channels = len(features), len(weight)
+    # One group per picture, so that each picture's masks meet its own kernel.
+    out = conv2d(
+        masks.reshape(1, -1, size, size),
+        kernels.reshape(batch * out_channels, -1, *weight.shape[-2:]),
+        padding="same",
+        groups=batch,
+    )
+    return out.unflatten(1, (batch, out_channels))[0] + bias[:, None, None]
+
+
+class MultiPlaneProjection(nn.Module):
+    """From both hands' plane features to a map: projection, 3x3 convolution, BN, ReLU, 1x1 convolution."""
+
+    def __init__(
+        self,
+        plane_channels: int,
+        channels: int,
+        half_width: float,
+        projection: Projection,
+        joints: int = NUM_JOINTS,
+    ):
+        super().__init__()
+        self.half_width, self.projection = half_width, projection
+        self.gather = nn.Conv2d(plane_count(projection, joints) * plane_channels, channels, 3, padding=1)
+        # Input channels first in memory: a plane's weights are contracted with its features where they lie.
+        self.gather.weight.data = self.gather.weight.data.transpose(0, 1).contiguous().transpose(0, 1)
+        self.norm = nn.BatchNorm2d(channels)
+        self.mix = nn.Conv2d(channels, channels, 1)
+
+    def forward(
+        self,
+        features: Float[Tensor, "batch hand=2 joints channels"],
+        uv: Float[Tensor, "batch hand=2 joints 2"],
+        size: int,
+    ) -> Float[Tensor, "batch out size size"]:
+        """Draws the features at uv on a map of the given size."""
+        gathered = conv_of_masks(
+            features, uv, size, self.half_width, self.gather.weight, bias_of(self.gather), self.projection
+        )
+        return self.mix(self.norm(gathered).relu())

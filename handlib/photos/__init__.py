@@ -1,0 +1,1 @@
+"""Pictures from outside: reconstruct one, many, a sequence."""

@@ -1,0 +1,254 @@
+"""Hands as glTF 2.0 files: surface, skeleton, skin weights and, for a sequence, an animation.
+
+glTF's skinning is the hand model's: every vertex moves with a weighted mean of its joints' motions. It has no
+corrections that depend on the pose, so these go into the vertices for a single pose, and into one morph
+target per frame for a sequence. At every frame the file gives the hand model's surface exactly; in between,
+rotations and corrections are interpolated.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import roma
+import torch
+from jaxtyping import Float
+from matplotlib.colors import to_rgb
+from torch import Tensor
+
+from handlib.geometry.mesh import vertex_normals
+from handlib.geometry.rotation import rotation_from_6d
+from handlib.hand.hand import Hand
+from handlib.hand.skeleton import MANO_JOINT_NAMES, MANO_PARENTS, SIDES
+from handlib.model.estimate import LENGTH_UNIT, Estimate
+from handlib.show.core.palette import HANDS
+from handlib.utils.arguments import check_finite
+from handlib.utils.errors import InputError
+from handlib.utils.files import replacing
+
+FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT = 5126, 5121, 5123
+ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+KINDS = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
+COMPONENTS = {np.dtype("f4"): FLOAT, np.dtype("u1"): UNSIGNED_BYTE, np.dtype("u2"): UNSIGNED_SHORT}
+HALF_TURN_ABOUT_X = [1.0, 0.0, 0.0, 0.0]
+"""From the camera's frame (y down, z away) to glTF's (y up, z towards the viewer), as a quaternion xyzw."""
+
+
+@dataclass(frozen=True)
+class HandMotion:
+    """One hand over a sequence of frames, in the camera's frame: one shape, a pose and a place per frame."""
+
+    hand: Hand
+    betas: Float[Tensor, "10"]
+    rotations: Float[Tensor, "frames 16 3 3"]
+    wrist: Float[Tensor, "frames 3"]
+
+    def rest(self) -> tuple[Float[Tensor, "778 3"], Float[Tensor, "16 3"]]:
+        """Surface and joints of the unposed hand."""
+        surface = self.hand.v_template + self.hand.shapedirs @ self.betas
+        return surface, self.hand.J_regressor @ surface
+
+    def corrections(self) -> Float[Tensor, "frames 778 3"]:
+        """What every frame's pose adds to the unposed surface."""
+        bent = (self.rotations[:, 1:] - torch.eye(3)).flatten(1)
+        return (bent @ self.hand.posedirs).unflatten(1, (-1, 3))
+
+
+def motions_of(estimates: Sequence[Estimate], hands: dict[str, Hand], index: int = 0) -> list[HandMotion]:
+    """Both hands of one picture of every estimate, in order; left wrist at the origin, mean shape."""
+    motions = []
+    for h, side in enumerate(SIDES):
+        params = [estimate.params for estimate in estimates]
+        root = torch.stack([rotation_from_6d(p.root[index, h]) for p in params])
+        pose = torch.stack([hands[side].pca_to_axis_angle(p.pose[index, h]) for p in params])
+        fingers = roma.rotvec_to_rotmat(pose.unflatten(1, (15, 3)))
+        offset = torch.stack([h * LENGTH_UNIT * estimate.offset[index] for estimate in estimates])
+        betas = torch.stack([p.betas[index, h] for p in params]).mean(0)
+        rotations = torch.cat((root[:, None], fingers), dim=1)
+        motions.append(HandMotion(hands[side], betas, rotations.detach(), offset.detach()))
+    return motions
+
+
+@dataclass
+class Document:
+    """A glTF file as it grows: JSON and the bytes that it points to."""
+
+    content: dict = field(
+        default_factory=lambda: {
+            "asset": {"version": "2.0", "generator": "handlib"},
+            "scene": 0,
+            "scenes": [{"nodes": [0]}],
+            "nodes": [{"name": "camera", "rotation": HALF_TURN_ABOUT_X, "children": []}],
+            "meshes": [],
+            "skins": [],
+            "materials": [],
+            "accessors": [],
+            "bufferViews": [],
+        }
+    )
+    data: bytearray = field(default_factory=bytearray)
+
+    def accessor(self, values: np.ndarray | Tensor, target: int | None = None, bounds: bool = False) -> int:
+        """Appends an array, one row per element; its number. ``bounds`` adds least and largest values."""
+        array = np.ascontiguousarray(values)
+        view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": array.nbytes}
+        if target is not None:
+            view["target"] = target
+        self.data += array.tobytes() + b"\0" * (-array.nbytes % 4)
+        self.content["bufferViews"].append(view)
+        entry = {
+            "bufferView": len(self.content["bufferViews"]) - 1,
+            "componentType": COMPONENTS[array.dtype],
+            "count": len(array),
+            "type": KINDS[array.shape[1:]],
+        }
+        if bounds:
+            entry |= {
+                "min": np.atleast_1d(array.min(0)).tolist(),
+                "max": np.atleast_1d(array.max(0)).tolist(),
+            }
+        self.content["accessors"].append(entry)
+        return len(self.content["accessors"]) - 1
+
+    def node(self, parent: int, **entries: object) -> int:
+        """Appends a node below another; its number."""
+        nodes = self.content["nodes"]
+        nodes.append(entries)
+        nodes[parent].setdefault("children", []).append(len(nodes) - 1)
+        return len(nodes) - 1
+
+    def write(self, path: Path) -> None:
+        """A binary glTF file, whole or not at all."""
+        self.content["buffers"] = [{"byteLength": len(self.data)}]
+        text = json.dumps(self.content, separators=(",", ":")).encode()
+        chunks = [(b"JSON", text + b" " * (-len(text) % 4)), (b"BIN\0", bytes(self.data))]
+        body = b"".join(struct.pack("<I", len(content)) + name + content for name, content in chunks)
+        with replacing(path) as temporary:
+            temporary.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body)
+
+
+def quaternions(rotations: Float[Tensor, "*batch 3 3"]) -> np.ndarray:
+    """Unit quaternions (x, y, z, w); along the first axis neighbours have the same sign."""
+    found = roma.rotmat_to_unitquat(rotations.double()).numpy()
+    for before, now in pairwise(found):
+        now[(before * now).sum(-1) < 0] *= -1
+    return found.astype("f4")
+
+
+def influences(weights: Float[np.ndarray, "778 16"]) -> dict[str, np.ndarray]:
+    """Joints and weights of every vertex, four to a set, as many sets as the busiest vertex needs."""
+    sets = -(-int((weights > 0).sum(1).max()) // 4)
+    order = np.argsort(-weights, axis=1, kind="stable")[:, : 4 * sets]
+    chosen = np.take_along_axis(weights, order, axis=1)
+    order, chosen = np.where(chosen > 0, order, 0), chosen / chosen.sum(1, keepdims=True)
+    found: dict[str, np.ndarray] = {}
+    for k in range(sets):
+        found[f"JOINTS_{k}"] = order[:, 4 * k : 4 * k + 4].astype("u1")
+        found[f"WEIGHTS_{k}"] = chosen[:, 4 * k : 4 * k + 4].astype("f4")
+    return found
+
+
+def add_skeleton(document: Document, motion: HandMotion, joints: Float[Tensor, "16 3"]) -> list[int]:
+    """The joints as nodes in the first frame's pose; their numbers."""
+    turned = quaternions(motion.rotations[:1])[0]
+    numbers: list[int] = []
+    for j, parent in enumerate(MANO_PARENTS):
+        place = motion.wrist[0] if parent < 0 else joints[j] - joints[parent]
+        above = 0 if parent < 0 else numbers[parent]
+        name = f"{motion.hand.side} {MANO_JOINT_NAMES[j]}"
+        numbers.append(
+            document.node(above, name=name, translation=place.tolist(), rotation=turned[j].tolist())
+        )
+    return numbers
+
+
+def add_hand(document: Document, motion: HandMotion, colour: str) -> tuple[int, list[int]]:
+    """Surface, skeleton and skin of a hand; the numbers of the surface's node and of the joints' ones."""
+    surface, joints = motion.rest()
+    corrections = motion.corrections()
+    several = len(corrections) > 1
+    drawn = (surface if several else surface + corrections[0]).numpy().astype("f4")
+    attributes = {
+        "POSITION": document.accessor(drawn, ARRAY_BUFFER, bounds=True),
+        "NORMAL": document.accessor(vertex_normals(drawn, motion.hand.faces), ARRAY_BUFFER),
+    }
+    for name, values in influences(motion.hand.weights.numpy()).items():
+        attributes[name] = document.accessor(values, ARRAY_BUFFER)
+    numbers = add_skeleton(document, motion, joints)
+    inverse = np.tile(np.eye(4, dtype="f4"), (16, 1, 1))
+    # Column by column, as glTF stores matrices: the last row holds the translation.
+    inverse[:, 3, :3] = -joints.numpy()
+    content, side = document.content, motion.hand.side
+    content["skins"].append(
+        {"joints": numbers, "skeleton": numbers[0], "inverseBindMatrices": document.accessor(inverse)}
+    )
+    content["materials"].append(
+        {
+            "name": f"{side} hand",
+            "pbrMetallicRoughness": {
+                "baseColorFactor": [*(channel**2.2 for channel in to_rgb(colour)), 1.0],
+                "metallicFactor": 0.0,
+                "roughnessFactor": 0.7,
+            },
+        }
+    )
+    corners = motion.hand.faces.astype("u2").reshape(-1)
+    primitive: dict[str, Any] = {
+        "attributes": attributes,
+        "indices": document.accessor(corners, ELEMENT_ARRAY_BUFFER),
+        "material": len(content["materials"]) - 1,
+    }
+    mesh: dict[str, Any] = {"name": f"{side} hand", "primitives": [primitive]}
+    if several:
+        primitive["targets"] = [
+            {"POSITION": document.accessor(c.numpy().astype("f4"), bounds=True)} for c in corrections
+        ]
+        mesh["weights"] = [1.0] + [0.0] * (len(corrections) - 1)
+    content["meshes"].append(mesh)
+    number = len(content["meshes"]) - 1
+    node = document.node(0, name=f"{side} hand", mesh=number, skin=len(content["skins"]) - 1)
+    return node, numbers
+
+
+def write_hands(path: Path, motions: Sequence[HandMotion], frames_per_second: float = 10.0) -> None:
+    """Writes hands as one binary glTF file (.glb), in metres; more than one frame makes an animation.
+
+    Raises:
+        ValueError: the hands have different numbers of frames, or none.
+        InputError: a number of a motion isn't finite, or the rate isn't positive.
+    """
+    for k, motion in enumerate(motions):
+        check_finite(f"motions[{k}]", motion)
+    if not 0 < frames_per_second < math.inf:
+        raise InputError(f"frames_per_second: expected a positive number, got {frames_per_second}")
+    counts = {len(motion.rotations) for motion in motions}
+    if len(counts) != 1 or 0 in counts:
+        raise ValueError(f"motions: expected as many frames of each hand, at least one, got {sorted(counts)}")
+    document, (count,) = Document(), counts
+    colours = dict(zip(SIDES, HANDS, strict=True))
+    samplers, channels = [], []
+    times = (
+        None
+        if count == 1
+        else document.accessor(np.arange(count, dtype="f4") / frames_per_second, bounds=True)
+    )
+    for motion in motions:
+        surface, joints = add_hand(document, motion, colours[motion.hand.side])
+        if times is None:
+            continue
+        turned = quaternions(motion.rotations)
+        tracks = [(joint, "rotation", turned[:, j]) for j, joint in enumerate(joints)]
+        tracks.append((joints[0], "translation", motion.wrist.numpy().astype("f4")))
+        tracks.append((surface, "weights", np.eye(count, dtype="f4").reshape(-1)))
+        for node, what, values in tracks:
+            samplers.append({"input": times, "output": document.accessor(values), "interpolation": "LINEAR"})
+            channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": what}})
+    if channels:
+        document.content["animations"] = [{"name": "hands", "samplers": samplers, "channels": channels}]
+    document.write(path)

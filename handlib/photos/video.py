@@ -1,0 +1,203 @@
+"""A sequence of pictures: hands found on every frame, smoothed over time if wanted, written as one animation.
+
+Frames are reconstructed one by one, each by itself. Smoothing then runs over what doesn't depend on where a
+frame was cut out: rotations of all joints, shape, the way from wrist to wrist and each hand's camera in the
+picture's pixels.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import roma
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from handlib.data.photo import Box, Picture, PictureError
+from handlib.geometry.camera import project_weak_perspective
+from handlib.geometry.rotation import rotation_from_6d, rotation_to_6d
+from handlib.hand.hand import HandParams
+from handlib.hand.skeleton import JOINT_NAMES, SIDES
+from handlib.model.estimate import Estimate
+from handlib.model.network import DIR
+from handlib.photos.frames import Frames
+from handlib.photos.gltf import motions_of, write_hands
+from handlib.photos.one_euro import OneEuro, smooth_rotations, smooth_vectors
+from handlib.photos.reconstruct import ABOUT, Reconstruction, frame_record, overlay, reconstruct, writing
+
+FILES = ("overlay.webp", "hands.glb", "result.json")
+OVERLAY_SIDE = 512
+"""Pixels; all overlays of a sequence are in memory at once."""
+ABOUT_SEQUENCE = {
+    "frames": "one entry per picture, in order; frame: its name",
+    "smoothing": "of the one-euro filter, see handlib.photos.one_euro; null: none",
+    "hands.glb": "the sequence as an animation, each hand with its mean shape; metres; x right, y up, "
+    "z towards the viewer; origin: the left wrist",
+}
+
+
+@dataclass(frozen=True)
+class Track:
+    """Both hands over a sequence, without the crops: what smoothing works on.
+
+    ``rotations`` are the root's and the 15 finger joints', ``camera`` is the weak perspective (s, tx, ty)
+    from metres to the pictures' longer side.
+    """
+
+    rotations: Float[Tensor, "frames hand=2 16 3 3"]
+    betas: Float[Tensor, "frames hand=2 10"]
+    camera: Float[Tensor, "frames hand=2 3"]
+    offset: Float[Tensor, "frames 3"]
+
+
+def track_of(results: Sequence[Reconstruction], model: DIR, extent: int) -> Track:
+    """What the frames' estimates say; ``extent`` is the pictures' longer side in pixels."""
+    estimates = [result.prediction.final for result in results]
+    root = rotation_from_6d(torch.cat([estimate.params.root for estimate in estimates]))
+    pose = torch.cat([estimate.params.pose for estimate in estimates])
+    fingers = torch.stack(
+        [model.hands[side].pca_to_axis_angle(pose[:, h]) for h, side in enumerate(SIDES)], 1
+    )
+    rotations = torch.cat((root[:, :, None], roma.rotvec_to_rotmat(fingers.unflatten(-1, (15, 3)))), dim=2)
+    return Track(
+        rotations,
+        torch.cat([estimate.params.betas for estimate in estimates]),
+        torch.stack([result.camera for result in results]) / extent,
+        torch.cat([estimate.offset for estimate in estimates]),
+    )
+
+
+def smooth_track(track: Track, rate: float, settings: OneEuro) -> Track:
+    """The track through one-euro filters, rotations as rotations; ``rate`` in frames per second."""
+    scale, place = track.camera.split((1, 2), dim=-1)
+    return Track(
+        smooth_rotations(track.rotations, rate, settings),
+        smooth_vectors(track.betas, rate, settings),
+        torch.cat([smooth_vectors(part, rate, settings) for part in (scale, place)], dim=-1),
+        smooth_vectors(track.offset, rate, settings),
+    )
+
+
+def posed(track: Track, results: Sequence[Reconstruction], model: DIR, extent: int) -> list[Reconstruction]:
+    """The results with the track's hands in place of their last estimates."""
+    hands = [
+        model.hands[side](
+            root_rotation=track.rotations[:, h, 0],
+            pose_rotation=track.rotations[:, h, 1:],
+            betas=track.betas[:, h],
+            centre="wrist",
+        )
+        for h, side in enumerate(SIDES)
+    ]
+    joints, vertices = (torch.stack([getattr(hand, k) for hand in hands], 1) for k in ("joints", "vertices"))
+    angles = roma.rotmat_to_rotvec(track.rotations[:, :, 1:]).flatten(-2)
+    pose = torch.stack([model.hands[side].axis_angle_to_pca(angles[:, h]) for h, side in enumerate(SIDES)], 1)
+    found = []
+    for k, result in enumerate(results):
+        # The camera of the crop that the network saw, in which an estimate is told.
+        pixels = extent * track.camera[k]
+        scale, place = pixels[:, :1] * (2 / result.crop.side), result.crop.to_uv(pixels[:, 1:])
+        camera = torch.cat((scale, place), dim=-1)
+        predicted = torch.cat((scale.log() if model.config.log_scale else scale, place), dim=-1)
+        params = (rotation_to_6d(track.rotations[k, :, 0]), pose[k], track.betas[k], predicted)
+        estimate = Estimate(
+            HandParams(*(part[None] for part in params)),
+            joints[k, None],
+            vertices[k, None],
+            project_weak_perspective(joints[k], camera)[None],
+            project_weak_perspective(vertices[k], camera)[None],
+            track.offset[k, None],
+        )
+        estimates = (*result.prediction.estimates[:-1], estimate)
+        found.append(replace(result, prediction=replace(result.prediction, estimates=estimates)))
+    return found
+
+
+@torch.no_grad()
+def smoothed(
+    results: Sequence[Reconstruction], model: DIR, extent: int, rate: float, settings: OneEuro
+) -> list[Reconstruction]:
+    """The same frames with hands that are smoothed over time.
+
+    ``extent`` is the pictures' longer side in pixels, ``rate`` in frames per second.
+    """
+    track = smooth_track(track_of(results, model, extent), rate, settings)
+    return posed(track, results, model, extent)
+
+
+def reconstruct_frames(
+    model: DIR, frames: Iterable[tuple[str, Picture]], box: Box | None = None
+) -> tuple[list[Reconstruction], tuple[int, int]]:
+    """Every named frame by itself, in the same box or wherever the network finds hands; and the frames' size.
+
+    Raises:
+        PictureError: a frame can't be read, or they differ in size.
+        BoxError: the box lies outside the frames.
+    """
+    results, sizes = [], set()
+    for name, picture in frames:
+        height, width = picture.shape[:2]
+        sizes.add((width, height))
+        if len(sizes) > 1:
+            raise PictureError(f"{name}: expected frames of one size, got {width} x {height} among others")
+        results.append(reconstruct(model, picture, box))
+    (size,) = sizes
+    return results, size
+
+
+def sequence_record(
+    results: Sequence[Reconstruction],
+    frames: Frames,
+    size: tuple[int, int],
+    model_name: str,
+    smoothing: OneEuro | None,
+) -> dict:
+    """Everything that ``result.json`` holds; its entry ``about`` says units and frames."""
+    return {
+        "about": ABOUT | ABOUT_SEQUENCE,
+        "model": model_name,
+        "frames_per_second": frames.rate,
+        "smoothing": smoothing and asdict(smoothing),
+        "joint_names": JOINT_NAMES,
+        "frames": [
+            {"frame": name} | frame_record(result, *size)
+            for name, result in zip(frames.names, results, strict=True)
+        ],
+    }
+
+
+def write_sequence(
+    results: Sequence[Reconstruction],
+    frames: Frames,
+    size: tuple[int, int],
+    model: DIR,
+    model_name: str,
+    smoothing: OneEuro | None,
+    folder: Path,
+) -> None:
+    """Writes ``FILES`` into a folder, made if missing; an error on the way leaves the folder as it was.
+
+    Raises:
+        PictureError: a frame can't be read any more.
+        OSError: the folder can't be written.
+    """
+    faces = [model.hands[side].faces for side in SIDES]
+    with writing(folder, FILES) as unfinished:
+        first, *others = (
+            Image.fromarray(overlay(result, picture, faces, OVERLAY_SIDE))
+            for result, picture in zip(results, frames, strict=True)
+        )
+        first.save(
+            unfinished / "overlay.webp",
+            save_all=True,
+            append_images=others,
+            duration=round(1000 / frames.rate),
+            loop=0,
+        )
+        motions = motions_of([result.prediction.final for result in results], dict(model.hands.items()))
+        write_hands(unfinished / "hands.glb", motions, frames.rate)
+        record = sequence_record(results, frames, size, model_name, smoothing)
+        (unfinished / "result.json").write_text(json.dumps(record, indent=1) + "\n")

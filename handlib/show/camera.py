@@ -1,0 +1,255 @@
+"""A crop to be moved and a weak-perspective camera to be fitted: what both do to pixels and intrinsics."""
+
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from handlib.data.photo import MID_GREY, Crop
+from handlib.data.sample import Sample
+from handlib.geometry.camera import crop_intrinsics, fit_weak_perspective, project_weak_perspective
+from handlib.hand.skeleton import BONES, JOINT_NAMES, SIDES
+from handlib.model.placed import check_one, picture_of
+from handlib.show.core import palette
+from handlib.show.core.hands_drawing import HAND_COLOURS
+from handlib.show.core.overlay import to_pixels
+from handlib.show.core.panel import Panel
+from handlib.show.core.raster import draw_skeleton, quick_png
+from handlib.utils.arguments import check_choice
+
+CROP_SIZE = 128
+"""Pixels per side to which the crop is resampled: what the small network sees."""
+
+DRAWN_SIDE = 340
+DASH = 6.0
+
+
+def crop_window(size: int, zoom: float, shift: tuple[float, float]) -> Crop:
+    """The window that a zoom leaves of a picture, its centre ``shift`` pixels from the picture's centre."""
+    side = size / zoom
+    return Crop(size / 2 + shift[0] - side / 2, size / 2 + shift[1] - side / 2, side)
+
+
+def intrinsics_in_crop(sample: Sample, crop: Crop) -> Float[Tensor, "4"]:
+    """The sample's (fx, fy, cx, cy) after cutting the window and resampling it to ``CROP_SIZE`` pixels."""
+    corner = sample.intrinsics.new_tensor((crop.x, crop.y))
+    return crop_intrinsics(sample.intrinsics, corner, CROP_SIZE / crop.side)
+
+
+def uv_in_crop(sample: Sample, crop: Crop) -> Float[Tensor, "hand=2 21 2"]:
+    """The true joints' uv over the crop."""
+    return crop.to_uv((sample.uv + 1) * (sample.size / 2))
+
+
+def fit_in_crop(sample: Sample, hand: int, crop: Crop) -> Float[Tensor, "3"]:
+    """The weak camera (s, tx, ty) of least squared error for one hand, centred on its wrist, in the crop."""
+    joints = sample.joints[hand]
+    return fit_weak_perspective(joints - joints[:1], uv_in_crop(sample, crop)[hand])
+
+
+@dataclass(frozen=True)
+class CropState:
+    """All that the widget shows: a crop, its intrinsics, and how far a weak camera is off in it.
+
+    ``errors`` are pixels of the crop, one per joint of the chosen hand; ``least`` is the mean error of the
+    camera that :func:`fit_in_crop` finds there.
+    """
+
+    crop: Crop
+    intrinsics: Float[Tensor, "4"]
+    uv: Float[Tensor, "hand=2 21 2"]
+    weak_uv: Float[Tensor, "21 2"]
+    errors: Float[Tensor, "21"]
+    least: float
+    whole: UInt8[np.ndarray, "height width 3"]
+    cropped: UInt8[np.ndarray, "height width 3"]
+    summary: tuple[str, str, str]
+
+
+def crop_state(
+    sample: Sample, hand: int, zoom: float, shift: tuple[float, float], camera: tuple[float, float, float]
+) -> CropState:
+    """What is to be seen of one sample; ``hand`` (0 left, 1 right) is the one that ``camera`` projects."""
+    crop = crop_window(sample.size, zoom, shift)
+    intrinsics, uv = intrinsics_in_crop(sample, crop), uv_in_crop(sample, crop)
+    centred = sample.joints[hand] - sample.joints[hand, :1]
+
+    def projected(weak: Tensor) -> tuple[Tensor, Tensor]:
+        weak_uv = project_weak_perspective(centred, weak)
+        return weak_uv, (weak_uv - uv[hand]).norm(dim=-1) * (CROP_SIZE / 2)
+
+    weak_uv, errors = projected(centred.new_tensor(camera))
+    least = float(projected(fit_in_crop(sample, hand, crop))[1].mean())
+    return CropState(
+        crop=crop,
+        intrinsics=intrinsics,
+        uv=uv,
+        weak_uv=weak_uv,
+        errors=errors,
+        least=least,
+        whole=_draw_whole(sample, crop),
+        cropped=_draw_cropped(sample, crop, uv, weak_uv),
+        summary=_summary(crop, intrinsics, hand, camera, errors, least),
+    )
+
+
+def _summary(
+    crop: Crop,
+    intrinsics: Tensor,
+    hand: int,
+    camera: tuple[float, float, float],
+    errors: Tensor,
+    least: float,
+) -> tuple[str, str, str]:
+    fx, fy, cx, cy = intrinsics.tolist()
+    s, tx, ty = camera
+    worst = int(errors.argmax())
+    return (
+        f"Crop: {crop.side:.0f} pixels from ({crop.x:.0f}, {crop.y:.0f}), resampled to {CROP_SIZE}. "
+        f"There fx = {fx:.0f}, fy = {fy:.0f}, cx = {cx:.1f}, cy = {cy:.1f}.",
+        f"Weak camera of the {SIDES[hand]} hand: s = {s:.2f}, tx = {tx:.2f}, ty = {ty:.2f}.",
+        f"It is {errors.mean():.1f} pixels off on average, {errors[worst]:.1f} at {JOINT_NAMES[worst]}; "
+        f"the one of least squares would be {least:.1f}.",
+    )
+
+
+def _draw_whole(sample: Sample, crop: Crop) -> UInt8[np.ndarray, "height width 3"]:
+    scale = DRAWN_SIDE / sample.size
+    image = Image.fromarray(picture_of(sample)).resize((DRAWN_SIDE, DRAWN_SIDE), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(image)
+    frame = [scale * c for c in (crop.x, crop.y, crop.x + crop.side, crop.y + crop.side)]
+    x, y = (scale * sample.intrinsics[2:]).tolist()
+    for width, colour in ((5, "#ffffff"), (2, palette.HIGHLIGHT)):
+        draw.rectangle(frame, outline=colour, width=width)
+        draw.line((x - 9, y, x + 9, y), fill=colour, width=width)
+        draw.line((x, y - 9, x, y + 9), fill=colour, width=width)
+    return np.asarray(image)
+
+
+def _draw_cropped(
+    sample: Sample, crop: Crop, uv: Tensor, weak_uv: Tensor
+) -> UInt8[np.ndarray, "height width 3"]:
+    window = (crop.x, crop.y, crop.x + crop.side, crop.y + crop.side)
+    picture = Image.fromarray(picture_of(sample))
+    # First to the network's pixels, so that the reader sees what the network would, then enlarged.
+    seen = picture.transform(
+        (2 * CROP_SIZE, 2 * CROP_SIZE),
+        Image.Transform.EXTENT,
+        window,
+        Image.Resampling.BILINEAR,
+        fillcolor=MID_GREY,
+    ).reduce(2)
+    image = seen.resize((DRAWN_SIDE, DRAWN_SIDE), Image.Resampling.BICUBIC)
+    for side, joints in zip(SIDES, to_pixels(uv.numpy(), DRAWN_SIDE, DRAWN_SIDE), strict=True):
+        draw_skeleton(image, joints, HAND_COLOURS[side][1], thickness=1.6)
+    _draw_dashed(image, to_pixels(weak_uv.numpy(), DRAWN_SIDE, DRAWN_SIDE))
+    return np.asarray(image)
+
+
+def _draw_dashed(image: Image.Image, joints: Float[np.ndarray, "21 2"]) -> None:
+    draw = ImageDraw.Draw(image)
+    for parent, child in BONES:
+        start, end = joints[parent], joints[child]
+        dashes = 2 * int(np.linalg.norm(end - start) / (2 * DASH)) + 1
+        places = start + np.linspace(0, 1, dashes + 1)[:, None] * (end - start)
+        for k in range(0, dashes, 2):
+            draw.line((*places[k], *places[k + 1]), fill="#ffffff", width=4)
+            draw.line((*places[k], *places[k + 1]), fill=palette.HIGHLIGHT, width=2)
+    for x, y in joints:
+        draw.ellipse((x - 3.5, y - 3.5, x + 3.5, y + 3.5), outline="#ffffff", width=3)
+        draw.ellipse((x - 3, y - 3, x + 3, y + 3), outline=palette.HIGHLIGHT, width=2)
+
+
+def crop_sheet(state: CropState) -> UInt8[np.ndarray, "height width 3"]:
+    """Both pictures and what is said about them: for a reader without a kernel."""
+    gap = 8
+    sheet = Image.new("RGB", (2 * DRAWN_SIDE + gap, DRAWN_SIDE + 68), "white")
+    sheet.paste(Image.fromarray(state.whole), (0, 0))
+    sheet.paste(Image.fromarray(state.cropped), (DRAWN_SIDE + gap, 0))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for line, text in enumerate(state.summary):
+        draw.text((2, DRAWN_SIDE + 6 + 20 * line), text, fill=palette.INK, font=font)
+    return np.asarray(sheet)
+
+
+class CropExplorer(Panel):
+    """One sample's picture with a crop to be moved, and one hand's weak camera to be set or fitted.
+
+    Left the whole picture with the crop's frame and the principal point (a cross), right the crop: true
+    joints solid, the weak camera's projection dashed. Moving the crop leaves the weak camera as it is, so
+    that it has to be fitted anew: it belongs to the crop.
+    """
+
+    def __init__(self, sample: Sample, hand: str = "left"):
+        check_one(sample)
+        check_choice("hand", hand, SIDES)
+        self.sample = sample
+        self.zoom = self._slider("zoom", 1.0, 0.5, 2.5, 0.1, ".1f")
+        self.shift = [self._slider(f"shift {axis}", 0.0, -64.0, 64.0, 2.0, ".0f") for axis in "xy"]
+        self.scale = self._slider("s", 5.0, 0.5, 28.0, 0.01, ".2f")
+        self.translation = [self._slider(f"t{axis}", 0.0, -4.0, 4.0, 0.01, ".2f") for axis in "xy"]
+        self.hand = ipywidgets.Dropdown(options=SIDES, value=hand, description="hand")
+        self.hand.layout.width = f"{DRAWN_SIDE}px"
+        self.fit_button = ipywidgets.Button(description="fit the weak camera")
+        self.fit_button.layout.width = "auto"
+        self.fit_button.on_click(lambda _: self.fit())
+        self.images = [ipywidgets.Image(format="png", width=DRAWN_SIDE, height=DRAWN_SIDE) for _ in range(2)]
+        for image in self.images:
+            image.layout.flex = "0 0 auto"
+        self.lines = [ipywidgets.Label() for _ in range(3)]
+        self._moving = False
+        self.fit()
+        for control in (self.zoom, *self.shift, self.scale, *self.translation, self.hand):
+            control.observe(lambda _: self.refresh(), names="value")
+        crop_controls = ipywidgets.VBox([self.zoom, *self.shift])
+        camera_controls = ipywidgets.VBox([self.scale, *self.translation])
+        super().__init__(
+            [
+                ipywidgets.HBox([self.hand, self.fit_button]),
+                ipywidgets.HBox([crop_controls, camera_controls]),
+                ipywidgets.VBox(self.lines),
+                ipywidgets.HBox(self.images),
+            ],
+            lambda: crop_sheet(self.state),
+            f"CropExplorer: {' '.join(self.state.summary)}",
+            direction="column",
+        )
+
+    @staticmethod
+    def _slider(
+        name: str, value: float, low: float, high: float, step: float, form: str
+    ) -> ipywidgets.FloatSlider:
+        slider = ipywidgets.FloatSlider(
+            value=value, min=low, max=high, step=step, description=name, readout_format=form
+        )
+        slider.layout.width = f"{DRAWN_SIDE}px"
+        return slider
+
+    @property
+    def position(self) -> tuple[float, tuple[float, float]]:
+        """Zoom and shift of the crop, as the sliders say."""
+        return self.zoom.value, (self.shift[0].value, self.shift[1].value)
+
+    def fit(self) -> None:
+        """Sets the weak camera to the one of least squared error in the crop that is shown."""
+        crop = crop_window(self.sample.size, *self.position)
+        fitted = fit_in_crop(self.sample, SIDES.index(self.hand.value), crop).tolist()
+        self._moving = True
+        for slider, value in zip((self.scale, *self.translation), fitted, strict=True):
+            slider.value = value
+        self._moving = False
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draws and says what the sliders say."""
+        if self._moving:
+            return
+        camera = (self.scale.value, *(slider.value for slider in self.translation))
+        self.state = crop_state(self.sample, SIDES.index(self.hand.value), *self.position, camera)
+        for image, drawn in zip(self.images, (self.state.whole, self.state.cropped), strict=True):
+            image.value = quick_png(drawn)
+        for label, text in zip(self.lines, self.state.summary, strict=True):
+            label.value = text

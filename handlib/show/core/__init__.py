@@ -1,0 +1,1 @@
+"""What the pictures and widgets share."""

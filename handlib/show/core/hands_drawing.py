@@ -1,0 +1,151 @@
+"""Hands in 3D drawn without a browser: what :class:`handlib.show.HandsView` shows before anybody turns it.
+
+Frame everywhere: x right, y down, z away from the viewer, metres; a hand that is upright in the picture is
+upright here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from handlib.hand.skeleton import SIDES, Side
+from handlib.show.core import palette
+from handlib.show.core.raster import draw_skeleton, hands_layer_inputs, mix, rgb, surface_layer
+from handlib.utils.arguments import check_choice
+from handlib.utils.errors import InputError
+
+HAND_COLOURS: dict[str, tuple[str, str]] = {
+    side: (mix(colour, "#ffffff", 0.45), mix(colour, "#000000", 0.35))
+    for side, colour in zip(SIDES, palette.HANDS, strict=True)
+}
+"""Colour of the surface and of the skeleton of each hand."""
+TRUE_HANDS = tuple(f"true {side}" for side in SIDES)
+"""What true hands are called where they stand beside estimated ones, in grey."""
+HAND_COLOURS |= dict.fromkeys(TRUE_HANDS, ("#d8d8d8", palette.TRUTH))
+
+PICTURE_SIZE = (560, 360)
+FIELD_OF_VIEW = np.radians(30)
+SUPERSAMPLING = 2
+LINK_PIXELS = 5
+
+Vertices = Float[np.ndarray, "hand vertices 3"]
+Joints = Float[np.ndarray, "hand 21 3"]
+Colours = UInt8[np.ndarray, "hand vertices 3"]
+JointColours = UInt8[np.ndarray, "hand 21 3"]
+
+
+@dataclass(frozen=True)
+class Links:
+    """Straight lines between joints, numbered hand by hand (0-41 for two hands); later ones lie on top.
+
+    ``colours`` are sRGB bytes, ``widths`` lie in [0, 1]: 1 is as thick as a line gets, 0 is not drawn.
+    """
+
+    pairs: Int[np.ndarray, "links 2"]
+    colours: UInt8[np.ndarray, "links 3"]
+    widths: Float[np.ndarray, "links"]
+
+    @classmethod
+    def none(cls) -> "Links":
+        """No line at all."""
+        return cls(np.zeros((0, 2), int), np.zeros((0, 3), np.uint8), np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if not ((self.widths >= 0) & (self.widths <= 1)).all():
+            raise InputError("links: expected widths in [0, 1]")
+
+
+def upright(side: Side, facing: str = "palm") -> Float[np.ndarray, "3 3"]:
+    """The rotation that stands a hand at rest up before the viewer: fingers up, palm (or back) to the eye.
+
+    In the MANO format a right hand at rest has its fingers along -x, its palm towards -y and its thumb on the
+    +z side; the left is its mirror image in x. Use it as ``root_rotation``, or as ``points @ rotation.T``.
+    """
+    check_choice("side", side, SIDES)
+    check_choice("facing", facing, ("palm", "back"))
+    fingers = np.array([-1.0 if side == "right" else 1.0, 0, 0])
+    palm = np.array([0.0, -1 if facing == "palm" else 1, 0])
+    model = np.stack((np.cross(fingers, palm), fingers, palm))
+    up, to_eye = np.array([0.0, -1, 0]), np.array([0.0, 0, -1])
+    return np.stack((np.cross(up, to_eye), up, to_eye)).T @ model
+
+
+def framing_of(vertices: Vertices) -> tuple[float, float, float, float]:
+    """Middle of all vertices and the half height that a picture must cover there to hold them."""
+    points = vertices.reshape(-1, 3)
+    low, high = points.min(0), points.max(0)
+    half_size = (high - low) / 2 / (PICTURE_SIZE[0] / PICTURE_SIZE[1], 1, 2)
+    return (*((low + high) / 2).tolist(), 1.15 * float(half_size.max()))
+
+
+def draw_hands(
+    vertices: Vertices,
+    joints: Joints,
+    faces: Sequence[Int[np.ndarray, "faces 3"]],
+    sides: Sequence[str],
+    framing: Sequence[float],
+    colours: Colours | None = None,
+    shown: str = "both",
+    picked: int = -1,
+    size: tuple[int, int] = PICTURE_SIZE,
+    caption: str = "",
+    joint_colours: JointColours | None = None,
+    links: Links | None = None,
+    surface_opacity: float = 1.0,
+) -> UInt8[np.ndarray, "height width 3"]:
+    """What the widget shows before anybody turns it, drawn without a browser."""
+    width, height = (SUPERSAMPLING * s for s in size)
+    *centre, half_height = framing
+    half_height *= max(1, PICTURE_SIZE[0] / PICTURE_SIZE[1] * height / width)
+    eye = np.array(centre) - (0, 0, half_height / np.tan(FIELD_OF_VIEW / 2))
+    focal = height / 2 / np.tan(FIELD_OF_VIEW / 2)
+
+    def project(points: np.ndarray) -> np.ndarray:
+        seen = points - eye
+        return seen[..., :2] / seen[..., 2:] * focal + (width / 2, height / 2)
+
+    plain = [rgb(HAND_COLOURS[side][0]) for side in sides]
+    parts = plain if colours is None else list(colours / 255)
+    picture = np.ones((height, width, 3))
+    if shown != "skeleton":
+        all_faces, all_colours = hands_layer_inputs(faces, parts, vertices.shape[1])
+        points = vertices.reshape(-1, 3)
+        layer = surface_layer(points, project(points), all_faces, all_colours, width, height)
+        cover = surface_opacity * layer[..., 3:]
+        picture = picture * (1 - cover) + layer[..., :3] * cover
+    image = Image.fromarray((picture * 255).round().astype(np.uint8))
+    if shown != "surface":
+        if links is not None:
+            _draw_links(image, links, project(joints).reshape(-1, 2))
+        for k, (side, hand) in enumerate(zip(sides, project(joints), strict=True)):
+            balls = None if joint_colours is None else joint_colours[k]
+            draw_skeleton(image, hand, HAND_COLOURS[side][1], 1.6 * SUPERSAMPLING, joint_colours=balls)
+        if picked >= 0:
+            x, y = project(joints).reshape(-1, 2)[picked]
+            r = 5 * SUPERSAMPLING
+            ImageDraw.Draw(image).ellipse((x - r, y - r, x + r, y + r), fill=palette.HIGHLIGHT)
+    image = image.resize(size, Image.Resampling.BOX)
+    _draw_legend(image, sides, caption)
+    return np.asarray(image)
+
+
+def _draw_links(image: Image.Image, links: Links, joints: Float[np.ndarray, "joints 2"]) -> None:
+    draw = ImageDraw.Draw(image)
+    for pair, colour, width in zip(links.pairs, links.colours, links.widths, strict=True):
+        if width > 0:
+            ends = [tuple(joints[joint]) for joint in pair]
+            pixels = max(1, round(width * LINK_PIXELS * SUPERSAMPLING))
+            draw.line(ends, fill=tuple(colour.tolist()), width=pixels)
+
+
+def _draw_legend(image: Image.Image, sides: Sequence[str], caption: str) -> None:
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
+    x, y = 8, image.height - 20
+    for side in sides:
+        draw.rectangle((x, y + 3, x + 9, y + 12), fill=HAND_COLOURS[side][0])
+        draw.text((x + 14, y), f"{side} hand", fill=palette.INK, font=font)
+        x += 24 + round(draw.textlength(f"{side} hand", font=font))
+    draw.text((x + 6, y), caption, fill=palette.INK, font=font)

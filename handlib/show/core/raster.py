@@ -1,0 +1,130 @@
+"""Pictures of surfaces and skeletons without a graphics card: ray casting, lines, and small PNG files.
+
+Everything here takes points that are already in the picture: ``pixels`` (x right, y down, continuous) and
+``depth`` (metres, larger is further). Colours are sRGB in [0, 1].
+"""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
+from jaxtyping import Float, Int, UInt8
+from PIL import Image, ImageDraw
+
+from handlib.geometry.mesh import vertex_normals
+from handlib.hand.skeleton import BONES
+
+# Towards the lights, in the camera's frame (x right, y down, z away), and how strong they are.
+LIGHTS = ((np.array([-0.45, -0.68, -0.58]), 0.62), (np.array([0.86, 0.21, -0.47]), 0.2))
+AMBIENT = 0.36
+
+
+def mix(colour: str, other: str, share: float) -> str:
+    """The hex colour ``share`` of the way from one hex colour to another."""
+    a, b = rgb(colour), rgb(other)
+    return "#" + "".join(f"{round(255 * c):02x}" for c in a + share * (b - a))
+
+
+def rgb(colour: str) -> Float[np.ndarray, "3"]:
+    """A hex colour as three numbers in [0, 1]."""
+    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+def shade(normals: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 1"]:
+    """Brightness of surfaces that face the viewer: ambient plus two wrapped lights."""
+    toward_viewer = np.where(normals[:, 2:] > 0, -normals, normals)
+    light = np.full((len(normals), 1), AMBIENT)
+    for direction, strength in LIGHTS:
+        light += strength * np.clip(toward_viewer @ direction[:, None] * 0.8 + 0.2, 0, 1)
+    return light
+
+
+def surface_layer(
+    vertices: Float[np.ndarray, "vertices 3"],
+    pixels: Float[np.ndarray, "vertices 2"],
+    faces: Int[np.ndarray, "faces 3"],
+    colours: Float[np.ndarray, "vertices 3"],
+    width: int,
+    height: int,
+) -> Float[np.ndarray, "height width 4"]:
+    """The nearest surface at every pixel centre, shaded; RGB and coverage (0 or 1).
+
+    ``vertices`` are metres in the camera's frame and give depth and normals, ``pixels`` say where each lies
+    in the picture. Surfaces of several hands in one call hide each other correctly.
+    """
+    layer = np.zeros((height, width, 4))
+    low = np.floor(pixels.min(0)).astype(int).clip(0, (width, height))
+    high = np.ceil(pixels.max(0)).astype(int).clip(0, (width, height))
+    if not np.isfinite(vertices).all() or (high <= low).any():
+        return layer
+    x, y = np.meshgrid(np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5)
+    nearest = vertices[:, 2].min()
+    in_picture = np.column_stack((pixels, (vertices[:, 2] - nearest) * 1000)).astype(np.float32)
+    origins = np.column_stack((x.ravel(), y.ravel(), np.full(x.size, -100.0))).astype(np.float32)
+    directions = np.broadcast_to(np.array([0, 0, 1], np.float32), origins.shape).copy()
+    scene = EmbreeScene()
+    TriangleMesh(scene, in_picture[faces])
+    hits = scene.run(origins, directions, output=True)
+    hit = hits["primID"] >= 0
+    corners = faces[hits["primID"][hit]]
+    u, v = hits["u"][hit, None], hits["v"][hit, None]
+
+    def blend(values: np.ndarray) -> np.ndarray:
+        return (1 - u - v) * values[corners[:, 0]] + u * values[corners[:, 1]] + v * values[corners[:, 2]]
+
+    seen = np.zeros((x.size, 4))
+    seen[hit, :3] = np.clip(blend(colours) * shade(blend(vertex_normals(vertices, faces))), 0, 1)
+    seen[hit, 3] = 1
+    layer[low[1] : high[1], low[0] : high[0]] = seen.reshape(*x.shape, 4)
+    return layer
+
+
+def draw_skeleton(
+    picture: Image.Image,
+    joints: Float[np.ndarray, "21 2"],
+    colour: str,
+    thickness: float,
+    edge: str = "#ffffff",
+    joint_colours: UInt8[np.ndarray, "21 3"] | None = None,
+) -> None:
+    """Draws bones and joints (pixels) over a picture, with a thin edge that keeps them visible anywhere.
+
+    ``joint_colours`` (sRGB bytes) replace the skeleton's colour at the joints; the bones keep it.
+    """
+    if not np.isfinite(joints).all():
+        return
+    draw = ImageDraw.Draw(picture)
+    points = [tuple(float(c) for c in joint) for joint in joints]
+    for width, radius, fill in ((2.0, 2.4, edge), (1.0, 1.7, colour)):
+        for parent, child in BONES:
+            draw.line((points[parent], points[child]), fill=fill, width=max(1, round(width * thickness)))
+        own = joint_colours if fill == colour else None
+        for k, (x, y) in enumerate(points):
+            r = radius * thickness
+            ball = fill if own is None else tuple(own[k].tolist())
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=ball)
+
+
+def hands_layer_inputs(
+    faces: Sequence[Int[np.ndarray, "faces 3"]], colours: Sequence[np.ndarray], num_vertices: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Faces and vertex colours of several hands as of one surface; one colour may stand for a whole hand."""
+    joined = np.concatenate([f + hand * num_vertices for hand, f in enumerate(faces)])
+    return joined, np.concatenate([np.broadcast_to(c, (num_vertices, 3)) for c in colours])
+
+
+def encode_png(picture: UInt8[np.ndarray, "height width 3"], colours: int = 256) -> bytes:
+    """A small PNG: a palette of ``colours`` colours, no metadata; the same picture gives the same bytes."""
+    image = Image.fromarray(picture).quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def quick_png(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """A large PNG, written four times as fast as :func:`encode_png`'s: for what is redrawn while dragging."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()

@@ -1,0 +1,225 @@
+"""Which joints hear which through graph layers: Jacobian norms as colours on the hands and as bars."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+
+import ipywidgets
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+from handlib.hand.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, PAIR_JOINT_NAMES, SIDES
+from handlib.model.placed import PlacedHands
+from handlib.show.core import palette
+from handlib.show.core.hands import HandsView
+from handlib.show.core.panel import Panel
+from handlib.show.core.raster import encode_png
+from handlib.utils.arguments import check_between, check_some
+
+FEELERS, FELT = "who feels the joint", "whom the joint feels"
+DIRECTIONS = (FEELERS, FELT)
+UNREACHED, UNREACHED_SURFACE = (255, 255, 255), (222, 222, 222)
+"""Where the influence is exactly zero: a joint's ball, and the surface around it."""
+CHART_SIZE = (520, 360)
+COLOUR_RADIUS = 0.012
+"""Metres over which the colour of one joint fades into the next one's."""
+
+
+@dataclass(frozen=True)
+class Influence:
+    """How strongly the joints of a hand move each other after 0, 1, 2, ... graph layers.
+
+    ``norms[n, h, i, j]``: the Frobenius norm of the Jacobian of joint i's features after n layers with
+    respect to joint j's features before the first, in hand h, divided by the root of the number of features.
+    It is the root mean square of how far i's features move when j's are nudged by 1 in a random direction.
+    """
+
+    name: str
+    norms: Float[np.ndarray, "depths hand=2 21 21"]
+
+
+@dataclass(frozen=True)
+class InfluenceState:
+    """All that the widget shows: a strength and a colour for each of the 42 joints, and a sentence."""
+
+    strengths: Float[np.ndarray, "hand=2 21"]
+    colours: UInt8[np.ndarray, "hand=2 21 3"]
+    caption: str
+
+
+def bones_between() -> Int[np.ndarray, "21 21"]:
+    """How many bones lead from one joint to another."""
+    step = np.eye(NUM_JOINTS, dtype=int)
+    for a, b in BONES:
+        step[a, b] = step[b, a] = 1
+    reach, bones = np.eye(NUM_JOINTS, dtype=int), np.zeros((NUM_JOINTS, NUM_JOINTS), dtype=int)
+    while not reach.all():
+        bones += reach == 0
+        reach = np.minimum(reach @ step, 1)
+    return bones
+
+
+def strength_colours(strengths: Float[np.ndarray, "*n"], strongest: float) -> UInt8[np.ndarray, "*n 3"]:
+    """Darker is stronger, by the root of the share of ``strongest``; exactly zero is white."""
+    share = np.sqrt(np.clip(strengths / strongest, 0, 1))
+    colours = colormaps[palette.STRENGTH](0.2 + 0.8 * share, bytes=True)[..., :3]
+    return np.where(strengths[..., None] > 0, colours, np.array(UNREACHED, np.uint8)).astype(np.uint8)
+
+
+def nearby_joints(hands: PlacedHands) -> Float[np.ndarray, "hand=2 778 21"]:
+    """How much each vertex takes of each joint's colour: shares that sum to 1, nearly all to the nearest."""
+    squares = np.square(hands.vertices[:, :, None] - hands.joints[:, None]).sum(-1)
+    closeness = np.exp((squares.min(2, keepdims=True) - squares) / COLOUR_RADIUS**2)
+    return closeness / closeness.sum(2, keepdims=True)
+
+
+def influence_state(influence: Influence, picked: int, layers: int, direction: str) -> InfluenceState:
+    """What there is to see of joint ``picked`` (0-41, or -1 for none) after so many layers."""
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction: expected one of {', '.join(DIRECTIONS)}; got {direction!r}")
+    if not 0 <= layers < len(influence.norms):
+        raise ValueError(f"layers: expected 0 to {len(influence.norms) - 1}, got {layers}")
+    strengths = np.zeros((len(SIDES), NUM_JOINTS))
+    if picked >= 0:
+        hand, joint = divmod(picked, NUM_JOINTS)
+        norms = influence.norms[layers, hand]
+        strengths[hand] = norms[:, joint] if direction == FEELERS else norms[joint]
+    return InfluenceState(
+        strengths=strengths,
+        colours=strength_colours(strengths, float(influence.norms.max())),
+        caption=_caption(strengths, picked, layers, direction),
+    )
+
+
+def _caption(strengths: np.ndarray, picked: int, layers: int, direction: str) -> str:
+    if picked < 0:
+        return "Pick a joint: click it, or choose it in the list below the hands."
+    name, flat = PAIR_JOINT_NAMES[picked], strengths.ravel()
+    reached = np.flatnonzero(flat)
+    others = reached[reached != picked]
+    count, rest = f"{len(reached)} of {len(flat)} joints", len(flat) - len(reached)
+    after = f"After {layers} layer{'' if layers == 1 else 's'}"
+    if direction == FEELERS:
+        text = f"{after} a nudge at {name} moves {count}: itself by {flat[picked]:.2f}"
+        link, end = "", "don't move at all"
+    else:
+        text = f"{after} {name} is moved by nudges at {count}: at itself, by {flat[picked]:.2f}"
+        link, end = "at ", "don't move it at all"
+    if len(others):
+        strongest = others[flat[others].argmax()]
+        bones = bones_between()[picked % NUM_JOINTS, others % NUM_JOINTS].max()
+        text += f"; then most {link}{PAIR_JOINT_NAMES[strongest]}, by {flat[strongest]:.2f}"
+        text += f"; up to {bones} bone{'' if bones == 1 else 's'} away"
+    return f"{text}. The other {rest} {end}: exactly 0."
+
+
+class InfluenceChart:
+    """Bars by joint, a row per hand. Axes are drawn once for each height, the bars every time."""
+
+    def __init__(self, highest: float):
+        figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
+        canvas = FigureCanvasAgg(figure)
+        axes = figure.subplots(2, 1, sharex=True)
+        figure.subplots_adjust(left=0.11, right=0.99, top=0.94, bottom=0.18, hspace=0.24)
+        for axis, side in zip(axes, SIDES, strict=True):
+            axis.set_title(f"{side} hand", fontsize=9, loc="left", pad=2)
+            axis.tick_params(labelsize=8)
+            axis.spines[["top", "right"]].set_visible(False)
+            axis.set(xlim=(-0.7, NUM_JOINTS - 0.3), ylim=(0, 1.05 * highest))
+        axes[1].set_xticks(np.arange(NUM_JOINTS), JOINT_NAMES, rotation=90)
+        figure.supylabel("change per unit of nudge", fontsize=9, x=0.0)
+        canvas.draw()
+        self.empty = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        self.to_pixels = [axis.transData.transform for axis in axes]
+
+    def draw(self, state: InfluenceState, picked: int) -> UInt8[np.ndarray, "height width 3"]:
+        """The chart of one state; the picked joint's bar has the highlight's edge, an exact zero says 0."""
+        image = self.empty.copy()
+        draw, font = ImageDraw.Draw(image), ImageFont.load_default(9)
+        for hand, joint in np.ndindex(state.strengths.shape):
+            strength, chosen = state.strengths[hand, joint], NUM_JOINTS * hand + joint == picked
+            (left, bottom), (right, top) = self.to_pixels[hand]([(joint - 0.4, 0), (joint + 0.4, strength)])
+            bottom, top = image.height - 1 - bottom, image.height - 1 - top
+            if strength == 0:
+                draw.text(((left + right) / 2, bottom - 1), "0", palette.TRUTH, font, anchor="mb")
+                continue
+            edge, width = (palette.HIGHLIGHT, 2) if chosen else (palette.TRUTH, 1)
+            fill = tuple(state.colours[hand, joint].tolist())
+            draw.rectangle((left, min(top, bottom - 1), right, bottom), fill, edge, width)
+        return np.asarray(image)
+
+
+class InfluenceExplorer(Panel):
+    """Pick a joint of either hand and see which joints it moves, or which move it, after so many layers.
+
+    ``influences`` are what the list ``network`` offers; ``hands`` (see :func:`handlib.model.placed.place`) are what is coloured.
+    """
+
+    def __init__(self, influences: Sequence[Influence], hands: PlacedHands, picked: int = 0):
+        check_some("influences", influences)
+        check_between("picked", picked, 0, 2 * NUM_JOINTS - 1)
+        self.influences = {influence.name: influence for influence in influences}
+        first = influences[0]
+        self.view = HandsView(hands.vertices, hands.joints)
+        self.view.surface_opacity = 0.6
+        self.shares = nearby_joints(hands)
+        self.view.picked = picked
+        self.view.layout.flex = "1 1 360px"
+        self.network = ipywidgets.Dropdown(options=list(self.influences), description="network")
+        self.layers = ipywidgets.IntSlider(
+            min=0, max=len(first.norms) - 1, value=len(first.norms) - 1, description="layers"
+        )
+        self.direction = ipywidgets.ToggleButtons(options=DIRECTIONS, description="direction")
+        self.direction.style.button_width = "170px"
+        self.image = ipywidgets.Image(format="png", width=CHART_SIZE[0], height=CHART_SIZE[1])
+        self.image.layout.flex = "0 0 auto"
+        self.image.layout.align_self = "flex-start"
+        self.caption = ipywidgets.HTML()
+        self.chart = InfluenceChart(float(first.norms.max()))
+        self.network.observe(lambda _: self._change_network(), names="value")
+        for control, name in ((self.layers, "value"), (self.direction, "value"), (self.view, "picked")):
+            control.observe(lambda _: self.refresh(), names=name)
+        self.refresh()
+        scene = ipywidgets.HBox([self.view, self.image])
+        scene.layout.flex_flow = "row wrap"
+        controls = ipywidgets.HBox([self.network, self.layers, self.direction])
+        controls.layout.flex_flow = "row wrap"
+        super().__init__(
+            [controls, self.caption, scene],
+            self.sheet,
+            f"InfluenceExplorer: {', '.join(self.influences)}. {self.state.caption}",
+            direction="column",
+        )
+
+    def _change_network(self) -> None:
+        norms = self.influences[self.network.value].norms
+        self.chart = InfluenceChart(float(norms.max()))
+        self.layers.max = len(norms) - 1
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Brings the colours, the bars and the caption to what the controls say."""
+        self.state = influence_state(
+            self.influences[self.network.value], self.view.picked, self.layers.value, self.direction.value
+        )
+        reached = self.state.strengths[..., None] > 0
+        near = np.where(reached, self.state.colours, UNREACHED_SURFACE)
+        surface = (self.shares @ near.astype(float)).round().astype(np.uint8)
+        self.view.update(colours=surface, joint_colours=self.state.colours)
+        self.bars = self.chart.draw(self.state, self.view.picked)
+        self.image.value = encode_png(self.bars)
+        self.caption.value = self.state.caption
+
+    def sheet(self) -> UInt8[np.ndarray, "height width 3"]:
+        """Caption, hands and bars in one picture: what a reader without a kernel sees."""
+        hands = Image.fromarray(self.view.picture((440, CHART_SIZE[1])))
+        sheet = Image.new("RGB", (hands.width + CHART_SIZE[0], CHART_SIZE[1] + 44), "white")
+        draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+        draw.text((8, 4), "\n".join(wrap(self.state.caption, 140)), fill=palette.INK, font=font)
+        sheet.paste(hands, (0, 44))
+        sheet.paste(Image.fromarray(self.bars), (hands.width, 44))
+        return np.asarray(sheet)

@@ -1,0 +1,98 @@
+"""Sliders for a hand model's pose and shape beside its 3D view."""
+
+from collections.abc import Sequence
+
+import ipywidgets
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from handlib.hand.hand import Hand
+from handlib.hand.skeleton import joint_index
+from handlib.show.core.hands import HandsView
+from handlib.show.core.hands_drawing import upright
+from handlib.show.core.panel import Panel
+from handlib.utils.arguments import check_between, check_some
+
+HAND_DISTANCE = 0.2
+
+
+def pose_hands(
+    hands: Sequence[Hand],
+    pose_pca: Sequence[float],
+    betas: Sequence[float],
+    facing: str = "palm",
+) -> tuple[Float[np.ndarray, "hand vertices 3"], Float[np.ndarray, "hand 21 3"]]:
+    """Vertices and joints of hands standing side by side, all with the same coefficients.
+
+    ``pose_pca`` are the first coefficients around the mean pose, ``betas`` the first shape coefficients (at
+    most ten); the rest are zero. Metres; wrists lie ``HAND_DISTANCE`` apart on the x axis.
+    """
+    shape = torch.zeros(10)
+    shape[: len(betas)] = torch.tensor(list(betas))
+    vertices, joints = [], []
+    for place, hand in enumerate(hands):
+        with torch.no_grad():
+            posed = hand(
+                root_rotation=torch.from_numpy(upright(hand.side, facing)).float(),
+                pose_pca=torch.tensor(list(pose_pca), dtype=torch.float32),
+                betas=shape,
+            )
+        shift = np.array([(place - (len(hands) - 1) / 2) * HAND_DISTANCE, 0, 0])
+        vertices.append(posed.vertices.numpy() + shift)
+        joints.append(posed.joints.numpy() + shift)
+    return np.stack(vertices), np.stack(joints)
+
+
+class HandExplorer(Panel):
+    """One or two hands with a slider for each of the first pose components and betas.
+
+    The line below the sliders says how far the picked joint (the middle finger's tip if none is picked) went
+    from where it is with all sliders at zero.
+    """
+
+    def __init__(self, hands: Sequence[Hand], num_pose: int = 5, num_betas: int = 5, facing: str = "palm"):
+        check_some("hands", hands)
+        check_between("num_pose", num_pose, 0, 45)
+        check_between("num_betas", num_betas, 0, 10)
+        self.hands = tuple(hands)
+        self.facing = facing
+        self.pose_sliders = [self._slider(f"pose {k}") for k in range(num_pose)]
+        self.beta_sliders = [self._slider(f"beta {k}") for k in range(num_betas)]
+        vertices, self._rest = pose_hands(self.hands, [0.0] * num_pose, [0.0] * num_betas, facing)
+        self.view = HandsView(
+            vertices, self._rest, [hand.faces for hand in self.hands], [hand.side for hand in self.hands]
+        )
+        self.view.layout.flex = "1 1 360px"
+        self.status = ipywidgets.Label()
+        reset = ipywidgets.Button(description="all to zero")
+        reset.on_click(lambda _: self.reset())
+        for slider in (*self.pose_sliders, *self.beta_sliders):
+            slider.observe(lambda _: self.refresh(), names="value")
+        self.view.observe(lambda _: self.refresh(), names="picked")
+        self.refresh()
+        controls = ipywidgets.VBox([*self.pose_sliders, *self.beta_sliders, reset, self.status])
+        sides = " and ".join(hand.side for hand in self.hands)
+        super().__init__(
+            [self.view, controls],
+            self.view.picture,
+            f"HandExplorer: {sides} hand, sliders for {num_pose} pose components and {num_betas} betas",
+        )
+
+    @staticmethod
+    def _slider(name: str) -> ipywidgets.FloatSlider:
+        return ipywidgets.FloatSlider(min=-3, max=3, step=0.1, description=name, readout_format=".1f")
+
+    def refresh(self) -> None:
+        """Poses the hands as the sliders say."""
+        coefficients = ([s.value for s in self.pose_sliders], [s.value for s in self.beta_sliders])
+        vertices, joints = pose_hands(self.hands, *coefficients, self.facing)
+        self.view.update(vertices, joints)
+        joint = self.view.picked if self.view.picked >= 0 else joint_index("middle4")
+        moved = np.linalg.norm(joints.reshape(-1, 3)[joint] - self._rest.reshape(-1, 3)[joint])
+        self.status.value = f"{self.view.joint_label(joint)} moved {1000 * moved:.0f} mm"
+
+    def reset(self) -> None:
+        """Puts every slider back to zero."""
+        for slider in (*self.pose_sliders, *self.beta_sliders):
+            slider.value = 0.0

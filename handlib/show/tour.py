@@ -1,0 +1,123 @@
+"""The initial estimate and what every stage made of it: one slider moves the 3D view and the overlay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from handlib.data.sample import Sample
+from handlib.hand.skeleton import SIDES
+from handlib.model.estimate import Prediction, estimate_names
+from handlib.model.placed import place
+from handlib.show.core import palette
+from handlib.show.core.hands import HandsView
+from handlib.show.core.hands_drawing import draw_hands, framing_of
+from handlib.show.core.overlay import overlay_picture
+from handlib.show.core.panel import Panel
+from handlib.show.core.raster import encode_png
+from handlib.utils.arguments import check_some
+
+PICTURE_SIDE = 360
+
+
+@dataclass(frozen=True)
+class StageState:
+    """All that the widget shows of one estimate."""
+
+    name: str
+    vertices: Float[np.ndarray, "hand=2 778 3"]
+    joints: Float[np.ndarray, "hand=2 21 3"]
+    overlay: UInt8[np.ndarray, "height width 3"]
+    summary: str
+
+
+def stage_states(
+    picture: Sample | Tensor | np.ndarray,
+    prediction: Prediction,
+    index: int = 0,
+    faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None,
+) -> tuple[StageState, ...]:
+    """What the slider shows at each of its positions.
+
+    Given a sample, the summary says how far the joints are from the truth, each hand measured from its wrist.
+    """
+    states = []
+    for name, estimate in zip(estimate_names(len(prediction.estimates)), prediction.estimates, strict=True):
+        placed = place(estimate, index)
+        drawn = Image.fromarray(overlay_picture(picture, estimate, index, faces))
+        drawn = drawn.resize((round(PICTURE_SIDE * drawn.width / drawn.height), PICTURE_SIDE))
+        summary = name
+        if isinstance(picture, Sample):
+            true = place(picture, index).joints
+            error = (placed.joints - placed.joints[:, :1]) - (true - true[:, :1])
+            summary = f"{name}: joints {1000 * np.linalg.norm(error, axis=-1).mean():.1f} mm from the truth"
+        states.append(StageState(name, placed.vertices, placed.joints, np.asarray(drawn), summary))
+    return tuple(states)
+
+
+def stage_sheet(
+    states: Sequence[StageState],
+    faces: Sequence[Int[np.ndarray, "faces 3"]],
+    framing: Sequence[float],
+) -> UInt8[np.ndarray, "height width 3"]:
+    """All estimates at once, overlays above and 3D views below: what a reader without a kernel sees."""
+    side = 280
+    sheet = Image.new("RGB", (side * len(states), 2 * side - 40), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for column, state in enumerate(states):
+        x = side * column
+        draw.text((x + 6, 4), state.summary, fill=palette.INK, font=font)
+        sheet.paste(Image.fromarray(state.overlay).resize((side - 12, side - 12)), (x + 6, 24))
+        scene = draw_hands(state.vertices, state.joints, faces, SIDES, framing, size=(side, side - 64))
+        sheet.paste(Image.fromarray(scene), (x, side + 20))
+    return np.asarray(sheet)
+
+
+class StagesPanel(Panel):
+    """A slider over the initial estimate and every stage that moves the 3D view and the overlay together."""
+
+    def __init__(
+        self, states: Sequence[StageState], faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None
+    ):
+        check_some("states", states)
+        self.states = tuple(states)
+        last = self.states[-1]
+        self.view = HandsView(last.vertices, last.joints, faces)
+        self.view.layout.flex = "1 1 320px"
+        self.view.framing = list(framing_of(np.concatenate([state.vertices for state in self.states])))
+        self.image = ipywidgets.Image(format="png", width=last.overlay.shape[1], height=last.overlay.shape[0])
+        self.image.layout.flex = "0 0 auto"
+        self.image.layout.align_self = "flex-start"
+        self.summary = ipywidgets.Label()
+        self.slider = ipywidgets.SelectionSlider(
+            options=[state.name for state in self.states], index=len(self.states) - 1, description="estimate"
+        )
+        self.slider.observe(lambda change: self.show_state(change["new"]), names="index")
+        self.show_state(len(self.states) - 1)
+        super().__init__(
+            [ipywidgets.HBox([self.slider, self.summary]), ipywidgets.HBox([self.image, self.view])],
+            lambda: stage_sheet(self.states, self.view.faces, self.view.framing),
+            "Stages: " + "; ".join(state.summary for state in self.states),
+            direction="column",
+        )
+
+    def show_state(self, position: int) -> None:
+        """Brings every part of the panel to one estimate."""
+        state = self.states[position]
+        self.view.update(state.vertices, state.joints)
+        self.image.value = encode_png(state.overlay)
+        self.summary.value = state.summary
+
+
+def stages(
+    picture: Sample | Tensor | np.ndarray,
+    prediction: Prediction,
+    index: int = 0,
+    faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None,
+) -> StagesPanel:
+    """The stages of one prediction over its picture; ``index`` chooses the picture of a batch."""
+    return StagesPanel(stage_states(picture, prediction, index, faces), faces)

@@ -1,0 +1,1 @@
+"""Learning: losses, what they are taught from, the loop."""

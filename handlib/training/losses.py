@@ -1,0 +1,283 @@
+"""What DIR is trained to make small: distances, edges and normals of the meshes, offset, pixels.
+
+Every term is a function of its own; :func:`dir_loss` weighs them and adds them up over the initial
+estimate and all stages. Lengths enter the losses in units of ``LENGTH_UNIT`` (0.15 m), uv in [-1, 1].
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, huber_loss, interpolate, normalize
+
+from handlib.geometry.rotation import rotation_from_6d
+from handlib.hand.hand import Hand
+from handlib.hand.skeleton import SIDES
+from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.training.distributed import mean_over_processes
+from handlib.training.targets import CentredTargets, Targets
+from handlib.utils.arguments import check_finite
+
+HUBER_DELTA = 0.01
+CLASS_WEIGHTS = (0.1, 0.45, 0.45)
+"""Of background, left and right hand in the cross-entropy."""
+Weight = float | int
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """The factor of every term, and two choices. The defaults are the released ones; 0 leaves a term out.
+
+    ``target_centre`` is the joint that is moved to the origin in the targets (predictions are centred on
+    the wrist); the target offset leads between the two hands' such joints. ``lovasz_on`` says what the
+    Lovász term takes for probabilities.
+    """
+
+    uv: Weight = 10
+    vertex_uv: Weight = 10
+    joints: Weight = 10
+    vertices: Weight = 10
+    edge: Weight = 1
+    normal: Weight = 0.1
+    offset: Weight = 10
+    segmentation: Weight = 0.1
+    lovasz: Weight = 0.1
+    dense: Weight = 1
+    root: Weight = 0
+    pose: Weight = 0
+    betas: Weight = 0
+    target_centre: str = "middle1"
+    lovasz_on: Literal["scores", "probabilities"] = "scores"
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that aren't finite."""
+        check_finite("losses", self)
+
+    @classmethod
+    def released(cls) -> "LossWeights":
+        """The authors' weights, with two peculiarities of their code.
+
+        The targets are centred on the middle finger's MCP joint although the model is centred on the wrist,
+        so even a perfect hand has a loss; and the Lovász term gets raw scores, not probabilities.
+        """
+        return cls()
+
+    @classmethod
+    def paper(cls) -> "LossWeights":
+        """The authors' weights without the two peculiarities: one centre, and probabilities."""
+        return cls(target_centre="wrist", lovasz_on="probabilities")
+
+    @classmethod
+    def small(cls) -> "LossWeights":
+        """For training from scratch on a laptop: heavier distances, and the parameters supervised too.
+
+        With ``HUBER_DELTA`` 0.01 a weight of 100 makes a distance count as its plain L1 does.
+        """
+        distances = dict.fromkeys(("uv", "vertex_uv", "joints", "vertices", "offset"), 100)
+        pixels = {"segmentation": 1, "lovasz": 0, "dense": 200}
+        parameters = {"root": 0.4, "pose": 0.1, "betas": 0.02}
+        return cls(
+            **distances,
+            **pixels,
+            **parameters,
+            edge=0,
+            normal=0,
+            target_centre="wrist",
+            lovasz_on="probabilities",
+        )
+
+
+def per_hand(loss: Float[Tensor, "batch hand=2 *rest"]) -> Float[Tensor, "hand=2"]:
+    """Mean over everything but the hand axis."""
+    return loss.flatten(2).mean(dim=(0, 2))
+
+
+def huber(prediction: Float[Tensor, "*shape"], target: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Elementwise Huber loss: z²/2 where |z| < δ, else δ(|z| - δ/2), with δ = ``HUBER_DELTA``.
+
+    δ is far below typical errors, so this is nearly δ|z|. It is δ times torch's ``smooth_l1_loss(beta=δ)``.
+    """
+    return huber_loss(prediction, target, reduction="none", delta=HUBER_DELTA)
+
+
+Faces = Int[Tensor, "hand=2 1538 3"]
+"""Vertex ids of each hand's faces (left, right), both turned outwards."""
+Edges = Float[Tensor, "hand=2 1538 3 xyz=3 batch"]
+"""The three edges of every face as vectors. The batch comes last because gathering whole rows is fast."""
+
+
+def hand_faces(hands: Mapping[str, Hand] | nn.ModuleDict) -> Faces:
+    """Faces of the left and of the right hand model."""
+    return torch.stack([torch.from_numpy(hands[side].faces) for side in SIDES])
+
+
+def face_edges(vertices: Float[Tensor, "batch hand=2 778 3"], faces: Faces) -> Edges:
+    """Edges b - a, c - b, a - c of every face (a, b, c); each hand has faces of its own."""
+    rows = vertices.permute(1, 2, 3, 0).flatten(0, 1)
+    row_of_corner = faces + vertices.shape[2] * torch.arange(2, device=faces.device)[:, None, None]
+    corners = rows.index_select(0, row_of_corner.flatten()).unflatten(0, faces.shape)
+    return corners.roll(-1, dims=2) - corners
+
+
+def edge_lengths(edges: Edges) -> Float[Tensor, "hand=2 1538 3 batch"]:
+    """√(|e|² + 1e-12): the gradient stays finite where an edge has no length."""
+    return (edges.square().sum(dim=3) + 1e-12).sqrt()
+
+
+def edge_loss(edges: Edges, true_edges: Edges) -> Float[Tensor, "hand=2"]:
+    """Mean absolute difference of edge lengths, in the unit of the edges."""
+    return (edge_lengths(edges) - edge_lengths(true_edges)).abs().mean(dim=(1, 2, 3))
+
+
+def face_normals(
+    vertices: Float[Tensor, "batch hand=2 778 3"], faces: Faces
+) -> Float[Tensor, "hand=2 1538 xyz=3 batch"]:
+    """Unit normal of every face (a, b, c), along (b - a) x (c - a), in the layout of ``Edges``."""
+    a, b, c = (
+        torch.stack([vertices[:, h].index_select(1, ids) for h, ids in enumerate(corner)], dim=1)
+        for corner in faces.unbind(-1)
+    )
+    normals = torch.linalg.cross(normalize(b - a, dim=-1), normalize(c - a, dim=-1))
+    return normalize(normals, dim=-1).permute(1, 2, 3, 0)
+
+
+def normal_loss(
+    edges: Edges, true_normals: Float[Tensor, "hand=2 1538 xyz=3 batch"]
+) -> Float[Tensor, "hand=2"]:
+    """Mean |cos| between predicted edges and the true normal of their face; 0 for a perfect mesh."""
+    cosines = (edges * true_normals[:, :, None]).sum(dim=3) / edge_lengths(edges)
+    return cosines.abs().mean(dim=(1, 2, 3))
+
+
+def lovasz_softmax(
+    probabilities: Float[Tensor, "batch classes height width"], label: Int[Tensor, "batch height width"]
+) -> Float[Tensor, ""]:
+    """Lovász-softmax loss (Berman et al., CVPR 2018), all pixels of the batch taken as one picture.
+
+    Per class, an error is |1[pixel is of the class] - probability|, and the loss is the Lovász extension of
+    the Jaccard loss 1 - IoU: errors sorted downwards, each times what the Jaccard loss grows when its
+    pixel joins the mistaken ones (their Alg. 1). Mean over the classes that occur in ``label``.
+    """
+    classes = torch.arange(probabilities.shape[1], device=label.device)
+    is_class = label.flatten() == classes[:, None]
+    error = (is_class.float() - probabilities.transpose(0, 1).flatten(1)).abs()
+    error, order = error.sort(dim=1, descending=True)
+    is_class = is_class.gather(1, order)
+    size = is_class.sum(dim=1, keepdim=True)
+    intersection = size - is_class.cumsum(dim=1)
+    union = size + (~is_class).cumsum(dim=1)
+    jaccard_loss = 1 - intersection / union
+    growth = jaccard_loss.diff(dim=1, prepend=jaccard_loss.new_zeros(len(classes), 1))
+    return (error * growth).sum(dim=1)[size[:, 0] > 0].mean()
+
+
+def segmentation_loss(
+    scores: Float[Tensor, "batch 3 height width"], label: Int[Tensor, "batch height width"]
+) -> Float[Tensor, ""]:
+    """Cross-entropy of (background, left, right), each pixel weighted by its class (``CLASS_WEIGHTS``).
+
+    The sum is divided by the pixels' weights, in a training of several processes by their mean over these.
+    """
+    weight = scores.new_tensor(CLASS_WEIGHTS)
+    return cross_entropy(scores, label, weight, reduction="sum") / mean_over_processes(weight[label].sum())
+
+
+def resize_label(label: Int[Tensor, "batch _ _"], size: Sequence[int]) -> Int[Tensor, "batch height width"]:
+    """Labels on a coarser map: the pixel at the centre of each cell."""
+    return interpolate(label[:, None].float(), size, mode="nearest-exact")[:, 0].long()
+
+
+def resize_dense(
+    dense: Float[Tensor, "batch 3 _ _"], size: Sequence[int]
+) -> Float[Tensor, "batch 3 height width"]:
+    """Dense targets on a coarser map, bilinear at each cell's centre."""
+    return interpolate(dense, size, mode="bilinear", align_corners=False)
+
+
+def pixel_terms(
+    prediction: Prediction, targets: Targets, weights: LossWeights
+) -> dict[str, Float[Tensor, ""]]:
+    """Weighted losses of the segmentation and dense heads, on their own map; weights of 0 are left out."""
+    scores, colours = prediction.segmentation.float(), prediction.dense.float()
+    label = resize_label(targets.label, scores.shape[-2:])
+    dense = resize_dense(targets.dense, colours.shape[-2:])
+    lovasz_values = scores if weights.lovasz_on == "scores" else scores.softmax(dim=1)
+    terms = {
+        "segmentation": lambda: segmentation_loss(scores, label),
+        "dense": lambda: huber(colours, dense).mean(),
+        "lovasz": lambda: lovasz_softmax(lovasz_values, label),
+    }
+    return {name: weight * term() for name, term in terms.items() if (weight := getattr(weights, name))}
+
+
+def hand_terms(
+    prediction: Prediction, targets: Targets, weights: LossWeights, faces: Faces
+) -> list[dict[str, Tensor]]:
+    """Weighted losses of every estimate, per hand but for the offset's; weights of 0 are left out."""
+    centred = CentredTargets.of(targets, weights.target_centre)
+    if weights.edge or weights.normal:
+        true_edges, true_normals = face_edges(centred.vertices, faces), face_normals(centred.vertices, faces)
+
+    def one(estimate: Estimate) -> dict[str, Tensor]:
+        params, vertices = estimate.params, estimate.vertices / LENGTH_UNIT
+        edges = cache(lambda: face_edges(vertices, faces))
+        terms = {
+            "uv": lambda: per_hand(huber(estimate.uv, targets.uv)),
+            "vertex_uv": lambda: per_hand(huber(estimate.vertex_uv, targets.vertex_uv)),
+            "joints": lambda: per_hand(huber(estimate.joints / LENGTH_UNIT, centred.joints)),
+            "vertices": lambda: per_hand(huber(vertices, centred.vertices)),
+            "edge": lambda: edge_loss(edges(), true_edges),
+            "normal": lambda: normal_loss(edges(), true_normals),
+            "offset": lambda: huber(estimate.offset, centred.offset).mean(),
+            "root": lambda: per_hand((rotation_from_6d(params.root) - targets.root).abs()),
+            "pose": lambda: per_hand((params.pose - targets.pose).abs()),
+            "betas": lambda: per_hand((params.betas - targets.betas).abs()),
+        }
+        return {name: weight * term() for name, term in terms.items() if (weight := getattr(weights, name))}
+
+    return [one(estimate) for estimate in prediction.estimates]
+
+
+def dir_loss(
+    prediction: Prediction, targets: Targets, weights: LossWeights, faces: Faces
+) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+    """The training loss and the weighted terms that it is the sum of.
+
+    Terms of an estimate are named ``joints_0``, ``joints_1``, ... (0 is the initial estimate) and summed
+    over both hands; ``segmentation``, ``lovasz`` and ``dense`` come once. The terms carry no gradient.
+    """
+    terms = pixel_terms(prediction, targets, weights)
+    for t, estimate_terms in enumerate(hand_terms(prediction, targets, weights, faces)):
+        terms |= {f"{name}_{t}": loss.sum() for name, loss in estimate_terms.items()}
+    return torch.stack(tuple(terms.values())).sum(), {name: loss.detach() for name, loss in terms.items()}
+
+
+RELEASED_NAMES = {
+    "segmentation": "seg",
+    "dense": "dense",
+    "lovasz": "lovasz",
+    "uv": "joint_{side}_uv_{t}",
+    "vertex_uv": "mesh_{side}_uv_{t}",
+    "joints": "joint_{side}_xyz_{t}",
+    "vertices": "mesh_{side}_xyz_{t}",
+    "edge": "edge_{side}_{t}",
+    "normal": "normal_{side}_{t}",
+    "offset": "offset_{t}",
+}
+"""What the authors' training log calls the terms."""
+
+
+@torch.no_grad()
+def released_losses(prediction: Prediction, targets: Targets, faces: Faces) -> dict[str, Float[Tensor, ""]]:
+    """Every weighted term of the authors' training, per hand and under the authors' names; no gradient."""
+    weights = LossWeights.released()
+    losses = {RELEASED_NAMES[name]: loss for name, loss in pixel_terms(prediction, targets, weights).items()}
+    for t, terms in enumerate(hand_terms(prediction, targets, weights, faces)):
+        for name, loss in terms.items():
+            per_side = zip(SIDES, loss.expand(2), strict=True)
+            losses |= {RELEASED_NAMES[name].format(side=side, t=t): value for side, value in per_side}
+    return losses

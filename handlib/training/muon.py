@@ -1,0 +1,102 @@
+"""Muon for matrices, AdamW for the rest: how the weights move once their gradients are known.
+
+AdamW divides each number's gradient by its own recent size and knows nothing of the matrix that it is in.
+Muon (Jordan and others, 2024) takes the momentum of a whole matrix, brings all its singular values near one,
+and moves along that: directions in which the gradient is small but steady are learned as fast as loud ones.
+What that is worth here is measured in ``docs/experiments.md``.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from handlib.training.precision import multiplies_bfloat16
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""Of Jordan's quintic: five rounds bring singular values between 0.001 and 1 into 0.7 to 1.2."""
+ROUNDS = 5
+MOMENTUM = 0.95
+
+
+def orthogonalise(matrices: Float[Tensor, "n rows columns"]) -> Float[Tensor, "n rows columns"]:
+    """Each matrix with its singular vectors kept and its singular values brought near one.
+
+    With X = U S V', the polynomial a X + (b X X' + c (X X')²) X equals U (a S + b S³ + c S⁵) V': products
+    of matrices, in bfloat16 where that is quick, do what a singular value decomposition would.
+    """
+    a, b, c = COEFFICIENTS
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.bfloat16() if multiplies_bfloat16(matrices.device.type) else matrices
+    x = x.mT if tall else x
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    for _ in range(ROUNDS):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return (x.mT if tall else x).to(matrices.dtype)
+
+
+def is_matrix(weight: Tensor) -> bool:
+    """Whether Muon moves it: not vectors, nor what reads or writes colours, coordinates or single scores."""
+    return weight.ndim > 1 and min(weight.shape[:2]) > 3
+
+
+def as_matrices(weight: Float[Tensor, "..."]) -> Float[Tensor, "n rows columns"]:
+    """A convolution's kernel as one matrix (out, in x height x width), a stack per joint as it is."""
+    return weight if weight.ndim == 3 else weight.flatten(1)[None]
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Weight decay for matrices and kernels, none for biases, norms and scores."""
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+class Muon(torch.optim.AdamW):
+    """Moves matrices by their orthogonalised momentum, everything else as AdamW.
+
+    A step along a matrix has a root mean square of 0.2 x ``lr``, as AdamW's steps mostly have (Liu and
+    others, 2025), so that one learning rate serves both. Matrices of one shape are orthogonalised together.
+    """
+
+    @torch.no_grad()
+    def step(  # type: ignore[override]
+        self, closure: Callable[[], float | Tensor] | None = None
+    ) -> float | Tensor | None:
+        """One step along the gradients that the weights hold, or that ``closure`` computes with the loss."""
+        loss: float | Tensor | None = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            matrices = [p for p in group["params"] if p.grad is not None and is_matrix(p)]
+            self._move(matrices, group["lr"], group["weight_decay"])
+            for weight in matrices:
+                weight.grad = None
+        super().step()
+        return loss
+
+    def _move(self, weights: list[Tensor], lr: float, weight_decay: float) -> None:
+        by_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        for weight in weights:
+            state = self.state[weight]
+            if not state:
+                state |= {"step": torch.tensor(0.0), "exp_avg": torch.zeros_like(weight)}
+            gradient = cast(Tensor, weight.grad)
+            mean = state["exp_avg"].lerp_(gradient, 1 - MOMENTUM)
+            ahead = as_matrices(torch.lerp(gradient, mean, MOMENTUM))
+            by_shape[ahead.shape[1:]].append((weight, ahead))
+        for shape, pairs in by_shape.items():
+            together = orthogonalise(torch.cat([ahead for _, ahead in pairs]))
+            moves = together.split([len(ahead) for _, ahead in pairs])
+            for (weight, _), move in zip(pairs, moves, strict=True):
+                weight.mul_(1 - lr * weight_decay)
+                weight.sub_(move.reshape(weight.shape), alpha=0.2 * lr * math.sqrt(max(shape)))
+
+
+OPTIMISERS = {"adamw": torch.optim.AdamW, "muon": Muon}

@@ -1,0 +1,70 @@
+"""Files written whole or not at all, files that may be damaged, and texts that commands keep in pages."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from beartype.door import die_if_unbearable
+
+from handlib.utils.errors import InputError
+
+Record = TypeVar("Record")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside the given one to write to; it takes the other's place when the block ends well.
+
+    After an exception the old file is as it was, and what was written is gone.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file in UTF-8, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def reading(path: Path, expected: str) -> Iterator[None]:
+    """Whatever goes wrong in reading a file becomes an :class:`InputError` that says what was expected.
+
+    For blocks that do nothing but read: damaged files make parsers raise almost anything.
+    """
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: expected {expected}: {reason[:500]}") from error
+
+
+def record_from(kind: type[Record], content: dict[str, Any]) -> Record:
+    """A dataclass from the values of its fields, whose types are checked; a wrong one is a ``ValueError``."""
+    record = kind(**content)
+    for name, hint in get_type_hints(kind).items():
+        die_if_unbearable(getattr(record, name), hint, exception_prefix=f"{name}: ")
+    return record
+
+
+def write_between_marks(page: Path, writer: str, text: str) -> None:
+    """Replaces what stands between ``<!-- WRITER writes from here -->`` and the next ``<!-- to here -->``.
+
+    Raises:
+        InputError: the page hasn't both marks.
+    """
+    start, end = f"<!-- {writer} writes from here -->", "<!-- to here -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(start)
+    _, ends, after = rest.partition(end)
+    if not (found and ends):
+        raise InputError(f"{page}: expected the lines {start!r} and {end!r}")
+    write_text(page, f"{before}{start}\n{text}\n{end}{after}")

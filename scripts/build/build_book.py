@@ -1,0 +1,218 @@
+"""The book: a static site from the committed notebooks and pages, built offline with jupyter-book 1.
+
+    python scripts/build/build_book.py       book/_build/html/index.html
+
+Pages are copied as they lie in the repository, so that links between them work in the book as on GitHub. On
+the way a widget's picture gets a recording beside it (``book/recorded``, see ``record_book.py``), which the
+page's JavaScript brings to life, and a diagram becomes the picture that was drawn of it
+(``draw_diagrams.py``). Needs the packages of ``book/requirements.txt``; nothing is executed or fetched.
+"""
+
+import base64
+import gzip
+import hashlib
+import html
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import book_api
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "book"
+BUILD = BOOK / "_build"
+SOURCE = BUILD / "source"
+SITE = BUILD / "html"
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/*.md",
+    "notebooks/README.md",
+    "notebooks/[0-9]*.ipynb",
+    "benchmarks/README.md",
+    "data_samples/README.md",
+    "data_samples/checkpoints/*/README.md",
+)
+PLOTLY = "application/vnd.plotly.v1+json"
+MATHJAX_PARTS = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
+DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(!?\[[^\]]*\]\()((?!\w+:|#)[^)\s]+)\)")
+EXPORT = re.compile(r"export\s*\{\s*([\w$]+) as default\s*\};?")
+
+
+class BookError(RuntimeError):
+    """The book can't be built; the message says what is missing and which command makes it."""
+
+
+def read_recordings() -> dict[str, dict]:
+    """All recordings by name."""
+    files = sorted((BOOK / "recorded").glob("*.json.gz"))
+    return {
+        file.name.removesuffix(".json.gz"): json.loads(gzip.decompress(file.read_bytes())) for file in files
+    }
+
+
+def recorded_html(name: str, picture: str, words: str) -> str:
+    """A picture that the page's JavaScript replaces by the recorded widget; without it, it stays."""
+    alt = html.escape(words, quote=True)
+    return f'<div class="recorded" data-recorded="{name}"><img src="{picture}" alt="{alt}"></div>'
+
+
+def with_recordings(notebook: dict, name: str, recordings: dict[str, dict]) -> dict:
+    """A notebook whose recorded widgets are more than pictures.
+
+    Raises:
+        BookError: a recording of this notebook stands for no output of it.
+    """
+    missing = {key: value["text"] for key, value in recordings.items() if value["notebook"] == name}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            text = "".join(data.get("text/plain", ""))
+            found = next((key for key, stored in missing.items() if stored == text), None)
+            if found and "image/png" in data:
+                del missing[found]
+                picture = f"data:image/png;base64,{''.join(data['image/png']).strip()}"
+                output["data"] = {"text/html": recorded_html(found, picture, text)}
+    if missing:
+        raise BookError(
+            f"{name}: no output is the widget recorded as {', '.join(missing)}: "
+            "run python scripts/build/record_book.py"
+        )
+    return notebook
+
+
+def without_charts(notebook: dict) -> dict:
+    """A notebook whose Plotly charts are pictures; Plotly itself would come from elsewhere."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output["data"].pop(PLOTLY, None)
+    return notebook
+
+
+def diagram_name(code: str) -> str:
+    """The file that a diagram is drawn in: another diagram, another name."""
+    return f"{hashlib.sha256(code.encode()).hexdigest()[:12]}.svg"
+
+
+def diagrams(text: str) -> list[str]:
+    """The Mermaid code of every diagram of a page."""
+    return DIAGRAM.findall(text)
+
+
+def with_diagrams(text: str, page: Path) -> str:
+    """A page with pictures in place of Mermaid code.
+
+    Raises:
+        BookError: a diagram was never drawn.
+    """
+
+    def picture(match: re.Match) -> str:
+        file = BOOK / "diagrams" / diagram_name(match[1])
+        if not file.exists():
+            raise BookError(f"{page}: its diagram has changed: run python scripts/build/draw_diagrams.py")
+        labels = re.findall(r'\["([^"]*)"\]', match[1])
+        words = "; ".join(label.replace("<br>", ": ") for label in labels)
+        up = "../" * len(page.relative_to(ROOT).parent.parts)
+        return f'```{{image}} {up}diagrams/{file.name}\n:alt: "Flow chart: {words}"\n:class: diagram\n```'
+
+    return DIAGRAM.sub(picture, text)
+
+
+def notebook_table() -> str:
+    """The table of notebooks by question, from their README."""
+    text = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("| | question") : text.index("## Questions")].strip()
+    return LINK.sub(lambda match: f"{match[1]}notebooks/{match[2]})", table)
+
+
+def title_page(recordings: dict[str, dict]) -> str:
+    """The book's first page, its marks replaced by a recorded widget and by the table of notebooks."""
+    text = (BOOK / "index.md").read_text(encoding="utf-8")
+    picture = base64.b64encode((ROOT / "docs" / "pictures" / "tour.png").read_bytes()).decode()
+
+    def recorded(match: re.Match) -> str:
+        words = recordings[match[1]]["text"]
+        return recorded_html(match[1], f"data:image/png;base64,{picture}", words)
+
+    text = re.sub(r"<!-- recorded: (\w+) -->", recorded, text)
+    return text.replace("<!-- notebooks -->", notebook_table())
+
+
+def put(path: Path, content: str | bytes) -> None:
+    """Writes a file and the folders that it needs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def put_linked_files(text: str, page: Path) -> None:
+    """Copies the files that a page links to or shows, pages excepted."""
+    for _, target in LINK.findall(text):
+        file = (page.parent / target.split("#")[0]).resolve()
+        if file.is_file() and file.suffix not in (".md", ".ipynb"):
+            put(SOURCE / file.relative_to(ROOT), file.read_bytes())
+
+
+def put_pages(recordings: dict[str, dict]) -> None:
+    """Copies all pages and writes those of the API reference."""
+    put(SOURCE / "index.md", title_page(recordings))
+    for name, text in book_api.pages(book_api.read_modules(ROOT / "handlib")).items():
+        put(SOURCE / "api" / f"{name}.rst", text)
+    for page in sorted(path for pattern in PAGES for path in ROOT.glob(pattern)):
+        target, text = SOURCE / page.relative_to(ROOT), page.read_text(encoding="utf-8")
+        if page.suffix == ".ipynb":
+            notebook = with_recordings(json.loads(text), page.stem, recordings)
+            put(target, json.dumps(without_charts(notebook), ensure_ascii=False))
+        else:
+            put_linked_files(text, page)
+            put(target, with_diagrams(text, page))
+
+
+def put_scripts(recordings: dict[str, dict]) -> None:
+    """Everything the pages load, as classic scripts, which also work from a folder without a server.
+
+    Raises:
+        BookError: the view's bundle has no default export.
+    """
+    static = SOURCE / "static"
+    bundle = (ROOT / "handlib" / "assets" / "hands.bundle.js").read_text(encoding="utf-8")
+    if len(EXPORT.findall(bundle)) != 1:
+        raise BookError("hands.bundle.js: expected one default export")
+    classic = EXPORT.sub(r"window.handsView = \1;", bundle)
+    put(static / "hands.js", f"(() => {{\n{classic}\n}})();\n")
+    for file in (BOOK / "static").iterdir():
+        put(static / file.name, file.read_bytes())
+    for name in recordings:
+        packed = base64.b64encode((BOOK / "recorded" / f"{name}.json.gz").read_bytes()).decode()
+        put(static / "recorded" / f"{name}.js", f'handsRecorded["{name}"]("{packed}");\n')
+    mathjax = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+    for part in MATHJAX_PARTS:
+        files = [mathjax / part] if (mathjax / part).is_file() else sorted((mathjax / part).iterdir())
+        for file in files:
+            put(static / "mathjax" / file.relative_to(mathjax), file.read_bytes())
+
+
+def main() -> int:
+    recordings = read_recordings()
+    shutil.rmtree(BUILD, ignore_errors=True)
+    put_pages(recordings)
+    put_scripts(recordings)
+    for file in (BOOK / "diagrams").glob("*.svg"):
+        put(SOURCE / "diagrams" / file.name, file.read_bytes())
+    for name in ("_config.yml", "_toc.yml", "extensions/book_pages.py"):
+        put(SOURCE / name, (BOOK / name).read_bytes())
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", SOURCE, "--path-output", BOOK]
+    return subprocess.run([*command, "--quiet", *sys.argv[1:]], check=False).returncode
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BookError as error:
+        sys.exit(f"book: {error}")

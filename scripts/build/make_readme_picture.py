@@ -1,0 +1,28 @@
+"""Draws the README's picture: a test picture, the network's first estimate and what each stage made of it."""
+
+from pathlib import Path
+
+import torch
+
+from handlib import DIR, load_samples
+from handlib.data.sample import normalise, resize
+from handlib.show.core.hands import HandsView
+from handlib.show.core.raster import encode_png
+from handlib.show.tour import stage_sheet, stage_states
+
+PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "tour.png"
+SAMPLE = 14
+
+
+@torch.no_grad()
+def main() -> None:
+    model = DIR.from_pretrained("small").eval()
+    sample = resize(load_samples("test")[SAMPLE], model.config.image_size)
+    states = stage_states(sample, model(normalise(sample.image[None])))
+    view = HandsView(states[-1].vertices, states[-1].joints)
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    PICTURE.write_bytes(encode_png(stage_sheet(states, view.faces, tuple(view.framing))))
+
+
+if __name__ == "__main__":
+    main()

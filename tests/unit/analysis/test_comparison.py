@@ -1,0 +1,41 @@
+"""Differences between kinds of training against the spread of seeds."""
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_ind
+
+from handlib.analysis.comparison import Spread, compare, pooled_spread
+
+
+def test_pooled_spread_of_pairs_by_hand():
+    # Two seeds that differ by d have the variance d² / 2: (0.5 + 2) / 2.
+    spread = pooled_spread([[10.0, 11.0], [20.0, 22.0], [5.0]])
+    assert spread.deviation == pytest.approx(1.25**0.5)
+    assert spread.freedom == 2
+
+
+def test_two_groups_are_compared_as_by_the_t_test():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        first, other = rng.normal(0, 1, 4).tolist(), rng.normal(1.5, 1, 3).tolist()
+        difference = compare(other, first, pooled_spread([first, other]))
+        assert difference.value == pytest.approx(np.mean(other) - np.mean(first))
+        assert difference.clear == (ttest_ind(first, other).pvalue < 0.05)
+
+
+def test_chance_is_called_a_difference_once_in_twenty():
+    rng = np.random.default_rng(1)
+    trials = rng.normal(15, 0.2, (2000, 15, 2)).tolist()
+    found = [compare(trial[1], trial[0], pooled_spread(trial)).clear for trial in trials]
+    assert np.mean(found) == pytest.approx(0.05, abs=0.015)
+
+
+def test_more_seeds_and_more_freedom_leave_less_to_chance():
+    few = compare([1.0, 1.0], [0.0, 0.0], Spread(1.0, 3))
+    assert compare([1.0] * 8, [0.0] * 8, Spread(1.0, 3)).chance == pytest.approx(few.chance / 2)
+    assert compare([1.0, 1.0], [0.0, 0.0], Spread(1.0, 14)).chance < few.chance
+
+
+def test_a_spread_needs_two_seeds_of_something():
+    with pytest.raises(ValueError, match="expected at least one with two numbers"):
+        pooled_spread([[1.0], [2.0]])

@@ -1,0 +1,205 @@
+"""The command line: what it runs, what it says, and how it fails."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from support.commands import failing
+
+from handlib import cli
+from handlib.commands import photographs
+from handlib.data.rendered.synthetic import load_dataset
+from handlib.hand.hand import open_hand_data
+from handlib.hand.mano_file import read_mano
+from handlib.hand.skeleton import SIDES
+from handlib.model.config import DIRConfig
+from handlib.model.network import DIR
+from handlib.photos.reconstruct import FILES
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that has learnt nothing."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "untrained"
+    torch.manual_seed(0)
+    DIR(DIRConfig.small()).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def photograph(tmp_path: Path) -> Path:
+    noise = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    path = tmp_path / "photo.png"
+    Image.fromarray(noise).save(path)
+    return path
+
+
+def test_reconstruct_writes_the_four_files(
+    checkpoint: Path, photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "out"
+    arguments = ["reconstruct", photograph, "--box", "10,5,50,40", "--checkpoint", checkpoint, "--out", out]
+    cli.main([str(argument) for argument in arguments])
+    assert sorted(p.name for p in out.iterdir()) == sorted(FILES)
+    said = capsys.readouterr().out
+    assert "box: 10,5,50,40 (given)" in said
+    assert "left hand: " in said
+    assert "right hand: " in said
+    record = json.loads((out / "result.json").read_text())
+    assert record["model"] == str(checkpoint)
+    assert np.isfinite(record["hands"]["left"]["joints_px"]).all()
+
+
+def test_reconstruct_is_reproducible(checkpoint: Path, photograph: Path, tmp_path: Path):
+    for out in ("a", "b"):
+        arguments = ["reconstruct", photograph, "--checkpoint", checkpoint, "--out", tmp_path / out]
+        cli.main([str(argument) for argument in arguments])
+    for name in FILES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_what_the_user_can_mend_is_one_line(
+    checkpoint: Path, photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    command = ("reconstruct", photograph, "--checkpoint", checkpoint, "--out", tmp_path / "out")
+    assert "x,y,width,height" in failing(capsys, *command, "--box", "1,2,3")
+    assert "overlap the picture" in failing(capsys, *command, "--box", "-50,-50,10,10")
+    (tmp_path / "text.png").write_text("no picture")
+    for name, expected in (
+        ("missing.png", "No such file"),
+        ("text.png", "expected a JPEG"),
+    ):
+        assert expected in failing(capsys, "reconstruct", tmp_path / name, *command[2:])
+    (tmp_path / "file").touch()
+    assert "file" in failing(capsys, *command[:-1], tmp_path / "file")
+    assert not (tmp_path / "out").exists()
+
+
+def test_checkpoints_that_cannot_be_loaded(
+    checkpoint: Path, photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    def complaint(name: object) -> str:
+        return failing(capsys, "reconstruct", photograph, "--checkpoint", name, "--out", tmp_path / "out")
+
+    assert "expected" in complaint("no-such-network")
+    assert "expected config.json" in complaint(tmp_path)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in checkpoint.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert "expected a network that save_pretrained has written" in complaint(broken)
+
+
+def test_hand_export_writes_hands_that_can_be_read_back(tmp_path: Path):
+    cli.main(["hand", "export", "--out", str(tmp_path)])
+    for side in SIDES:
+        for suffix in ("pkl", "npz"):
+            hand = read_mano(tmp_path / f"MANO_{side.upper()}.{suffix}", side)
+            np.testing.assert_array_equal(hand.faces, open_hand_data(side).faces)
+
+
+def test_data_make_gives_a_data_set_that_can_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    arguments = ["data", "make", "--out", str(tmp_path), "--count", "2", "--size", "32", "--split", "test"]
+    cli.main(arguments)
+    pairs = load_dataset(tmp_path)
+    assert len(pairs) == 2
+    assert pairs.sample(torch.tensor([0, 1])).image.shape == (2, 3, 32, 32)
+    capsys.readouterr()
+    assert "another data set" in failing(capsys, *arguments, "--seed", "1")
+    assert "workers: expected at least 1" in failing(capsys, *arguments, "--workers", "0")
+
+
+def test_training_that_cannot_start_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    command = ["train", "--data", tmp_path / "none", "--out", tmp_path / "out"]
+    assert "dataset.json is missing" in failing(capsys, *command)
+    assert "batch-size: expected at least 1" in failing(capsys, *command, "--batch-size", "0")
+    for option, value, expected in (
+        ("--threads", "-1", "threads: expected 0 or more"),
+        ("--workers", "-1", "workers: expected 0 or more"),
+        ("--devices", "0", "devices: expected at least 1"),
+        ("--learning-rate", "-1", "learning-rate: expected more than 0"),
+        ("--accelerator", "abacus", "accelerator abacus, 1 devices: "),
+    ):
+        assert expected in failing(capsys, *command, f"{option}={value}")
+    assert "expected the name of a timm model" in failing(capsys, *command, "--backbone", "resnet9000")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_network_is_trained_and_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    pairs, run, report = tmp_path / "pairs", tmp_path / "run", tmp_path / "new" / "report.json"
+    cli.main(["data", "make", "--out", str(pairs), "--count", "2"])
+    cli.main(["train", "--data", str(pairs), "--out", str(run), "--steps", "1", "--precision", "32-true"])
+    capsys.readouterr()
+    assert "count: expected at least 1" in failing(capsys, "eval", "--count", "0")
+    cli.main(["eval", "--checkpoint", str(run), "--count", "2", "--json", str(report)])
+    written = json.loads(report.read_text())
+    assert list(written["scores"]) == ["initial", "stage 1", "stage 2"]
+    assert written["scores"]["initial"]["all"]["samples"] == written["count"] == 2
+    assert written["protocol"] in capsys.readouterr().out
+
+
+def test_a_network_is_measured_on_a_split_of_the_benchmark(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder, report = tmp_path / "val-128", tmp_path / "report.json"
+    command = ["eval", "--pairs", str(tmp_path), "--split", "val", "--json", str(report)]
+    assert f"handlib data benchmark --out {tmp_path} --splits val --sizes 128" in failing(capsys, *command)
+    make = ["data", "make", "--out", str(folder), "--split", "val", "--world", "desk-full", "--seed", "11"]
+    cli.main([*make, "--count", "3"])
+    cli.main(command)
+    written = json.loads(report.read_text())
+    assert written["scores"]["stage 2"]["all"]["samples"] == 3
+    assert {written[name] for name in ("world", "split", "seed")} == {"desk-full", "val", 11}
+
+
+def test_faults_of_the_package_keep_their_traceback(monkeypatch: pytest.MonkeyPatch, photograph: Path):
+    def fault(_: str) -> DIR:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(photographs, "load_checkpoint", fault)
+    with pytest.raises(ValueError, match="a bug"):
+        cli.main(["reconstruct", str(photograph), "--out", "unused"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["reconstruct"], ["data", "make", "--count", "many"], ["nonsense"]]
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "reconstruct",
+        "video",
+        "export onnx",
+        "hand export",
+        "data make",
+        "data benchmark",
+        "data interhand",
+        "data intaghand",
+        "train",
+    ],
+)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*command.split(), "--help"])
+    assert stopped.value.code == 0
+    assert "--out" in capsys.readouterr().out
+
+
+def test_help_does_not_wait_for_heavy_imports():
+    code = "import handlib.cli, sys; print(*sorted(sys.modules), sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert {"torch", "timm", "smplx", "trimesh", "matplotlib"}.isdisjoint(loaded.split())

@@ -1,0 +1,123 @@
+"""Writers on a disk that fills up while they write: an error, and what was there before is still whole."""
+
+import multiprocessing
+import resource
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from lightning_fabric import Fabric
+from support.tiny import TINY
+
+from handlib.data.interhand.parquet_rows import write_rows
+from handlib.data.photo import Box
+from handlib.data.sample import stack
+from handlib.data.shards import write_shard
+from handlib.data.shipped import load_samples
+from handlib.hand.mano_file import open_hand_data, write_mano
+from handlib.model.network import DIR
+from handlib.photos.gltf import motions_of, write_hands
+from handlib.photos.reconstruct import reconstruct, write_results
+from handlib.training.run_folder import save_checkpoint, save_network
+from handlib.utils.files import write_text
+
+ROOM = 4096
+"""Bytes that a file may have."""
+
+torch.manual_seed(0)
+MODEL = DIR(TINY).eval()
+SAMPLE = stack(load_samples("test")[:1])
+PICTURE = SAMPLE.image[0].permute(1, 2, 0).contiguous().numpy()
+
+
+def rows(count: int) -> list[dict]:
+    return [{"value": float(value)} for value in np.random.default_rng(0).normal(size=count)]
+
+
+def save_checkpoint_of(path: Path) -> None:
+    fabric = Fabric(accelerator="cpu", devices=1)
+    save_checkpoint(fabric, path, {"model": MODEL.state_dict()})
+
+
+def hands_of_picture(path: Path) -> None:
+    with torch.no_grad():
+        final = MODEL(torch.zeros(1, 3, TINY.image_size, TINY.image_size)).final
+    write_hands(path, motions_of([final], dict(MODEL.hands.items())))
+
+
+def results_of_picture(folder: Path) -> None:
+    result = reconstruct(MODEL, PICTURE, Box(0, 0, 256, 256))
+    write_results(result, PICTURE, MODEL, "tiny", folder)
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "text": lambda path: write_text(path, "x" * 2 * ROOM),
+    "shard": lambda path: write_shard(path, SAMPLE),
+    "parquet": lambda path: write_rows(path, pa.schema({"value": pa.float64()}), "new", lambda: rows(4000)),
+    "checkpoint": save_checkpoint_of,
+    "MANO file": lambda path: write_mano(open_hand_data("left"), path),
+    "glTF": hands_of_picture,
+}
+FOLDER_WRITERS: dict[str, Callable[[Path], object]] = {
+    "network": lambda folder: save_network(MODEL, folder),
+    "results": results_of_picture,
+}
+
+
+def on_a_full_disk(work: Callable[[], object]) -> str:
+    """Does the work in a process whose files can't grow beyond ``ROOM``; the error's name."""
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+
+    def child() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        torch.set_num_threads(1)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))
+        try:
+            work()
+        except Exception as error:
+            theirs.send(type(error).__name__)
+        else:
+            theirs.send("no error")
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    assert ours.poll(60), "the writer died or hangs"
+    said = ours.recv()
+    process.join()
+    return said
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_old_file_stays(tmp_path: Path, name: str):
+    path = tmp_path / "file"
+    path.write_text("old")
+    before = path.read_bytes()
+    said = on_a_full_disk(lambda: WRITERS[name](path))
+    assert said not in ("no error", "")
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+    WRITERS[name](path)
+    assert path.stat().st_size > ROOM
+
+
+@pytest.mark.parametrize("name", FOLDER_WRITERS)
+def test_the_folder_is_as_it_was(tmp_path: Path, name: str):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    FOLDER_WRITERS[name](folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert on_a_full_disk(lambda: FOLDER_WRITERS[name](folder)) not in ("no error", "")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [found.name for found in tmp_path.iterdir()] == ["folder"]

@@ -1,0 +1,207 @@
+"""Real layouts rewritten as data sets that training and evaluation take, from the command line too."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from support.commands import failing
+from support.real_layouts import edit, small_moments
+from support.tiny import TINY
+
+from handlib import cli
+from handlib.data import shards
+from handlib.data.interhand.convert import convert
+from handlib.data.interhand.interhand import InterHand
+from handlib.data.interhand.stand_ins import write_intaghand, write_interhand
+from handlib.data.sample import Sample, stack
+from handlib.data.shards import hands_sha256, load_dataset, read_info
+from handlib.hand.hand import Hand
+from handlib.hand.mano_file import export_open_hand, open_hand_data, write_mano
+from handlib.hand.skeleton import SIDES
+from handlib.model.config import DIRConfig
+from handlib.utils.errors import InputError
+
+HANDS = tuple(Hand.open(side) for side in SIDES)
+SIZE = 24
+
+
+@pytest.fixture(autouse=True)
+def four_samples_per_shard(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shards, "SHARD_SIZE", 4)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_interhand(tmp_path / "data", "train", list(small_moments()))
+    return tmp_path / "data"
+
+
+def everything(folder: Path) -> Sample:
+    dataset = load_dataset(folder)
+    return dataset.sample(torch.arange(len(dataset)))
+
+
+def test_a_conversion_holds_what_the_source_gives(root: Path, tmp_path: Path):
+    source = InterHand(root, "train", HANDS)
+    done = convert(source, tmp_path / "out", SIZE)
+    assert (done.written, done.read) == (6, 6)
+    batch, expected = everything(tmp_path / "out"), stack([source.sample(k, SIZE) for k in range(6)])
+    for name, value in vars(expected).items():
+        torch.testing.assert_close(getattr(batch, name), value, atol=5e-4 if name == "depth" else 0, rtol=0)
+    info = read_info(tmp_path / "out")
+    assert (info.world, info.split, info.count, info.size) == ("InterHand2.6M", "train", 6, SIZE)
+    assert info.hand_sha256 == shards.open_hand_sha256()
+
+
+def test_the_hand_is_named(tmp_path: Path):
+    export_open_hand(tmp_path)
+    assert hands_sha256([Hand.from_mano(tmp_path, side) for side in SIDES]) == shards.open_hand_sha256()
+    other = [Hand.open(side) for side in SIDES]
+    other[0].v_template[5, 1] += 1e-4
+    assert hands_sha256(other) not in (shards.open_hand_sha256(), hands_sha256(other[::-1]))
+
+
+def test_pictures_that_cannot_be_used_are_counted(root: Path, tmp_path: Path):
+    edit(root, "MANO_NeuralAnnot", lambda d: d["1"].clear())
+    edit(root, "data", lambda d: d["annotations"][0].update(hand_type="left"))
+    (root / "images" / "train" / "Capture0/0000_stand_in/cam400263/image1003.jpg").unlink()
+    source = InterHand(root, "train", HANDS)
+    done = convert(source, tmp_path / "out", SIZE)
+    assert len(load_dataset(tmp_path / "out")) == done.written == 2
+    assert done.left_out == {"one hand": 1}
+    assert done.skipped == {"no fit": 2, "no picture file": 1}
+    written = json.loads((tmp_path / "out" / "conversion.json").read_text())
+    assert (written["skipped"], written["left_out"]) == (dict(done.skipped), dict(done.left_out))
+    assert str(done).splitlines() == [
+        "2 samples",
+        "not in the subset: 1 one hand",
+        "skipped: 2 no fit, 1 no picture file",
+    ]
+    with pytest.raises(InputError, match=r"image1003\.jpg: no picture file"):
+        convert(source, tmp_path / "strict", SIZE, strict=True)
+    assert not (tmp_path / "strict" / "dataset.json").exists()
+
+
+class Interrupted(InterHand):
+    stop = 5
+
+    def sample(self, number: int, size: int) -> Sample:
+        if number == self.stop:
+            raise KeyboardInterrupt
+        return super().sample(number, size)
+
+
+def test_a_stopped_conversion_goes_on_with_the_next_shard(root: Path, tmp_path: Path):
+    convert(InterHand(root, "train", HANDS), tmp_path / "whole", SIZE)
+    with pytest.raises(KeyboardInterrupt):
+        convert(Interrupted(root, "train", HANDS), tmp_path / "out", SIZE)
+    first = shards.shard_path(tmp_path / "out", 0)
+    before = first.stat().st_mtime_ns
+    with pytest.raises(InputError, match=r"dataset\.json is missing"):
+        load_dataset(tmp_path / "out")
+    source = InterHand(root, "train", HANDS)
+    asked = []
+    read = source.sample
+    source.sample = lambda number, size: asked.append(number) or read(number, size)
+    convert(source, tmp_path / "out", SIZE)
+    assert asked == [4, 5]
+    assert first.stat().st_mtime_ns == before
+    for path in (tmp_path / "whole").glob("shard-*"):
+        assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
+    asked.clear()
+    assert convert(source, tmp_path / "out", SIZE).written == 6 and asked == []
+
+
+def test_folders_that_hold_something_else_are_refused(root: Path, tmp_path: Path):
+    source = InterHand(root, "train", HANDS)
+    convert(source, tmp_path / "out", SIZE, count=2)
+    assert len(load_dataset(tmp_path / "out")) == 2
+    for settings in ({"size": SIZE, "count": 3}, {"size": 16, "count": 2}):
+        with pytest.raises(InputError, match="conversion of something else"):
+            convert(source, tmp_path / "out", **settings)
+    with pytest.raises(InputError, match="count: expected at least 1"):
+        convert(source, tmp_path / "new", SIZE, count=0)
+    (tmp_path / "out" / "conversion.json").unlink()
+    with pytest.raises(InputError, match="another data set"):
+        convert(source, tmp_path / "out", SIZE, count=2)
+
+
+def test_no_usable_picture_is_an_error(root: Path, tmp_path: Path):
+    for path in (root / "images").rglob("*.jpg"):
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"no usable picture; 0 samples .* skipped: 6 broken picture"):
+        convert(InterHand(root, "train", HANDS), tmp_path / "out", SIZE)
+
+
+@pytest.fixture(scope="module")
+def mano(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mano")
+    export_open_hand(folder)
+    return folder
+
+
+@pytest.mark.parametrize("layout", ["interhand", "intaghand"])
+def test_each_layout_is_converted_trained_on_and_evaluated_from_the_command_line(
+    layout: str,
+    mano: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr(DIRConfig, "small", classmethod(lambda cls: TINY))
+    write = {"interhand": write_interhand, "intaghand": write_intaghand}[layout]
+    for split in ("train", "test"):
+        write(tmp_path / "real", split, list(small_moments()))
+        source = ["--root", tmp_path / "real", "--out", tmp_path / "pairs", "--mano", mano]
+        cli.main([*map(str, ["data", layout, *source, "--split", split, "--size", 64, "--strict"])])
+        assert capsys.readouterr().out.startswith("6 samples\n")
+    run, report = tmp_path / "run", tmp_path / "report.json"
+    command = ["train", "--data", tmp_path / "pairs" / "train-64", "--out", run, "--steps", 10]
+    command += ["--batch-size", 4, "--precision", "32-true", "--validation", tmp_path / "pairs" / "test-64"]
+    cli.main([*map(str, command)])
+    command = ["eval", "--checkpoint", run, "--pairs", tmp_path / "pairs", "--split", "test"]
+    cli.main([*map(str, [*command, "--json", report])])
+    written = json.loads(report.read_text())
+    assert written["split"] == "test" and written["count"] == 6
+    assert written["scores"]["stage 2"]["all"]["mpjpe"] > 0
+
+
+def test_wrong_folders_are_one_line(mano: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    command = ["--root", tmp_path, "--out", tmp_path / "out", "--mano"]
+    for layout, expected in (("interhand", "_data.json is missing"), ("intaghand", "anno/0.pkl")):
+        assert expected in failing(capsys, "data", layout, *command, mano)
+        assert "MANO_LEFT.pkl" in failing(capsys, "data", layout, *command, tmp_path)
+        assert "mano: expected a folder" in failing(capsys, "data", layout, *command, tmp_path / "none")
+    assert not (tmp_path / "out").exists()
+
+
+def test_pairs_of_another_hand_are_not_trained_or_measured_on(
+    root: Path,
+    mano: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr(DIRConfig, "small", classmethod(lambda cls: TINY))
+    other = tmp_path / "other"
+    other.mkdir()
+    for side in SIDES:
+        data = open_hand_data(side)
+        write_mano(replace(data, v_template=1.01 * data.v_template), other / f"MANO_{side.upper()}.pkl")
+    out, run = tmp_path / "pairs", tmp_path / "run"
+    command = ["data", "interhand", "--root", root, "--out", out, "--mano", other, "--size", 64]
+    cli.main([*map(str, command)])
+    capsys.readouterr()
+    train = ["train", "--data", out / "train-64", "--out", run, "--steps", 1, "--precision", "32-true"]
+    assert "another hand model" in failing(capsys, *train)
+    assert "another hand model" in failing(capsys, *train, "--mano", mano)
+    cli.main([*map(str, [*train, "--mano", other])])
+    (out / "train-64").rename(out / "test-64")
+    capsys.readouterr()
+    measure = ["eval", "--checkpoint", run, "--pairs", out, "--split", "test"]
+    assert "another hand model" in failing(capsys, *measure)
+    assert "fresh pairs" in failing(capsys, "eval", "--checkpoint", run, "--mano", other)
+    cli.main([*map(str, [*measure, "--mano", other])])
+    assert "mm" in capsys.readouterr().out

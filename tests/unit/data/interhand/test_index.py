@@ -1,0 +1,236 @@
+"""The index of InterHand2.6M's annotations: what is in it, what is left out and why, resuming, damage."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.real_layouts import annotations, edit, small_moments
+
+from handlib.data.interhand import index as interhand_index
+from handlib.data.interhand.files import (
+    ANNOTATED_TO_21,
+    find_sources,
+    parse_fit,
+    parse_joints,
+    stream_moments,
+)
+from handlib.data.interhand.index import Index, open_index
+from handlib.data.interhand.join import Lookup
+from handlib.data.interhand.stand_ins import write_interhand
+from handlib.hand.skeleton import JOINT_NAMES
+from handlib.utils.errors import InputError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_interhand(tmp_path, "train", list(small_moments()))
+    return tmp_path
+
+
+def opened(root: Path, strict: bool = False) -> Index:
+    return open_index(find_sources(root, "train", "both"), root / "index", strict)
+
+
+def test_joints_are_listed_from_tip_to_base_right_hand_first():
+    right, left = ANNOTATED_TO_21["right"], ANNOTATED_TO_21["left"]
+    assert sorted(right + left) == list(range(42))
+    names = dict(zip(JOINT_NAMES, right, strict=True))
+    assert (names["wrist"], names["thumb4"], names["thumb1"], names["index4"], names["little1"]) == (
+        20,
+        0,
+        3,
+        4,
+        19,
+    )
+    assert left == tuple(k + 21 for k in right)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(-5, 5), max_size=20), st.integers(-6, 6))
+def test_lookup_finds_the_first_row_with_a_key(keys: list[int], key: int):
+    expected = keys.index(key) if key in keys else None
+    assert Lookup(np.array(keys, dtype=np.int64))(key) == expected
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.dictionaries(
+        st.integers(0, 30).map(str),
+        st.dictionaries(
+            st.integers(0, 10**6).map(str),
+            st.recursive(
+                st.none() | st.booleans() | st.floats(-1e6, 1e6) | st.text(max_size=3),
+                lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+                max_leaves=6,
+            ),
+            max_size=3,
+        ),
+        max_size=3,
+    )
+)
+def test_moments_are_streamed_as_json_has_them(content: dict):
+    expected = [(int(c), int(f), value) for c, frames in content.items() for f, value in frames.items()]
+    assert list(stream_moments(io.BytesIO(json.dumps(content).encode()), "x")) == expected
+
+
+def test_every_picture_of_the_stand_in_is_found_with_all_that_belongs_to_it(root: Path):
+    index = opened(root)
+    content = {kind: json.loads(annotations(root, kind).read_text()) for kind in ("data", "joint_3d")}
+    assert len(index) == len(content["data"]["images"]) == 6
+    for number, image in enumerate(content["data"]["images"]):
+        record = index[number]
+        assert (record.file_name, record.annotation) == (image["file_name"], 10 + number)
+        assert record.size == (90, 130)
+        moment = content["joint_3d"][str(image["capture"])][str(image["frame_idx"])]
+        assert record.joints.tolist() == moment["world_coord"]
+        assert record.valid.all()
+    assert index.left_out == index.skipped == {}
+
+
+def test_order_of_the_annotations_is_free(root: Path):
+    names = [opened(root)[k].file_name for k in range(6)]
+    edit(root, "data", lambda data: data["annotations"].reverse())
+    assert [opened(root)[k].file_name for k in range(6)] == names[::-1]
+
+
+def test_invalid_joints_are_marked(root: Path):
+    edit(root, "data", lambda data: data["annotations"][1]["joint_valid"].__setitem__(20, [0]))
+    index = opened(root)
+    assert index[0].valid.all()
+    assert np.flatnonzero(~index[1].valid).tolist() == [20]
+
+
+def first(data: dict, name: str) -> dict:
+    return data["annotations"][0] if name == "annotation" else data["images"][0]
+
+
+FAULTS = {
+    "annotation without id": ("data", lambda d: first(d, "annotation").pop("id"), 1),
+    "annotation without image_id": ("data", lambda d: first(d, "annotation").pop("image_id"), 1),
+    "annotation without joint_valid": ("data", lambda d: first(d, "annotation").pop("joint_valid"), 1),
+    "annotation of no image": ("data", lambda d: d["images"].pop(0), 1),
+    "image without file_name": ("data", lambda d: first(d, "image").pop("file_name"), 1),
+    "image without frame": ("data", lambda d: first(d, "image").pop("frame_idx"), 1),
+    "image without width": ("data", lambda d: first(d, "image").update(width="wide"), 1),
+    "no camera": ("camera", lambda d: d["0"]["focal"].pop("400262"), 2),
+    "no joints": ("joint_3d", lambda d: d["0"].pop("1000"), 2),
+    "no fit": ("MANO_NeuralAnnot", lambda d: d["0"].pop("1000"), 2),
+    "no fit of the left hand": ("MANO_NeuralAnnot", lambda d: d["0"]["1000"].update(left=None), 2),
+    "no fit of the right hand": ("MANO_NeuralAnnot", lambda d: d["0"]["1000"]["right"].pop("trans"), 2),
+}
+
+
+@pytest.mark.parametrize("reason", FAULTS)
+def test_what_cannot_be_used_is_skipped_and_counted(root: Path, reason: str):
+    kind, change, count = FAULTS[reason]
+    edit(root, kind, change)
+    index = opened(root)
+    assert index.skipped == {reason: count}
+    assert len(index) == 6 - count
+    with pytest.raises(InputError, match=f"{count} x {reason}"):
+        opened(root, strict=True)
+    (root / "index" / "index.json").unlink()
+    with pytest.raises(InputError, match=reason):
+        opened(root, strict=True)
+
+
+SUBSET = {
+    "one hand": lambda d: first(d, "annotation").update(hand_type="right"),
+    "hand type not valid": lambda d: first(d, "annotation").update(hand_type_valid=0),
+}
+
+
+@pytest.mark.parametrize("reason", SUBSET)
+def test_what_is_not_in_the_subset_is_no_fault(root: Path, reason: str):
+    edit(root, "data", SUBSET[reason])
+    index = opened(root, strict=True)
+    assert (index.left_out, index.skipped, len(index)) == ({reason: 1}, {}, 5)
+
+
+def test_older_releases_have_bare_lists_of_joints(root: Path):
+    before = opened(root)[0].joints
+
+    def bare(content: dict) -> None:
+        content["0"]["1000"] = content["0"]["1000"]["world_coord"]
+
+    edit(root, "joint_3d", bare)
+    assert opened(root)[0].joints.tolist() == before.tolist()
+
+
+@pytest.mark.parametrize("entry", [None, {}, [], {"world_coord": None}, [[0, 1]], [["a"] * 3] * 42, 3.0])
+def test_broken_joints_are_none(entry: object):
+    assert parse_joints(entry) is None
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [None, [], {}, {"left": []}, {"left": {"pose": [0] * 48, "shape": [0] * 9, "trans": [0] * 3}}],
+)
+def test_broken_fits_are_none(entry: object):
+    assert parse_fit(entry, "left") is None
+
+
+def test_finished_tables_survive_an_interruption(root: Path, monkeypatch: pytest.MonkeyPatch):
+    def killed(moments):
+        yield {"capture": 0, "frame": 0, "left": None, "right": None}
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(interhand_index, "_fit_rows", killed)
+        with pytest.raises(KeyboardInterrupt):
+            opened(root)
+    folder = root / "index"
+    finished = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert set(finished) == {"images.parquet", "cameras.parquet", "joints.parquet"}
+    assert len(opened(root)) == 6
+    assert finished.items() <= {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}.items()
+
+
+def test_a_finished_index_is_opened_without_reading_json(root: Path, monkeypatch: pytest.MonkeyPatch):
+    opened(root)
+    monkeypatch.setattr(interhand_index, "build_index", lambda *_: pytest.fail("made again"))
+    assert len(opened(root)) == 6
+
+
+def test_changed_annotations_are_indexed_again(root: Path):
+    opened(root)
+    edit(root, "data", lambda data: data["annotations"].pop())
+    assert len(opened(root)) == 5
+
+
+@pytest.mark.parametrize("kind", ["data", "camera", "joint_3d", "MANO_NeuralAnnot"])
+def test_damaged_files_are_one_clear_error(root: Path, kind: str):
+    path = annotations(root, kind)
+    path.write_text(path.read_text()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=path.name):
+        opened(root)
+    assert not (root / "index" / "index.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["data", "camera", "joint_3d", "MANO_NeuralAnnot"])
+def test_missing_files_are_named(root: Path, kind: str):
+    path = annotations(root, kind)
+    path.unlink()
+    with pytest.raises(InputError, match=f"annotations/train/{path.name} is missing"):
+        find_sources(root, "train", "both")
+
+
+def test_subsets_come_from_lists_or_from_folders_of_their_own(root: Path):
+    def chosen(annotators) -> list[int]:
+        index = open_index(find_sources(root, "train", annotators), root / "index" / annotators)
+        return [index[k].annotation for k in range(len(index))]
+
+    assert chosen("human") == [10, 12, 14] and chosen("machine") == [11, 13, 15]
+    old = root / "annotations" / "human_annot"
+    (root / "annotations" / "train").rename(old)
+    edit_path = old / "InterHand2.6M_train_data.json"
+    content = json.loads(edit_path.read_text())
+    content["annotations"] = content["annotations"][:1]
+    edit_path.write_text(json.dumps(content))
+    assert chosen("human") == [10]
+    with pytest.raises(InputError, match="is missing"):
+        find_sources(root, "train", "machine")

@@ -1,0 +1,116 @@
+"""Fits in the world and in the camera, crops, strata."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import roma
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.random_pairs import HANDS
+from torch import Tensor
+
+from handlib.data.interhand.mano_fits import (
+    Camera,
+    Fit,
+    Unusable,
+    crop_around_hands,
+    cut_square,
+    sample_from_fits,
+    stratum_of,
+)
+from handlib.data.interhand.stand_ins import make_moments
+from handlib.data.photo import Crop
+from handlib.data.sample import STRATA
+
+MILLIMETRE = 1e-3
+
+
+def random_tensor(g: np.random.Generator, scale: float, *shape: int) -> Tensor:
+    return torch.from_numpy(g.normal(scale=scale, size=shape)).float()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**31))
+def test_both_ways_from_the_world_to_the_camera_meet(seed: int):
+    g = np.random.default_rng(seed)
+    camera = Camera(roma.rotvec_to_rotmat(random_tensor(g, 2, 3)), random_tensor(g, 1, 3), torch.ones(4))
+    for hand in HANDS:
+        fit = Fit(
+            roma.rotvec_to_rotmat(random_tensor(g, 2, 3)),
+            random_tensor(g, 0.3, 45),
+            random_tensor(g, 1, 10),
+            random_tensor(g, 1, 3),
+        )
+        in_world, in_camera = fit.posed(hand), fit.seen_by(camera, hand).posed(hand)
+        for name in ("vertices", "joints"):
+            moved, computed = camera.see(getattr(in_world, name)), getattr(in_camera, name)
+            assert (moved - computed).abs().max() < 0.01 * MILLIMETRE
+
+
+def test_turning_and_shifting_alone_is_wrong():
+    """What the exact formula is for: the root joint lies off the model's origin."""
+    hand = HANDS[1]
+    fit = Fit(torch.eye(3), torch.zeros(45), torch.zeros(10), torch.zeros(3))
+    camera = Camera(roma.rotvec_to_rotmat(torch.tensor([0.0, 0.0, 3.0])), torch.zeros(3), torch.ones(4))
+    naive = replace(fit, root=camera.rotation, translation=camera.see(fit.translation))
+    error = (naive.posed(hand).joints - camera.see(fit.posed(hand).joints)).norm(dim=-1)
+    joint = hand.J_regressor[0] @ hand.v_template
+    torch.testing.assert_close(error, (camera.rotation @ joint - joint).norm().expand(21))
+
+
+def test_neural_annotations_are_around_the_mean_pose():
+    hand = HANDS[0]
+    fit = Fit.from_neural_annot(hand, np.zeros(48), np.zeros(10), np.array([0, 0, 1.0]))
+    assert fit.pose.equal(hand.hands_mean)
+    expected = hand(pose_pca=torch.zeros(45), centre=None).vertices + torch.tensor([0, 0, 1.0])
+    torch.testing.assert_close(fit.posed(hand).vertices, expected)
+
+
+def test_the_box_around_both_hands_fills_its_share():
+    g = np.random.default_rng(0)
+    vertices = random_tensor(g, 0.05, 2, 778, 3) + torch.tensor([0, 0, 0.6])
+    intrinsics = torch.tensor([500.0, 500.0, 100.0, 140.0])
+    crop = crop_around_hands(vertices, intrinsics, share=0.8)
+    x, y = (vertices[..., :2] / vertices[..., 2:] * 500 + intrinsics[2:]).reshape(-1, 2).unbind(-1)
+    assert max(float(np.ptp(x.numpy())), float(np.ptp(y.numpy()))) == pytest.approx(0.8 * crop.side, rel=1e-5)
+    assert crop.x + crop.side / 2 == pytest.approx(float(x.max() + x.min()) / 2, rel=1e-4)
+    assert crop.y + crop.side / 2 == pytest.approx(float(y.max() + y.min()) / 2, rel=1e-4)
+
+
+def test_squares_are_cut_to_the_fraction_of_a_pixel_and_are_black_outside():
+    rows, columns = np.mgrid[:60, :50]
+    picture = np.stack((4 * columns, 4 * rows, 0 * rows), axis=-1).astype(np.uint8)
+    square = cut_square(picture, Crop(10.25, 20.5, 24.0), 48).astype(float)
+    # The centre of square pixel i is at 10.25 + (i + 0.5) / 2 in the picture, whose pixel c has its centre
+    # at c + 0.5.
+    inner = np.arange(5, 43)
+    np.testing.assert_allclose(square[20, inner, 0], 4 * (10.25 + (inner + 0.5) / 2 - 0.5), atol=1)
+    np.testing.assert_allclose(square[inner, 20, 1], 4 * (20.5 + (inner + 0.5) / 2 - 0.5), atol=1)
+    beyond = cut_square(np.full((60, 50, 3), 200, np.uint8), Crop(-20, 30, 40), 40)
+    assert (beyond[:, :18] == 0).all() and (beyond[32:] == 0).all() and (beyond[2:28, 22:] == 200).all()
+
+
+def test_strata_follow_from_the_distance():
+    names = [STRATA[stratum_of(metres)] for metres in (0.0, 0.0019, 0.0021, 0.029, 0.031)]
+    assert names == ["touching", "touching", "near", "near", "apart"]
+
+
+@pytest.mark.parametrize(
+    ("shift", "reason"), [((0, 0, -9), "a hand behind the camera"), ((9, 0, 0), "hands outside the picture")]
+)
+def test_hands_that_the_picture_cannot_show(shift: tuple[float, float, float], reason: str):
+    (moment,) = make_moments(1, seed=0, width=32, height=40)
+    view = moment.views[0]
+    camera = Camera(
+        torch.from_numpy(view.rotation).float(),
+        torch.from_numpy(view.translation).float() + torch.tensor(shift),
+        torch.from_numpy(view.intrinsics).float(),
+    )
+    fits = []
+    for hand in HANDS:
+        values = {name: torch.from_numpy(value).float() for name, value in moment.fits[hand.side].items()}
+        fits.append(Fit(values["root"], values["pose"], values["shape"], values["trans"]))
+    with pytest.raises(Unusable, match=f"picture 7: {reason}"):
+        sample_from_fits(view.picture, fits, camera, HANDS, 16, "picture 7")

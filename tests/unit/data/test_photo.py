@@ -1,0 +1,263 @@
+"""Reading pictures of every kind, boxes, and the crop's way there and back."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from support.pictures import png_claiming, truncated
+
+from handlib.data.photo import (
+    HANDS_SHARE,
+    Box,
+    BoxError,
+    Crop,
+    PictureError,
+    parse_box,
+    read_picture,
+    square_crop,
+)
+
+RGB = np.array(
+    [[[200, 30, 40], [10, 220, 30], [20, 40, 230]], [[90, 90, 90], [250, 250, 250], [5, 5, 5]]], np.uint8
+)
+
+
+def saved(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.webp", "p.PNG", "no_suffix"])
+def test_lossless_kinds_come_back_as_they_are(tmp_path: Path, name: str):
+    kind = "webp" if name.endswith("webp") else "png"
+    path = saved(tmp_path / name, Image.fromarray(RGB), format=kind, lossless=True)
+    np.testing.assert_array_equal(read_picture(path), RGB)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_jpeg_in_every_mode(tmp_path: Path, mode: str):
+    flat = Image.new("RGB", (16, 24), (160, 160, 160)).convert(mode)
+    picture = read_picture(saved(tmp_path / "p.jpg", flat))
+    assert picture.shape == (24, 16, 3)
+    assert np.abs(picture.astype(int) - 160).max() <= 2
+
+
+def test_phone_jpeg_with_several_pictures_gives_the_first(tmp_path: Path):
+    frames = [Image.new("RGB", (16, 8), colour) for colour in ("red", "blue")]
+    path = saved(tmp_path / "p.jpg", frames[0], format="MPO", save_all=True, append_images=frames[1:])
+    picture = read_picture(path)
+    assert picture.shape == (8, 16, 3)
+    assert (picture[..., 0] > 240).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_comes_upright(tmp_path: Path, orientation: int):
+    upright = np.kron(RGB, np.ones((16, 16, 1), np.uint8))
+    # What a camera stores, so that the viewer's correction makes it upright again.
+    stored = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: a.swapaxes(0, 1),
+        6: np.rot90,
+        7: lambda a: np.rot90(a.swapaxes(0, 1), 2),
+        8: lambda a: np.rot90(a, -1),
+    }[orientation](upright)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(np.ascontiguousarray(stored))
+    np.testing.assert_array_equal(read_picture(saved(tmp_path / "p.png", image, exif=exif)), upright)
+    jpeg = read_picture(saved(tmp_path / "p.jpg", image, exif=exif, quality=100, subsampling=0))
+    assert np.abs(jpeg.astype(int) - upright).max() < 12
+
+
+def test_palette_and_bilevel(tmp_path: Path):
+    palette = Image.fromarray(RGB).quantize(6)
+    np.testing.assert_array_equal(read_picture(saved(tmp_path / "p.png", palette)), RGB)
+    bilevel = Image.fromarray(np.array([[True, False]]))
+    np.testing.assert_array_equal(read_picture(saved(tmp_path / "b.png", bilevel))[0], [[255] * 3, [0] * 3])
+
+
+def test_transparency_shows_mid_grey(tmp_path: Path):
+    rgba = np.dstack((RGB, np.array([[255, 0, 255], [255, 0, 128]], np.uint8)))
+    picture = read_picture(saved(tmp_path / "p.png", Image.fromarray(rgba)))
+    np.testing.assert_array_equal(picture[0, 0], RGB[0, 0])
+    np.testing.assert_array_equal(picture[:, 1], [[128] * 3] * 2)
+    assert abs(int(picture[1, 2, 0]) - (5 + 128) // 2) <= 1
+
+    grey_alpha = Image.fromarray(np.array([[[200, 255], [200, 0]]], np.uint8), mode="LA")
+    np.testing.assert_array_equal(read_picture(saved(tmp_path / "la.png", grey_alpha))[0, :, 0], [200, 128])
+
+    keyed = Image.fromarray(np.array([[7, 200]], np.uint8))
+    path = saved(tmp_path / "key.png", keyed, transparency=7)
+    np.testing.assert_array_equal(read_picture(path)[0, :, 0], [128, 200])
+
+
+def test_sixteen_bits_keep_their_range(tmp_path: Path):
+    grey = np.array([[0, 257 * 100, 65535]], np.uint16)
+    picture = read_picture(saved(tmp_path / "p.png", Image.fromarray(grey)))
+    np.testing.assert_array_equal(picture[0], [[0] * 3, [100] * 3, [255] * 3])
+
+
+def test_animation_gives_its_first_frame(tmp_path: Path):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ((9, 8, 7), (200, 0, 0))]
+    path = saved(tmp_path / "p.webp", frames[0], save_all=True, append_images=frames[1:], lossless=True)
+    assert (read_picture(path) == (9, 8, 7)).all()
+
+
+def test_one_pixel(tmp_path: Path):
+    picture = read_picture(saved(tmp_path / "p.png", Image.new("RGB", (1, 1), (1, 2, 3))))
+    assert picture.tolist() == [[[1, 2, 3]]]
+
+
+def gif() -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    Image.new("L", (4, 4)).save(buffer, format="GIF")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "the file is empty"),
+        (b"hello, this is no picture at all", "expected a JPEG, PNG or WebP"),
+        (gif(), "expected a JPEG, PNG or WebP"),
+        (png_claiming(10_001, 10_000), "at most 100 megapixels, got 10001 x 10000"),
+        (png_claiming(60_000, 60_000), "at most 100 megapixels"),
+        (png_claiming(64, 64), "p.img"),
+        (truncated("png"), "p.img"),
+        (truncated("jpeg"), "p.img"),
+        (truncated("webp"), "p.img"),
+        (b"\x89PNG\r\n\x1a\n", "expected a JPEG, PNG or WebP"),
+        (b"\xff\xd8\xff\xe0", "p.img"),
+    ],
+)
+def test_what_is_no_picture_is_one_clear_error(tmp_path: Path, content: bytes, expected: str):
+    path = tmp_path / "p.img"
+    path.write_bytes(content)
+    with pytest.raises(PictureError, match=expected) as raised:
+        read_picture(path)
+    assert "p.img" in str(raised.value)
+
+
+def test_missing_files_and_folders(tmp_path: Path):
+    with pytest.raises(PictureError, match="got a folder"):
+        read_picture(tmp_path)
+    with pytest.raises(PictureError, match="No such file"):
+        read_picture(tmp_path / "missing.png")
+
+
+def test_parse_box():
+    assert parse_box("1, 2.5,30,40") == Box(1, 2.5, 30, 40)
+    assert parse_box(str(Box(-3, 0.5, 10, 20))) == Box(-3, 0.5, 10, 20)
+
+
+@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1;2;3;4", "1,2,3,"])
+def test_what_is_no_box_says_what_one_is(text: str):
+    with pytest.raises(BoxError, match="expected x,y,width,height in pixels"):
+        parse_box(text)
+
+
+@pytest.mark.parametrize("text", ["0,0,0,5", "0,0,5,-1", "nan,0,5,5", "0,0,inf,5"])
+def test_boxes_without_an_area(text: str):
+    with pytest.raises(BoxError, match="box: expected"):
+        parse_box(text)
+
+
+def test_box_is_cut_to_the_picture():
+    picture = np.zeros((20, 30, 3), np.uint8)
+    assert Box(-5, 5, 10, 100).inside(picture) == Box(0, 5, 5, 15)
+    assert Box.around(picture).inside(picture) == Box(0, 0, 30, 20)
+    with pytest.raises(BoxError, match="overlap the picture \\(30 x 20\\)"):
+        Box(30, 0, 5, 5).inside(picture)
+
+
+def test_overlap_of_boxes():
+    box = Box(0, 0, 10, 10)
+    assert box.overlap(box) == 1
+    assert box.overlap(Box(5, 0, 10, 10)) == pytest.approx(1 / 3)
+    assert box.overlap(Box(2, 2, 5, 5)) == 0.25
+    assert box.overlap(Box(10, 0, 5, 5)) == box.overlap(Box(20, 20, 5, 5)) == 0
+
+
+def test_crop_as_the_evaluation_crops():
+    crop = Crop.around(Box(100, 50, 80, 40), HANDS_SHARE)
+    assert crop == Crop(140 - 50, 70 - 50, 100)
+
+
+finite = st.floats(-1e4, 1e4)
+
+
+@settings(deadline=None)
+@given(finite, finite, st.floats(1, 1e4), st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=1))
+def test_crop_and_its_inverse_agree(x: float, y: float, side: float, points: list[tuple[float, float]]):
+    crop, uv = Crop(x, y, side), torch.tensor(points, dtype=torch.float64)
+    pixels = crop.to_picture(uv)
+    torch.testing.assert_close(crop.to_uv(pixels), uv, rtol=0, atol=1e-8)
+    corners = crop.to_picture(torch.tensor([[-1.0, -1.0], [1.0, 1.0]], dtype=torch.float64))
+    torch.testing.assert_close(corners, torch.tensor([[x, y], [x + side, y + side]], dtype=torch.float64))
+
+
+@settings(deadline=None)
+@given(
+    st.integers(40, 300),
+    st.integers(40, 300),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.floats(0.15, 1),
+    st.sampled_from([32, 64]),
+)
+def test_crop_shows_what_its_transform_says(
+    width: int, height: int, along: float, down: float, part: float, size: int
+):
+    """Ramps along x and y: every pixel of the crop must have the value of the place that it stands for."""
+    x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+    picture = np.rint(255 * np.dstack((x, y, np.zeros_like(x)))).astype(np.uint8)
+    box = Box(along * (1 - part) * width, down * (1 - part) * height, part * width, part * height)
+    square, crop = square_crop(picture, box, size)
+    centres = (torch.arange(size) + 0.5) * (2 / size) - 1
+    uv = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), dim=-1)
+    expected = crop.to_picture(uv).numpy() / (width, height)
+    # Near the picture's edge the ramp stops, and averaging pixels bends it.
+    margin = 4 * max(1.0, crop.side / size) / np.array((width, height))
+    inner = ((expected > margin) & (expected < 1 - margin)).all(-1)
+    assert np.abs(square[..., :2] - 255 * expected)[inner].max(initial=0) < 2
+
+
+def test_crop_of_a_large_picture_sees_the_same_place():
+    picture = np.zeros((3000, 4000, 3), np.uint8)
+    picture[1020:1420, 2000:2600] = 255
+    square, crop = square_crop(picture, Box.around(picture), 100, share=1)
+    assert crop == Crop(0, -500, 4000)
+    lit = np.argwhere(square[..., 0] > 128)
+    assert lit.min(0).tolist() == [(1020 + 500) / 40, 2000 / 40]
+    assert lit.max(0).tolist() == [(1420 + 500) / 40 - 1, 2600 / 40 - 1]
+
+
+def test_outside_of_the_picture_repeats_its_edge():
+    picture = np.full((40, 40, 3), 10, np.uint8)
+    picture[:, 0] = 250
+    square, crop = square_crop(picture, Box(0, 0, 20, 40), 50, share=0.5)
+    assert crop.x < 0
+    assert (square[:, :5] > 240).all()
+    assert (square[:, -5:] == 10).all()
+
+
+def test_checkerboard_is_averaged_and_not_aliased():
+    checkers = np.uint8(255) * (np.indices((512, 512)).sum(0) % 2).astype(np.uint8)
+    square, _ = square_crop(np.dstack([checkers] * 3), Box(0, 0, 512, 512), 48, share=1)
+    assert np.abs(square[4:-4, 4:-4].astype(int) - 127).max() < 10
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 5000), (5000, 1), (2, 3)])
+def test_crop_of_extreme_shapes(height: int, width: int):
+    picture = np.full((height, width, 3), 77, np.uint8)
+    square, _ = square_crop(picture, Box.around(picture), 32)
+    assert (square == 77).all()

@@ -1,0 +1,102 @@
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from handlib.data.rendered.synthetic import make_sample
+from handlib.data.sample import Sample
+from handlib.data.shipped import load_samples, samples_folder, write_samples
+
+COUNTS = {"train": 64, "test": 16}
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, list[Sample]]:
+    return {split: load_samples(split) for split in COUNTS}
+
+
+def test_manifest_lists_every_file_as_it_is():
+    folder = samples_folder()
+    manifest = json.loads((folder / "MANIFEST.json").read_text())
+    for name, entry in manifest.items():
+        content = (folder / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"], name
+        assert len(content) == entry["bytes"], name
+        assert entry["origin"] and entry["licence"], name
+    pairs = [p for split in COUNTS for p in (folder / split).rglob("*") if p.is_file()]
+    results = list((folder / "results").glob("*"))
+    assert {p.relative_to(folder).as_posix() for p in [*pairs, *results]} <= set(manifest)
+    assert len(pairs) == 4 * 80 + 2
+    assert sum(p.stat().st_size for p in pairs) < 8_000_000
+
+
+@pytest.mark.parametrize("split", COUNTS)
+def test_samples_are_what_the_generator_makes(split, loaded):
+    assert len(loaded[split]) == COUNTS[split]
+    # The first four of either split are the generator's first four; a few later ones are left out.
+    for number in (0, 3):
+        made, sample = make_sample("desk", 256, 2023, number, split), loaded[split][number]
+        assert torch.allclose(sample.vertices, made.vertices, atol=1e-5)
+        assert torch.allclose(sample.joints, made.joints, atol=1e-5)
+        assert torch.allclose(sample.depth, made.depth, atol=6e-5)
+        assert (sample.label != made.label).float().mean() < 1e-4
+        assert torch.equal(sample.stratum, made.stratum)
+
+
+def test_truth_fits_the_pictures(loaded):
+    for sample in loaded["test"]:
+        assert torch.equal(sample.depth > 0, sample.label > 0)
+        x, y = (sample.vertex_uv.flatten(0, 1).add(1) * 128).long().clamp(0, 255).unbind(-1)
+        surface = sample.depth[y, x]
+        z = sample.vertices[..., 2].flatten()
+        seen = (surface > 0) & ((surface - z).abs() < 0.002)
+        hand = torch.tensor([1, 2], dtype=torch.uint8).repeat_interleave(778)
+        assert seen.sum() > 200
+        assert (sample.label[y, x] == hand)[seen].float().mean() > 0.98
+
+
+def test_train_and_test_differ(loaded):
+    poses = torch.stack([sample.pose for split in COUNTS for sample in loaded[split]])
+    assert len(poses.unique(dim=0)) == 80
+
+
+def test_all_strata_and_tones_occur(loaded):
+    strata = torch.stack([sample.stratum for sample in loaded["train"]])
+    assert set(strata.tolist()) == {0, 1, 2}
+    skin = torch.stack([s.image.float().mean(0)[s.label > 0].median() for s in loaded["train"]])
+    assert skin.min() < 70 < 140 < skin.max()
+
+
+def test_writing_and_reading_gives_the_sample_again(tmp_path):
+    made = make_sample("desk", 32, 3, 0)
+    write_samples([made], tmp_path / "test")
+    read = load_samples("test", tmp_path)[0]
+    for name in (
+        "image",
+        "label",
+        "dense",
+        "root",
+        "pose",
+        "betas",
+        "intrinsics",
+        "visible",
+        "distance",
+        "stratum",
+    ):
+        assert torch.equal(getattr(read, name), getattr(made, name)), name
+    assert torch.allclose(read.depth, made.depth, atol=6e-5)
+    assert torch.allclose(read.vertices, made.vertices, atol=1e-5)
+    with Image.open(tmp_path / "test" / "truth" / "0000_depth.png") as depth:
+        assert np.array(depth).dtype == np.uint16
+
+
+def test_missing_samples_are_one_clear_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="come with a checkout of the repository"):
+        load_samples("train", tmp_path)
+    shutil.rmtree(tmp_path)
+    with pytest.raises(ValueError, match="split: expected one of train, test"):
+        load_samples("val", tmp_path)

@@ -1,0 +1,305 @@
+"""Hand models as files: what MANO's pickles hold is read, all else is refused with one clear error."""
+
+import copyreg
+import os
+import pickle
+import sys
+import types
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from handlib.hand.mano_file import (
+    HandData,
+    HandFileError,
+    export_open_hand,
+    open_hand_data,
+    read_mano,
+    repair_left_shapedirs,
+    write_mano,
+)
+from handlib.hand.skeleton import MANO_PARENTS, SIDES
+
+
+def same(a: HandData, b: HandData) -> bool:
+    return a.side == b.side and all(
+        np.array_equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(HandData) if f.name != "side"
+    )
+
+
+def content(side) -> dict[str, object]:
+    """The fields of a MANO pickle, of the open hand."""
+    data = open_hand_data(side)
+    named = {f.name: getattr(data, f.name) for f in fields(HandData) if f.name not in ("side", "faces")}
+    parents = np.array([[2**32 - 1, *MANO_PARENTS[1:]], range(16)], dtype=np.uint32)
+    return {**named, "f": data.faces.astype(np.uint32), "kintree_table": parents, "bs_type": "lrotmin"}
+
+
+def dump(content: object, path: Path, protocol: int = 2) -> Path:
+    path.write_bytes(pickle.dumps(content, protocol=protocol))
+    return path
+
+
+@pytest.fixture
+def chumpy(monkeypatch: pytest.MonkeyPatch):
+    """Classes that pickle as chumpy's ``Ch`` and ``Select`` do; the real package isn't needed."""
+    modules = {name: types.ModuleType(name) for name in ("chumpy", "chumpy.ch", "chumpy.reordering")}
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+
+    class Ch:
+        def __init__(self, x: np.ndarray):
+            self.x = x
+            self._dirty_vars = {"x"}
+
+    class Select(Ch):
+        def __init__(self, a: Ch, idxs: np.ndarray, preferred_shape: tuple[int, ...]):
+            self.a, self.idxs, self.preferred_shape = a, idxs, preferred_shape
+
+    Ch.__module__, Select.__module__ = "chumpy.ch", "chumpy.reordering"
+    Ch.__qualname__, Select.__qualname__ = "Ch", "Select"
+    modules["chumpy.ch"].Ch, modules["chumpy.reordering"].Select = Ch, Select
+    return modules["chumpy"], Ch, Select
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("suffix", [".pkl", ".npz"])
+def test_what_is_written_is_read(tmp_path: Path, side, suffix: str):
+    path = tmp_path / f"MANO_{side.upper()}{suffix}"
+    write_mano(open_hand_data(side), path)
+    assert same(read_mano(path, side), open_hand_data(side))
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_export(tmp_path: Path):
+    paths = export_open_hand(tmp_path / "new" / "mano")
+    assert {p.name for p in paths} == {"MANO_LEFT.pkl", "MANO_LEFT.npz", "MANO_RIGHT.pkl", "MANO_RIGHT.npz"}
+    assert sorted(paths) == sorted((tmp_path / "new" / "mano").iterdir())
+
+
+def test_failed_write_leaves_the_old_file(tmp_path: Path):
+    path = tmp_path / "MANO_RIGHT.pkl"
+    write_mano(open_hand_data("right"), path)
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        write_mano(replace(open_hand_data("right"), weights=(x for x in [1])), path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
+def test_every_protocol(tmp_path: Path, protocol: int):
+    path = dump(content("right"), tmp_path / "MANO_RIGHT.pkl", protocol)
+    assert same(read_mano(path, "right"), open_hand_data("right"))
+
+
+@pytest.mark.parametrize("layout", ["csc_matrix", "csr_matrix", "coo_matrix"])
+def test_sparse_regressor(tmp_path: Path, layout: str):
+    fields = content("right")
+    fields["J_regressor"] = getattr(scipy.sparse, layout)(fields["J_regressor"])
+    assert same(read_mano(dump(fields, tmp_path / "hand.pkl"), "right"), open_hand_data("right"))
+
+
+def test_old_names_of_modules(tmp_path: Path):
+    """Python 2, old numpy and old scipy named their modules otherwise."""
+    fields = content("right")
+    fields["J_regressor"] = scipy.sparse.csc_matrix(fields["J_regressor"])
+    written = pickle.dumps(fields, protocol=2)
+    for new, old in (
+        (b"numpy._core.multiarray", b"numpy.core.multiarray"),
+        (b"scipy.sparse._csc", b"scipy.sparse.csc"),
+    ):
+        written = written.replace(b"c" + new, b"c" + old)
+    assert b"cnumpy.core.multiarray" in written and b"cscipy.sparse.csc\n" in written
+    path = tmp_path / "MANO_RIGHT.pkl"
+    path.write_bytes(written)
+    assert same(read_mano(path, "right"), open_hand_data("right"))
+
+
+def test_chumpy_arrays(tmp_path: Path, chumpy, monkeypatch: pytest.MonkeyPatch):
+    """As MANO's files are: a plain chumpy array, and shape directions chosen from 20 by flat index."""
+    _, Ch, Select = chumpy
+    fields = content("right")
+    twenty = np.concatenate((fields["shapedirs"], np.full((778, 3, 10), 7.0)), axis=-1)
+    chosen = np.arange(twenty.size).reshape(twenty.shape)[:, :, :10].ravel()
+    fields["shapedirs"] = Select(Ch(twenty), chosen, (778, 3, 10))
+    fields["v_template"] = Ch(fields["v_template"])
+    path = dump(fields, tmp_path / "MANO_RIGHT.pkl")
+    for name in ("chumpy", "chumpy.ch", "chumpy.reordering"):
+        monkeypatch.delitem(sys.modules, name)
+    assert same(read_mano(path, "right"), open_hand_data("right"))
+
+
+class Command:
+    """Pickles as an order to make a folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_commands_are_refused_and_not_run(tmp_path: Path, protocol: int):
+    trace = tmp_path / "trace"
+    fields = content("right") | {"bs_style": Command(trace)}
+    path = dump(fields, tmp_path / "MANO_RIGHT.pkl", protocol)
+    with pytest.raises(
+        HandFileError, match=r"MANO_RIGHT.pkl: not a hand model pickle: it asks for (posix|nt)\.mkdir"
+    ):
+        read_mano(path, "right")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("module", ["builtins", "__builtin__", "os", "numpy", "copyreg", "scipy.sparse"])
+@pytest.mark.parametrize("name", ["eval", "system", "load", "add_extension", "load_npz"])
+def test_other_names_are_refused(tmp_path: Path, module: str, name: str):
+    path = tmp_path / "hand.pkl"
+    path.write_bytes(b"\x80\x02c" + f"{module}\n{name}\n".encode() + b".")
+    with pytest.raises(HandFileError, match=f"it asks for {module}.{name}"):
+        read_mano(path, "right")
+
+
+def test_object_of_an_allowed_class_is_no_model(tmp_path: Path):
+    path = tmp_path / "hand.pkl"
+    path.write_bytes(pickle.dumps(np.zeros(3), protocol=2))
+    with pytest.raises(HandFileError, match="expected named fields, got ndarray"):
+        read_mano(path, "right")
+
+
+def test_chumpy_array_without_its_array(tmp_path: Path):
+    class Bare:
+        def __reduce_ex__(self, protocol):
+            return copyreg._reconstructor, (Bare, object, None)
+
+    Bare.__module__, Bare.__qualname__, Bare.__name__ = "chumpy.ch", "Ch", "Ch"
+    module = types.ModuleType("chumpy.ch")
+    module.Ch = Bare
+    sys.modules |= {"chumpy": types.ModuleType("chumpy"), "chumpy.ch": module}
+    try:
+        path = dump(content("right") | {"v_template": Bare()}, tmp_path / "hand.pkl")
+    finally:
+        del sys.modules["chumpy"], sys.modules["chumpy.ch"]
+    with pytest.raises(HandFileError, match="field v_template: expected numbers, got object"):
+        read_mano(path, "right")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+@pytest.mark.parametrize("suffix", [".pkl", ".npz"])
+def test_truncated(tmp_path: Path, share: float, suffix: str):
+    path = tmp_path / f"MANO_RIGHT{suffix}"
+    write_mano(open_hand_data("right"), path)
+    written = path.read_bytes()
+    path.write_bytes(written[: int(share * len(written))])
+    with pytest.raises(HandFileError, match=f"MANO_RIGHT{suffix}: not a"):
+        read_mano(path, "right")
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".npz"])
+def test_damaged(tmp_path: Path, suffix: str):
+    path = tmp_path / f"MANO_RIGHT{suffix}"
+    write_mano(open_hand_data("right"), path)
+    written = bytearray(path.read_bytes())
+    for place in np.random.default_rng(0).integers(0, len(written), 2000):
+        written[place] ^= 0xFF
+    path.write_bytes(bytes(written))
+    with pytest.raises(HandFileError, match=f"MANO_RIGHT{suffix}: "):
+        read_mano(path, "right")
+
+
+def test_damaged_inside_an_archive(tmp_path: Path):
+    path = tmp_path / "MANO_RIGHT.npz"
+    write_mano(open_hand_data("right"), path)
+    written = path.read_bytes()
+    for place in np.linspace(200, len(written) // 2, 12).astype(int):
+        path.write_bytes(written[:place] + bytes(40) + written[place + 40 :])
+        with pytest.raises(HandFileError, match=r"MANO_RIGHT\.npz: "):
+            read_mano(path, "right")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "array.npy").rename(path)
+    with pytest.raises(HandFileError, match=r"MANO_RIGHT\.npz: not an npz archive"):
+        read_mano(path, "right")
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".npz"])
+def test_missing_file(tmp_path: Path, suffix: str):
+    with pytest.raises(HandFileError, match=f"MANO_RIGHT{suffix}"):
+        read_mano(tmp_path / f"MANO_RIGHT{suffix}", "right")
+
+
+@pytest.mark.parametrize(("name", "side"), [("MANO_LEFT.pkl", "right"), ("my_right_hand.pkl", "left")])
+def test_name_of_the_other_side(tmp_path: Path, name: str, side):
+    path = dump(content(side), tmp_path / name)
+    with pytest.raises(HandFileError, match=f"{name}: expected the {side} hand"):
+        read_mano(path, side)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["v_template", "shapedirs", "posedirs", "J_regressor", "weights", "hands_mean", "hands_components", "f"],
+)
+class TestFields:
+    def read(self, tmp_path: Path, field: str, change) -> None:
+        fields = content("right")
+        fields[field] = change(fields[field])
+        read_mano(dump(fields, tmp_path / "hand.pkl"), "right")
+
+    def test_wrong_shape(self, tmp_path: Path, field: str):
+        with pytest.raises(HandFileError, match=rf"field {field}: expected shape \(.*\), got \(.*\)"):
+            self.read(tmp_path, field, lambda value: value[:-1])
+
+    def test_not_numbers(self, tmp_path: Path, field: str):
+        with pytest.raises(HandFileError, match=rf"field {field}: expected numbers"):
+            self.read(tmp_path, field, lambda value: value.astype(str))
+
+    def test_missing(self, tmp_path: Path, field: str):
+        fields = content("right")
+        del fields[field]
+        with pytest.raises(HandFileError, match=rf"field {field} is missing"):
+            read_mano(dump(fields, tmp_path / "hand.pkl"), "right")
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_not_finite(self, tmp_path: Path, field: str, bad: float):
+        def spoil(value: np.ndarray) -> np.ndarray:
+            value = value.astype(np.float64)
+            value.flat[7] = bad
+            return value
+
+        with pytest.raises(HandFileError, match=rf"field {field}: expected finite numbers"):
+            self.read(tmp_path, field, spoil)
+
+
+def test_vertex_number_out_of_range(tmp_path: Path):
+    fields = content("right")
+    fields["f"][3, 1] = 778
+    with pytest.raises(HandFileError, match="field f: expected vertex numbers below 778"):
+        read_mano(dump(fields, tmp_path / "hand.pkl"), "right")
+
+
+def test_other_skeleton(tmp_path: Path):
+    fields = content("right")
+    fields["kintree_table"][0, 4] = 3
+    with pytest.raises(HandFileError, match="field kintree_table: expected the parents"):
+        read_mano(dump(fields, tmp_path / "hand.pkl"), "right")
+
+
+def test_left_sign_fault_is_mended():
+    left, right = open_hand_data("left"), open_hand_data("right")
+    faulty = replace(left, shapedirs=right.shapedirs * np.array([1.0, 1.0, 1.0])[:, None])
+    assert same(repair_left_shapedirs(faulty, right), left)
+
+
+def test_left_without_the_fault_is_left_alone():
+    left, right = open_hand_data("left"), open_hand_data("right")
+    assert repair_left_shapedirs(left, right) is left
+    other = replace(left, shapedirs=np.random.default_rng(0).normal(size=(778, 3, 10)))
+    assert repair_left_shapedirs(other, right) is other
+
+
+def test_mirroring_twice_changes_nothing():
+    right = open_hand_data("right")
+    assert same(right.mirrored().mirrored(), right)

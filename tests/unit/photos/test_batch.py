@@ -1,0 +1,225 @@
+"""Many pictures in one go, by the command: good ones, bad ones, again, and where the boxes are."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from support.commands import failing
+from support.pictures import png_claiming, truncated
+
+from handlib import cli
+from handlib.data.photo import Box
+from handlib.model.config import DIRConfig
+from handlib.model.network import DIR
+from handlib.photos import batch
+from handlib.photos.reconstruct import FILES
+
+FIFTY_MEGAPIXELS = (8700, 5800)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that has learnt nothing."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "untrained"
+    torch.manual_seed(0)
+    DIR(DIRConfig.small()).save_pretrained(folder)
+    return folder
+
+
+def noise(*shape: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+
+
+def run(*arguments: object) -> int:
+    """The command's exit code."""
+    try:
+        cli.main([str(argument) for argument in ("reconstruct", *arguments)])
+    except SystemExit as stopped:
+        return stopped.code
+    return 0
+
+
+def summary(out: Path) -> dict[str, dict]:
+    entries = json.loads((out / "summary.json").read_text())["pictures"]
+    return {entry["picture"]: entry for entry in entries}
+
+
+def test_a_folder_of_everything_finishes(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    (photos / "more").mkdir(parents=True)
+    noise(60, 90, 3).save(photos / "good.png")
+    noise(60, 90).save(photos / "more" / "grey.jpg")
+    noise(1, 1, 3).save(photos / "tiny.png")
+    noise(60, 90, 3).save(photos / "animated.webp", save_all=True, append_images=[noise(60, 90, 3)] * 2)
+    noise(60, 90).save(photos / "animated.gif", save_all=True, append_images=[noise(60, 90).rotate(9)])
+    Image.new("RGB", FIFTY_MEGAPIXELS, (90, 120, 60)).save(photos / "fifty.jpg", quality=30)
+    (photos / "truncated.jpg").write_bytes(truncated("jpeg"))
+    (photos / "empty.png").touch()
+    (photos / "text.png").write_text("no picture")
+    (photos / "bomb.png").write_bytes(png_claiming(60_000, 60_000))
+    (photos / "notes.txt").write_text("no picture, and not called one")
+
+    assert run(photos, "--checkpoint", checkpoint, "--out", out) == 1
+    said, complained = capsys.readouterr()
+    good = ["animated.webp", "fifty.jpg", "good.png", "more/grey.jpg", "tiny.png"]
+    bad = ["animated.gif", "bomb.png", "empty.png", "text.png", "truncated.jpg"]
+    lines = [line for line in complained.splitlines() if line.startswith("handlib: ")]
+    assert len(lines) == len(bad)
+    for name, line in zip(bad, lines, strict=True):
+        assert str(photos / name) in line
+    assert "5 of 10 pictures read" in said
+    assert "no pictures by their names: 1 files" in said
+
+    entries = summary(out)
+    assert list(entries) == sorted(good + bad)
+    for name in good:
+        assert sorted(p.name for p in (out / name).iterdir()) == sorted(FILES)
+        (result,) = entries[name]["results"]
+        assert result["folder"] == name
+        record = json.loads((out / name / "result.json").read_text())
+        assert result["hands_seen"] == record["hands_seen"]
+        assert result["confidence"]["left"] == record["hands"]["left"]["confidence"]
+    for name in bad:
+        assert str(photos / name) in entries[name]["error"]
+        assert not (out / name).exists()
+    assert "at most 100 megapixels" in entries["bomb.png"]["error"]
+
+
+def test_fifty_megapixels_take_a_few_copies_of_the_picture(checkpoint: Path, tmp_path: Path):
+    """Its own process, because only a process's peak of memory is known."""
+    small, large = tmp_path / "small.jpg", tmp_path / "large.jpg"
+    Image.new("RGB", (640, 480)).save(small)
+    Image.new("RGB", FIFTY_MEGAPIXELS).save(large, quality=30)
+    code = "import sys, resource; from handlib import cli; cli.main(sys.argv[1:]); "
+    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 1000  # Kilobytes, as on Linux.
+    peaks = []
+    for picture in (small, large):
+        command = ["reconstruct", picture, "--checkpoint", checkpoint, "--out", tmp_path / "out"]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, command)], capture_output=True, text=True, check=True
+        )
+        peaks.append(int(done.stdout.splitlines()[-1]) / 1024)
+    picture_size = 3 * FIFTY_MEGAPIXELS[0] * FIFTY_MEGAPIXELS[1] / 2**20
+    assert peaks[1] - peaks[0] < 5 * picture_size
+
+
+def test_a_second_run_does_only_what_is_missing(checkpoint: Path, tmp_path: Path):
+    photos, out = tmp_path / "photos", tmp_path / "photos" / "result"
+    photos.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        noise(40, 50, 3).save(photos / name)
+    command = (photos, "--checkpoint", checkpoint, "--out", out)
+    assert run(*command) == 0
+    first = summary(out)
+    (out / "b.png" / "result.json").unlink()
+    noise(50, 40, 3).save(photos / "c.png")
+    later = (out / "c.png" / "result.json").stat().st_mtime + 10
+    os.utime(photos / "c.png", (later, later))
+    written = {name: (out / name / "overlay.png").stat().st_mtime_ns for name in first}
+    assert run(*command) == 0
+    again = {name: (out / name / "overlay.png").stat().st_mtime_ns for name in first}
+    assert {name for name in first if again[name] != written[name]} == {"b.png", "c.png"}
+    assert list(summary(out)) == list(first)
+    assert summary(out)["a.png"] == first["a.png"]
+    assert json.loads((out / "c.png" / "result.json").read_text())["picture"] == {"width": 40, "height": 50}
+
+
+def test_another_question_is_answered_anew(tmp_path: Path):
+    picture, folder = tmp_path / "a.png", tmp_path / "out"
+    noise(40, 50, 3).save(picture)
+    model, box = DIR(DIRConfig.small()).eval(), Box(-5, 5, 30, 20)
+    batch.reconstruct_picture(model, "one", picture, [batch.Job(box, folder)])
+    assert batch.Job(box, folder).finished(picture, "one")
+    assert not batch.Job(box, folder).finished(picture, "two")
+    assert not batch.Job(Box(0, 5, 20, 20), folder).finished(picture, "one")
+    assert not batch.Job(None, folder).finished(picture, "one")
+    (folder / "result.json").write_text("{}")
+    assert not batch.Job(box, folder).finished(picture, "one")
+
+
+def test_answers_of_older_weights_are_not_finished(checkpoint: Path, tmp_path: Path):
+    picture, folder = tmp_path / "a.png", tmp_path / "out"
+    noise(40, 50, 3).save(picture)
+    weights = shutil.copytree(checkpoint, tmp_path / "mine") / "model.safetensors"
+    batch.reconstruct_picture(
+        DIR.from_pretrained(weights.parent), str(weights.parent), picture, [batch.Job(None, folder)]
+    )
+    assert batch.Job(None, folder).finished(picture, str(weights.parent))
+    later = (folder / "result.json").stat().st_mtime + 10
+    os.utime(weights, (later, later))
+    assert not batch.Job(None, folder).finished(picture, str(weights.parent))
+
+
+def test_boxes_give_several_pairs_of_a_picture(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    photos, out, boxes = tmp_path / "photos", tmp_path / "out", tmp_path / "boxes.json"
+    photos.mkdir()
+    for name in ("one.png", "two.png", "none.png", "wrong.png"):
+        noise(60, 90, 3).save(photos / name)
+    wanted = {"one.png": [5, 5, 50, 40], "two.png": [[0, 0, 40, 60], [45, 0, 40, 60]]}
+    wanted["wrong.png"] = [[0, 0, 10, 10], [100, 0, 10, 10]]
+    boxes.write_text(json.dumps(wanted))
+    command = (photos, "--checkpoint", checkpoint, "--out", out, "--boxes", boxes)
+    assert run(*command) == 1
+    assert f"{photos / 'wrong.png'}: box: expected to overlap the picture" in capsys.readouterr().err
+    assert not (out / "wrong.png").exists()
+    entries = summary(out)
+    folders = {name: [r["folder"] for r in entry.get("results", [])] for name, entry in entries.items()}
+    assert folders == {
+        "none.png": ["none.png"],
+        "one.png": ["one.png"],
+        "two.png": ["two.png/1", "two.png/2"],
+        "wrong.png": [],
+    }
+    assert [result["box"]["x"] for result in entries["two.png"]["results"]] == [0, 45]
+    assert {result["box"]["origin"] for result in entries["two.png"]["results"]} == {"given"}
+    assert entries["none.png"]["results"][0]["box"]["origin"] != "given"
+    assert (out / "two.png" / "2" / "overlay.png").exists()
+
+
+def test_one_file_with_boxes_is_a_folder_of_results(checkpoint: Path, tmp_path: Path):
+    noise(60, 90, 3).save(tmp_path / "a.png")
+    (tmp_path / "boxes.csv").write_text("a.png,0,0,40,60\na.png,45,0,40,60\n")
+    boxes = ("--boxes", tmp_path / "boxes.csv")
+    assert run(tmp_path / "a.png", "--checkpoint", checkpoint, "--out", tmp_path / "out", *boxes) == 0
+    assert {p.parent.name for p in (tmp_path / "out").rglob("hands.glb")} == {"1", "2"}
+
+
+def test_what_the_user_can_mend_comes_before_the_work(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    noise(60, 90, 3).save(tmp_path / "a.png")
+    (tmp_path / "boxes.json").write_text('{"b.png": [0, 0, 9, 9]}')
+    (tmp_path / "empty").mkdir()
+    end = ("--checkpoint", checkpoint, "--out", tmp_path / "out")
+    said = failing(capsys, "reconstruct", tmp_path, *end, "--boxes", tmp_path / "boxes.json")
+    assert "boxes: expected names like 'a.png', got 'b.png'" in said
+    assert "expected a single picture" in failing(capsys, "reconstruct", tmp_path, *end, "--box", "1,2,3,4")
+    assert "found none" in failing(capsys, "reconstruct", tmp_path / "empty", *end)
+    assert "expected pictures or folders" in failing(capsys, "reconstruct", *end)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_stops_the_run(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(batch, "write_results", full)
+    for name in ("a.png", "b.png"):
+        noise(60, 90, 3).save(tmp_path / name)
+    said = failing(capsys, "reconstruct", tmp_path, "--checkpoint", checkpoint, "--out", tmp_path / "out")
+    assert "No space left" in said

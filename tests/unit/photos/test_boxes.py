@@ -1,0 +1,63 @@
+"""Files of boxes, as JSON and as CSV."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from handlib.data.photo import Box, BoxError
+from handlib.photos.boxes import read_boxes
+
+EXPECTED = {"a.jpg": (Box(1, 2, 30, 40),), "sub/b.jpg": (Box(0, 0, 9, 9), Box(20.5, 0, 9, 9))}
+
+
+def test_json_with_one_or_several_boxes(tmp_path: Path):
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps({"a.jpg": [1, 2, 30, 40], "sub/b.jpg": [[0, 0, 9, 9], [20.5, 0, 9, 9]]}))
+    assert read_boxes(path) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "heading", ["", "picture,x,y,width,height\n", "\ufeffPicture, x, y, width, height\n"]
+)
+def test_csv_with_a_line_per_box(tmp_path: Path, heading: str):
+    path = tmp_path / "boxes.csv"
+    lines = "a.jpg,1,2,30,40\n\nsub/b.jpg,0,0,9,9\nsub/b.jpg, 20.5, 0, 9, 9\n"
+    path.write_text(heading + lines, encoding="utf-8")
+    assert read_boxes(path) == EXPECTED
+
+
+def test_names_with_commas_are_quoted_in_csv(tmp_path: Path):
+    path = tmp_path / "boxes.csv"
+    path.write_text('"me, and you.jpg",1,2,30,40\n')
+    assert list(read_boxes(path)) == ["me, and you.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("b.json", "{", "expected JSON"),
+        ("b.json", "[1, 2]", "expected {"),
+        ("b.json", '{"a": [1, 2, 3]}', "b.json, a: expected x, y, width, height"),
+        ("b.json", '{"a": "1,2,3,4"}', "b.json, a: expected x, y, width, height"),
+        ("b.json", '{"a": []}', "b.json, a: expected x, y, width, height"),
+        ("b.json", '{"a": 7}', "b.json, a: expected x, y, width, height"),
+        ("b.json", '{"a": [[1, 2, 3, 4], [1, 2, 0, 4]]}', "b.json, a: box: expected a positive width"),
+        ("b.csv", "a,1,2,3,4\nb,1,2,3\n", "line 2: expected x, y, width, height"),
+        ("b.csv", "a,1,2,3,nan\n", "line 1: box: expected finite numbers"),
+        ("b.csv", b"\xff\xfe\xff", "can't be read"),
+        ("b.csv", "a" * 140_000 + ",1,2,3,4\n", "expected CSV: field larger than"),
+    ],
+)
+def test_what_is_no_file_of_boxes_says_where(tmp_path: Path, name: str, content: str | bytes, expected: str):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(BoxError) as raised:
+        read_boxes(path)
+    assert expected in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file(tmp_path: Path):
+    with pytest.raises(BoxError, match=r"none\.json: can't be read"):
+        read_boxes(tmp_path / "none.json")

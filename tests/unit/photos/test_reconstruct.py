@@ -1,0 +1,231 @@
+"""From a picture to files, with a network that sees colours: blue is a left hand, orange a right one."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from jaxtyping import Float
+from PIL import Image
+from support.colour_seer import COLOURS, OFFSET, ColourSeer, painted
+from torch import Tensor
+
+import handlib.photos.reconstruct
+from handlib.data.photo import Box, BoxError, Crop
+from handlib.data.shipped import load_samples
+from handlib.geometry.camera import uv_to_pixels
+from handlib.model.estimate import LENGTH_UNIT
+from handlib.model.network import DIR
+from handlib.photos.reconstruct import FILES, box_of_hands, reconstruct, write_results
+
+
+@pytest.fixture(scope="module")
+def model() -> ColourSeer:
+    return ColourSeer().eval()
+
+
+def assert_wrists_at(
+    pixels: Float[Tensor, "hand=2 21 2"], *expected: tuple[float, float], within: float
+) -> None:
+    for wrist, (x, y) in zip(pixels[:, 0], expected, strict=True):
+        assert torch.dist(wrist, torch.tensor([x, y])) < within
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (1900, 700), (97, 131)])
+def test_hands_are_found_and_told_in_the_pixels_of_the_picture(model: ColourSeer, width: int, height: int):
+    side = min(width, height) // 5
+    left, right = (width // 2, height // 2, side), (width // 2 + side + 5, height // 3, side)
+    result = reconstruct(model, painted(width, height, left, right))
+    assert result.origin == "found"
+    centres = [(x + side / 2, y + side / 2) for x, y, _ in (left, right)]
+    assert_wrists_at(result.joint_pixels, *centres, within=1 + side / 50)
+    found, true = result.box, Box(left[0], right[1], 2 * side + 5, left[1] + side - right[1])
+    precision = 2 * max(width, height) / 32
+    assert found.x == pytest.approx(true.x, abs=precision)
+    assert found.y == pytest.approx(true.y, abs=precision)
+    assert found.width == pytest.approx(true.width, abs=precision)
+    assert (result.confidence > 0.9).all()
+
+
+def test_box_is_as_large_as_the_hands_and_the_crop_leaves_room(model: ColourSeer):
+    picture = painted(1000, 1000, (400, 400, 150), (600, 400, 150))
+    result = reconstruct(model, picture)
+    assert result.crop.side == pytest.approx(result.box.width / 0.8)
+    assert result.box.width == pytest.approx(350, abs=1000 / 32)
+
+
+def test_looks_again_until_small_hands_fill_the_crop():
+    """The shipped network on pairs in large pictures: the first look is far off, the last one is not."""
+    network, across = DIR.from_pretrained("small"), torch.tensor([250.0, 120.0])
+    first, last = [], []
+    for sample in load_samples("test")[:8]:
+        picture = np.full((420, 560, 3), 128, np.uint8)
+        picture[120:376, 250:506] = sample.image.permute(1, 2, 0).numpy()
+        truth = uv_to_pixels(sample.uv, 256) + across
+        side = (truth.flatten(0, 1).amax(0) - truth.flatten(0, 1).amin(0)).max()
+        for errors, box in ((first, Box.around(picture)), (last, None)):
+            found = reconstruct(network, picture, box).joint_pixels
+            errors.append(float((found - truth).norm(dim=-1).mean() / side))
+    assert np.median(last) < 0.1
+    assert np.median(first) > 2 * np.median(last)
+
+
+def test_given_box_is_the_only_look(model: ColourSeer):
+    picture = painted(600, 400, (50, 50, 40), (100, 60, 40))
+    box = Box(40, 40, 120, 80)
+    result = reconstruct(model, picture, box)
+    assert (result.origin, result.box) == ("given", box)
+    assert result.crop == Crop(100 - 75, 80 - 75, 150)
+    assert_wrists_at(result.joint_pixels, (70, 70), (120, 80), within=1.5)
+    with pytest.raises(BoxError, match="overlap the picture"):
+        reconstruct(model, picture, Box(600, 0, 10, 10))
+
+
+@pytest.mark.parametrize("squares", [(), ((300, 200, 12),)])
+def test_without_a_plausible_box_the_first_look_stands(model: ColourSeer, squares: tuple):
+    picture = painted(600, 400, *squares)
+    result = reconstruct(model, picture)
+    assert result.origin == "whole picture"
+    assert result.box == Box(0, 0, 600, 400)
+    assert result.confidence.tolist() == [0, 0]
+
+
+def test_one_hand_alone_has_the_only_confidence(model: ColourSeer):
+    confidence = reconstruct(model, painted(600, 400, (200, 100, 200))).confidence
+    assert confidence[0] > 0.9
+    assert confidence[1] == 0
+
+
+def test_box_of_hands_covers_whole_pixels():
+    scores = torch.zeros(3, 16, 16)
+    scores[0] = 1
+    scores[1, 4:8, 2:5] = 2
+    scores[2, 6, 10] = 2
+    picture = np.zeros((300, 400, 3), np.uint8)
+    assert box_of_hands(scores, Crop(100, 200, 160), picture) == Box(120, 240, 90, 40)
+    assert box_of_hands(scores, Crop(100, 240, 160), picture) == Box(120, 280, 90, 20)
+    assert box_of_hands(scores, Crop(100, 280, 160), picture) is None
+    scores[1:] = 0
+    assert box_of_hands(scores, Crop(100, 200, 160), picture) is None
+
+
+def test_camera_takes_metres_to_pixels(model: ColourSeer):
+    result = reconstruct(model, painted(600, 400, (200, 100, 90), (320, 120, 90)))
+    joints = result.prediction.final.joints[0]
+    projected = joints[..., :2] * result.camera[:, None, :1] + result.camera[:, None, 1:]
+    torch.testing.assert_close(projected, result.joint_pixels)
+
+
+@pytest.fixture(scope="module")
+def written(model: ColourSeer, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
+    folder = tmp_path_factory.mktemp("results") / "new" / "out"
+    picture = painted(640, 480, (150, 150, 120), (330, 200, 120))
+    write_results(reconstruct(model, picture), picture, model, "seer", folder)
+    return folder, picture
+
+
+def test_four_files_and_nothing_else(written: tuple[Path, np.ndarray]):
+    folder, _ = written
+    assert sorted(p.name for p in folder.iterdir()) == sorted(FILES)
+    assert [p.name for p in folder.parent.iterdir()] == ["out"]
+
+
+def test_meshes_share_a_frame_with_y_up_in_metres(model: ColourSeer, written: tuple[Path, np.ndarray]):
+    folder, picture = written
+    estimate = reconstruct(model, picture).prediction.final
+    meshes = [trimesh.load_scene(folder / f"{side}.glb") for side in ("left", "right")]
+    for h, (side, scene) in enumerate(zip(("left", "right"), meshes, strict=True)):
+        assert list(scene.geometry) == [f"{side} hand"]
+        mesh = scene.to_mesh()
+        assert len(mesh.faces) == 1538
+        expected = (estimate.vertices[0, h] + h * OFFSET * LENGTH_UNIT) * torch.tensor([1, -1, -1])
+        np.testing.assert_allclose(mesh.vertices, expected.numpy(), atol=1e-6)
+        np.testing.assert_array_equal(mesh.faces, model.hands[side].faces)
+        colour = scene.geometry[f"{side} hand"].visual.material.baseColorFactor
+        np.testing.assert_array_equal(np.asarray(colour)[:3], COLOURS[h])
+
+
+def test_surfaces_still_face_outward(written: tuple[Path, np.ndarray]):
+    folder, _ = written
+    for side in ("left", "right"):
+        mesh = trimesh.load_scene(folder / f"{side}.glb").to_mesh()
+        trimesh.repair.fill_holes(mesh)
+        assert mesh.volume > 0
+
+
+def test_overlay_is_the_picture_with_hands_on_it(written: tuple[Path, np.ndarray]):
+    folder, picture = written
+    overlay = np.asarray(Image.open(folder / "overlay.png"))
+    assert overlay.shape == picture.shape
+    changed = np.abs(overlay.astype(int) - picture).sum(-1) > 60
+    assert changed[150:330, 100:460].mean() > 0.02
+    assert not changed[:60].any()
+
+
+def test_overlay_of_a_large_picture_stays_aligned(model: ColourSeer):
+    picture = painted(2400, 1200, (900, 500, 200), (1200, 500, 200))
+    result = reconstruct(model, picture)
+    drawn = handlib.photos.reconstruct.overlay(
+        result, picture, [model.hands[s].faces for s in ("left", "right")]
+    )
+    assert drawn.shape == (800, 1600, 3)
+    small = np.asarray(Image.fromarray(picture).resize((1600, 800)))
+    rows, columns = np.nonzero(np.abs(drawn.astype(int) - small).sum(-1) > 120)
+    pixels = torch.cat((result.vertex_pixels, result.joint_pixels), dim=1).reshape(-1, 2) * (1600 / 2400)
+    assert columns.min() == pytest.approx(float(pixels[:, 0].min()), abs=8)
+    assert rows.max() == pytest.approx(float(pixels[:, 1].max()), abs=8)
+
+
+def test_result_says_everything_in_picture_pixels_and_metres(
+    model: ColourSeer, written: tuple[Path, np.ndarray]
+):
+    folder, picture = written
+    record, result = json.loads((folder / "result.json").read_text()), reconstruct(model, picture)
+    assert record["model"] == "seer"
+    assert record["picture"] == {"width": 640, "height": 480}
+    assert record["box"]["origin"] == "found"
+    assert record["hands_seen"] == "both hands"
+    assert Box(*(record["box"][key] for key in ("x", "y", "width", "height"))) == result.box
+    assert len(record["joint_names"]) == 21
+    wrists = {side: np.array(hand["joints_m"][0]) for side, hand in record["hands"].items()}
+    np.testing.assert_allclose(wrists["right"] - wrists["left"], record["offset_m"], atol=2e-6)
+    np.testing.assert_allclose(record["offset_m"], [0.15, 0.075, -0.0375], atol=1e-6)
+    for h, side in enumerate(("left", "right")):
+        hand = record["hands"][side]
+        np.testing.assert_allclose(hand["joints_px"], result.joint_pixels[h].numpy(), atol=1e-5)
+        scale, *shift = hand["camera_px"]
+        around_wrist = np.array(hand["joints_m"]) - wrists[side]
+        np.testing.assert_allclose(around_wrist[:, :2] * scale + shift, hand["joints_px"], atol=0.02)
+        assert set(hand) - {"confidence"} <= {*record["about"], "joints_px"}
+        assert (len(hand["root_6d"]), len(hand["pose_pca"]), len(hand["betas"])) == (6, 45, 10)
+
+
+def test_a_failure_leaves_the_folder_as_it_was(
+    model: ColourSeer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    picture = painted(300, 200, (50, 50, 60), (130, 50, 60))
+    result = reconstruct(model, picture)
+    out = tmp_path / "out"
+    write_results(result, picture, model, "first", out)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+
+    def fail(*_: object) -> dict:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(handlib.photos.reconstruct, "result_record", fail)
+    for folder in (out, tmp_path / "other"):
+        with pytest.raises(OSError, match="disk full"):
+            write_results(result, picture, model, "second", folder)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_writing_over_a_file_is_refused(model: ColourSeer, tmp_path: Path):
+    picture = painted(300, 200, (50, 50, 60), (130, 50, 60))
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OSError):
+        write_results(reconstruct(model, picture), picture, model, "seer", tmp_path / "taken")
+    assert (tmp_path / "taken").read_text() == "a file"
+    assert [p.name for p in tmp_path.iterdir()] == ["taken"]

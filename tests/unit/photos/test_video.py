@@ -1,0 +1,186 @@
+"""A sequence of pictures becomes an animation, by a network that sees colours (see test_reconstruct)."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import roma
+import torch
+import trimesh
+from PIL import Image, ImageSequence
+from support.colour_seer import ColourSeer, painted
+from support.commands import failing
+from support.glb import File, expected
+
+from handlib import cli
+from handlib.commands import photographs
+from handlib.data.photo import Box, PictureError
+from handlib.photos.one_euro import OneEuro
+from handlib.photos.reconstruct import Reconstruction, overlay
+from handlib.photos.video import FILES, posed, reconstruct_frames, smoothed, track_of
+
+SIZE = (320, 240)
+
+
+@pytest.fixture(scope="module")
+def model() -> ColourSeer:
+    return ColourSeer().eval()
+
+
+def moving(count: int, jitter: int = 0) -> list[np.ndarray]:
+    """Two squares that go right, and up and down by the jitter."""
+    shifts = np.random.default_rng(0).integers(-jitter, jitter + 1, (count, 2))
+    return [
+        painted(*SIZE, (40 + 6 * k, 80 + int(up), 50), (110 + 6 * k, 80 + int(down), 50))
+        for k, (up, down) in enumerate(shifts)
+    ]
+
+
+def found(model: ColourSeer, pictures: list[np.ndarray]) -> list[Reconstruction]:
+    results, size = reconstruct_frames(model, [(str(k), p) for k, p in enumerate(pictures)])
+    assert size == SIZE
+    return results
+
+
+def bent(model: ColourSeer, results: list[Reconstruction]) -> list[Reconstruction]:
+    """The same with hands that turn and bend at random, as a network's would."""
+    track = track_of(results, model, 320)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(*track.rotations.shape[:3], 3, generator=generator) * 0.3
+    return posed(
+        replace(track, rotations=track.rotations @ roma.rotvec_to_rotmat(noise)), results, model, 320
+    )
+
+
+def test_a_track_says_all_that_the_estimates_say(model: ColourSeer):
+    """There and back: the hands, where they are in the picture, and the parameters."""
+    results = bent(model, found(model, moving(3)))
+    again = posed(track_of(results, model, 320), results, model, 320)
+    for before, after in zip(results, again, strict=True):
+        for name in ("joint_pixels", "vertex_pixels", "camera"):
+            wanted = getattr(before, name)
+            torch.testing.assert_close(getattr(after, name), wanted, atol=2e-2, rtol=1e-4)
+        first, second = before.prediction.final, after.prediction.final
+        for name in ("root", "pose", "betas", "camera"):
+            wanted = getattr(first.params, name)
+            torch.testing.assert_close(getattr(second.params, name), wanted, atol=2e-3, rtol=1e-3)
+        torch.testing.assert_close(second.joints, first.joints, atol=1e-5, rtol=0)
+        torch.testing.assert_close(second.vertices, first.vertices, atol=1e-5, rtol=0)
+        torch.testing.assert_close(second.offset, first.offset)
+
+
+def test_smoothing_takes_jitter_and_keeps_the_way(model: ColourSeer):
+    results = found(model, moving(24, jitter=6))
+    smooth = smoothed(results, model, 320, 10.0, OneEuro(1.0, 0.0))
+    before, after = (torch.stack([r.joint_pixels[:, 0] for r in rs]) for rs in (results, smooth))
+    jerk_before, jerk_after = (wrists[..., 1].diff(n=2, dim=0).abs().mean() for wrists in (before, after))
+    assert jerk_after < 0.35 * jerk_before
+    assert ((after[-1] - after[0])[:, 0] > 0.85 * (before[-1] - before[0])[:, 0]).all()
+
+
+def test_smoothed_hands_are_hands(model: ColourSeer):
+    """Surface, joints and projection follow from the smoothed parameters; rotations stay rotations."""
+    smooth = smoothed(bent(model, found(model, moving(6))), model, 320, 10.0, OneEuro())
+    for result in smooth:
+        final = result.prediction.final
+        decoded = model.decode(final.params.to_vector(), final.offset)
+        torch.testing.assert_close(decoded.vertices, final.vertices, atol=1e-5, rtol=0)
+        torch.testing.assert_close(decoded.joints, final.joints, atol=1e-5, rtol=0)
+        torch.testing.assert_close(decoded.vertex_uv, final.vertex_uv, atol=1e-3, rtol=0)
+
+
+def test_bending_fingers_are_smoothed(model: ColourSeer):
+    results = bent(model, found(model, moving(24)))
+    smooth = smoothed(results, model, 320, 10.0, OneEuro(1.0, 0.0))
+    before, after = (torch.cat([r.prediction.final.joints for r in rs]) for rs in (results, smooth))
+    speeds = [joints.diff(dim=0).norm(dim=-1)[:, :, 1:].mean() for joints in (before, after)]
+    assert speeds[1] < 0.6 * speeds[0]
+
+
+def test_frames_of_different_sizes_are_refused(model: ColourSeer):
+    pictures = [("a.png", painted(60, 40)), ("b.png", painted(60, 41))]
+    with pytest.raises(PictureError, match=r"b\.png: expected frames of one size, got 60 x 41"):
+        reconstruct_frames(model, pictures)
+
+
+@pytest.fixture
+def by_colour(model: ColourSeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photographs, "load_checkpoint", lambda _: model)
+
+
+@pytest.mark.usefixtures("by_colour")
+@pytest.mark.parametrize("smooth", [False, True])
+def test_the_command_writes_an_animation(
+    model: ColourSeer, tmp_path: Path, smooth: bool, capsys: pytest.CaptureFixture[str]
+):
+    pictures, out = moving(5), tmp_path / "out"
+    (tmp_path / "frames").mkdir()
+    for k, picture in enumerate(pictures):
+        Image.fromarray(picture).save(tmp_path / "frames" / f"{k:02d}.png")
+    options = ["--smooth", "--min-cutoff", "2"] if smooth else []
+    cli.main(["video", str(tmp_path / "frames"), "--out", str(out), "--fps", "20", *options])
+    assert "5 frames, 20 a second: 5 both hands" in capsys.readouterr().out
+    assert sorted(p.name for p in out.iterdir()) == sorted(FILES)
+
+    results = found(model, pictures)
+    if smooth:
+        results = smoothed(results, model, 320, 20.0, OneEuro(2.0))
+    record = json.loads((out / "result.json").read_text())
+    assert record["frames_per_second"] == 20
+    assert (record["smoothing"] or {}).get("min_cutoff") == (2 if smooth else None)
+    assert [frame["frame"] for frame in record["frames"]] == [f"{k:02d}.png" for k in range(5)]
+    for frame, result in zip(record["frames"], results, strict=True):
+        assert frame["picture"] == {"width": 320, "height": 240}
+        np.testing.assert_allclose(
+            frame["hands"]["right"]["joints_px"], result.joint_pixels[1].numpy(), atol=1e-2
+        )
+
+    scene = trimesh.load(out / "hands.glb")
+    assert set(scene.geometry) == {"left hand", "right hand"}
+    assert all(mesh.vertices.shape == (778, 3) for mesh in scene.geometry.values())
+    file = File(out / "hands.glb")
+    assert [len(skin["joints"]) for skin in file.json["skins"]] == [16, 16]
+    (animation,) = file.json["animations"]
+    assert np.allclose(file.array(animation["samplers"][0]["input"]), np.arange(5) / 20)
+    for k, result in enumerate(results):
+        for h, side in enumerate(("left", "right")):
+            difference = file.skinned(f"{side} hand", k) - expected(result.prediction.final, h)
+            assert np.abs(difference).max() < 1e-4
+
+    overlays = Image.open(out / "overlay.webp")
+    overlays.load()
+    assert (overlays.n_frames, overlays.size, overlays.info["duration"]) == (5, SIZE, 50)
+    faces = [model.hands[side].faces for side in ("left", "right")]
+    for frame, picture, result in zip(ImageSequence.Iterator(overlays), pictures, results, strict=True):
+        drawn, seen = overlay(result, picture, faces), np.asarray(frame.convert("RGB"))
+        there = np.abs(drawn.astype(int) - picture).sum(-1) > 90
+        off, from_picture = (np.abs(seen.astype(int) - one)[there].mean() for one in (drawn, picture))
+        assert there.sum() > 200
+        assert off < 0.4 * from_picture
+
+
+@pytest.mark.usefixtures("by_colour")
+def test_an_animated_file_and_a_box(tmp_path: Path):
+    first, *others = (Image.fromarray(picture) for picture in moving(3))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=40)
+    cli.main(["video", str(tmp_path / "a.gif"), "--out", str(tmp_path / "out"), "--box", "30,60,200,100"])
+    record = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert record["frames_per_second"] == 25
+    for frame in record["frames"]:
+        assert frame["box"].pop("origin") == "given"
+        assert Box(**frame["box"]) == Box(30, 60, 200, 100)
+
+
+@pytest.mark.usefixtures("by_colour")
+def test_what_the_user_can_mend_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    Image.fromarray(moving(1)[0]).save(frames / "0.png")
+    command = ("video", frames, "--out", tmp_path / "out")
+    assert "fps: expected" in failing(capsys, *command, "--fps", "0")
+    assert "min_cutoff: expected" in failing(capsys, *command, "--smooth", "--min-cutoff", "0")
+    (frames / "1.png").write_text("no picture")
+    assert "1.png: expected a JPEG" in failing(capsys, *command)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,211 @@
+"""The widget for a reader's own picture: frame, box, answers, downloads, and what is no picture."""
+
+import base64
+import io
+import json
+import re
+import zlib
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from handlib.data.photo import Box, PictureError
+from handlib.model.config import DIRConfig
+from handlib.model.network import DIR
+from handlib.photos.photo_frame import LEAST_SHARE, Frame, framed, read_upload
+from handlib.photos.widget import FRAME_SIDE, TAKEN, YourPhoto, answer_photo, download_links
+
+RNG = np.random.default_rng(0)
+PICTURE = RNG.integers(0, 256, (90, 160, 3), dtype=np.uint8)
+
+
+def encoded(picture: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def model() -> DIR:
+    torch.manual_seed(0)
+    return DIR(DIRConfig.small()).eval()
+
+
+@pytest.fixture
+def widget(model: DIR) -> YourPhoto:
+    return YourPhoto(model, PICTURE)
+
+
+# The frame
+
+
+@given(
+    width=st.integers(1, 4000),
+    height=st.integers(1, 4000),
+    start=st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)),
+    length=st.tuples(st.floats(0.05, 1), st.floats(0.05, 1)),
+)
+def test_boxes_come_back_from_their_corners(width, height, start, length):
+    frame = Frame(width, height)
+    extent = np.array((width, height))
+    low = np.array(start) * extent
+    size = np.minimum(np.maximum(np.array(length) * extent, LEAST_SHARE * frame.side), extent - low)
+    if (size < np.minimum(LEAST_SHARE * frame.side, extent)).any():
+        return
+    box = Box(*low.tolist(), *size.tolist())
+    corners = frame.corners(box)
+    assert np.abs(corners).max() <= 1 + 1e-9
+    for given_corners in (corners, corners[::-1]):
+        again = frame.box(given_corners)
+        np.testing.assert_allclose(
+            (again.x, again.y, again.width, again.height), (*low, *size), atol=1e-6 * frame.side
+        )
+
+
+@given(st.lists(st.floats(-3, 3), min_size=4, max_size=4))
+def test_every_pair_of_corners_gives_a_box_in_the_picture(values: list[float]):
+    frame = Frame(160, 90)
+    box = frame.box(np.array(values).reshape(2, 2))
+    assert box.x >= 0 and box.y >= 0
+    assert box.x + box.width <= 160 + 1e-9 and box.y + box.height <= 90 + 1e-9
+    assert min(box.width, box.height) >= LEAST_SHARE * 160 - 1e-9
+
+
+@pytest.mark.parametrize("shape", [(90, 160), (160, 90), (64, 64), (1, 300)])
+def test_the_frame_shows_the_whole_picture_in_its_middle(shape: tuple[int, int]):
+    picture = np.full((*shape, 3), (10, 200, 30), np.uint8)
+    box = Box(0, 0, shape[1], shape[0])
+    drawn = framed(picture, box, 160)
+    assert drawn.shape == (160, 160, 3)
+    green = (np.abs(drawn.astype(int) - (10, 200, 30)).max(-1) < 3).mean()
+    share = min(shape) / max(shape)
+    assert green == pytest.approx(share, abs=0.12)
+
+
+# Uploads
+
+
+def test_an_upload_is_read_as_any_picture():
+    np.testing.assert_array_equal(read_upload("a.png", encoded(PICTURE)), PICTURE)
+    turned = encoded(PICTURE, exif=Image.Exif())
+    assert read_upload("../../b.png", turned).shape == PICTURE.shape
+    np.testing.assert_array_equal(read_upload("", encoded(PICTURE)), PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("notes.txt", b"no picture", "expected a JPEG, PNG or WebP picture"),
+        ("moving.gif", encoded(PICTURE, "GIF"), "expected a JPEG, PNG or WebP picture"),
+        ("empty.jpg", b"", "the file is empty"),
+        ("cut.png", encoded(PICTURE)[:2000], "truncated"),
+        ("huge.png", encoded(np.zeros((1, 1, 3), np.uint8)), "megapixels"),
+    ],
+    ids=["text", "gif", "empty", "cut", "huge"],
+)
+def test_bad_uploads_are_told_in_one_line_and_change_nothing(
+    widget: YourPhoto, name: str, content: bytes, expected: str
+):
+    if name == "huge.png":  # A header that promises more than anybody should decode.
+        header = content[12:16] + (60_000).to_bytes(4, "big") * 2 + content[24:29]
+        content = content[:12] + header + zlib.crc32(header).to_bytes(4, "big") + content[33:]
+    before = widget.photo, widget.box, widget.image.value, widget.links.value
+    widget.take(name, content)
+    assert widget.status.value.startswith(f"{name}: ") and expected in widget.status.value
+    assert "\n" not in widget.status.value and "/" not in widget.status.value
+    assert (widget.photo, widget.box, widget.image.value, widget.links.value) == before
+    with pytest.raises(PictureError):
+        read_upload(name, content)
+
+
+def test_an_animation_gives_its_first_frame(widget: YourPhoto):
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "blue")]
+    file = io.BytesIO()
+    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    widget.take("moving.webp", file.getvalue())
+    assert (widget.photo == (255, 0, 0)).all()
+
+
+# The widget
+
+
+def test_an_answer_says_what_was_seen_and_holds_its_files(model: DIR):
+    answer = answer_photo(model, "mine", PICTURE, Box(20, 10, 60, 50))
+    assert answer.result.origin == "given"
+    assert answer.seen.startswith(f"seen: {answer.result.presence}; confidence")
+    assert answer.looked_at.startswith("160 x 90 pixels; looked at the box that you set")
+    assert tuple(answer.files) == TAKEN
+    assert max(answer.drawn.shape) == 160
+    record = json.loads(answer.files["result.json"])
+    assert record["model"] == "mine" and record["box"]["x"] == 20
+    assert answer.files["hands.glb"][:4] == b"glTF"
+
+
+def test_links_hold_the_files():
+    files = {"a.json": b'{"a": 1}', "b<.glb": bytes(range(256))}
+    links = download_links(files)
+    found = re.findall(r'<a download="([^"]+)" href="data:([^;]+);base64,([^"]+)"', links)
+    assert [(name, base64.b64decode(data)) for name, _, data in found] == [
+        ("a.json", files["a.json"]),
+        ("b&lt;.glb", files["b<.glb"]),
+    ]
+    assert found[0][1] == "application/json"
+
+
+def test_sliders_and_corners_move_the_same_box(widget: YourPhoto):
+    image = widget.corners._picture
+    widget.across.value = (25, 75)
+    assert (widget.box.x, widget.box.width) == pytest.approx((40, 80), abs=1)
+    assert widget.corners._picture != image
+    np.testing.assert_allclose(widget.corners.uv, Frame(160, 90).corners(widget.box), atol=1e-6)
+    widget.corners.points = [[0.5, 0.2], [-0.5, -0.2]]
+    assert (widget.box.x, widget.box.width) == pytest.approx((40, 80))
+    assert (widget.box.y, widget.box.height) == pytest.approx((29, 32))
+    assert widget.across.value == (25, 75)
+    assert widget.down.value == (round(100 * 29 / 90), round(100 * 61 / 90))
+
+
+def test_buttons_and_uploads_reconstruct(widget: YourPhoto):
+    widget.across.value, widget.down.value = (10, 60), (20, 90)
+    box, image, links = widget.box, widget.image.value, widget.links.value
+    widget.go.click()
+    assert widget.answer.result.box == box and "the box that you set" in widget.status.value
+    assert widget.image.value != image and widget.links.value != links
+    tall = RNG.integers(0, 256, (200, 120, 3), dtype=np.uint8)
+    content = {"name": "tall.png", "type": "image/png", "size": 1, "content": memoryview(encoded(tall))}
+    widget.upload.value = ({**content, "last_modified": datetime.now(UTC)},)
+    np.testing.assert_array_equal(widget.photo, tall)
+    assert (
+        widget.status.value.startswith("120 x 200 pixels") and "box that you set" not in widget.status.value
+    )
+    widget.go.click()
+    assert "the box that you set" in widget.status.value
+    widget.find.click()
+    assert "the box that you set" not in widget.status.value
+
+
+def test_without_a_kernel_it_is_a_picture(widget: YourPhoto):
+    sheet = widget.sheet()
+    assert sheet.shape == (FRAME_SIDE, 2 * FRAME_SIDE + 8, 3)
+    data, _ = widget._repr_mimebundle_()
+    assert {"image/png", "text/plain"} <= data.keys()
+    assert repr(widget).startswith("YourPhoto")
+
+
+# The camera
+
+
+def test_a_picture_that_the_camera_took_is_treated_as_an_upload(widget: YourPhoto):
+    taken = np.full((48, 64, 3), 90, np.uint8)
+    # As it comes from a browser.
+    widget.camera.set_state({"taken": memoryview(encoded(taken, "JPEG"))})
+    assert widget.photo.shape == taken.shape
+    assert widget.status.value.startswith("64 x 48 pixels; looked at")
+    widget.camera.taken = b"not a picture"
+    assert widget.status.value.startswith("camera: expected a JPEG, PNG or WebP picture")
+    assert widget.photo.shape == taken.shape

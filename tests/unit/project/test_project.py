@@ -1,0 +1,117 @@
+"""The project's own files agree with one another."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+REQUIREMENTS = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
+NOT_OURS = {"node_modules", "runs", "data", "build", "__pycache__"}
+MACHINE_PATH = re.compile(r"(?<![\w./:-])(?:/(?:home|Users|root|work|tmp|mnt)/|[A-Z]:\\\\?Users\\)\w")
+
+
+def own_files() -> list[Path]:
+    """All files of the project, without what the tools leave behind."""
+    folders = [p for p in ROOT.iterdir() if p.is_dir()]
+    kept = [p for p in folders if p.name not in NOT_OURS and (p.name == ".ci" or p.name[0] != ".")]
+    found = [p for folder in kept for p in folder.rglob("*") if p.is_file()]
+    found = [
+        p for p in found if not {"__pycache__", "node_modules", ".ipynb_checkpoints", "_build"} & set(p.parts)
+    ]
+    return found + [p for p in ROOT.iterdir() if p.is_file()]
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_conda_and_pip_get_the_same_requirements():
+    dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    (pip,) = [d["pip"] for d in dependencies if isinstance(d, dict)]
+    assert f"python{PROJECT['requires-python']}" in dependencies
+    assert pip[0] == "-e .[dev]"
+    assert pip[1:] == REQUIREMENTS
+
+
+@pytest.mark.parametrize(
+    "package", ["torch", "jupyterlab", "ipywidgets", "smplx", "matplotlib", "plotly", "numpy", "nbval"]
+)
+def test_requires(package: str):
+    assert any(re.match(rf"{package}>=\d", requirement) for requirement in REQUIREMENTS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "notebooks",
+        "handlib",
+        "data_samples",
+        "tests",
+        "environment.yml",
+        "LICENSE",
+        "CITATION.cff",
+    ],
+)
+def test_layout(name: str):
+    assert (ROOT / name).exists()
+
+
+def test_one_version_everywhere():
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == PROJECT["version"]
+    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_every_make_command_in_the_documentation_exists(page: str):
+    named = set(re.findall(r"(?:^|`)(?:\$ )?make ([a-z-]+)", (ROOT / page).read_text(), re.MULTILINE))
+    assert named <= make_targets()
+    assert {"lab", "test"} <= named or page != "README.md"
+
+
+def test_every_file_named_in_the_documentation_exists():
+    for page in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / page).read_text()
+        names = re.findall(r"\]\(((?!https?:|#)[^)#]+)", text)
+        names += re.findall(r"`((?:handlib|tests|scripts|notebooks|data_samples|\.ci)/[\w./-]+)`", text)
+        assert names
+        assert [name for name in names if not (ROOT / name).exists()] == [], page
+
+
+def test_no_file_names_a_path_of_a_machine():
+    assert MACHINE_PATH.search("open('" + "/home" + "/ann/x')")
+    guilty = {}
+    for path in own_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        if hit := MACHINE_PATH.search(text):
+            guilty[str(path.relative_to(ROOT))] = text[hit.start() : hit.end() + 40]
+    assert guilty == {}
+
+
+def test_importing_the_package_is_light():
+    code = "import handlib, sys; print(*sorted(sys.modules), sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "handlib" in loaded.split()
+    assert {"matplotlib", "plotly", "IPython", "ipywidgets", "jupyterlab"}.isdisjoint(loaded.split())
+
+
+def test_make_says_which_python_it_needs(tmp_path: Path):
+    (tmp_path / "pyproject.toml").touch()
+    old = tmp_path / "python"
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo "Python 3.8.1" && exit 0\nexit 1\n')
+    old.chmod(0o755)
+    command = ["make", "-f", str(ROOT / "Makefile"), f"PYTHON={old}", "setup"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "Python 3.11 or newer" in result.stderr
+    assert "Python 3.8.1" in result.stderr
+    assert not (tmp_path / ".venv").exists()

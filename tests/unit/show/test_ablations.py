@@ -1,0 +1,127 @@
+"""What the ablations' widget shows, from trainings whose errors are made up."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from handlib import show
+from handlib.analysis.ablations import (
+    ABLATIONS,
+    IN_WORDS,
+    PAPER_ROWS,
+    AblationResult,
+    errors_of,
+    load_results,
+)
+from handlib.show.ablations import (
+    CHART_SIZE,
+    COSTS,
+    MEASURES,
+    STRATA,
+    Choice,
+    ablations_state,
+    told,
+)
+
+TEMPLATE = load_results()[0]
+
+
+def training(name: str, seed: int, error: float, flops: int = 100) -> AblationResult:
+    """A result whose errors are all the same; those of its initial estimate are ten more."""
+
+    def row(value: float) -> dict:
+        return {stratum: dict.fromkeys(MEASURES, value) for stratum in STRATA}
+
+    scores = {"initial": row(error + 10), "stage 1": row(error)}
+    return replace(TEMPLATE, name=name, seed=seed, scores=scores, flops=flops)
+
+
+RESULTS = [
+    training("full", 0, 14.0),
+    training("full", 1, 14.2),
+    training("no_refinement", 0, 18.0, flops=50),
+    training("no_refinement", 1, 18.2, flops=50),
+    training("single_plane", 0, 14.1),
+    training("single_plane", 1, 14.3),
+    training("gcn_only", 0, 13.0),
+]
+
+
+def test_every_ablation_has_words():
+    assert set(IN_WORDS) == set(ABLATIONS) and set(PAPER_ROWS) <= set(ABLATIONS)
+    assert len(set(IN_WORDS.values())) == len(IN_WORDS)
+
+
+def test_errors_by_name_and_estimate():
+    assert errors_of(RESULTS)["full"] == [14.0, 14.2]
+    assert errors_of(RESULTS, estimate="initial")["gcn_only"] == [23.0]
+    assert list(errors_of(RESULTS)) == ["full", "no_refinement", "single_plane", "gcn_only"]
+
+
+@pytest.mark.parametrize(
+    ("picked", "expected"),
+    [
+        ("no_refinement", "Difference +4, chance ±0.45: worse."),
+        ("single_plane", "row 7 of the paper's table: MPJPE (mm) 14.2 (seeds 14.1, 14.3)"),
+        ("single_plane", "no more than chance explains."),
+        ("gcn_only", "13 (seed 13); the full model, two stages: 14.1 (seeds 14, 14.2)"),
+        ("gcn_only", "better."),
+    ],
+)
+def test_the_caption_says_what_was_found(picked: str, expected: str):
+    assert expected in ablations_state(RESULTS, Choice(picked=picked)).caption
+
+
+def test_the_reference_is_not_compared_with_itself():
+    state = ablations_state(RESULTS, Choice(picked="full"))
+    assert "ifference" not in state.caption
+    assert state.differences["full"].value == 0 and state.differences["full"].verdict.startswith("no more")
+
+
+def test_another_reference_turns_the_difference_round():
+    forward = ablations_state(RESULTS, Choice()).differences["no_refinement"]
+    backward = ablations_state(RESULTS, Choice(reference="no_refinement")).differences["full"]
+    assert backward.value == pytest.approx(-forward.value) and backward.chance == pytest.approx(
+        forward.chance
+    )
+
+
+def test_every_choice_changes_the_chart():
+    charts = [
+        ablations_state(RESULTS, choice).chart
+        for choice in (
+            Choice(),
+            Choice(picked="single_plane"),
+            Choice(reference="no_refinement"),
+            Choice(estimate="initial"),
+            Choice(cost="parameters"),
+            Choice(measure="pa_mpjpe"),
+            Choice(stratum="near"),
+        )
+    ]
+    for number, chart in enumerate(charts):
+        assert chart.shape == (CHART_SIZE[1], CHART_SIZE[0], 3)
+        assert not any(np.array_equal(chart, other) for other in charts[:number])
+
+
+def test_what_was_not_trained_is_refused():
+    with pytest.raises(ValueError, match=r"expected one of full, no_refinement, .*, got 'vertex_tokens'"):
+        ablations_state(RESULTS, Choice(picked="vertex_tokens"))
+
+
+def test_told_names_the_seeds():
+    assert told([1.0, 2.0]) == "1.5 (seeds 1, 2)"
+
+
+def test_the_panel_follows_its_controls():
+    panel = show.AblationsExplorer(RESULTS)
+    before = panel.image.value
+    panel.picked.value = "gcn_only"
+    panel.cost.value = list(COSTS)[-1]
+    assert panel.image.value != before and "GCN only" in panel.caption.value
+    panel.reference.value = "single_plane"
+    assert panel.state().caption == panel.caption.value
+    data, _ = panel._repr_mimebundle_()
+    assert data["text/plain"] == "AblationsExplorer: 4 kinds of training, 7 trainings"
+    assert len(data["image/png"]) > 1000

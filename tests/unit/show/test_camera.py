@@ -1,0 +1,152 @@
+"""The crop explorer: what it computes, and that its panel shows it."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from support.random_pairs import random_pairs
+
+from handlib import load_samples, show
+from handlib.data.photo import Crop
+from handlib.geometry.camera import pixels_to_uv, project_pinhole, uv_to_pixels
+from handlib.show.camera import CROP_SIZE, DRAWN_SIDE, crop_state, crop_window, fit_in_crop
+from handlib.show.core.palette import HIGHLIGHT
+from handlib.show.core.raster import rgb
+
+CROPS = [(1.0, (0.0, 0.0)), (2.0, (-20.0, 12.0)), (0.5, (30.0, -8.0))]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return random_pairs(1, seed=3, size=64)[0]
+
+
+def fitted_state(sample, hand, zoom, shift):
+    camera = fit_in_crop(sample, hand, crop_window(sample.size, zoom, shift))
+    return crop_state(sample, hand, zoom, shift, tuple(camera.tolist()))
+
+
+def test_window_by_hand():
+    assert crop_window(256, 1.0, (0.0, 0.0)) == Crop(0, 0, 256)
+    assert crop_window(256, 2.0, (10.0, -20.0)) == Crop(74, 44, 128)
+
+
+@pytest.mark.parametrize(("zoom", "shift"), CROPS)
+def test_the_crops_camera_sees_the_joints_where_the_crop_shows_them(sample, zoom, shift):
+    state = fitted_state(sample, 0, zoom, shift)
+    seen = pixels_to_uv(project_pinhole(sample.joints, state.intrinsics), CROP_SIZE)
+    torch.testing.assert_close(seen, state.uv, atol=1e-4, rtol=1e-4)
+    in_picture = state.crop.to_picture(state.uv)
+    torch.testing.assert_close(in_picture, uv_to_pixels(sample.uv, 64), atol=1e-3, rtol=1e-4)
+
+
+def test_no_zoom_and_no_shift_only_resample(sample):
+    state = fitted_state(sample, 1, 1.0, (0.0, 0.0))
+    torch.testing.assert_close(state.intrinsics, sample.intrinsics * (CROP_SIZE / sample.size))
+    torch.testing.assert_close(state.uv, sample.uv, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("hand", [0, 1])
+def test_no_camera_beside_the_fitted_one_has_a_smaller_squared_error(sample, hand):
+    best = fitted_state(sample, hand, 1.5, (4.0, -6.0))
+    assert best.errors.mean() == pytest.approx(best.least, rel=1e-4)
+    camera = fit_in_crop(sample, hand, best.crop)
+    for k in range(3):
+        for change in (-0.02, 0.02):
+            other = camera.clone()
+            other[k] += change
+            state = crop_state(sample, hand, 1.5, (4.0, -6.0), tuple(other.tolist()))
+            assert state.errors.square().sum() > best.errors.square().sum()
+            assert state.least == best.least
+
+
+def test_errors_are_pixels_of_the_crop(sample):
+    best = fitted_state(sample, 0, 1.0, (0.0, 0.0))
+    s, tx, ty = fit_in_crop(sample, 0, best.crop).tolist()
+    aside = crop_state(sample, 0, 1.0, (0.0, 0.0), (s, tx + 2 * 50 / CROP_SIZE, ty))
+    moved = (aside.weak_uv - best.weak_uv) * (CROP_SIZE / 2)
+    torch.testing.assert_close(moved, torch.tensor([50.0, 0]).expand(21, 2), atol=1e-3, rtol=1e-4)
+    assert aside.errors.mean() == pytest.approx(50, abs=float(best.errors.max()))
+
+
+def test_zoom_enlarges_what_the_best_camera_leaves_over(sample):
+    once, twice = (fitted_state(sample, 1, zoom, (3.0, 5.0)) for zoom in (1.0, 2.0))
+    assert twice.least == pytest.approx(2 * once.least, rel=1e-3)
+    assert twice.intrinsics[0] == pytest.approx(2 * float(once.intrinsics[0]))
+
+
+def test_summary_says_the_numbers(sample):
+    state = fitted_state(sample, 1, 2.0, (0.0, 0.0))
+    crop, camera, error = state.summary
+    assert crop.startswith("Crop: 32 pixels from (16, 16), resampled to 128. There fx = ")
+    assert f"cx = {state.intrinsics[2]:.1f}" in crop
+    s, tx, ty = fit_in_crop(sample, 1, state.crop).tolist()
+    assert camera == f"Weak camera of the right hand: s = {s:.2f}, tx = {tx:.2f}, ty = {ty:.2f}."
+    assert f"{state.errors.max():.1f} at " in error
+    assert error.endswith(f"the one of least squares would be {state.least:.1f}.")
+
+
+def test_the_frame_is_drawn_where_the_crop_is(sample):
+    state = fitted_state(sample, 0, 2.0, (0.0, 0.0))
+    highlight = np.abs(state.whole / 255 - rgb(HIGHLIGHT)).max(-1) < 0.02
+    rows, columns = highlight.nonzero()
+    quarter = DRAWN_SIDE / 4
+    for low, high in ((columns.min(), columns.max()), (rows.min(), rows.max())):
+        assert low == pytest.approx(quarter, abs=3) and high == pytest.approx(3 * quarter, abs=3)
+
+
+def test_beyond_the_picture_the_crop_is_grey(sample):
+    state = fitted_state(sample, 0, 0.5, (0.0, 0.0))
+    assert (state.cropped[:20, :20] == 128).all()
+
+
+def shown(panel):
+    return [Image.open(io.BytesIO(image.value)).convert("RGB").tobytes() for image in panel.images]
+
+
+def test_panel_follows_every_control(sample):
+    panel = show.CropExplorer(sample)
+    assert panel.state.errors.mean() == pytest.approx(panel.state.least, rel=1e-3)
+    controls = [(panel.zoom, 1.5), (panel.shift[0], 10.0), (panel.shift[1], -10.0)]
+    controls += [(panel.scale, 9.0), (panel.translation[0], 0.5), (panel.translation[1], -0.5)]
+    controls += [(panel.hand, "right")]
+    for control, value in controls:
+        before, lines = shown(panel), [line.value for line in panel.lines]
+        control.value = value
+        assert shown(panel)[1] != before[1], control.description
+        assert [line.value for line in panel.lines] != lines
+        assert [line.value for line in panel.lines] == list(panel.state.summary)
+
+
+def test_moving_the_crop_keeps_the_weak_camera_until_it_is_fitted(sample):
+    panel = show.CropExplorer(sample, hand="right")
+    before = panel.scale.value
+    panel.zoom.value = 2.0
+    assert panel.scale.value == before
+    assert panel.state.errors.mean() > 2 * panel.state.least
+    panel.fit_button.click()
+    assert panel.scale.value == pytest.approx(2 * before, rel=1e-3)
+    assert panel.state.errors.mean() == pytest.approx(panel.state.least, rel=1e-3)
+
+
+def test_every_fit_is_within_the_sliders_reach():
+    reached = []
+    samples = load_samples("test")
+    for sample in samples:
+        for hand in (0, 1):
+            for zoom, x, y in ((2.5, 64.0, 64.0), (2.5, -64.0, -64.0), (0.5, 0.0, 0.0)):
+                reached.append(fit_in_crop(sample, hand, crop_window(sample.size, zoom, (x, y))))
+    panel = show.CropExplorer(samples[0])
+    for slider, values in zip((panel.scale, *panel.translation), torch.stack(reached).T, strict=True):
+        assert slider.min < values.min() and values.max() < slider.max
+
+
+def test_panel_leaves_a_picture_and_words_for_readers_without_a_kernel(sample):
+    panel = show.CropExplorer(sample)
+    data, _ = panel._repr_mimebundle_()
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert picture.width > 2 * DRAWN_SIDE and picture.height > DRAWN_SIDE
+    assert data["text/plain"] == repr(panel) == "CropExplorer: " + " ".join(panel.state.summary)

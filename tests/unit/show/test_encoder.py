@@ -1,0 +1,158 @@
+"""The attention maps' widget: centres, shares and spread of known maps, painting out, what is asked once."""
+
+import numpy as np
+import pytest
+import torch
+from support.random_pairs import random_pairs, true_estimate
+
+from handlib import show
+from handlib.data.sample import Sample, stack
+from handlib.model.estimate import Prediction, Trace
+from handlib.show.core import palette
+from handlib.show.core.raster import rgb
+from handlib.show.encoder import (
+    attention_maps_state,
+    draw_maps,
+    effective_cells,
+    map_centre,
+    paint_out,
+    variant,
+)
+
+SIZE = 64
+
+
+def scene(seed: int = 0) -> Sample:
+    """Grey background; the left hand a red square at the left, the right one a green square at the right."""
+    sample = random_pairs(1, seed, SIZE)[0]
+    sample.label[:] = 0
+    sample.image[:] = 120
+    sample.label[16:48, 8:24], sample.label[16:48, 40:56] = 1, 2
+    sample.image[:, 16:48, 8:24] = torch.tensor([200, 0, 0], dtype=torch.uint8)[:, None, None]
+    sample.image[:, 16:48, 40:56] = torch.tensor([0, 200, 0], dtype=torch.uint8)[:, None, None]
+    return sample
+
+
+def finds_red_and_green(sample: Sample, images: torch.Tensor) -> Trace:
+    """A network's trace whose left map is where red is and whose right map is where green is; both faint
+    everywhere.
+    """
+    colour = torch.nn.functional.adaptive_avg_pool2d(images.float(), 8) / 255
+    attention = 0.01 + 0.9 * (colour[:, :2] - colour[:, 2:]).clamp(min=0)
+    empty = torch.zeros(1, 3, 4, 4)
+    return Trace((), attention, (), Prediction((true_estimate(stack([sample])),), empty, empty))
+
+
+@pytest.fixture
+def sample() -> Sample:
+    return scene()
+
+
+@pytest.fixture
+def state(sample):
+    return attention_maps_state(sample, finds_red_and_green(sample, sample.image[None]))
+
+
+def test_centre_is_in_the_middle_of_cells():
+    attention = np.zeros((4, 8))
+    attention[3, 0] = 0.2
+    np.testing.assert_allclose(map_centre(attention), (-0.875, 0.75))
+    attention[3, 7] = 0.2
+    np.testing.assert_allclose(map_centre(attention), (0, 0.75), atol=1e-12)
+
+
+@pytest.mark.parametrize("cells", [1, 2, 7, 32])
+def test_effective_cells_counts_equal_cells_however_faint(cells):
+    attention = np.zeros(32)
+    attention[:cells] = 0.03
+    assert effective_cells(attention.reshape(4, 8)) == pytest.approx(cells)
+
+
+def test_facts_of_a_known_scene(state):
+    left, right = state.facts
+    assert left.centre[0] == pytest.approx(-right.centre[0], abs=1e-6) and left.centre[0] < -0.4
+    assert left.area == pytest.approx([1 / 8, 1 / 8])
+    assert left.share[0] == pytest.approx(right.share[1]) and left.share[0] > 0.85
+    assert left.share[1] == pytest.approx(right.share[0]) and left.share[1] < 0.05
+    assert 8 <= left.cells < 16
+    assert left.millimetres == pytest.approx(0, abs=1e-3) and left.percent == pytest.approx(0, abs=1e-3)
+    assert "left map: centre at u -0.4" in state.caption and "painted out" not in state.caption
+
+
+def test_even_maps_have_the_hands_areas_as_shares(sample):
+    trace = finds_red_and_green(sample, torch.zeros(1, 3, SIZE, SIZE))
+    facts = attention_maps_state(sample, trace).facts
+    for fact in facts:
+        np.testing.assert_allclose(fact.share, fact.area, atol=1e-6)
+        np.testing.assert_allclose(fact.centre, 0, atol=1e-6)
+        assert fact.cells == pytest.approx(64, rel=1e-5)
+
+
+def test_painting_out_leaves_the_background_and_the_other_hand(sample):
+    painted = paint_out(sample, 0)
+    assert (painted.image[:, 16:48, 8:24] == 120).all()
+    changed = (painted.image != sample.image).any(0)
+    assert not changed[:, 40:].any()
+    assert painted.image[:, :, 40:].equal(sample.image[:, :, 40:])
+    assert painted.label is sample.label
+    assert sample.image[0, 20, 10] == 200
+
+
+def test_painting_out_spares_an_adjacent_hand(sample):
+    sample.label[16:48, 24:40] = 2
+    sample.image[:, 16:48, 24:40] = torch.tensor([0, 200, 0], dtype=torch.uint8)[:, None, None]
+    painted = paint_out(sample, 0)
+    other = sample.label == 2
+    assert painted.image[:, other].equal(sample.image[:, other])
+    assert painted.image[0].max() < 130
+
+
+def test_variants_are_mirrored_first_and_then_painted_by_the_new_names(sample):
+    mirrored = variant(sample, mirrored=True)
+    assert mirrored.label[20, 10] == 1 and mirrored.image[1, 20, 10] == 200
+    without_left = variant(sample, mirrored=True, painted="left")
+    assert (without_left.image[:, 16:48, 8:24] == 120).all()
+    assert without_left.image[0, 20, 50] == 200
+
+
+def test_drawing_has_both_colours_and_none_at_no_opacity(state):
+    picture = draw_maps(state, 1.0).astype(int)
+    for hand, colour in enumerate(palette.HANDS):
+        near = np.abs(picture - 255 * rgb(colour)).max(-1) < 12
+        side = near[:, :200] if hand == 0 else near[:, 200:]
+        assert side.sum() > 2000
+    bare = draw_maps(state, 0.0)
+    assert (bare != state.below).any(-1).mean() < 0.02
+
+
+def test_explorer_follows_its_controls_and_asks_once_per_variant():
+    samples, asked = [scene(0), scene(1)], []
+
+    def run(images):
+        asked.append(images.clone())
+        return finds_red_and_green(samples[0], images)
+
+    explorer = show.AttentionExplorer(samples, run)
+    first, caption = explorer.maps.value, explorer.caption.value
+    explorer.painted.value = "left"
+    assert explorer.maps.value != first and "(painted out)" in explorer.caption.value
+    assert explorer.state.facts[0].cells > 60
+    explorer.mirrored.value = True
+    assert (asked[-1][0, 1, 16:48, 40:56] == 0).all() and len(asked) == 3
+    explorer.painted.value, explorer.mirrored.value = "neither", False
+    assert explorer.caption.value == caption and explorer.maps.value == first
+    count = len(asked)
+    explorer.opacity.value = 0.2
+    assert explorer.maps.value != first and len(asked) == count
+    explorer.choice.value = 1
+    assert len(asked) == count + 1
+
+
+def test_explorer_is_a_picture_without_a_kernel(sample):
+    explorer = show.AttentionExplorer([sample], lambda images: finds_red_and_green(sample, images))
+    data, _ = explorer._repr_mimebundle_()
+    assert data["text/plain"] == "AttentionExplorer: 1 pictures, mirrored or not, either hand painted out"
+    assert data["image/png"]
+    sheet = explorer.sheet()
+    assert sheet.shape[1] == 800 and (sheet[400:] < 100).any()
+    assert (sheet[-3:] == 255).all()

@@ -1,0 +1,193 @@
+"""What the evaluation widget shows, from pairs whose errors are known under every protocol."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from support.random_pairs import HANDS, noisy_estimate, random_pairs, true_estimate
+
+from handlib import show
+from handlib.data.sample import Sample
+from handlib.evaluation.metrics import INTAG_MCP, INTAG_WRIST, INTERNET, align, mpjpe, pa_mpjpe
+from handlib.hand.skeleton import JOINT_NAMES, SIDES
+from handlib.model.estimate import Estimate, Prediction
+from handlib.show.core.error_charts import CHART_SIZE, draw_chart
+from handlib.show.core.hands_drawing import TRUE_HANDS
+from handlib.show.core.palette import HIGHLIGHT
+from handlib.show.core.raster import rgb
+from handlib.show.evaluation import (
+    MEASURES,
+    OWN,
+    PICTURE_SIDE,
+    EvaluationState,
+    Measure,
+    error_links,
+    evaluation_state,
+    name_of,
+)
+
+SAMPLE = random_pairs(5, seed=4, size=32)
+TRUE, NOISY = true_estimate(SAMPLE), noisy_estimate(SAMPLE)
+DOUBLED = replace(TRUE, joints=2 * TRUE.joints, vertices=2 * TRUE.vertices)
+
+
+def state_of(estimate: Estimate, measure: Measure, pair: int = 2, sample: Sample = SAMPLE) -> EvaluationState:
+    return evaluation_state(sample, estimate, measure.align(estimate, sample, HANDS), measure, pair, 100.0)
+
+
+@pytest.mark.parametrize("protocol", [INTAG_MCP, INTAG_WRIST, INTERNET], ids=lambda p: p.name)
+def test_named_measures_are_the_librarys_protocols(protocol):
+    expected = mpjpe(align(NOISY, SAMPLE, protocol, HANDS))
+    np.testing.assert_allclose(state_of(NOISY, MEASURES[protocol.name]).errors, expected, rtol=1e-5)
+    procrustes = pa_mpjpe(align(NOISY, SAMPLE, INTAG_WRIST, HANDS))
+    np.testing.assert_allclose(state_of(NOISY, MEASURES["PA-MPJPE"]).errors, procrustes, rtol=1e-5)
+
+
+def test_a_doubled_hand_is_perfect_once_it_is_scaled():
+    seen = {name: state_of(DOUBLED, measure).errors for name, measure in MEASURES.items()}
+    from_wrist = 1000 * (SAMPLE.joints - SAMPLE.joints[:, :, :1]).norm(dim=-1).mean((1, 2))
+    np.testing.assert_allclose(seen["INTERNET"], from_wrist, rtol=1e-4)
+    for name in ("INTAG_MCP", "INTAG_WRIST", "PA-MPJPE"):
+        assert seen[name].max() < 0.01, name
+
+
+@pytest.mark.parametrize("root", ["wrist", "middle1", "little4"])
+def test_roots_coincide_and_true_hands_stand_where_they_are(root):
+    state = state_of(NOISY, Measure(root, "none", "annotated"))
+    r = JOINT_NAMES.index(root)
+    np.testing.assert_allclose(state.joints[:2, r], state.joints[2:, r], atol=1e-6)
+    np.testing.assert_allclose(state.joints[2:], SAMPLE.joints[2], atol=1e-5)
+    np.testing.assert_allclose(state.vertices[2:], SAMPLE.vertices[2], atol=1e-5)
+    distances = 1000 * np.linalg.norm(state.joints[:2] - state.joints[2:], axis=-1)
+    assert state.errors[2] == pytest.approx(distances.mean(), rel=1e-4)
+
+
+def test_pairs_are_ordered_from_the_best_to_the_worst():
+    state = state_of(NOISY, MEASURES["INTERNET"])
+    assert sorted(state.order.tolist()) == list(range(5))
+    assert (np.diff(state.errors[state.order]) >= 0).all()
+
+
+def test_words_name_the_pair_its_error_and_its_worst_joint():
+    moved = TRUE.joints.clone()
+    moved[3, 1, 8, 2] += 0.042
+    measure = MEASURES["INTERNET"]
+    state = state_of(replace(TRUE, joints=moved), measure, pair=3)
+    assert state.caption.startswith("pair 3 (") and "1.0 mm; worst joint right index4 42 mm" in state.caption
+    assert state.caption.endswith("turned wrongly by left 0°, right 0°")
+    assert state.summary.startswith(
+        "INTERNET: mean 0.2 mm, median 0.0 mm, worst 1.0 mm of 5 pairs (annotated"
+    )
+
+
+def test_a_measure_is_called_by_its_name_and_procrustes_has_no_root():
+    assert [name_of(measure) for measure in MEASURES.values()] == list(MEASURES)
+    assert name_of(Measure("little4", "Procrustes", "regressed")) == "PA-MPJPE"
+    assert name_of(Measure("little4", "bone", "regressed")) == OWN
+
+
+def test_the_chart_marks_the_chosen_pair_at_its_place():
+    errors, strata = np.array([10.0, 90.0, 50.0, 30.0]), np.zeros(4, int)
+    colour = (255 * rgb(HIGHLIGHT)).round()
+
+    def marked(pair: int) -> np.ndarray:
+        chart = draw_chart(errors, strata, pair, 100.0)
+        assert chart.shape == (CHART_SIZE[1], CHART_SIZE[0], 3)
+        rows, columns = np.nonzero((chart == colour).all(-1))
+        return np.array([columns.mean(), rows.mean()])
+
+    best, third, worst = marked(0), marked(2), marked(1)
+    assert best[0] < third[0] < worst[0] and best[1] > third[1] > worst[1]
+    assert (best[1] - third[1]) == pytest.approx(third[1] - worst[1], abs=1)
+
+
+def test_every_error_has_a_line():
+    links = error_links()
+    np.testing.assert_array_equal(links.pairs[:, 1] - links.pairs[:, 0], np.full(42, 42))
+
+
+@pytest.fixture
+def explorer() -> show.EvaluationExplorer:
+    maps = torch.zeros(5, 3, 2, 2)
+    return show.EvaluationExplorer(SAMPLE, Prediction((DOUBLED, NOISY), maps, maps), HANDS)
+
+
+def shown(explorer) -> tuple:
+    view, texts = explorer.view, (explorer.summary.value, explorer.caption.value)
+    return (*texts, explorer.chart.value, explorer.image.value, view.vertices.tobytes())
+
+
+def test_it_begins_at_the_last_estimates_worst_pair(explorer):
+    assert explorer.summary.value.startswith("stage 1, INTAG_MCP: mean")
+    assert explorer.rank.value == 5
+    assert explorer.pair == int(mpjpe(align(NOISY, SAMPLE, INTAG_MCP, HANDS)).argmax())
+    assert explorer.view.sides == [*SIDES, *TRUE_HANDS]
+
+
+@pytest.mark.parametrize(
+    ("control", "value"),
+    [
+        ("protocol", "INTERNET"),
+        ("root", "thumb4"),
+        ("scaling", "Procrustes"),
+        ("joints", "annotated"),
+        ("rank", 2),
+        ("stage", "initial"),
+    ],
+)
+def test_every_control_changes_what_is_shown_and_back(explorer, control, value):
+    before, widget = shown(explorer), getattr(explorer, control)
+    initial = widget.value
+    widget.value = value
+    after = shown(explorer)
+    assert all(a != b for a, b in zip(after[:3], before[:3], strict=True)) or control == "rank"
+    assert after[1] != before[1] and after[4] != before[4]
+    widget.value = initial
+    assert shown(explorer) == before
+
+
+def test_a_protocol_sets_the_choices_and_other_choices_are_ones_own(explorer):
+    explorer.protocol.value = "INTERNET"
+    assert (explorer.root.value, explorer.scaling.value, explorer.joints.value) == (
+        "wrist",
+        "none",
+        "annotated",
+    )
+    explorer.root.value = "ring2"
+    assert explorer.protocol.value == OWN
+    explorer.scaling.value, explorer.root.value, explorer.joints.value = "bone", "middle1", "regressed"
+    assert explorer.protocol.value == "INTAG_MCP"
+    explorer.protocol.value = OWN
+    assert explorer.protocol.value == "INTAG_MCP"
+
+
+def test_a_pair_stays_chosen_when_the_protocol_changes_its_rank(explorer):
+    for rank in range(1, 6):
+        explorer.rank.value = rank
+        pair = explorer.pair
+        for name in MEASURES:
+            explorer.protocol.value = name
+            assert explorer.pair == pair
+            assert explorer.state().order[explorer.rank.value - 1] == pair
+        explorer.protocol.value = "INTAG_MCP"
+
+
+def test_without_a_kernel_a_picture_is_seen(explorer):
+    bundle = explorer._repr_mimebundle_()[0]
+    assert bundle["text/plain"].startswith("EvaluationExplorer: 5 pairs, initial, stage 1; INTAG_MCP")
+    assert len(bundle["image/png"]) > 1000
+    assert explorer.state().picture.shape == (PICTURE_SIDE, PICTURE_SIDE, 3)
+
+
+def test_joints_with_larger_errors_are_darker():
+    errors = torch.zeros(21)
+    errors[8] = 30.0
+    plain, marked = (
+        show.joint_error_picture([torch.zeros(21), errors], ["same", "same"])[:320]
+        .reshape(320, 2, 300, 3)
+        .transpose(1, 0, 2, 3)
+    )
+    difference = plain.astype(int).sum(-1) - marked.astype(int).sum(-1)
+    rows, columns = np.nonzero(difference > 300)
+    assert len(rows) > 50 and np.ptp(rows) < 60 and np.ptp(columns) < 60

@@ -1,0 +1,129 @@
+"""What the loss widget shows of a hand that is wrong in a known way."""
+
+import numpy as np
+import pytest
+from support.random_pairs import random_pairs
+
+from handlib import show
+from handlib.analysis.loss_gradients import POINT_TERMS, TERMS, UNITS
+from handlib.data.sample import Sample
+from handlib.show.losses import (
+    LARGEST,
+    LossCase,
+    draw_bars,
+    draw_pulls,
+    loss_picture,
+    loss_state,
+    pull_colours,
+    pulls_row,
+)
+from handlib.training.losses import LossWeights
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    return random_pairs(1, seed=5, size=32)[0]
+
+
+@pytest.fixture(scope="module")
+def case(sample) -> LossCase:
+    return LossCase.of(sample)
+
+
+def test_pulls_start_at_the_points_of_the_term_and_the_strongest_is_one(case):
+    for term, points in (("joints", 21), ("uv", 21), ("vertices", 778), ("normal", 778)):
+        state = loss_state(case, term, "tilt", 30.0)
+        assert state.pulls.shape == state.points.shape == (2, points, 3)
+        assert np.linalg.norm(state.pulls, axis=-1).max() == pytest.approx(1)
+
+
+def test_what_a_term_does_not_see_it_does_not_pull(case):
+    for term, kind in (("edge", "tilt"), ("normal", "size"), ("vertices", "depth"), ("offset", "bend")):
+        state = loss_state(case, term, kind, 30.0)
+        assert not state.pulls.any()
+        assert state.caption.endswith("0, it sees nothing wrong and pulls nowhere")
+    for term in ("vertices", "edge", "normal"):  # rounding on the hand that is right isn't shown
+        assert not loss_state(case, term, "bend", 30.0).pulls[0].any()
+
+
+def test_words_say_where_how_equally_and_in_which_direction(case):
+    depth = loss_state(case, "offset", "depth", 40.0)
+    assert depth.caption.startswith("right hand: depth +40 mm. offset with weight 1: 0.00087. ")
+    assert depth.caption.endswith(
+        "778 of the left hand and 778 of the right hand (vertices), 100 % of them equally hard; "
+        "0 % sideways, 0 % up or down, 100 % in depth"
+    )
+    assert "0 % in depth" in loss_state(case, "uv", "tilt", 40.0).caption
+
+
+def test_bars_are_terms_times_weights(case):
+    weights = LossWeights.small()
+    state = loss_state(case, "vertices", "tilt", 30.0, weights)
+    assert tuple(state.weighted) == TERMS
+    for name, value in state.terms.items():
+        assert state.weighted[name] == pytest.approx(getattr(weights, name) * value)
+    assert state.weighted["normal"] == 0 < state.terms["normal"]
+    assert not np.array_equal(draw_bars(state), draw_bars(loss_state(case, "vertices", "tilt", 30.0)))
+
+
+def test_harder_pulls_are_darker():
+    strengths = np.linspace(0, 1, 20)[:, None] * np.array([0.0, 0.6, 0.8])
+    luminance = pull_colours(strengths).astype(float) @ (0.2126, 0.7152, 0.0722)
+    assert (np.diff(luminance) < 0).all()
+
+
+def test_pictures_have_their_sizes(case):
+    state = loss_state(case, "joints", "turn", 30.0)
+    views = draw_pulls(state, (0, 1), "from the front", side=120)
+    assert views.shape == (120, 120, 3)
+    assert loss_picture(state).shape[1] == 460
+    assert pulls_row([state, state]).shape[1] == 460
+
+
+@pytest.fixture
+def explorer(sample) -> show.LossExplorer:
+    return show.LossExplorer(sample)
+
+
+def shown(explorer) -> tuple:
+    view = explorer.view
+    return explorer.caption.value, explorer.image.value, view._vertices, view._colours, view._joint_colours
+
+
+@pytest.mark.parametrize(
+    ("control", "other"), [("term", "joints"), ("kind", "turn"), ("amount", 60), ("weights", "small")]
+)
+def test_every_control_changes_what_is_shown_and_back(explorer, control, other):
+    before, widget = shown(explorer), getattr(explorer, control)
+    was = widget.value
+    widget.value = other
+    after = shown(explorer)
+    assert after[1] != before[1] and after != before
+    widget.value = was
+    assert shown(explorer) == before
+
+
+def test_the_slider_takes_the_range_of_the_change(explorer):
+    explorer.amount.value = 180
+    for kind in UNITS:
+        explorer.kind.value = kind
+        assert explorer.amount.max == LARGEST[kind] == -explorer.amount.min
+        assert f"right hand: {kind} {explorer.amount.value:+d} {UNITS[kind]}" in explorer.caption.value
+    assert abs(explorer.amount.value) <= LARGEST["bend"]
+
+
+def test_terms_on_joints_colour_joints(explorer):
+    colours = explorer.view._colours
+    explorer.term.value = "joints"
+    assert explorer.view._colours != colours
+    balls = np.frombuffer(explorer.view._joint_colours, np.uint8).reshape(2, 21, 3)
+    np.testing.assert_array_equal(balls, pull_colours(explorer.state().pulls))
+    assert explorer.view.surface_opacity < 1
+
+
+def test_without_a_kernel_it_is_a_picture_and_a_line(explorer, sample):
+    bundle = explorer._repr_mimebundle_()[0]
+    assert bundle["text/plain"] == (
+        f"LossExplorer: terms {', '.join(POINT_TERMS)}; changes {', '.join(UNITS)}"
+    )
+    assert bundle["image/png"] == show.LossExplorer(sample)._repr_mimebundle_()[0]["image/png"]

@@ -1,0 +1,216 @@
+"""The projection explorer: read-back errors with known values, and a panel that follows its controls."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from support.random_pairs import random_pairs
+
+from handlib.hand.skeleton import BONES, joint_index
+from handlib.model.projection import plane_count
+from handlib.show.projection import (
+    MAP_SIZES,
+    PROJECTION_NAMES,
+    ProjectionExplorer,
+    bring_together,
+    plane_shares,
+    projection_picture,
+    projection_state,
+    read_back_error,
+    seen_at_joints,
+)
+
+SIZE, HALF_WIDTH = 16, 0.125
+TIP, BEFORE = joint_index("index4"), joint_index("index3")
+PROJECTIONS = tuple(PROJECTION_NAMES.values())
+
+
+def uv_of(pixels: np.ndarray, size: int = SIZE) -> torch.Tensor:
+    return torch.as_tensor(pixels, dtype=torch.float32) * 2 / size - 1
+
+
+def two_fingers(gap: float, size: int = SIZE) -> torch.Tensor:
+    """Index fingers in a row, tips a gap apart, the left one on a pixel's centre, all else 6 pixels away."""
+    pixels = np.empty((2, 21, 2))
+    pixels[0], pixels[1] = (1.5, 7.5), (7.5 + gap + 6, 7.5)
+    pixels[0, TIP], pixels[1, TIP] = (7.5, 7.5), (7.5 + gap, 7.5)
+    return uv_of(pixels, size)
+
+
+def random_uv(seed: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).uniform(-0.95, 0.95, (2, 21, 2))).float()
+
+
+def all_errors(uv: torch.Tensor, projection: str, size: int = SIZE) -> torch.Tensor:
+    shares = plane_shares(uv, size, HALF_WIDTH, projection)
+    return read_back_error(seen_at_joints(shares, uv)).diagonal()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_joints_that_share_one_value_lose_all_but_their_part(count):
+    errors = read_back_error(torch.ones(1, 1, count))
+    torch.testing.assert_close(errors, torch.full((1, count), 1 - 1 / count).double())
+
+
+def test_what_is_not_seen_is_lost_and_what_is_alone_is_not():
+    seen = torch.tensor([[[1.0, 0, 0], [0, 0.2, 0]]])
+    torch.testing.assert_close(read_back_error(seen), torch.tensor([[0.0, 0, 1]]).double())
+
+
+def test_error_is_that_of_the_fitted_reader():
+    g = np.random.default_rng(0)
+    shares, features = g.uniform(size=(3, 5)), g.normal(size=(5, 100_000))
+    seen = shares @ features
+    fitted = features @ seen.T @ np.linalg.inv(seen @ seen.T)
+    missed = ((fitted @ seen - features) ** 2).mean(1) / (features**2).mean(1)
+    errors = read_back_error(torch.from_numpy(shares)[None].float())[0]
+    np.testing.assert_allclose(errors, missed, atol=0.01)
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS)
+def test_shares_of_a_drawn_pixel_name_their_joints(projection):
+    uv = two_fingers(gap=4)
+    shares = plane_shares(uv, SIZE, HALF_WIDTH, projection)
+    assert shares.shape == (plane_count(projection), 42, SIZE, SIZE)
+    at_left_tip = shares[:, :, 7, 7].sum(0)
+    expected = torch.zeros(42)
+    expected[TIP] = 1
+    torch.testing.assert_close(at_left_tip, expected, atol=1e-5, rtol=0)
+
+
+def test_a_joint_outside_the_map_sees_nothing():
+    uv = random_uv(0)
+    uv[1, 5] = torch.tensor([1.01, 0.0])
+    seen = seen_at_joints(plane_shares(uv, SIZE, 0.5, "joint"), uv)
+    assert not seen[21 + 5].any()
+    assert seen[torch.arange(42) != 21 + 5].flatten(1).any(1).all()
+
+
+def test_tips_in_one_place_lose_half_on_a_shared_plane_and_nothing_on_their_own():
+    # Both tips on one pixel's centre, where their bones show nothing of the joints before.
+    lost = {p: projection_state(two_fingers(0), 0.0, p, HALF_WIDTH, SIZE).errors for p in PROJECTIONS}
+    np.testing.assert_allclose(lost["single"], 0.5, atol=1e-4)
+    np.testing.assert_allclose(lost["bone"], 0, atol=1e-4)
+    np.testing.assert_allclose(lost["joint"], 0, atol=1e-4)
+
+
+def test_tips_far_apart_lose_nothing_even_on_a_shared_plane():
+    assert projection_state(two_fingers(4), 4.0, "single", HALF_WIDTH, SIZE).errors.max() < 1e-4
+
+
+def test_a_joint_that_draws_no_pixel_is_lost():
+    uv = two_fingers(4) + 1 / SIZE  # Every joint on the corner of four pixels.
+    state = projection_state(uv, 4.0, "joint", 0.7 * 2 / SIZE, SIZE)
+    np.testing.assert_allclose(state.errors, 1)
+    assert "100 % of the left one" in state.caption
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(MAP_SIZES[1:]))
+def test_more_planes_never_tell_less(seed, size):
+    # The shared plane is a sum of bone planes, so their reader can do whatever its reader can.
+    uv = random_uv(seed)
+    single, bone, joint = (all_errors(uv, p, size) for p in ("single", "bone", "joint"))
+    assert (bone <= single + 1e-6).all()
+    assert (joint < 1e-6).all()
+    assert ((single >= 0) & (single <= 1)).all()
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1))
+@settings(max_examples=25, deadline=None)
+def test_hands_are_brought_together_without_being_turned(seed, gap):
+    uv = random_uv(seed)
+    moved = bring_together(uv, TIP, gap)
+    torch.testing.assert_close(moved - moved[:, :1], uv - uv[:, :1], atol=1e-5, rtol=0)
+    assert float((moved[1, TIP] - moved[0, TIP]).norm()) == pytest.approx(gap, abs=1e-5)
+    torch.testing.assert_close(moved[:, TIP].mean(0), uv[:, TIP].mean(0), atol=1e-5, rtol=0)
+
+
+def test_joints_in_one_place_part_along_x():
+    uv = torch.zeros(2, 21, 2)
+    moved = bring_together(uv, TIP, 0.5)
+    assert moved[:, TIP].tolist() == [[-0.25, 0], [0.25, 0]]
+
+
+def test_planes_that_are_read_hold_the_right_joints():
+    uv = random_uv(3)
+    gap = float((uv[1, TIP] - uv[0, TIP]).norm()) * SIZE / 2  # The hands stay where they are.
+    for projection in PROJECTIONS:
+        state = projection_state(uv, gap, projection, HALF_WIDTH, SIZE)
+        np.testing.assert_allclose(state.uv, uv, atol=1e-5)
+        shares = plane_shares(torch.from_numpy(state.uv), SIZE, HALF_WIDTH, projection).numpy()
+        bone = BONES.index((BEFORE, TIP))
+        plane = {"single": (0, 0), "bone": (bone, 20 + bone), "joint": (TIP, 21 + TIP)}[projection]
+        for h in range(2):
+            np.testing.assert_allclose(state.read_from[h, 0], shares[plane[h], 21 * h + TIP], atol=1e-6)
+            np.testing.assert_allclose(state.read_from[h].sum(0), shares[plane[h]].sum(0), atol=1e-5)
+            assert state.read_from[h, 2].any() == (projection == "single")
+        np.testing.assert_allclose(state.added[1], shares[:, 21:].sum((0, 1)), atol=1e-4)
+        assert state.zeros == pytest.approx((shares.sum(1) == 0).mean())
+
+
+def test_caption_says_what_is_measured():
+    state = projection_state(random_uv(5), 1.5, "single", 0.0625, 32)
+    left, right = (f"{100 * error:.0f} %" for error in state.errors)
+    for part in ("index4", "1.5 px", "32 x 32", "one shared plane", "half width 1 px", left, right):
+        assert part in state.caption
+
+
+def test_picture_shows_the_state_and_is_always_the_same():
+    near, far = (projection_state(two_fingers(0), gap, "single", HALF_WIDTH, SIZE) for gap in (0.5, 4.0))
+    picture = projection_picture(near)
+    assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[1] < 900
+    np.testing.assert_array_equal(picture, projection_picture(near))
+    assert (picture != projection_picture(far)).any()
+
+
+def test_dots_mark_mixed_pixels_in_the_read_planes_only_where_planes_are_shared():
+    def black(projection):
+        state = projection_state(two_fingers(0), 0.0, projection, HALF_WIDTH, SIZE)
+        read_tiles = projection_picture(state)[30:, 240:700].astype(int)
+        return int((read_tiles.sum(-1) < 100).sum())
+
+    assert black("single") > 10
+    assert black("bone") == black("joint") == 0
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return random_pairs(1, seed=4, size=64)[0]
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "said"),
+    [
+        ("projection", "single", "one shared plane"),
+        ("size", 32, "32 x 32"),
+        ("gap", 3.5, "3.5 px apart"),
+        ("half_width", 0.25, "half width 2 px"),
+    ],
+)
+def test_every_control_moves_picture_and_caption(sample, control, value, said):
+    panel = ProjectionExplorer(sample)
+    before, caption = panel.image.value, panel.caption.value
+    assert said not in caption
+    getattr(panel, control).value = value
+    assert said in panel.caption.value
+    assert panel.caption.value == panel.state.caption
+    assert panel.image.value != before
+
+
+def test_controls_have_names_and_the_panel_can_be_read_without_a_kernel(sample):
+    panel = ProjectionExplorer(sample, gap=0.0)
+    assert all(control.description for control in panel.controls)
+    bundle = panel._repr_mimebundle_()[0]
+    assert bundle["text/plain"].startswith("ProjectionExplorer: index4 of both hands 0 px apart")
+    assert bundle["image/png"] == ProjectionExplorer(sample, gap=0.0)._repr_mimebundle_()[0]["image/png"]
+    assert Image.fromarray(panel._picture()).width == projection_picture(panel.state).shape[1]
+
+
+def test_half_width_slider_reaches_where_bones_vanish(sample):
+    panel = ProjectionExplorer(sample, size=8)
+    assert panel.half_width.min < math.sqrt(0.5) * 2 / 8 < panel.half_width.max

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handlib import DIR, DIRConfig, show
+from handlib.data.rendered.synthetic import make_sample
+from handlib.data.sample import normalise, stack
+from handlib.hand.skeleton import PAIR_JOINT_NAMES
+from handlib.model.sampling import sample_joints
+from handlib.show.core.palette import LEFT, RIGHT
+from handlib.show.sampling import draw_similarity, sampling_state
+
+MAP = np.random.default_rng(0).normal(size=(5, 4, 6))
+
+
+def test_known_place_of_a_known_map():
+    counted = (10.0 * np.arange(4)[:, None] + np.arange(4))[None]
+    state = sampling_state(counted, np.array([0.3, -0.1]), "left wrist")
+    np.testing.assert_array_equal(state.cells, [(2, 1), (3, 1), (2, 2), (3, 2)])
+    np.testing.assert_allclose(state.weights, [0.63, 0.07, 0.27, 0.03])
+    np.testing.assert_allclose(state.offset, [0.1, 0.3])
+    np.testing.assert_allclose(state.feature, [15.1])
+    assert state.inside.all()
+    assert state.summary.startswith(
+        "left wrist at u 0.30, v -0.10 reads 0.63 of column 2 row 1 + 0.07 of column 3 row 1"
+    )
+    assert "100 % lies inside the 4 x 4 map" in state.summary
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.floats(-1.8, 1.8), st.floats(-1.8, 1.8))
+def test_reads_what_the_network_reads(u: float, v: float):
+    state = sampling_state(MAP, np.array([u, v]))
+    expected = sample_joints(torch.from_numpy(MAP)[None], torch.tensor([[[u, v]]], dtype=torch.float64))
+    np.testing.assert_allclose(state.feature, expected[0, 0].numpy(), atol=1e-9)
+    assert state.weights.sum() == pytest.approx(1)
+    assert (state.weights >= 0).all()
+    assert np.abs(state.similarity).max() <= 1 + 1e-9
+
+
+def test_a_cell_resembles_itself_and_zeros_resemble_nothing():
+    centre = np.array([(2 + 0.5) / 6 * 2 - 1, (1 + 0.5) / 4 * 2 - 1])
+    state = sampling_state(MAP, centre)
+    assert state.similarity[1, 2] == pytest.approx(1)
+    assert state.similarity.argmax() == 1 * 6 + 2
+    outside = sampling_state(MAP, np.array([1.5, 0.0]))
+    assert not outside.inside.any() and not outside.feature.any() and not outside.similarity.any()
+    assert "0 % lies inside" in outside.summary and outside.summary.count("zeros outside") == 4
+
+
+def test_similar_cells_are_tinted_and_the_four_cells_framed():
+    grey = np.full((40, 40, 3), 200, np.uint8)
+    feature_map = np.zeros((1, 4, 4))
+    feature_map[0, 2, 3] = 1.0
+    state = sampling_state(feature_map, np.array([0.75, 0.25]))
+    drawn = draw_similarity(grey, state, 80).astype(int)
+    tinted, plain = drawn[50, 70], drawn[10, 10]
+    assert plain[0] == plain[1] == plain[2]
+    assert tinted[0] - tinted[1] > 60 and tinted.sum() < plain.sum() - 100
+    assert drawn[50, 60].sum() < 150
+
+
+@pytest.fixture(scope="module")
+def explorer():
+    torch.manual_seed(0)
+    config = DIRConfig.small()
+    model = DIR(config).eval()
+    batch = stack([make_sample("desk", config.image_size, 0, 0)])
+    with torch.no_grad():
+        trace = model.trace(normalise(batch.image))
+    return batch, trace
+
+
+def test_controls_move_the_point_and_everything_follows(explorer):
+    batch, trace = explorer
+    panel = show.SamplingExplorer(batch, trace)
+    first = trace.stages[0].before.uv.flatten(1, 2)[0]
+    np.testing.assert_allclose(panel.point.uv[0], first[8].numpy(), atol=1e-6)
+    assert panel.point.colours == [LEFT]
+
+    joint = PAIR_JOINT_NAMES.index("right index4")
+    panel.joint.value = joint
+    np.testing.assert_allclose(panel.point.uv[0], first[joint].numpy(), atol=1e-6)
+    assert panel.point.labels == ["right index4"] and panel.point.colours == [RIGHT]
+    assert panel.caption.value.startswith("right index4 at u")
+
+    panel.map.value = 1
+    np.testing.assert_allclose(panel.point.uv[0], first[joint].numpy(), atol=1e-6)
+    side = trace.stages[1].fused.shape[-1]
+    assert f"{side} x {side} map" in panel.caption.value
+
+    panel.to_truth.click()
+    np.testing.assert_allclose(panel.point.uv[0], batch.uv.flatten(1, 2)[0, joint].numpy(), atol=1e-6)
+    picture, chart = panel.point._picture, panel.chart.value
+    panel.point.points = [[0.9, 0.9]]
+    assert panel.point._picture != picture and panel.chart.value != chart
+    assert "at u 0.90, v 0.90" in panel.caption.value
+    panel.to_network.click()
+    second = trace.stages[1].before.uv.flatten(1, 2)[0]
+    np.testing.assert_allclose(panel.point.uv[0], second[joint].numpy(), atol=1e-6)
+
+
+def test_without_a_kernel_there_is_a_picture(explorer):
+    data, _ = show.SamplingExplorer(*explorer)._repr_mimebundle_()
+    assert data["text/plain"].startswith("SamplingExplorer")
+    assert len(data["image/png"]) > 1000

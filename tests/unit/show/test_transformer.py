@@ -1,0 +1,188 @@
+"""The attention widget: what a picked joint shows is computed from its row or column and nothing else."""
+
+import numpy as np
+import pytest
+import torch
+from support.random_pairs import random_pairs, true_estimate
+
+from handlib import show
+from handlib.hand.skeleton import PAIR_JOINT_NAMES
+from handlib.model.estimate import Prediction, StageTrace, Trace
+from handlib.show.core import palette
+from handlib.show.core.raster import rgb
+from handlib.show.transformer import (
+    CELL,
+    MARGIN,
+    PARTNERS,
+    attention_state,
+    cross_hand_share,
+    matrix_picture,
+)
+
+PINK, GREY = (np.round(255 * rgb(c)).astype(np.uint8) for c in (palette.HIGHLIGHT, palette.TRUTH))
+
+
+def random_weights(*lead: int, seed: int = 0) -> np.ndarray:
+    scores = np.random.default_rng(seed).normal(scale=1.5, size=(*lead, 42, 42))
+    return np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+
+
+@pytest.fixture
+def few_partners() -> np.ndarray:
+    """Right index4 (29) takes half from left wrist (0), the rest from right thumb1 (22) and itself."""
+    weights = np.full((42, 42), 1 / 42)
+    weights[29] = 0
+    weights[29, [0, 22, 29]] = 0.5, 0.3, 0.2
+    return weights
+
+
+def test_a_row_is_what_a_joint_attends_to(few_partners):
+    state = attention_state(few_partners, 29)
+    assert state.other_hand == pytest.approx(0.5)
+    assert state.caption == (
+        "right index4 attends to left wrist 50 %, right thumb1 30 %, right little4 0 %; "
+        "50 % of its attention goes to the left hand."
+    )
+    assert len(state.links.pairs) == PARTNERS
+    assert (state.links.pairs[:, 0] == 29).all() and 29 not in state.links.pairs[:, 1]
+    # The strongest comes last, so that it lies on top; widths are relative to it.
+    assert state.links.pairs[-2:].tolist() == [[29, 22], [29, 0]]
+    np.testing.assert_allclose(state.links.widths, [0] * (PARTNERS - 2) + [0.6, 1], atol=1e-12)
+    np.testing.assert_array_equal(state.links.colours[-2:], [GREY, PINK])
+    np.testing.assert_array_equal(state.joint_colours[0, 0], PINK)
+    np.testing.assert_array_equal(state.joint_colours[0, 1], (221, 221, 221))
+
+
+def test_a_column_is_who_attends_to_a_joint(few_partners):
+    state = attention_state(few_partners, 0, "is attended by")
+    np.testing.assert_allclose(state.given, few_partners[:, 0])
+    assert state.links.pairs[-1].tolist() == [0, 29]
+    # 20 other right joints give 1/42 each and index4 a half; 21 left ones 1/42 each.
+    expected = (20 / 42 + 0.5) / (41 / 42 + 0.5)
+    assert state.other_hand == pytest.approx(expected)
+    assert state.caption.startswith("left wrist is attended by right index4 50 %")
+    share = f"{100 * expected:.0f} % of the attention that it gets comes from the right hand."
+    assert state.caption.endswith(share)
+
+
+def test_nothing_picked_shows_no_lines_and_the_mean_share():
+    weights = random_weights()
+    state = attention_state(weights, -1)
+    assert len(state.links.pairs) == 0
+    assert state.other_hand == pytest.approx(cross_hand_share(weights).mean())
+    assert len(np.unique(state.joint_colours.reshape(-1, 3), axis=0)) == 2
+    assert "No joint is picked" in state.caption
+
+
+@pytest.mark.parametrize("joint", [0, 20, 21, 41])
+@pytest.mark.parametrize("direction", ["attends to", "is attended by"])
+def test_invariants_of_any_weights(joint, direction):
+    state = attention_state(random_weights(seed=joint), joint, direction)
+    assert 0 < state.other_hand < 1
+    assert (np.diff(state.links.widths) >= 0).all() and state.links.widths[-1] == 1
+    across = (state.links.pairs[:, 1] < 21) != (joint < 21)
+    np.testing.assert_array_equal((state.links.colours == PINK).all(1), across)
+    named = state.caption.split(direction)[1].split(";")[0]
+    assert [name in named for name in (PAIR_JOINT_NAMES[k] for k in state.links.pairs[-3:, 1])] == [True] * 3
+
+
+def test_cross_hand_share_of_even_attention_is_a_half_and_shares_add_up():
+    np.testing.assert_allclose(cross_hand_share(np.full((42, 42), 1 / 42)), 0.5)
+    weights = random_weights(2, 3)
+    same_hand = np.arange(42)[:, None] // 21 == np.arange(42) // 21
+    np.testing.assert_allclose(cross_hand_share(weights) + (weights * same_hand).sum(-1), 1)
+
+
+def test_a_direction_that_there_is_not():
+    with pytest.raises(ValueError, match="attends to, is attended by"):
+        attention_state(random_weights(), 0, "sees")
+
+
+def cell(picture: np.ndarray, row: int, column: int) -> np.ndarray:
+    return picture[MARGIN + CELL * row + CELL // 2, MARGIN + CELL * column + CELL // 2]
+
+
+def test_the_matrix_is_black_where_the_weight_is_largest_and_frames_the_picked_row():
+    weights = np.full((42, 42), 0.001)
+    weights[5, 30] = 0.8
+    picture = matrix_picture(weights)
+    assert cell(picture, 5, 30).max() == 0
+    assert cell(picture, 30, 5).min() > 200
+    row, column = matrix_picture(weights, 5), matrix_picture(weights, 5, "is attended by")
+    framed = [(p == PINK).all(-1) for p in (picture, row, column)]
+    assert not framed[0].any()
+    middle = MARGIN + CELL * 5 + CELL // 2
+    np.testing.assert_allclose(framed[1].nonzero()[0].mean(), middle, atol=1)
+    np.testing.assert_allclose(framed[2].nonzero()[1].mean(), middle, atol=1)
+    side = framed[1].shape[1]
+    np.testing.assert_array_equal(framed[1][:side], framed[2][:side].T)
+
+
+def trace_of(seed: int, pairs: int = 2, layers: int = 2, heads: int = 3) -> Trace:
+    """A trace that holds the truth of random pairs and random attention, and nothing else."""
+    estimate = true_estimate(random_pairs(pairs))
+    empty, hands = torch.zeros(pairs, 0, 4, 4), torch.zeros(pairs, 2, 21, 0)
+    stages = [
+        StageTrace(
+            before=estimate,
+            after=estimate,
+            skip=empty,
+            fused=empty,
+            sampled=hands,
+            embedded=hands,
+            graph=hands,
+            attention=torch.from_numpy(random_weights(pairs, layers, heads, seed=seed + k)).float(),
+            tokens=hands,
+            plane_features=hands,
+            projected=empty,
+            enhanced=empty,
+        )
+        for k in range(2)
+    ]
+    maps = torch.zeros(pairs, 3, 4, 4)
+    return Trace((), torch.zeros(pairs, 2, 4, 4), tuple(stages), Prediction((estimate,) * 3, maps, maps))
+
+
+def test_every_control_changes_what_is_shown():
+    first, second = trace_of(0), trace_of(7)
+    panel = show.AttentionLines({"one": first, "two": second}, index=1)
+    last = first.stages[1].attention[1, 1]
+    np.testing.assert_allclose(panel.weights, last.mean(0), atol=1e-6)
+    assert panel.view.surface_opacity < 1
+
+    seen = {panel.caption.value}
+    panel.head.value = 2
+    np.testing.assert_allclose(panel.weights, last[2], atol=1e-6)
+    seen.add(panel.caption.value)
+    panel.layer.value = (0, 1)
+    np.testing.assert_allclose(panel.weights, first.stages[0].attention[1, 1, 2], atol=1e-6)
+    seen.add(panel.caption.value)
+    panel.picture_choice.value = "two"
+    np.testing.assert_allclose(panel.weights, second.stages[0].attention[1, 1, 2], atol=1e-6)
+    seen.add(panel.caption.value)
+    panel.direction.value = "is attended by"
+    seen.add(panel.caption.value)
+    panel.view.picked = 3
+    seen.add(panel.caption.value)
+    assert len(seen) == 6
+    assert "left thumb3 is attended by" in panel.caption.value
+    assert (panel.view.links.pairs[:, 0] == 3).all() and len(panel.view.links.pairs) == PARTNERS
+    panel.view.picked = -1
+    assert len(panel.view.links.pairs) == 0
+
+
+def test_one_trace_needs_no_choice_of_picture():
+    panel = show.AttentionLines({"one": trace_of(0)})
+    assert panel.picture_choice not in panel.children[0].children
+    both = show.AttentionLines({"one": trace_of(0), "two": trace_of(1)})
+    assert both.picture_choice in both.children[0].children
+
+
+def test_without_a_kernel_there_is_a_picture_and_the_caption():
+    panel = show.AttentionLines({"one": trace_of(0)})
+    data, _ = panel._repr_mimebundle_()
+    assert data["text/plain"] == f"AttentionLines: 4 layers, 3 heads; {panel.state.caption}"
+    assert data["image/png"]
+    sheet = panel.sheet()
+    assert (sheet[:300, :480] == PINK).all(-1).sum() > 50
+    assert sheet[-40:].min() < 100

@@ -1,0 +1,228 @@
+"""Training: a step depends on its number alone, a killed run resumes exactly, 16 pairs are learned."""
+
+import json
+import math
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from support.tiny import TINY
+
+import handlib.training.loop
+from handlib.data.augment import Augmentation
+from handlib.data.rendered.synthetic import make_dataset
+from handlib.data.shards import load_dataset
+from handlib.evaluation.evaluate import evaluate
+from handlib.evaluation.metrics import INTAG_MCP
+from handlib.model.config import DIRConfig
+from handlib.model.network import DIR
+from handlib.training.loop import batches, train
+from handlib.training.losses import LossWeights
+from handlib.training.run_folder import LOG, SETTINGS, check_same_run
+from handlib.training.schedule import TrainConfig, batch_indices, learning_rate
+from handlib.utils.errors import InputError
+
+SHORT = TrainConfig(steps=6, batch_size=4, save_every=2, evaluate_every=3)
+UNCHANGED = Augmentation(*(0.0,) * 8)
+
+
+def cpu(precision: str = "32-true") -> Fabric:
+    return Fabric(accelerator="cpu", devices=1, precision=precision)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen rendered pairs at 64 px."""
+    folder = tmp_path_factory.mktemp("pairs")
+    make_dataset(folder, "train", 16, 64, 0)
+    return folder
+
+
+def run(pairs: Path, out: Path, config: TrainConfig = SHORT, network: DIRConfig = TINY) -> DIR:
+    return train(
+        pairs, out, network, config, LossWeights.small(), Augmentation(), validation=pairs, fabric=cpu()
+    )
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_a_killed_run_resumes_to_the_same_weights(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: Literal["adamw", "muon"]
+) -> None:
+    config = replace(SHORT, optimiser=optimiser)
+    whole = run(pairs, tmp_path / "whole", config)
+
+    calls = Counter()
+    original = handlib.training.loop.dir_loss
+
+    def killed_in_step_five(*arguments):
+        calls["loss"] += 1
+        if calls["loss"] == 6:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(handlib.training.loop, "dir_loss", killed_in_step_five)
+    with pytest.raises(KeyboardInterrupt):
+        run(pairs, tmp_path / "killed", config)
+    monkeypatch.undo()
+    resumed = run(pairs, tmp_path / "killed", config)
+
+    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    logs = [(tmp_path / name / LOG).read_text().splitlines() for name in ("whole", "killed")]
+    validation = [[json.loads(line)["validation"] for line in log] for log in logs]
+    assert len(validation[0]) == 2 and validation[0] == validation[1]
+
+
+def test_the_finished_network_is_saved_and_a_finished_run_does_nothing(pairs: Path, tmp_path: Path) -> None:
+    trained = run(pairs, tmp_path)
+    saved = (tmp_path / "model.safetensors").read_bytes()
+    again = run(pairs, tmp_path)
+    assert (tmp_path / "model.safetensors").read_bytes() == saved
+    loaded = DIR.from_pretrained(tmp_path)
+    assert loaded.config == TINY
+    for name, value in trained.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value) and torch.equal(again.state_dict()[name], value)
+
+
+def test_a_run_ends_with_a_table_under_its_protocol(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(pairs, tmp_path, replace(SHORT, steps=2))
+    *_, before, after = capsys.readouterr().out.split(str(INTAG_MCP))
+    assert "| stage 2 |" in before and "mpvpe (mm)" in before
+    assert "samples" in after
+
+
+def test_other_settings_in_the_same_folder_are_refused(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path, replace(SHORT, steps=2))
+    with pytest.raises(InputError, match=r"other settings.*training"):
+        run(pairs, tmp_path, replace(SHORT, steps=3))
+
+
+def test_settings_say_on_what_a_run_ran_and_another_machine_may_go_on(pairs: Path, tmp_path: Path) -> None:
+    run(pairs, tmp_path, replace(SHORT, steps=2))
+    settings = json.loads((tmp_path / SETTINGS).read_text())
+    (first,) = settings["ran_on"]
+    assert first["precision"] == "32-true" and first["processes"] == 1 and first["device"] == "cpu"
+    assert first["threads"] == torch.get_num_threads() and first["torch"] == torch.__version__
+    run(pairs, tmp_path, replace(SHORT, steps=2))
+    assert json.loads((tmp_path / SETTINGS).read_text()) == settings
+    del settings["ran_on"]  # As written before it was recorded.
+    elsewhere = first | {"processes": 2, "precision": "bf16-mixed"}
+    check_same_run(tmp_path / SETTINGS, settings, elsewhere)
+    assert json.loads((tmp_path / SETTINGS).read_text()) == settings | {"ran_on": [first, elsewhere]}
+    (tmp_path / SETTINGS).write_text(json.dumps(settings))
+    check_same_run(tmp_path / SETTINGS, settings, first)
+    assert json.loads((tmp_path / SETTINGS).read_text()) == settings | {"ran_on": [first]}
+
+
+def test_pairs_of_another_size_are_refused(pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"64 px.*128 px"):
+        run(pairs, tmp_path / "out", network=DIRConfig.small())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_terms(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_):
+        nothing = torch.zeros((), requires_grad=True)
+        return nothing * torch.nan, {"uv_0": torch.tensor(torch.nan), "dense": torch.tensor(1.0)}
+
+    monkeypatch.setattr(handlib.training.loop, "dir_loss", broken)
+    with pytest.raises(FloatingPointError, match=r"step 0: .*terms: uv_0$"):
+        run(pairs, tmp_path)
+
+
+def test_an_epoch_shows_every_pair_once_and_epochs_differ() -> None:
+    config = replace(SHORT, batch_size=5)
+    first, second = (
+        torch.cat([batch_indices(4 * epoch + k, 20, config) for k in range(4)]) for epoch in (0, 1)
+    )
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(20))
+    assert not torch.equal(first, second)
+    assert torch.equal(batch_indices(2, 20, config), first[10:15])
+
+
+def test_a_batch_is_never_larger_than_the_data() -> None:
+    assert len(batch_indices(7, 3, SHORT)) == 3
+
+
+def test_the_learning_rate_can_begin_at_its_highest() -> None:
+    config = TrainConfig(steps=100, learning_rate=2.0, warmup=0.0)
+    assert learning_rate(0, config) == 2.0
+    assert learning_rate(100, config) == pytest.approx(0.02)
+    with pytest.raises(InputError, match=r"training\.warmup: expected a number from 0 to 0\.99"):
+        TrainConfig(warmup=1.0)
+
+
+def test_the_learning_rate_rises_then_falls_to_a_hundredth() -> None:
+    config = TrainConfig(steps=1000, learning_rate=2.0, warmup=0.1)
+    rates = [learning_rate(step, config) for step in range(1001)]
+    top = rates.index(max(rates))
+    assert rates[top] == pytest.approx(2.0, rel=1e-3) and 90 <= top <= 110
+    assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] == pytest.approx(0.02)
+
+
+def test_sixteen_pairs_are_learned_to_three_millimetres(pairs: Path, tmp_path: Path) -> None:
+    network = replace(DIRConfig.small(), image_size=64)
+    config = TrainConfig(steps=130, batch_size=16, save_every=1000, learning_rate=2e-3)
+    model = train(pairs, tmp_path, network, config, LossWeights.small(), UNCHANGED)
+    scores = evaluate(model, batches(load_dataset(pairs)))["scores"]
+    errors = {name: rows["all"]["mpjpe"] for name, rows in scores.items()}
+    assert max(errors.values()) < 3, errors
+
+
+def test_weights_to_begin_with_may_come_from_pictures_of_another_size(pairs: Path, tmp_path: Path) -> None:
+    large = replace(TINY, image_size=128, output_stride=32)
+    source = DIR(large)
+    source.save_pretrained(tmp_path / "source")
+    still = TrainConfig(steps=1, batch_size=4, learning_rate=0.0)
+    model = train(
+        pairs,
+        tmp_path / "run",
+        replace(large, image_size=64, output_stride=16),
+        still,
+        LossWeights.small(),
+        UNCHANGED,
+        start_from=tmp_path / "source",
+        fabric=cpu(),
+    )
+    assert model.config.image_size == 64
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, source.get_parameter(name)), name
+
+
+def test_weights_that_do_not_fit_are_refused(pairs: Path, tmp_path: Path) -> None:
+    DIR(replace(TINY, plane_channels=TINY.plane_channels * 2)).save_pretrained(tmp_path / "source")
+    with pytest.raises(InputError, match=r"(?s)source: its weights don't fit.*plane_mlp"):
+        train(
+            pairs,
+            tmp_path / "run",
+            TINY,
+            SHORT,
+            LossWeights.small(),
+            UNCHANGED,
+            start_from=tmp_path / "source",
+            fabric=cpu(),
+        )
+
+
+def test_callbacks_hear_of_every_step(pairs: Path, tmp_path: Path) -> None:
+    heard = []
+
+    class Listener:
+        def on_step_end(self, step: int, loss: float, terms: dict, network: DIR) -> None:
+            heard.append(
+                (step, math.isclose(loss, sum(map(float, terms.values())), rel_tol=1e-4), network.training)
+            )
+
+    fabric = Fabric(accelerator="cpu", devices=1, callbacks=[Listener()])
+    steps = replace(SHORT, steps=3)
+    train(pairs, tmp_path, TINY, steps, LossWeights.small(), UNCHANGED, fabric=fabric)
+    assert heard == [(1, True, True), (2, True, True), (3, True, True)]
