@@ -39,7 +39,7 @@ def folders(tmp_path_factory):
 @pytest.fixture
 def tiny_ablations(monkeypatch):
     few = {"full": TINY, "no_refinement": replace(TINY, stage_levels=())}
-    monkeypatch.setattr(ablate, "ABLATIONS", few)
+    monkeypatch.setattr(ablations, "ABLATIONS", few)
 
 
 def run(folders, name, seed=0):
