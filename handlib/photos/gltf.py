@@ -1,4 +1,4 @@
-"""Hands as glTF 2.0 files: surface, skeleton, skin weights and, for a sequence, an animation.
+"""Hands as glTF 2.0 files: a posed surface, or surface, skeleton, skin weights and an animation.
 
 glTF's skinning is the hand model's: every vertex moves with a weighted mean of its joints' motions. It has no
 corrections that depend on the pose, so these go into the vertices for a single pose, and into one morph
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import roma
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.colors import to_rgb
 from torch import Tensor
 
@@ -94,7 +94,7 @@ class Document:
     )
     data: bytearray = field(default_factory=bytearray)
 
-    def accessor(self, values: np.ndarray | Tensor, target: int | None = None, bounds: bool = False) -> int:
+    def accessor(self, values: np.ndarray, target: int | None = None, bounds: bool = False) -> int:
         """Appends an array, one row per element; its number. ``bounds`` adds least and largest values."""
         array = np.ascontiguousarray(values)
         view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": array.nbytes}
@@ -125,8 +125,10 @@ class Document:
 
     def write(self, path: Path) -> None:
         """A binary glTF file, whole or not at all."""
-        self.content["buffers"] = [{"byteLength": len(self.data)}]
-        text = json.dumps(self.content, separators=(",", ":")).encode()
+        # Lists of nothing are no valid glTF.
+        content = {name: entry for name, entry in self.content.items() if entry != []}
+        content["buffers"] = [{"byteLength": len(self.data)}]
+        text = json.dumps(content, separators=(",", ":")).encode()
         chunks = [(b"JSON", text + b" " * (-len(text) % 4)), (b"BIN\0", bytes(self.data))]
         body = b"".join(struct.pack("<I", len(content)) + name + content for name, content in chunks)
         with replacing(path) as temporary:
@@ -135,7 +137,7 @@ class Document:
 
 def quaternions(rotations: Float[Tensor, "*batch 3 3"]) -> np.ndarray:
     """Unit quaternions (x, y, z, w); along the first axis neighbours have the same sign."""
-    found = roma.rotmat_to_unitquat(rotations.double()).numpy()
+    found = roma.rotmat_to_unitquat(rotations.double()).numpy(force=True)
     for before, now in pairwise(found):
         now[(before * now).sum(-1) < 0] *= -1
     return found.astype("f4")
@@ -154,6 +156,34 @@ def influences(weights: Float[np.ndarray, "778 16"]) -> dict[str, np.ndarray]:
     return found
 
 
+def linear(colour: str) -> list[float]:
+    """The light of a colour that screens are told in sRGB: red, green, blue from 0 to 1 (IEC 61966-2-1)."""
+    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+
+
+def add_surface(
+    document: Document,
+    side: str,
+    vertices: Float[np.ndarray, "778 3"],
+    faces: Int[np.ndarray, "faces 3"],
+) -> dict[str, Any]:
+    """Appends a hand's surface with normals and colour as a mesh; its one primitive, to be added to."""
+    content, name = document.content, f"{side} hand"
+    vertices = vertices.astype("f4")
+    primitive = {
+        "attributes": {
+            "POSITION": document.accessor(vertices, ARRAY_BUFFER, bounds=True),
+            "NORMAL": document.accessor(vertex_normals(vertices, faces), ARRAY_BUFFER),
+        },
+        "indices": document.accessor(faces.astype("u2").reshape(-1), ELEMENT_ARRAY_BUFFER),
+        "material": len(content["materials"]),
+    }
+    colour = {"baseColorFactor": [*linear(HANDS[SIDES.index(side)]), 1.0], "metallicFactor": 0.0}
+    content["materials"].append({"name": name, "pbrMetallicRoughness": colour | {"roughnessFactor": 0.7}})
+    content["meshes"].append({"name": name, "primitives": [primitive]})
+    return primitive
+
+
 def add_skeleton(document: Document, motion: HandMotion, joints: Float[Tensor, "16 3"]) -> list[int]:
     """The joints as nodes in the first frame's pose; their numbers."""
     turned = quaternions(motion.rotations[:1])[0]
@@ -168,52 +198,47 @@ def add_skeleton(document: Document, motion: HandMotion, joints: Float[Tensor, "
     return numbers
 
 
-def add_hand(document: Document, motion: HandMotion, colour: str) -> tuple[int, list[int]]:
+def add_hand(document: Document, motion: HandMotion) -> tuple[int, list[int]]:
     """Surface, skeleton and skin of a hand; the numbers of the surface's node and of the joints' ones."""
     surface, joints = motion.rest()
     corrections = motion.corrections()
     several = len(corrections) > 1
-    drawn = (surface if several else surface + corrections[0]).numpy().astype("f4")
-    attributes = {
-        "POSITION": document.accessor(drawn, ARRAY_BUFFER, bounds=True),
-        "NORMAL": document.accessor(vertex_normals(drawn, motion.hand.faces), ARRAY_BUFFER),
-    }
-    for name, values in influences(motion.hand.weights.numpy()).items():
-        attributes[name] = document.accessor(values, ARRAY_BUFFER)
+    drawn = (surface if several else surface + corrections[0]).numpy(force=True)
+    content, side = document.content, motion.hand.side
+    primitive, mesh = add_surface(document, side, drawn, motion.hand.faces), content["meshes"][-1]
+    for name, values in influences(motion.hand.weights.numpy(force=True)).items():
+        primitive["attributes"][name] = document.accessor(values, ARRAY_BUFFER)
     numbers = add_skeleton(document, motion, joints)
     inverse = np.tile(np.eye(4, dtype="f4"), (16, 1, 1))
     # Column by column, as glTF stores matrices: the last row holds the translation.
-    inverse[:, 3, :3] = -joints.numpy()
-    content, side = document.content, motion.hand.side
+    inverse[:, 3, :3] = -joints.numpy(force=True)
     content["skins"].append(
         {"joints": numbers, "skeleton": numbers[0], "inverseBindMatrices": document.accessor(inverse)}
     )
-    content["materials"].append(
-        {
-            "name": f"{side} hand",
-            "pbrMetallicRoughness": {
-                "baseColorFactor": [*(channel**2.2 for channel in to_rgb(colour)), 1.0],
-                "metallicFactor": 0.0,
-                "roughnessFactor": 0.7,
-            },
-        }
-    )
-    corners = motion.hand.faces.astype("u2").reshape(-1)
-    primitive: dict[str, Any] = {
-        "attributes": attributes,
-        "indices": document.accessor(corners, ELEMENT_ARRAY_BUFFER),
-        "material": len(content["materials"]) - 1,
-    }
-    mesh: dict[str, Any] = {"name": f"{side} hand", "primitives": [primitive]}
     if several:
-        primitive["targets"] = [
-            {"POSITION": document.accessor(c.numpy().astype("f4"), bounds=True)} for c in corrections
-        ]
+        targets = corrections.numpy(force=True).astype("f4")
+        primitive["targets"] = [{"POSITION": document.accessor(one, bounds=True)} for one in targets]
         mesh["weights"] = [1.0] + [0.0] * (len(corrections) - 1)
-    content["meshes"].append(mesh)
     number = len(content["meshes"]) - 1
     node = document.node(0, name=f"{side} hand", mesh=number, skin=len(content["skins"]) - 1)
     return node, numbers
+
+
+def write_surface(
+    path: Path, side: str, vertices: Float[np.ndarray, "778 3"], faces: Int[np.ndarray, "faces 3"]
+) -> None:
+    """Writes one posed hand as a binary glTF file (.glb) without a skeleton.
+
+    ``vertices`` are metres in the camera's frame.
+
+    Raises:
+        InputError: a number isn't finite.
+    """
+    check_finite("vertices", vertices)
+    document = Document()
+    add_surface(document, side, vertices, faces)
+    document.node(0, name=f"{side} hand", mesh=0)
+    document.write(path)
 
 
 def write_hands(path: Path, motions: Sequence[HandMotion], frames_per_second: float = 10.0) -> None:
@@ -231,7 +256,6 @@ def write_hands(path: Path, motions: Sequence[HandMotion], frames_per_second: fl
     if len(counts) != 1 or 0 in counts:
         raise ValueError(f"motions: expected as many frames of each hand, at least one, got {sorted(counts)}")
     document, (count,) = Document(), counts
-    colours = dict(zip(SIDES, HANDS, strict=True))
     samplers, channels = [], []
     times = (
         None
@@ -239,12 +263,12 @@ def write_hands(path: Path, motions: Sequence[HandMotion], frames_per_second: fl
         else document.accessor(np.arange(count, dtype="f4") / frames_per_second, bounds=True)
     )
     for motion in motions:
-        surface, joints = add_hand(document, motion, colours[motion.hand.side])
+        surface, joints = add_hand(document, motion)
         if times is None:
             continue
         turned = quaternions(motion.rotations)
         tracks = [(joint, "rotation", turned[:, j]) for j, joint in enumerate(joints)]
-        tracks.append((joints[0], "translation", motion.wrist.numpy().astype("f4")))
+        tracks.append((joints[0], "translation", motion.wrist.numpy(force=True).astype("f4")))
         tracks.append((surface, "weights", np.eye(count, dtype="f4").reshape(-1)))
         for node, what, values in tracks:
             samplers.append({"input": times, "output": document.accessor(values), "interpolation": "LINEAR"})

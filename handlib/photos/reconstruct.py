@@ -1,19 +1,14 @@
 """From a picture to files: find the hands, reconstruct them, write what other programs read."""
 
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-import trimesh
 from jaxtyping import Float, Int, UInt8
-from PIL import Image, ImageColor
+from PIL import Image
 from torch import Tensor
 
 from handlib.data.photo import HANDS_SHARE, Box, BoxError, Crop, Picture, check_picture, square_crop
@@ -23,10 +18,10 @@ from handlib.hand.skeleton import JOINT_NAMES, SIDES
 from handlib.model.estimate import LENGTH_UNIT, Prediction
 from handlib.model.network import DIR
 from handlib.model.placed import place
-from handlib.photos.gltf import motions_of, write_hands
+from handlib.photos.gltf import motions_of, write_hands, write_surface
 from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
 from handlib.show.core.overlay import draw_overlay
-from handlib.show.core.palette import HANDS
+from handlib.utils.files import writing
 
 MIN_BOX_SHARE = 0.1
 """A box whose longer side is a smaller share of what was looked at is no pair of hands."""
@@ -35,9 +30,7 @@ SETTLED = 0.9
 """Two boxes that overlap more than this are the same."""
 OVERLAY_SIDE = 1600
 """Pixels; the drawing over a larger picture is made at this size."""
-CAMERA_TO_GLTF = (1, -1, -1)
-"""glTF's y points up and its z towards the viewer; the camera's point down and away."""
-FILES = ("overlay.png", "left.glb", "right.glb", "hands.glb", "result.json")
+FILES = ("left.glb", "right.glb", "hands.glb", "overlay.png", "result.json")
 
 
 @dataclass(frozen=True)
@@ -151,18 +144,6 @@ def overlay(
     return draw_overlay(np.asarray(image), vertices, vertex_uv, joint_uv, faces)
 
 
-def hand_mesh(
-    vertices: Float[np.ndarray, "778 3"], faces: Int[np.ndarray, "faces 3"], name: str, colour: str
-) -> trimesh.Scene:
-    """A surface in the camera's frame as glTF wants it: y up, z towards the viewer, named, coloured."""
-    material = trimesh.visual.material.PBRMaterial(
-        name=name, baseColorFactor=(*ImageColor.getrgb(colour), 255), metallicFactor=0.0, roughnessFactor=0.7
-    )
-    visual = trimesh.visual.TextureVisuals(material=material)
-    mesh = trimesh.Trimesh(vertices * CAMERA_TO_GLTF, faces, process=False, visual=visual)
-    return trimesh.Scene({name: mesh})  # type: ignore[arg-type]
-
-
 ABOUT = {
     "pixels": "*_px, box, crop: of the picture turned upright; x right, y down; the first covers 0 to 1",
     "box": "what was reconstructed; origin: given, found (by the network's segmentation) or whole picture",
@@ -217,21 +198,6 @@ def result_record(result: Reconstruction, picture: Picture, model_name: str) -> 
     return head | frame_record(result, *picture.shape[1::-1])
 
 
-@contextmanager
-def writing(folder: Path, files: Sequence[str]) -> Iterator[Path]:
-    """A folder to write these files into, which move into the given one, made if missing, at the end.
-
-    After an exception the given folder is as it was.
-    """
-    folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
-        yield Path(name)
-        folder.mkdir(exist_ok=True)
-        for file in files:
-            os.replace(Path(name, file), folder / file)
-
-
 def write_results(
     result: Reconstruction, picture: Picture, model: DIR, model_name: str, folder: str | Path
 ) -> None:
@@ -244,8 +210,8 @@ def write_results(
         faces = [model.hands[side].faces for side in SIDES]
         Image.fromarray(overlay(result, picture, faces)).save(unfinished / "overlay.png")
         vertices = place(result.prediction.final).vertices
-        for side, surface, corners, colour in zip(SIDES, vertices, faces, HANDS, strict=True):
-            hand_mesh(surface, corners, f"{side} hand", colour).export(unfinished / f"{side}.glb")
+        for side, surface, corners in zip(SIDES, vertices, faces, strict=True):
+            write_surface(unfinished / f"{side}.glb", side, surface, corners)
         motions = motions_of([result.prediction.final], dict(model.hands.items()))
         write_hands(unfinished / "hands.glb", motions)
         record = json.dumps(result_record(result, picture, model_name), indent=1)

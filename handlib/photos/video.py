@@ -26,9 +26,10 @@ from handlib.model.network import DIR
 from handlib.photos.frames import Frames
 from handlib.photos.gltf import motions_of, write_hands
 from handlib.photos.one_euro import OneEuro, smooth_rotations, smooth_vectors
-from handlib.photos.reconstruct import ABOUT, Reconstruction, frame_record, overlay, reconstruct, writing
+from handlib.photos.reconstruct import ABOUT, Reconstruction, frame_record, overlay, reconstruct
+from handlib.utils.files import writing
 
-FILES = ("overlay.webp", "hands.glb", "result.json")
+FILES = ("hands.glb", "overlay.webp", "result.json")
 OVERLAY_SIDE = 512
 """Pixels; all overlays of a sequence are in memory at once."""
 ABOUT_SEQUENCE = {

@@ -1,8 +1,10 @@
 """Files written whole or not at all, files that may be damaged, and texts that commands keep in pages."""
 
+import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -18,13 +20,60 @@ def replacing(path: Path) -> Iterator[Path]:
     """A path beside the given one to write to; it takes the other's place when the block ends well.
 
     After an exception the old file is as it was, and what was written is gone.
+
+    Raises:
+        InputError: the path is a folder.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file to write, got a folder")
+    # The same name again after a kill, so that nothing piles up, and a short one for the longest of files.
+    temporary = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}.part")
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those that it lies in, where they are missing.
+
+    Raises:
+        InputError: a file stands in the way.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        file = next(place for place in (folder, *folder.parents) if place.exists())
+        raise InputError(f"{file}: expected a folder to write to, got a file") from None
+
+
+@contextmanager
+def writing(folder: Path, files: Sequence[str]) -> Iterator[Path]:
+    """A folder to write these files into, which move into the given one, made if missing, at the end.
+
+    It lies in the given one: beside that, another disk may begin, or nothing may be written. After an
+    exception the given folder is as it was. While the files move, the last of them is missing.
+
+    Raises:
+        InputError: a file stands in the way.
+    """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        make_folder(folder)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
+            yield Path(name)
+            in_the_way = [file for file in files if (folder / file).is_dir()]
+            if in_the_way:
+                raise InputError(f"{folder / in_the_way[0]}: expected a file to write, got a folder")
+            (folder / files[-1]).unlink(missing_ok=True)
+            for file in files:
+                os.replace(Path(name, file), folder / file)
+    except BaseException:
+        for place in made:
+            with suppress(OSError):
+                place.rmdir()
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,13 +9,15 @@ import torch
 import trimesh
 from jaxtyping import Float
 from PIL import Image
-from support.colour_seer import COLOURS, OFFSET, ColourSeer, painted
+from support.colour_seer import OFFSET, ColourSeer, painted
+from support.glb import File
 from torch import Tensor
 
 import handlib.photos.reconstruct
 from handlib.data.photo import Box, BoxError, Crop
 from handlib.data.shipped import load_samples
 from handlib.geometry.camera import uv_to_pixels
+from handlib.geometry.mesh import vertex_normals
 from handlib.model.estimate import LENGTH_UNIT
 from handlib.model.network import DIR
 from handlib.photos.reconstruct import FILES, box_of_hands, reconstruct, write_results
@@ -133,6 +135,7 @@ def test_four_files_and_nothing_else(written: tuple[Path, np.ndarray]):
 
 
 def test_meshes_share_a_frame_with_y_up_in_metres(model: ColourSeer, written: tuple[Path, np.ndarray]):
+    """All three files give the same surfaces, with normals and, in glTF's linear light, the same colours."""
     folder, picture = written
     estimate = reconstruct(model, picture).prediction.final
     meshes = [trimesh.load_scene(folder / f"{side}.glb") for side in ("left", "right")]
@@ -143,16 +146,17 @@ def test_meshes_share_a_frame_with_y_up_in_metres(model: ColourSeer, written: tu
         expected = (estimate.vertices[0, h] + h * OFFSET * LENGTH_UNIT) * torch.tensor([1, -1, -1])
         np.testing.assert_allclose(mesh.vertices, expected.numpy(), atol=1e-6)
         np.testing.assert_array_equal(mesh.faces, model.hands[side].faces)
-        colour = scene.geometry[f"{side} hand"].visual.material.baseColorFactor
-        np.testing.assert_array_equal(np.asarray(colour)[:3], COLOURS[h])
-
-
-def test_surfaces_still_face_outward(written: tuple[Path, np.ndarray]):
-    folder, _ = written
-    for side in ("left", "right"):
-        mesh = trimesh.load_scene(folder / f"{side}.glb").to_mesh()
+        np.testing.assert_allclose(File(folder / "hands.glb").skinned(f"{side} hand"), expected, atol=1e-5)
+        file, both = File(folder / f"{side}.glb"), File(folder / "hands.glb")
+        colours = [f.json["materials"][k]["pbrMetallicRoughness"] for f, k in ((file, 0), (both, h))]
+        assert colours[0] == colours[1]
+        rgb = ((0, 0.168269, 0.445201), (0.791298, 0.346704, 0))[h]
+        np.testing.assert_allclose(colours[0]["baseColorFactor"], (*rgb, 1), atol=1e-5)
+        normals = file.array(file.json["meshes"][0]["primitives"][0]["attributes"]["NORMAL"])
+        true = vertex_normals(estimate.vertices[0, h].numpy(), model.hands[side].faces)
+        np.testing.assert_allclose(normals, true, atol=1e-5)
         trimesh.repair.fill_holes(mesh)
-        assert mesh.volume > 0
+        assert mesh.volume > 0  # The surface faces outward.
 
 
 def test_overlay_is_the_picture_with_hands_on_it(written: tuple[Path, np.ndarray]):
@@ -200,32 +204,3 @@ def test_result_says_everything_in_picture_pixels_and_metres(
         np.testing.assert_allclose(around_wrist[:, :2] * scale + shift, hand["joints_px"], atol=0.02)
         assert set(hand) - {"confidence"} <= {*record["about"], "joints_px"}
         assert (len(hand["root_6d"]), len(hand["pose_pca"]), len(hand["betas"])) == (6, 45, 10)
-
-
-def test_a_failure_leaves_the_folder_as_it_was(
-    model: ColourSeer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    picture = painted(300, 200, (50, 50, 60), (130, 50, 60))
-    result = reconstruct(model, picture)
-    out = tmp_path / "out"
-    write_results(result, picture, model, "first", out)
-    before = {p.name: p.read_bytes() for p in out.iterdir()}
-
-    def fail(*_: object) -> dict:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(handlib.photos.reconstruct, "result_record", fail)
-    for folder in (out, tmp_path / "other"):
-        with pytest.raises(OSError, match="disk full"):
-            write_results(result, picture, model, "second", folder)
-    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
-    assert [p.name for p in tmp_path.iterdir()] == ["out"]
-
-
-def test_writing_over_a_file_is_refused(model: ColourSeer, tmp_path: Path):
-    picture = painted(300, 200, (50, 50, 60), (130, 50, 60))
-    (tmp_path / "taken").write_text("a file")
-    with pytest.raises(OSError):
-        write_results(reconstruct(model, picture), picture, model, "seer", tmp_path / "taken")
-    assert (tmp_path / "taken").read_text() == "a file"
-    assert [p.name for p in tmp_path.iterdir()] == ["taken"]

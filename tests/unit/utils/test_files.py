@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from handlib.utils.errors import InputError
-from handlib.utils.files import replacing, write_between_marks, write_text
+from handlib.utils.files import replacing, write_between_marks, write_text, writing
 
 
 def test_a_file_is_replaced_when_it_is_whole(tmp_path: Path) -> None:
@@ -27,6 +27,49 @@ def test_what_was_begun_goes_when_writing_fails(tmp_path: Path, error: type[Base
         raise error
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_longest_of_names_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("手" * 83 + ".txt")
+    write_text(path, "new")
+    assert len(path.name.encode()) == 253 and path.read_text() == "new"
+
+
+def test_files_are_made_within_their_folder(tmp_path: Path) -> None:
+    """Beside it may be another disk, or nothing may be written there: it may be where a disk is mounted."""
+    with writing(tmp_path / "new" / "out", ("a", "b")) as unfinished:
+        assert unfinished.parent == tmp_path / "new" / "out"
+        for name in ("a", "b", "left out"):
+            (unfinished / name).write_text(name)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {"new", "new/out", "new/out/a", "new/out/b"}
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_a_folder_is_as_it_was_when_writing_fails(tmp_path: Path, error: type[BaseException]) -> None:
+    (tmp_path / "out").mkdir()
+    write_text(tmp_path / "out" / "a", "old")
+    for folder in (tmp_path / "out", tmp_path / "new" / "out"):
+        with pytest.raises(error), writing(folder, ("a",)) as unfinished:
+            (unfinished / "a").write_text("half")
+            raise error
+    assert (tmp_path / "out" / "a").read_text() == "old"
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "out", tmp_path / "out" / "a"]
+
+
+def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "old")
+    (tmp_path / "folder" / "a").mkdir(parents=True)
+    for folder in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(InputError, match="/file: expected a folder to write to, got a file"):
+            with writing(folder, ("a",)):
+                pass
+    with pytest.raises(InputError, match="folder/a: expected a file to write, got a folder"):
+        write_text(tmp_path / "folder" / "a", "new")
+    with pytest.raises(InputError, match="folder/a: expected a file to write, got a folder"):
+        with writing(tmp_path / "folder", ("a",)) as unfinished:
+            (unfinished / "a").write_text("new")
+    assert (tmp_path / "file").read_text() == "old"
+    assert list((tmp_path / "folder").iterdir()) == [tmp_path / "folder" / "a"]
 
 
 PAGE = """# Page

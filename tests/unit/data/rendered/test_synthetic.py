@@ -6,6 +6,7 @@ import torch
 from handlib.data import shards
 from handlib.data.rendered.synthetic import load_dataset, make_dataset, make_sample
 from handlib.data.sample import STRATA
+from handlib.utils.files import replacing
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,9 @@ def test_interrupted_work_is_resumed_and_finished_shards_are_left_alone(folder, 
     make_dataset(tmp_path, "train", 5, 24, seed=7)
     before = {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("shard-*")}
     (tmp_path / "shard-00001.safetensors").unlink()
-    (tmp_path / ".shard-00001.safetensors.part").write_bytes(b"half a shard")
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "shard-00001.safetensors") as half:
+        raise KeyboardInterrupt
+    half.write_bytes(b"half a shard, as a kill leaves it")
     with pytest.raises(ValueError, match=r"1 of 3 shards are missing.*shard-00001"):
         load_dataset(tmp_path)
     make_dataset(tmp_path, "train", 5, 24, seed=7)
@@ -60,7 +63,7 @@ def test_interrupted_work_is_resumed_and_finished_shards_are_left_alone(folder, 
         k: v for k, v in before.items() if "00001" not in k
     }
     assert shard_bytes(tmp_path) == shard_bytes(folder)
-    assert not list(tmp_path.glob(".shard*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize(
