@@ -41,7 +41,12 @@ def test_files_are_made_within_their_folder(tmp_path: Path) -> None:
         assert unfinished.parent == tmp_path / "new" / "out"
         for name in ("a", "b", "left out"):
             (unfinished / name).write_text(name)
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {"new", "new/out", "new/out/a", "new/out/b"}
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {
+        "new",
+        "new/out",
+        "new/out/a",
+        "new/out/b",
+    }
 
 
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
