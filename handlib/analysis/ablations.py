@@ -17,7 +17,6 @@ import torch
 from handlib.analysis.cost import cost_of, medians
 from handlib.data.augment import Augmentation
 from handlib.data.shards import load_dataset
-from handlib.data.shipped import samples_folder
 from handlib.evaluation.evaluate import evaluate, write_report
 from handlib.evaluation.metrics import INTAG_MCP
 from handlib.evaluation.scores import Rows
@@ -27,6 +26,7 @@ from handlib.training.losses import LossWeights
 from handlib.training.schedule import TrainConfig
 from handlib.utils.errors import InputError
 from handlib.utils.files import reading, record_from
+from handlib.utils.resources import samples_folder
 
 STEPS = 2000
 ESTIMATES = {"initial": 0, "last": -1}

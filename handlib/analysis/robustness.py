@@ -20,13 +20,13 @@ from handlib.data.rendered.occluders.solids import sample_thing
 from handlib.data.rendered.occluders.surroundings import cover
 from handlib.data.rendered.scenes import Scene
 from handlib.data.sample import Sample, normalise, stack
-from handlib.data.shipped import samples_folder
 from handlib.evaluation.evaluate import MeanPredictor
 from handlib.evaluation.metrics import INTAG_MCP, Protocol, align, joint_errors, rotation_error
 from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import Estimate
 from handlib.model.network import DIR
 from handlib.utils.files import reading
+from handlib.utils.resources import samples_folder
 
 RESULT = "robustness.json"
 """Of ``scripts/experiments/robustness.py``, in ``data_samples``."""

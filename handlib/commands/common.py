@@ -7,7 +7,6 @@ from handlib.utils.errors import InputError
 
 if TYPE_CHECKING:
     from handlib.hand.hand import Hand
-    from handlib.model.network import DIR
 
 # The keys of placement.WORLDS, which is slow to import.
 WorldName = Literal[
@@ -37,16 +36,3 @@ def check_not_negative(**numbers: int) -> None:
     for name, number in numbers.items():
         if number < 0:
             raise InputError(f"{name.replace('_', '-')}: expected 0 or more, got {number}")
-
-
-def load_checkpoint(name: str) -> "DIR":
-    """A network that ships, or one from a folder or the hub; what can't be loaded is an ``InputError``."""
-    from handlib.model.network import DIR, SHIPPED
-
-    shipped = sorted(path.name for path in SHIPPED.glob("*/"))
-    if name not in shipped and "/" not in name and not Path(name).is_dir():
-        known = f"one of {', '.join(shipped)}, " if shipped else ""
-        raise InputError(f"checkpoint: expected {known}a folder, or owner/name on the hub, got {name!r}")
-    if Path(name).is_dir() and not (Path(name) / "config.json").exists():
-        raise InputError(f"checkpoint {name}: expected config.json and model.safetensors in this folder")
-    return DIR.from_pretrained(name)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from handlib.commands.common import load_checkpoint
 from handlib.utils.errors import InputError
+from handlib.utils.resources import DEFAULT_NETWORK
 
 
 def reconstruct(
@@ -15,7 +15,7 @@ def reconstruct(
     out: Path,
     box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None,
     boxes: Annotated[Path | None, arg(metavar="FILE")] = None,
-    checkpoint: str = "small",
+    checkpoint: str = DEFAULT_NETWORK,
 ) -> None:
     """Reconstruct the two hands of photographs: overlay.png, left.glb, right.glb, hands.glb, result.json.
 
@@ -29,7 +29,7 @@ def reconstruct(
             network looks for them.
         boxes: a JSON or CSV file that tells where the hands are, several pairs in a picture if need be:
             {"a.jpg": [x, y, w, h], "b.jpg": [[x, y, w, h], ...]}, or lines of a.jpg,x,y,w,h.
-        checkpoint: a network that ships with the package, or a folder or hub name that holds one.
+        checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
     """
     if not pictures:
         raise InputError("reconstruct: expected pictures or folders, got none")
@@ -43,15 +43,13 @@ def reconstruct(
 
 def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str) -> None:
     """Writes a picture's results and prints what was seen."""
-    from handlib.data.photo import parse_box, read_picture
+    from handlib.data.photo import parse_box
     from handlib.hand.skeleton import SIDES
-    from handlib.photos.reconstruct import FILES, reconstruct, write_results
+    from handlib.photos.reconstruct import reconstruct
+    from handlib.photos.results import FILES
 
-    image = read_picture(picture)
-    wanted = parse_box(box) if box else None
-    model = load_checkpoint(checkpoint)
-    result = reconstruct(model, image, wanted)
-    write_results(result, image, model, checkpoint, out)
+    result = reconstruct(picture, parse_box(box) if box else None, checkpoint)
+    result.save(out)
     print(f"box: {result.box} ({result.origin})")
     print(f"seen: {result.presence}")
     for side, confidence in zip(SIDES, result.confidence.tolist(), strict=True):
@@ -65,20 +63,21 @@ def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, ch
     from rich.progress import track
 
     from handlib.data.photo_folders import find_pictures
+    from handlib.model.network import DIR
     from handlib.photos.batch import SUMMARY, check_names, in_words, reconstruct_all, write_summary
     from handlib.photos.boxes import read_boxes
 
     found = find_pictures(places, skip=out)
     wanted = read_boxes(boxes) if boxes else {}
     check_names(wanted, found.pictures)
-    model = load_checkpoint(checkpoint)
+    model = DIR.from_pretrained(checkpoint)
     for name in found.layouts:
         print(f"{name}: only its folders of colour pictures are read")
     if found.left_out:
         print(f"left out, no pictures by their names: {found.left_out.total()} files")
     console = Console(stderr=True)
     progress = track(
-        reconstruct_all(model, checkpoint, found.pictures, wanted, out),
+        reconstruct_all(model, found.pictures, wanted, out),
         "pictures",
         total=len(found.pictures),
         console=console,
@@ -86,7 +85,7 @@ def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, ch
         disable=not console.is_terminal,
     )
     entries = list(progress)
-    write_summary(out, checkpoint, entries)
+    write_summary(out, model, entries)
     print(in_words(entries))
     print(f"{out / SUMMARY}")
     bad = [f"handlib: {entry['error']}" for entry in entries if "error" in entry]
@@ -103,7 +102,7 @@ def video(
     smooth: bool = False,
     min_cutoff: float = 1.0,
     beta: float = 3.0,
-    checkpoint: str = "small",
+    checkpoint: str = DEFAULT_NETWORK,
 ) -> None:
     """Reconstruct both hands over a sequence of pictures: overlay.webp, hands.glb (animated), result.json.
 
@@ -118,7 +117,7 @@ def video(
         smooth: smooth the hands over time with one-euro filters, rotations as rotations.
         min_cutoff: of the filters, in Hz: lower takes away more jitter.
         beta: of the filters: higher lags less behind what moves.
-        checkpoint: a network that ships with the package, or a folder or hub name that holds one.
+        checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
     """
     from collections import Counter
     from dataclasses import replace
@@ -127,6 +126,7 @@ def video(
     from rich.progress import track
 
     from handlib.data.photo import parse_box
+    from handlib.model.network import DIR
     from handlib.photos.frames import find_frames
     from handlib.photos.one_euro import OneEuro
     from handlib.photos.video import FILES, reconstruct_frames, smoothed, write_sequence
@@ -137,7 +137,7 @@ def video(
     wanted = parse_box(box) if box else None
     found = find_frames(frames)
     found = replace(found, rate=fps or found.rate)
-    model = load_checkpoint(checkpoint)
+    model = DIR.from_pretrained(checkpoint)
     console = Console(stderr=True)
     named = track(
         zip(found.names, found, strict=True),
@@ -147,10 +147,10 @@ def video(
         transient=True,
         disable=not console.is_terminal,
     )
-    results, size = reconstruct_frames(model, named, wanted)
+    results = reconstruct_frames(model, named, wanted)
     if settings:
-        results = smoothed(results, model, max(size), found.rate, settings)
-    write_sequence(results, found, size, model, checkpoint, settings, out)
+        results = smoothed(results, found.rate, settings)
+    write_sequence(results, found, settings, out)
     seen = Counter(str(result.presence) for result in results).most_common()
     print(f"{len(found)} frames, {found.rate:g} a second: {', '.join(f'{n} {what}' for what, n in seen)}")
     print(f"{out}: {', '.join(FILES)}")

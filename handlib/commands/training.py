@@ -5,8 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from handlib.commands.common import WorldName, check_not_negative, check_positive, load_checkpoint, mano_hands
+from handlib.commands.common import WorldName, check_not_negative, check_positive, mano_hands
 from handlib.utils.errors import InputError
+from handlib.utils.resources import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from handlib.data.sample import Sample
@@ -138,7 +139,7 @@ def _network_config(network: str, backbone: str | None) -> "DIRConfig":
 
 
 def evaluate(
-    checkpoint: str = "small",
+    checkpoint: str = DEFAULT_NETWORK,
     split: Literal["val", "test", "studio-test"] | None = None,
     pairs: Path = Path("runs/two_hands"),
     count: int = 500,
@@ -151,7 +152,7 @@ def evaluate(
     """Measure a network on pairs of the benchmark or on fresh ones, stage by stage and stratum by stratum.
 
     Args:
-        checkpoint: a network that ships with the package, or a folder or hub name that holds one.
+        checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
         split: all pairs of this split of the benchmark; if not given, fresh pairs are rendered.
         pairs: folder that ``handlib data benchmark``, or another command of ``data``, has written to.
         count: how many fresh pairs.
@@ -166,13 +167,14 @@ def evaluate(
 
     from handlib.evaluation import metrics
     from handlib.evaluation.evaluate import evaluate, fresh_batches, tables, write_report
+    from handlib.model.network import DIR
 
     check_positive(count=count)
     if json:
         json.parent.mkdir(parents=True, exist_ok=True)
     if mano and not split:
         raise InputError("mano: fresh pairs show the open hand; name a --split of real ones")
-    model = load_checkpoint(checkpoint)
+    model = DIR.from_pretrained(checkpoint)
     if mano:
         model.hands.update(mano_hands(mano, model.config.tips))
     model.eval()

@@ -5,7 +5,7 @@ Pixels are continuous, as in :mod:`handlib.geometry.camera`: a picture of width 
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
@@ -26,6 +26,7 @@ HANDS_SHARE = 0.8
 """Share of the crop's side that the box around the hands takes, as DIR's evaluation crops."""
 
 Picture = UInt8[np.ndarray, "height width 3"]
+AnyPicture = str | Path | Image.Image | np.ndarray | Tensor
 
 
 class PictureError(InputError):
@@ -34,16 +35,6 @@ class PictureError(InputError):
 
 class BoxError(InputError):
     """A box that can't be meant; the message says what was expected."""
-
-
-def check_picture(picture: object) -> None:
-    """Refuses, with a :class:`PictureError`, an array that isn't a picture."""
-    if not isinstance(picture, np.ndarray):
-        raise PictureError(f"picture: expected an array of bytes, got {type(picture).__name__}")
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3 or 0 in picture.shape:
-        raise PictureError(
-            f"picture: expected bytes of shape (height, width, 3), got {picture.dtype} {picture.shape}"
-        )
 
 
 @contextmanager
@@ -87,6 +78,48 @@ def read_picture(path: str | Path) -> Picture:
             refuse_huge(path, *image.size)
             ImageOps.exif_transpose(image, in_place=True)
             return to_rgb(image)
+
+
+def as_picture(picture: AnyPicture) -> Picture:
+    """A file, a Pillow picture, an array or a tensor as upright 8-bit RGB.
+
+    Arrays and tensors hold bytes, or floats from 0 to 1: (height, width), or with 1, 3 or 4 channels (grey,
+    RGB, RGBA) last or first. Where both would fit, channels are last in an array, first in a tensor.
+    OpenCV's pictures are BGR: give ``picture[..., ::-1]``.
+
+    Raises:
+        PictureError: it is none of these; the message says what was expected.
+    """
+    if isinstance(picture, str | Path):
+        return read_picture(picture)
+    if isinstance(picture, Image.Image):
+        with decoding(Path(getattr(picture, "filename", "") or "picture")):
+            return to_rgb(ImageOps.exif_transpose(picture))
+    if not isinstance(picture, np.ndarray | Tensor):
+        kinds = "a path, a Pillow picture, an array or a tensor"
+        raise PictureError(f"picture: expected {kinds}, got {type(picture).__name__}")
+    channels_first = isinstance(picture, Tensor)
+    if isinstance(picture, Tensor):
+        picture = picture.detach().cpu()
+        picture = (picture.float() if picture.is_floating_point() else picture).numpy()
+    told = f"got {picture.dtype} of shape {picture.shape}"
+    layouts = [axis for axis in (0, -1) if picture.ndim == 3 and picture.shape[axis] in (1, 3, 4)]
+    if picture.ndim == 2:
+        picture, layouts = picture[..., None], [-1]
+    if not layouts or 0 in picture.shape:
+        raise PictureError(f"picture: expected one of shape (height, width, 3) or (3, height, width), {told}")
+    picture = np.moveaxis(picture, layouts[0 if channels_first else -1], -1)
+    if picture.dtype.kind == "f" and 0 <= picture.min() <= picture.max() <= 1:
+        picture = np.rint(picture * 255).astype(np.uint8)
+    if picture.dtype != np.uint8:
+        raise PictureError(f"picture: expected bytes, or floats from 0 to 1, {told}{_range_of(picture)}")
+    return to_rgb(
+        Image.fromarray(np.ascontiguousarray(picture[..., 0] if picture.shape[-1] == 1 else picture))
+    )
+
+
+def _range_of(numbers: np.ndarray) -> str:
+    return f" from {numbers.min():g} to {numbers.max():g}" if numbers.dtype.kind in "iuf" else ""
 
 
 def refuse_huge(path: Path, width: int, height: int) -> None:
@@ -161,6 +194,17 @@ def parse_box(text: str) -> Box:
         x, y, width, height = map(float, text.split(","))
     except ValueError:
         raise BoxError(f"box: expected x,y,width,height in pixels, got {text!r}") from None
+    return Box(x, y, width, height)
+
+
+def as_box(box: Box | Sequence[int | float]) -> Box:
+    """A box, or left, top, width and height as one; anything else is a :class:`BoxError`."""
+    if isinstance(box, Box):
+        return box
+    try:
+        x, y, width, height = box
+    except (TypeError, ValueError):
+        raise BoxError(f"box: expected (left, top, width, height) in pixels, got {box!r:.200}") from None
     return Box(x, y, width, height)
 
 

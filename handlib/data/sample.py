@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from handlib.geometry.camera import pixels_to_uv, project_pinhole
+from handlib.utils.reprs import in_shapes
 
 STRATA = ("apart", "near", "touching", "interlocked")
 BACKGROUND, LEFT, RIGHT = 0, 1, 2
@@ -40,6 +41,8 @@ class Sample:
     visible: Float[Tensor, "*batch hand=2"]
     distance: Float[Tensor, "*batch"]
     stratum: Int[Tensor, "*batch"]
+
+    __repr__ = in_shapes
 
     @property
     def size(self) -> int:

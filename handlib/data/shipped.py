@@ -19,15 +19,11 @@ from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 from handlib.utils.arguments import check_choice, check_finite
 from handlib.utils.files import reading
+from handlib.utils.resources import samples_folder
 
 SAMPLE_SPLITS = ("train", "test")
 # Metres per step of the 16-bit depth pictures.
 DEPTH_STEP = 1e-4
-
-
-def samples_folder() -> Path:
-    """Where a checkout of the repository keeps the pairs: beside the package."""
-    return Path(__file__).resolve().parents[2] / "data_samples"
 
 
 def write_samples(samples: list[Sample], folder: Path) -> None:
@@ -56,19 +52,13 @@ def write_samples(samples: list[Sample], folder: Path) -> None:
 
 
 def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
-    """The 64 ``train`` or 16 ``test`` pairs at 256 px, from ``folder`` or from this checkout's
-    ``data_samples``.
+    """The 64 ``train`` or 16 ``test`` pairs at 256 px that ship, or those of another folder.
 
     Raises:
-        InputError: there is no such split, a number isn't finite, or a file is damaged.
-        FileNotFoundError: the pairs aren't there, as in a package that was installed without the repository.
+        InputError: there is no such split, a number isn't finite, or a file is missing or damaged.
     """
     check_choice("split", split, SAMPLE_SPLITS)
     folder = (folder or samples_folder()) / split
-    if not (folder / "truth.npz").exists():
-        raise FileNotFoundError(
-            f"{folder}: no sample pairs; they come with a checkout of the repository, not with the package"
-        )
     with reading(folder, "sample pairs as write_samples writes them"):
         with np.load(folder / "truth.npz", allow_pickle=False) as archive:
             truth = {name: torch.from_numpy(archive[name]) for name in archive.files}

@@ -5,7 +5,6 @@ Nothing outside the machine is asked, and nothing is changed.
 
 from pathlib import Path
 
-from handlib.data.shipped import samples_folder
 from handlib.doctor.data_sets import (
     GET_INTAGHAND,
     GET_INTERHAND,
@@ -17,6 +16,7 @@ from handlib.doctor.machine import machine_findings
 from handlib.doctor.models import GET_CHECKPOINT, GET_MANO, checkpoint_findings, mano_findings
 from handlib.doctor.shipped import open_hand_finding, shipped_findings
 from handlib.hand.mano_file import open_hand_file
+from handlib.utils.resources import samples_folder
 
 __all__ = ["Finding", "as_table", "examine", "examine_given", "has_wrong"]
 

@@ -20,6 +20,7 @@ from handlib.geometry.rotation import rotation_from_6d
 from handlib.hand.mano_file import HandData, open_hand_data, read_mano, repair_left_shapedirs
 from handlib.hand.skeleton import MANO_PARENTS, MANO_TO_21, SIDES, Side, joint_index, tip_vertices
 from handlib.utils.arguments import check_choice, check_finite
+from handlib.utils.reprs import in_shapes
 
 NUM_FINGER_JOINTS = 15
 HAND_VECTOR_SIZE = 64
@@ -38,6 +39,8 @@ class HandParams:
     betas: Float[Tensor, "*batch 10"]
     camera: Float[Tensor, "*batch 3"]
 
+    __repr__ = in_shapes
+
     @classmethod
     def from_vector(cls, vector: Float[Tensor, "*batch 64"]) -> "HandParams":
         """Cuts the network's vector into its four parts."""
@@ -54,6 +57,8 @@ class HandOutput:
 
     vertices: Float[Tensor, "*batch 778 3"]
     joints: Float[Tensor, "*batch 21 3"]
+
+    __repr__ = in_shapes
 
 
 class Hand(nn.Module):

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from handlib.hand.hand import HandParams
+from handlib.utils.reprs import in_shapes
 
 LENGTH_UNIT = 0.15
 """Metres, about a hand's length: DIR's unit for the hands' offset, position embeddings and losses."""
@@ -28,6 +29,8 @@ class Estimate:
     vertex_uv: Float[Tensor, "batch hand=2 778 2"]
     offset: Float[Tensor, "batch 3"]
 
+    __repr__ = in_shapes
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -40,6 +43,8 @@ class Prediction:
     estimates: tuple[Estimate, ...]
     segmentation: Float[Tensor, "batch 3 height width"]
     dense: Float[Tensor, "batch 3 height width"]
+
+    __repr__ = in_shapes
 
     @property
     def final(self) -> Estimate:
@@ -77,6 +82,8 @@ class StageTrace:
     projected: Float[Tensor, "batch projected_channels height width"]
     enhanced: Float[Tensor, "batch channels height width"]
 
+    __repr__ = in_shapes
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -86,3 +93,5 @@ class Trace:
     attention: Float[Tensor, "batch hand=2 height width"]
     stages: tuple[StageTrace, ...]
     prediction: Prediction
+
+    __repr__ = in_shapes

@@ -10,7 +10,6 @@ from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handlib.data.shipped import samples_folder
 from handlib.geometry.camera import project_weak_perspective
 from handlib.hand.hand import Hand, HandParams, Hands
 from handlib.hand.skeleton import SIDES
@@ -20,9 +19,12 @@ from handlib.model.encoder import Encoder
 from handlib.model.estimate import Estimate, Prediction, StageTrace, Trace
 from handlib.model.inference import InferenceDIR
 from handlib.model.refinement import RefinementStage
+from handlib.utils.errors import InputError
 from handlib.utils.files import reading
+from handlib.utils.resources import models, networks_folder
 
-SHIPPED = samples_folder() / "checkpoints"
+HUB = "hf://"
+"""What names of networks on the hub begin with: nothing else asks another machine."""
 
 
 class PixelHeads(nn.Module):
@@ -73,8 +75,10 @@ class DIR(
 
     ``save_pretrained`` keeps configuration and weights, not the hand models: whoever trained with other hands
     than the open one gives them again (``from_pretrained(name, hands=...)``), or the pose coefficients mean
-    something else.
+    something else. ``name`` is what it was loaded by.
     """
+
+    name = "unnamed"
 
     def __init__(self, config: DIRConfig, hands: dict[str, Hand] | None = None):
         super().__init__()
@@ -97,16 +101,19 @@ class DIR(
 
     @classmethod
     def from_pretrained(cls, name: str | Path, **options: Any) -> "DIR":  # type: ignore[override]
-        """Loads a network from a folder, from the hub, or by the name of one that ships (``small``).
+        """Loads, in evaluation mode, a network that ships (``small``), a folder's, or ``hf://OWNER/NAME``.
 
         Raises:
             InputError: there is none, or a file of it is damaged.
         """
-        shipped = SHIPPED / str(name)
-        source = shipped if shipped.is_dir() else name
+        source = str(name).removeprefix(HUB)
+        if source == str(name):
+            source = str(_network_folder(source))
         # The mixin prints which of its ways of loading it takes.
         with redirect_stdout(None), reading(Path(source), "a network that save_pretrained has written"):
-            return super().from_pretrained(str(source), **{"strict": True, **options})
+            model: DIR = super().from_pretrained(source, **{"strict": True, **options})
+        model.name = str(name)
+        return model
 
     def decode(self, vectors: Float[Tensor, "batch hand=2 64"], offset: Float[Tensor, "batch 3"]) -> Estimate:
         """Hand vectors to posed hands: hand model, then weak-perspective camera, both in float32."""
@@ -161,3 +168,28 @@ class DIR(
     def optimize_for_inference(self) -> InferenceDIR:
         """A copy that computes the same on a CPU in less time and can't be trained; see ``inference.py``."""
         return InferenceDIR(self)
+
+    def __repr__(self) -> str:
+        size, count = self.config.image_size, sum(p.numel() for p in self.parameters())
+        parts = ", ".join(name for name, _ in self.named_children())
+        return f"DIR({self.name}: {size} x {size} pixels, {count / 1e6:.1f} million parameters; {parts})"
+
+
+def _network_folder(name: str) -> Path:
+    """The folder of a network that ships, or a folder; anything else is an ``InputError``."""
+    shipped = models()
+    folder = networks_folder() / name if name in shipped else Path(name)
+    if folder.suffix in (".pth", ".pt", ".pkl", ".ckpt") and not folder.is_dir():
+        raise InputError(
+            f"{name}: expected a network's folder, got a file of PyTorch's; the authors' weights are read by "
+            "handlib.released.checkpoint.load_checkpoint"
+        )
+    if folder.suffix == ".safetensors" and not folder.is_dir():
+        raise InputError(f"{name}: expected a network's folder, got its weights; name the folder they are in")
+    if not folder.is_dir():
+        expected = f"one that ships ({', '.join(shipped)}), a folder, or {HUB}OWNER/NAME on the hub"
+        raise InputError(f"network {name}: expected {expected}")
+    missing = [file for file in ("config.json", "model.safetensors") if not (folder / file).is_file()]
+    if missing:
+        raise InputError(f"network {name}: expected {' and '.join(missing)} in this folder")
+    return folder

@@ -6,11 +6,12 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from handlib.data.photo import check_picture
+from handlib.data.photo import as_picture
 from handlib.data.sample import Sample
 from handlib.model.estimate import LENGTH_UNIT, Estimate
 from handlib.utils.arguments import check_between
 from handlib.utils.errors import InputError
+from handlib.utils.reprs import in_shapes
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class PlacedHands:
     joints: Float[np.ndarray, "hand=2 21 3"]
     vertex_uv: Float[np.ndarray, "hand=2 778 2"]
     uv: Float[np.ndarray, "hand=2 21 2"]
+
+    __repr__ = in_shapes
 
 
 def _array(tensor: Tensor) -> np.ndarray:
@@ -67,11 +70,10 @@ def check_one(sample: Sample) -> None:
 
 
 def picture_of(picture: Sample | Tensor | np.ndarray, index: int = 0) -> np.ndarray:
-    """A picture as (height, width, 3) bytes: from a sample, a (3, h, w) byte tensor or an (h, w, 3) array."""
+    """A picture as (height, width, 3) bytes: a sample's, or :func:`handlib.data.photo.as_picture` of one.
+
+    ``index`` chooses the picture of a batch.
+    """
     if isinstance(picture, Sample):
         picture = picture.image
-    if isinstance(picture, Tensor):
-        picture = picture if picture.ndim == 3 else picture[index]
-        picture = picture.detach().cpu().permute(1, 2, 0).numpy()
-    check_picture(picture)
-    return picture
+    return as_picture(picture if picture.ndim < 4 else picture[index])

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from handlib.data.photo import Box, BoxError, PictureError, read_picture
 from handlib.hand.skeleton import SIDES
-from handlib.model.network import DIR, SHIPPED
+from handlib.model.network import DIR
 from handlib.photos.boxes import Boxes
-from handlib.photos.reconstruct import reconstruct, write_results
+from handlib.photos.reconstruct import reconstruct
 from handlib.utils.files import write_text
+from handlib.utils.resources import networks_folder
 
 SUMMARY, WEIGHTS = "summary.json", "model.safetensors"
 ABOUT = {
@@ -62,7 +63,7 @@ class Job:
 
 def weights_of(model_name: str) -> list[Path]:
     """The file of a network that lies in a folder; nothing for one from the hub."""
-    folders = (SHIPPED / model_name, Path(model_name))
+    folders = (networks_folder() / model_name, Path(model_name))
     return [folder / WEIGHTS for folder in folders if (folder / WEIGHTS).is_file()]
 
 
@@ -82,7 +83,7 @@ def check_names(boxes: Boxes, names: Iterable[str]) -> None:
         raise BoxError(f"{said} and {len(unknown) - 3} more" if len(unknown) > 3 else said)
 
 
-def reconstruct_picture(model: DIR, model_name: str, path: Path, jobs: list[Job]) -> None:
+def reconstruct_picture(model: DIR, path: Path, jobs: list[Job]) -> None:
     """Writes every result of a picture that isn't there yet; one picture is in memory at a time.
 
     Raises:
@@ -90,19 +91,17 @@ def reconstruct_picture(model: DIR, model_name: str, path: Path, jobs: list[Job]
         BoxError: a box lies outside the picture; nothing has been written then.
         OSError: a folder can't be written.
     """
-    if all(job.finished(path, model_name) for job in jobs):
+    if all(job.finished(path, model.name) for job in jobs):
         return
     picture = read_picture(path)
     for job in jobs:
         if job.box:
             job.box.inside(picture)
     for job in jobs:
-        write_results(reconstruct(model, picture, job.box), picture, model, model_name, job.folder)
+        reconstruct(picture, job.box, model).save(job.folder)
 
 
-def reconstruct_all(
-    model: DIR, model_name: str, pictures: dict[str, Path], boxes: Boxes, out: Path
-) -> Iterator[dict]:
+def reconstruct_all(model: DIR, pictures: dict[str, Path], boxes: Boxes, out: Path) -> Iterator[dict]:
     """Reconstructs pictures by name, each into ``out / name``; yields its entry of the summary.
 
     A picture that can't be read, or whose boxes lie outside of it, has an ``error`` in its entry.
@@ -113,7 +112,7 @@ def reconstruct_all(
     for name, path in pictures.items():
         jobs = jobs_of(out / name, boxes.get(name, ()))
         try:
-            reconstruct_picture(model, model_name, path, jobs)
+            reconstruct_picture(model, path, jobs)
         except PictureError as error:
             yield {"picture": name, "error": " ".join(str(error).split())}
         except BoxError as error:
@@ -122,10 +121,10 @@ def reconstruct_all(
             yield {"picture": name, "results": [job.summary(out) for job in jobs]}
 
 
-def write_summary(out: Path, model_name: str, entries: list[dict]) -> None:
+def write_summary(out: Path, model: DIR, entries: list[dict]) -> None:
     """Writes ``SUMMARY`` into a folder, made if missing."""
     out.mkdir(parents=True, exist_ok=True)
-    record = {"about": ABOUT, "model": model_name, "pictures": entries}
+    record = {"about": ABOUT, "model": model.name, "pictures": entries}
     write_text(out / SUMMARY, json.dumps(record, indent=1) + "\n")
 
 

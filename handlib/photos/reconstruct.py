@@ -1,27 +1,42 @@
-"""From a picture to files: find the hands, reconstruct them, write what other programs read."""
+"""The two hands of a picture: look for them, look closer, say where they are."""
 
-import json
-from dataclasses import asdict, dataclass
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from PIL import Image
+from PIL import Image, ImageShow
 from torch import Tensor
 
-from handlib.data.photo import HANDS_SHARE, Box, BoxError, Crop, Picture, check_picture, square_crop
+from handlib.data.photo import (
+    HANDS_SHARE,
+    AnyPicture,
+    Box,
+    BoxError,
+    Crop,
+    Picture,
+    as_box,
+    as_picture,
+    square_crop,
+)
 from handlib.data.sample import BACKGROUND, normalise
 from handlib.geometry.camera import fit_weak_perspective, pixels_to_uv
-from handlib.hand.skeleton import JOINT_NAMES, SIDES
-from handlib.model.estimate import LENGTH_UNIT, Prediction
+from handlib.hand.hand import HandParams, Hands
+from handlib.hand.skeleton import SIDES
+from handlib.model.config import DIRConfig
+from handlib.model.estimate import Prediction
 from handlib.model.network import DIR
 from handlib.model.placed import place
-from handlib.photos.gltf import motions_of, write_hands, write_surface
 from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
 from handlib.show.core.overlay import draw_overlay
-from handlib.utils.files import writing
+from handlib.utils.errors import InputError
+from handlib.utils.reprs import in_shapes
+from handlib.utils.resources import DEFAULT_NETWORK
 
 MIN_BOX_SHARE = 0.1
 """A box whose longer side is a smaller share of what was looked at is no pair of hands."""
@@ -30,7 +45,34 @@ SETTLED = 0.9
 """Two boxes that overlap more than this are the same."""
 OVERLAY_SIDE = 1600
 """Pixels; the drawing over a larger picture is made at this size."""
-FILES = ("left.glb", "right.glb", "hands.glb", "overlay.png", "result.json")
+NOTEBOOK_SIDE = 640
+"""The same for a drawing in a notebook."""
+
+
+@runtime_checkable
+class Network(Protocol):
+    """What answers: a :class:`DIR`, or anything else that makes a prediction of a normalised picture."""
+
+    name: str
+    config: DIRConfig
+    hands: Hands
+
+    def __call__(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
+        """The prediction, for pictures of ``config.image_size``."""
+
+
+@dataclass(frozen=True)
+class ReconstructedHand:
+    """One hand in metres, in the frame that both hands share: x right, y down, z away, left wrist at 0.
+
+    ``params`` are the numbers behind it, as the network predicted them.
+    """
+
+    vertices: Float[np.ndarray, "778 3"]
+    joints: Float[np.ndarray, "21 3"]
+    params: HandParams
+
+    __repr__ = in_shapes
 
 
 @dataclass(frozen=True)
@@ -41,10 +83,33 @@ class Reconstruction:
     ``prediction`` its answer, a batch of one.
     """
 
+    picture: Picture
+    network: Network
     box: Box
     origin: Literal["given", "found", "whole picture"]
     crop: Crop
     prediction: Prediction
+
+    @property
+    def left(self) -> ReconstructedHand:
+        """The left hand."""
+        return self._hand(0)
+
+    @property
+    def right(self) -> ReconstructedHand:
+        """The right hand."""
+        return self._hand(1)
+
+    def _hand(self, h: int) -> ReconstructedHand:
+        final = self.prediction.final
+        placed = place(final)
+        params = HandParams(*(part[0, h].cpu() for part in vars(final.params).values()))
+        return ReconstructedHand(placed.vertices[h], placed.joints[h], params)
+
+    @property
+    def faces(self) -> Int[np.ndarray, "hand=2 1538 3"]:
+        """The triangles of each surface: numbers of its vertices."""
+        return np.stack([self.network.hands[side].faces for side in SIDES])
 
     @property
     def joint_pixels(self) -> Float[Tensor, "hand=2 21 2"]:
@@ -71,6 +136,60 @@ class Reconstruction:
         """How sure the segmentation is of each hand, 0 to 1."""
         return self.presence.confidence
 
+    def overlay(self, side: int = OVERLAY_SIDE) -> UInt8[np.ndarray, "drawn_height drawn_width 3"]:
+        """The hands drawn over the picture, at most ``side`` pixels wide and high."""
+        extent = torch.tensor(self.picture.shape[1::-1])
+        image = Image.fromarray(self.picture)
+        image.thumbnail((side, side))
+        vertex_uv, joint_uv = (
+            (p.cpu() * 2 / extent - 1).numpy() for p in (self.vertex_pixels, self.joint_pixels)
+        )
+        vertices = place(self.prediction.final).vertices
+        return draw_overlay(np.asarray(image), vertices, vertex_uv, joint_uv, list(self.faces))
+
+    def show(self) -> None:
+        """Shows the overlay and, in a notebook, the hands in 3D; elsewhere your picture viewer opens it."""
+        if not _in_notebook():
+            if not (_has_screen() and ImageShow.show(Image.fromarray(self.overlay()), "handlib")):
+                print("show: no screen or no picture viewer here; save(folder) writes overlay.png")
+            return
+        from IPython.display import display
+
+        from handlib.show import HandsView
+
+        placed = place(self.prediction.final)
+        display(Image.fromarray(self.overlay(NOTEBOOK_SIDE)))
+        display(HandsView(placed.vertices, placed.joints, list(self.faces)))
+
+    def save(self, folder: str | Path) -> None:
+        """Writes overlay.png, left.glb, right.glb, hands.glb and result.json into a folder, made if missing.
+
+        An error on the way leaves the folder as it was.
+
+        Raises:
+            OSError: the folder can't be written.
+        """
+        from handlib.photos.results import write_results
+
+        write_results(self, Path(folder))
+
+    def __repr__(self) -> str:
+        height, width = self.picture.shape[:2]
+        sure = " and ".join(f"{s} {c:.2f}" for s, c in zip(SIDES, self.confidence.tolist(), strict=True))
+        return (
+            f"Reconstruction({self.presence}, confidence {sure}; picture {width} x {height}, "
+            f"box {self.box} {self.origin}, network {self.network.name})"
+        )
+
+
+def _has_screen() -> bool:
+    return sys.platform != "linux" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
+
+
+def _in_notebook() -> bool:
+    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")
+
 
 def box_of_hands(segmentation: Float[Tensor, "3 size size"], crop: Crop, picture: Picture) -> Box | None:
     """The box around all hand pixels of a segmentation of ``crop``, in the picture's pixels.
@@ -92,127 +211,54 @@ def box_of_hands(segmentation: Float[Tensor, "3 size size"], crop: Crop, picture
 
 
 @torch.no_grad()
-def look(model: DIR, picture: Picture, box: Box, share: int | float) -> tuple[Crop, Prediction]:
+def look(network: Network, picture: Picture, box: Box, share: int | float) -> tuple[Crop, Prediction]:
     """One pass of the network over the square that a box fills to ``share``."""
-    square, crop = square_crop(picture, box, model.config.image_size, share)
-    device = next(model.parameters()).device
-    image = torch.from_numpy(square).permute(2, 0, 1)[None].to(device)
-    return crop, model(normalise(image))
+    square, crop = square_crop(picture, box, network.config.image_size, share)
+    image = torch.from_numpy(square).permute(2, 0, 1)[None].to(network.hands["left"].v_template.device)
+    return crop, network(normalise(image))
 
 
-def reconstruct(model: DIR, picture: Picture, box: Box | None = None) -> Reconstruction:
-    """Both hands of a picture, by a network in evaluation mode.
+def reconstruct(
+    picture: AnyPicture,
+    box: Box | Sequence[int | float] | None = None,
+    model: str | Path | Network = DEFAULT_NETWORK,
+) -> Reconstruction:
+    """Both hands of a picture.
 
-    With a box the network looks once, at the square that the box fills to 80 %. Without one it looks at the
-    whole picture, then at the box around what its own segmentation called hand, and again until the box
-    settles: hands that are small in the picture are first seen roughly, then closer and closer. Where a box
-    can't be trusted, the first look stands and ``origin`` says so.
+    With a box, (left, top, width, height) in pixels, the network looks once, at the square that the box fills
+    to 80 %. Without one it looks at the whole picture, then at the box around what its own segmentation
+    called hand, and again until the box settles: hands that are small in the picture are first seen roughly,
+    then closer and closer. Where a box can't be trusted, the first look stands and ``origin`` says so.
+
+    ``picture`` is a file or what :func:`handlib.data.photo.as_picture` takes. ``model`` is a network, or what
+    ``DIR.from_pretrained`` loads, anew in every call: load it once for many pictures.
 
     Raises:
-        PictureError: the picture isn't an array of bytes (height, width, 3).
+        PictureError: the picture can't be read or isn't one.
         BoxError: the box lies outside the picture.
+        InputError: there is no such network, or it is in training mode.
     """
-    check_picture(picture)
-    if box is not None:
-        return Reconstruction(box.inside(picture), "given", *look(model, picture, box, HANDS_SHARE))
-    whole = Box.around(picture)
-    first = result = Reconstruction(whole, "whole picture", *look(model, picture, whole, share=1))
+    picture = as_picture(picture)
+    given = None if box is None else as_box(box).inside(picture)
+    network = DIR.from_pretrained(model) if isinstance(model, str | Path) else model
+    if not isinstance(network, Network):
+        raise InputError(f"model: expected a name, a folder or a network, got {type(model).__name__}")
+    if getattr(network, "training", False):
+        raise InputError("model: expected a network in evaluation mode; call its eval() first")
+
+    def result(
+        box: Box, origin: Literal["given", "found", "whole picture"], share: int | float
+    ) -> Reconstruction:
+        return Reconstruction(picture, network, box, origin, *look(network, picture, box, share))
+
+    if given is not None:
+        return result(given, "given", HANDS_SHARE)
+    first = last = result(Box.around(picture), "whole picture", share=1)
     for _ in range(MAX_LOOKS - 1):
-        found = box_of_hands(result.prediction.segmentation[0], result.crop, picture)
+        found = box_of_hands(last.prediction.segmentation[0], last.crop, picture)
         if found is None:
             return first
-        if result is not first and found.overlap(result.box) > SETTLED:
+        if last is not first and found.overlap(last.box) > SETTLED:
             break
-        result = Reconstruction(found, "found", *look(model, picture, found, HANDS_SHARE))
-    return result
-
-
-def overlay(
-    result: Reconstruction,
-    picture: Picture,
-    faces: list[Int[np.ndarray, "faces 3"]],
-    side: int = OVERLAY_SIDE,
-) -> UInt8[np.ndarray, "drawn_height drawn_width 3"]:
-    """The hands drawn over the picture, at most ``side`` pixels wide and high."""
-    extent = torch.tensor(picture.shape[1::-1])
-    image = Image.fromarray(picture)
-    image.thumbnail((side, side))
-    vertex_uv, joint_uv = (
-        (p.cpu() * 2 / extent - 1).numpy() for p in (result.vertex_pixels, result.joint_pixels)
-    )
-    vertices = place(result.prediction.final).vertices
-    return draw_overlay(np.asarray(image), vertices, vertex_uv, joint_uv, faces)
-
-
-ABOUT = {
-    "pixels": "*_px, box, crop: of the picture turned upright; x right, y down; the first covers 0 to 1",
-    "box": "what was reconstructed; origin: given, found (by the network's segmentation) or whole picture",
-    "crop": "the square that the network saw; it may reach beyond the picture",
-    "hands_seen": "both hands, left hand only, right hand only or no hand; the numbers of a hand that isn't "
-    "seen mean nothing. A judgement by confidence and area, see handlib.photos.presence",
-    "confidence": "mean probability of the pixels that are this hand in the segmentation; 0: none are",
-    "area": "their share of the crop, 0 to 1",
-    "joints_m": "metres; x right, y down, z away from the viewer; origin: the left wrist, for both hands",
-    "camera_px": "[s, tx, ty]: pixels = s (x, y) + (tx, ty) for metres from this hand's own wrist",
-    "root_6d": "the wrist's rotation, two 3-vectors (see handlib.geometry.rotation)",
-    "pose_pca": "coefficients of the hand model's pose components, around its mean pose",
-    "betas": "coefficients of the hand model's shape components",
-    "offset_m": "metres, from the left wrist to the right one",
-    "left.glb, right.glb, hands.glb": "metres; x right, y up, z towards the viewer; origin: the left wrist; "
-    "hands.glb has both hands with skeleton and skin weights, to be posed further",
-}
-
-
-def frame_record(result: Reconstruction, width: int, height: int) -> dict:
-    """All numbers of one picture, whose size in pixels is given; ``ABOUT`` says units and frames."""
-
-    def numbers(values: Tensor | np.ndarray) -> list | float:
-        return np.asarray(values, dtype=np.float64).round(6).tolist()
-
-    final, placed, presence = result.prediction.final, place(result.prediction.final), result.presence
-    return {
-        "picture": {"width": width, "height": height},
-        "box": asdict(result.box) | {"origin": result.origin},
-        "crop": asdict(result.crop),
-        "hands_seen": str(presence),
-        "offset_m": numbers(final.offset[0].cpu() * LENGTH_UNIT),
-        "hands": {
-            side: {
-                "confidence": numbers(presence.confidence[h].cpu()),
-                "area": numbers(presence.area[h].cpu()),
-                "joints_m": numbers(placed.joints[h]),
-                "joints_px": numbers(result.joint_pixels[h].cpu()),
-                "camera_px": numbers(result.camera[h].cpu()),
-                "root_6d": numbers(final.params.root[0, h].cpu()),
-                "pose_pca": numbers(final.params.pose[0, h].cpu()),
-                "betas": numbers(final.params.betas[0, h].cpu()),
-            }
-            for h, side in enumerate(SIDES)
-        },
-    }
-
-
-def result_record(result: Reconstruction, picture: Picture, model_name: str) -> dict:
-    """Everything that ``result.json`` holds; its entry ``about`` says units and frames."""
-    head = {"about": ABOUT, "model": model_name, "joint_names": JOINT_NAMES}
-    return head | frame_record(result, *picture.shape[1::-1])
-
-
-def write_results(
-    result: Reconstruction, picture: Picture, model: DIR, model_name: str, folder: str | Path
-) -> None:
-    """Writes ``FILES`` into a folder, made if missing; an error on the way leaves the folder as it was.
-
-    Raises:
-        OSError: the folder can't be written.
-    """
-    with writing(Path(folder), FILES) as unfinished:
-        faces = [model.hands[side].faces for side in SIDES]
-        Image.fromarray(overlay(result, picture, faces)).save(unfinished / "overlay.png")
-        vertices = place(result.prediction.final).vertices
-        for side, surface, corners in zip(SIDES, vertices, faces, strict=True):
-            write_surface(unfinished / f"{side}.glb", side, surface, corners)
-        motions = motions_of([result.prediction.final], dict(model.hands.items()))
-        write_hands(unfinished / "hands.glb", motions)
-        record = json.dumps(result_record(result, picture, model_name), indent=1)
-        (unfinished / "result.json").write_text(record + "\n")
+        last = result(found, "found", HANDS_SHARE)
+    return last

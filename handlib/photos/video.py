@@ -10,23 +10,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import roma
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from handlib.data.photo import Box, Picture, PictureError
+from handlib.data.photo import MID_GREY, Box, Picture, PictureError
 from handlib.geometry.camera import project_weak_perspective
 from handlib.geometry.rotation import rotation_from_6d, rotation_to_6d
 from handlib.hand.hand import HandParams
 from handlib.hand.skeleton import JOINT_NAMES, SIDES
 from handlib.model.estimate import Estimate
-from handlib.model.network import DIR
 from handlib.photos.frames import Frames
 from handlib.photos.gltf import motions_of, write_hands
 from handlib.photos.one_euro import OneEuro, smooth_rotations, smooth_vectors
-from handlib.photos.reconstruct import ABOUT, Reconstruction, frame_record, overlay, reconstruct
+from handlib.photos.reconstruct import Network, Reconstruction, reconstruct
+from handlib.photos.results import ABOUT, frame_record
 from handlib.utils.files import writing
 
 FILES = ("hands.glb", "overlay.webp", "result.json")
@@ -54,14 +55,13 @@ class Track:
     offset: Float[Tensor, "frames 3"]
 
 
-def track_of(results: Sequence[Reconstruction], model: DIR, extent: int) -> Track:
-    """What the frames' estimates say; ``extent`` is the pictures' longer side in pixels."""
+def track_of(results: Sequence[Reconstruction]) -> Track:
+    """What the frames' estimates say."""
+    hands, extent = results[0].network.hands, max(results[0].picture.shape[:2])
     estimates = [result.prediction.final for result in results]
     root = rotation_from_6d(torch.cat([estimate.params.root for estimate in estimates]))
     pose = torch.cat([estimate.params.pose for estimate in estimates])
-    fingers = torch.stack(
-        [model.hands[side].pca_to_axis_angle(pose[:, h]) for h, side in enumerate(SIDES)], 1
-    )
+    fingers = torch.stack([hands[side].pca_to_axis_angle(pose[:, h]) for h, side in enumerate(SIDES)], 1)
     rotations = torch.cat((root[:, :, None], roma.rotvec_to_rotmat(fingers.unflatten(-1, (15, 3)))), dim=2)
     return Track(
         rotations,
@@ -82,8 +82,9 @@ def smooth_track(track: Track, rate: float, settings: OneEuro) -> Track:
     )
 
 
-def posed(track: Track, results: Sequence[Reconstruction], model: DIR, extent: int) -> list[Reconstruction]:
+def posed(track: Track, results: Sequence[Reconstruction]) -> list[Reconstruction]:
     """The results with the track's hands in place of their last estimates."""
+    model, extent = results[0].network, max(results[0].picture.shape[:2])
     hands = [
         model.hands[side](
             root_rotation=track.rotations[:, h, 0],
@@ -118,66 +119,48 @@ def posed(track: Track, results: Sequence[Reconstruction], model: DIR, extent: i
 
 
 @torch.no_grad()
-def smoothed(
-    results: Sequence[Reconstruction], model: DIR, extent: int, rate: float, settings: OneEuro
-) -> list[Reconstruction]:
-    """The same frames with hands that are smoothed over time.
-
-    ``extent`` is the pictures' longer side in pixels, ``rate`` in frames per second.
-    """
-    track = smooth_track(track_of(results, model, extent), rate, settings)
-    return posed(track, results, model, extent)
+def smoothed(results: Sequence[Reconstruction], rate: float, settings: OneEuro) -> list[Reconstruction]:
+    """The same frames with hands that are smoothed over time; ``rate`` in frames per second."""
+    return posed(smooth_track(track_of(results), rate, settings), results)
 
 
 def reconstruct_frames(
-    model: DIR, frames: Iterable[tuple[str, Picture]], box: Box | None = None
-) -> tuple[list[Reconstruction], tuple[int, int]]:
-    """Every named frame by itself, in the same box or wherever the network finds hands; and the frames' size.
+    network: Network, frames: Iterable[tuple[str, Picture]], box: Box | None = None
+) -> list[Reconstruction]:
+    """Every named frame by itself, in the same box or wherever the network finds hands.
+
+    The results keep grey pictures, which take no memory: a thousand frames would take all of it.
 
     Raises:
         PictureError: a frame can't be read, or they differ in size.
         BoxError: the box lies outside the frames.
     """
-    results, sizes = [], set()
+    results: list[Reconstruction] = []
     for name, picture in frames:
-        height, width = picture.shape[:2]
-        sizes.add((width, height))
-        if len(sizes) > 1:
-            raise PictureError(f"{name}: expected frames of one size, got {width} x {height} among others")
-        results.append(reconstruct(model, picture, box))
-    (size,) = sizes
-    return results, size
+        if results and picture.shape != results[0].picture.shape:
+            got = " x ".join(map(str, picture.shape[1::-1]))
+            raise PictureError(f"{name}: expected frames of one size, got {got} among others")
+        grey = np.broadcast_to(np.array(MID_GREY, np.uint8), picture.shape)
+        results.append(replace(reconstruct(picture, box, network), picture=grey))
+    return results
 
 
-def sequence_record(
-    results: Sequence[Reconstruction],
-    frames: Frames,
-    size: tuple[int, int],
-    model_name: str,
-    smoothing: OneEuro | None,
-) -> dict:
+def sequence_record(results: Sequence[Reconstruction], frames: Frames, smoothing: OneEuro | None) -> dict:
     """Everything that ``result.json`` holds; its entry ``about`` says units and frames."""
     return {
         "about": ABOUT | ABOUT_SEQUENCE,
-        "model": model_name,
+        "model": results[0].network.name,
         "frames_per_second": frames.rate,
         "smoothing": smoothing and asdict(smoothing),
         "joint_names": JOINT_NAMES,
         "frames": [
-            {"frame": name} | frame_record(result, *size)
-            for name, result in zip(frames.names, results, strict=True)
+            {"frame": name} | frame_record(result) for name, result in zip(frames.names, results, strict=True)
         ],
     }
 
 
 def write_sequence(
-    results: Sequence[Reconstruction],
-    frames: Frames,
-    size: tuple[int, int],
-    model: DIR,
-    model_name: str,
-    smoothing: OneEuro | None,
-    folder: Path,
+    results: Sequence[Reconstruction], frames: Frames, smoothing: OneEuro | None, folder: Path
 ) -> None:
     """Writes ``FILES`` into a folder, made if missing; an error on the way leaves the folder as it was.
 
@@ -185,10 +168,9 @@ def write_sequence(
         PictureError: a frame can't be read any more.
         OSError: the folder can't be written.
     """
-    faces = [model.hands[side].faces for side in SIDES]
     with writing(folder, FILES) as unfinished:
         first, *others = (
-            Image.fromarray(overlay(result, picture, faces, OVERLAY_SIDE))
+            Image.fromarray(replace(result, picture=picture).overlay(OVERLAY_SIDE))
             for result, picture in zip(results, frames, strict=True)
         )
         first.save(
@@ -198,7 +180,8 @@ def write_sequence(
             duration=round(1000 / frames.rate),
             loop=0,
         )
-        motions = motions_of([result.prediction.final for result in results], dict(model.hands.items()))
+        hands = dict(results[0].network.hands.items())
+        motions = motions_of([result.prediction.final for result in results], hands)
         write_hands(unfinished / "hands.glb", motions, frames.rate)
-        record = sequence_record(results, frames, size, model_name, smoothing)
+        record = sequence_record(results, frames, smoothing)
         (unfinished / "result.json").write_text(json.dumps(record, indent=1) + "\n")

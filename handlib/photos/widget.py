@@ -11,13 +11,13 @@ import ipywidgets
 import numpy as np
 from jaxtyping import UInt8
 
-from handlib.data.photo import Box, Picture, PictureError
+from handlib.data.photo import AnyPicture, Box, Picture, PictureError, as_picture
 from handlib.hand.skeleton import SIDES
 from handlib.model.network import DIR
 from handlib.model.placed import place
 from handlib.photos.camera_widget import PhotoCamera
 from handlib.photos.photo_frame import Frame, framed, read_upload
-from handlib.photos.reconstruct import Reconstruction, overlay, reconstruct, write_results
+from handlib.photos.reconstruct import Reconstruction, reconstruct
 from handlib.show.core.hands import HandsView
 from handlib.show.core.panel import Panel
 from handlib.show.core.picture_points import PicturePoints
@@ -44,15 +44,15 @@ class PhotoAnswer:
     files: dict[str, bytes]
 
 
-def answer_photo(model: DIR, model_name: str, picture: Picture, box: Box | None) -> PhotoAnswer:
+def answer_photo(model: DIR, picture: Picture, box: Box | None) -> PhotoAnswer:
     """Reconstructs a picture's hands, in a box or where the network finds them.
 
     Raises:
         BoxError: the box lies outside the picture.
     """
-    result = reconstruct(model, picture, box)
+    result = reconstruct(picture, box, model)
     with tempfile.TemporaryDirectory() as folder:
-        write_results(result, picture, model, model_name, Path(folder) / "result")
+        result.save(Path(folder) / "result")
         files = {name: (Path(folder) / "result" / name).read_bytes() for name in TAKEN}
     confidence = ", ".join(
         f"{side} {value:.2f}" for side, value in zip(SIDES, result.confidence.tolist(), strict=True)
@@ -60,7 +60,7 @@ def answer_photo(model: DIR, model_name: str, picture: Picture, box: Box | None)
     height, width = picture.shape[:2]
     return PhotoAnswer(
         result=result,
-        drawn=overlay(result, picture, [model.hands[side].faces for side in SIDES], side=FRAME_SIDE),
+        drawn=result.overlay(FRAME_SIDE),
         seen=f"seen: {result.presence}; confidence of the segmentation: {confidence}",
         looked_at=f"{width} x {height} pixels; looked at {ORIGINS[result.origin]}",
         files=files,
@@ -81,13 +81,13 @@ def download_links(files: dict[str, bytes]) -> str:
 class YourPhoto(Panel):
     """Upload or take a picture, move the box by its corners or by sliders, reconstruct, look, download.
 
-    ``picture`` is what it begins with; ``model`` is in evaluation mode, ``model_name`` goes into the result.
+    ``picture`` is what it begins with; ``model`` is in evaluation mode.
     """
 
-    def __init__(self, model: DIR, picture: Picture, model_name: str = "small"):
-        self.model, self.model_name, self.photo = model, model_name, picture
+    def __init__(self, model: DIR, picture: AnyPicture):
+        self.model, self.photo = model, as_picture(picture)
         self._moving = False
-        self.answer = answer_photo(model, model_name, picture, None)
+        self.answer = answer_photo(model, self.photo, None)
         self.box = self.answer.result.box
         self.upload = ipywidgets.FileUpload(accept="image/*", description="upload a picture")
         self.upload.layout.width = "auto"
@@ -100,8 +100,8 @@ class YourPhoto(Panel):
         self.down = range_slider(min=0, max=100, value=(0, 100), description="down (%)")
         self.status, self.seen = ipywidgets.Label(), ipywidgets.Label()
         self.corners = PicturePoints(
-            framed(picture, self.box, FRAME_SIDE),
-            Frame.around(picture).corners(self.box),
+            framed(self.photo, self.box, FRAME_SIDE),
+            Frame.around(self.photo).corners(self.box),
             labels=["top left", "bottom right"],
             width=FRAME_SIDE,
             description="your picture, with the corners of the box",
@@ -109,7 +109,7 @@ class YourPhoto(Panel):
         self.image = ipywidgets.Image(format="png")
         self.image.layout.align_self = "flex-start"  # Or the row stretches it.
         placed = place(self.answer.result.prediction.final)
-        faces = [model.hands[side].faces for side in SIDES]
+        faces = list(self.answer.result.faces)
         self.view = HandsView(placed.vertices, placed.joints, faces, caption="from the camera")
         self.links = ipywidgets.HTML()
         self.upload.observe(self._on_upload, names="value")
@@ -158,7 +158,7 @@ class YourPhoto(Panel):
 
     def reconstruct(self, box: Box | None) -> None:
         """Reconstructs in a box, or where the network finds hands; shows it."""
-        self.answer = answer_photo(self.model, self.model_name, self.photo, box)
+        self.answer = answer_photo(self.model, self.photo, box)
         self.set_box(self.answer.result.box)
         self._show_answer()
 

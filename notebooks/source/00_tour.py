@@ -197,30 +197,21 @@ show.overlay(batch[worst], estimates[-1], truth=batch[worst], index=worst, title
 # %% [markdown]
 # ## Your own picture
 #
-# `reconstruct` takes any picture, looks at the whole of it for hands, then again, closer, at the place where it found them. Put the
+# `handlib.reconstruct` takes any picture, looks at the whole of it for hands, then again, closer, at the place where it found them. Put the
 # path of yours below, `my_picture = "hands.jpg"` (or use `handlib reconstruct PICTURE --out DIR` in a terminal). **Expect little of photographs**: the
 # network has seen rendered hands only, from one point of view; skin, light and lenses are different enough to throw it off, and
 # notebook 13 measures which differences cost how much. Nearest to what it knows are the backs of your own two hands, fingers up, seen from above.
 
 # %%
-from handlib.data.photo import read_picture
-from handlib.data.shipped import samples_folder
-from handlib.photos.reconstruct import reconstruct
+import handlib
+from handlib.utils.resources import samples_folder
 
 my_picture = samples_folder() / "test" / "0005.png"
-photograph = read_picture(my_picture)
-result = reconstruct(model, photograph)
-print(f"looked at: {result.origin}")
-for side, confidence in zip(SIDES, result.confidence.tolist()):
-    print(f"{side} hand: confidence {confidence:.1f}")
+result = handlib.reconstruct(my_picture)
+result
 
 # %%
-from PIL import Image
-
-from handlib.photos.reconstruct import overlay
-
-faces = [hand.faces for hand in hands]
-Image.fromarray(overlay(result, photograph, faces)).resize((384, 384))
+result.show()
 
 # %% [markdown]
 # ## Exercise: which hand is which?

@@ -779,7 +779,7 @@ print("forward and backward, factorised: more than three times as fast here")
 # %%
 import json
 
-from handlib.data.shipped import samples_folder
+from handlib.utils.resources import samples_folder
 
 results = samples_folder().parent / "benchmarks" / "results" / "forward.json"
 if results.exists():

@@ -738,7 +738,7 @@ figure
 # %%
 import json
 
-from handlib.data.shipped import samples_folder
+from handlib.utils.resources import samples_folder
 from handlib.show.core.curves import training_curve
 
 record = json.loads((samples_folder() / "checkpoints" / "small" / "training.json").read_text())

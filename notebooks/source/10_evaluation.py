@@ -574,9 +574,9 @@ assert not wrongly.any() or errors[wrongly].mean() > errors[~wrongly].mean()
 # Are interlocked hands the hard ones? It may depend on whether the network was ever shown any.
 
 # %%
-from handlib.model.network import SHIPPED
+from handlib.utils.resources import networks_folder
 
-for run in json.loads((SHIPPED / "small" / "training.json").read_text())["runs"]:
+for run in json.loads((networks_folder() / "small" / "training.json").read_text())["runs"]:
     world = run["data"]["world"]
     print(
         f"trained in the world {world!r}, which",

@@ -208,10 +208,9 @@ def box_around(points):
 
 rows = []
 for sample in far:
-    picture = sample.image.permute(1, 2, 0).numpy()
     hands_only = box_around(uv_to_pixels(sample.vertex_uv, sample.size).flatten(0, 1))
     with_arms = box_around((sample.label > 0).nonzero().flip(-1).float())
-    found, given = reconstruct(model, picture), reconstruct(model, picture, hands_only)
+    found, given = (reconstruct(sample.image, box, model) for box in (None, hands_only))
     overlaps = [found.box.overlap(box) for box in (hands_only, with_arms)]
     rows.append((*overlaps, *(place_error(result, sample, hands_only) for result in (found, given))))
 
@@ -242,7 +241,7 @@ assert by_given < 10 and by_found < 20
 # 4. The same pose before a plain wall and before your face.
 
 # %%
-YourPhoto(model, far[2].image.permute(1, 2, 0).numpy())
+YourPhoto(model, far[2].image)
 
 # %% [markdown]
 # What can't be read (not a picture, cut short, a GIF, more than 100 megapixels) is told in one line, and the old picture stays. Of an animated WebP or PNG the first frame is taken.

@@ -81,7 +81,7 @@ def notebook_targets(folder: Path) -> Iterator[Target]:
 
 def photo_targets(folder: Path, model: DIR, picture: np.ndarray) -> Iterator[Target]:
     """Notebook 13: the upload, its name, the box."""
-    widget = YourPhoto(model, picture, "tiny")
+    widget = YourPhoto(model, picture)
     upload, name = folder / "upload.png", folder / "name.txt"
     Image.fromarray(picture).save(upload)
     name.write_text("phone.png")
@@ -98,7 +98,7 @@ def photo_targets(folder: Path, model: DIR, picture: np.ndarray) -> Iterator[Tar
 
     def in_box(picture: object, **edges: object) -> None:
         box = Box(**edges)
-        widget.set_box(reconstruct(model, picture, box).box)
+        widget.set_box(reconstruct(picture, box, model).box)
 
     calls = {
         "reconstruct": in_box,
@@ -108,7 +108,7 @@ def photo_targets(folder: Path, model: DIR, picture: np.ndarray) -> Iterator[Tar
     arguments = {
         "reconstruct": {"picture": picture, "x": 10, "y": 5.0, "width": 40, "height": 30},
         "corners": {"points": np.array([[-0.5, -0.5], [0.5, 0.5]])},
-        "YourPhoto": {"picture": picture, "model_name": "tiny"},
+        "YourPhoto": {"picture": picture},
     }
     yield call_target(folder, "notebook 13, boxes and pictures", calls, arguments)
 

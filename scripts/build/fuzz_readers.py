@@ -25,7 +25,7 @@ from handlib.data.interhand.stand_ins import make_moments, write_intaghand, writ
 from handlib.data.photo import parse_box, read_picture
 from handlib.data.rendered.synthetic import make_dataset
 from handlib.data.shards import load_dataset
-from handlib.data.shipped import load_samples, samples_folder
+from handlib.data.shipped import load_samples
 from handlib.hand.hand import Hand
 from handlib.hand.mano_file import export_open_hand
 from handlib.hand.skeleton import SIDES
@@ -33,6 +33,7 @@ from handlib.model.network import DIR
 from handlib.photos.boxes import read_boxes
 from handlib.photos.frames import find_frames
 from handlib.released.checkpoint import read_checkpoint
+from handlib.utils.resources import samples_folder
 
 Encode = Callable[[Any], bytes]
 

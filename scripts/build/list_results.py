@@ -3,7 +3,7 @@
 from make_data_samples import LICENCE, ORIGIN, update_manifest
 
 from handlib.analysis.ablations import RESULTS, results_folder
-from handlib.data.shipped import samples_folder
+from handlib.utils.resources import samples_folder
 
 RESULTS_ORIGIN = "handlib ablate --run NAME --seed S, on the benchmark TwoHands"
 

@@ -17,9 +17,10 @@ from PIL import Image
 
 from handlib.data.rendered.synthetic import make_sample
 from handlib.data.sample import Sample
-from handlib.data.shipped import samples_folder, write_samples
+from handlib.data.shipped import write_samples
 from handlib.hand.skeleton import joint_index
 from handlib.show.core.palette import HANDS
+from handlib.utils.resources import samples_folder
 
 COUNTS = {"train": 64, "test": 16}
 SIZE, SEED, LIMIT = 256, 2023, 8_000_000

@@ -30,12 +30,13 @@ from handlib.evaluation.metrics import INTAG_MCP
 from handlib.evaluation.scores import Rows, format_table
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
-from handlib.model.network import DIR, SHIPPED
+from handlib.model.network import DIR
 from handlib.show.core.curves import MEASURES, training_curve
 from handlib.training.loop import batches
 from handlib.training.run_folder import LOG, SETTINGS
 from handlib.training.schedule import TrainConfig
 from handlib.utils.files import write_between_marks, write_text
+from handlib.utils.resources import networks_folder
 
 TRAINING, CONSTANT = "training.json", "constant.json"
 FRESH_SEED, FRESH_COUNT = 7, 1000
@@ -252,14 +253,15 @@ def main() -> None:
     parser.add_argument("--measure", action="store_true", help="measure what ships")
     parser.add_argument("--card", action="store_true", help="write the model card and README's section")
     arguments = parser.parse_args()
-    out = SHIPPED / arguments.name
+    networks = networks_folder()
+    out = networks / arguments.name
     if arguments.measure:
         measure(out, arguments.benchmark)
     elif arguments.card:
         write_text(out / "README.md", card(out))
         write_between_marks(README, "ship_checkpoint.py", measured(out))
         shipped = sorted(path for path in out.iterdir() if path.is_file())
-        update_manifest(SHIPPED.parent, shipped, (f"{SHIPPED.name}/{out.name}/",), ORIGIN, LICENCE)
+        update_manifest(networks.parent, shipped, (f"{networks.name}/{out.name}/",), ORIGIN, LICENCE)
     else:
         ship(arguments.runs, arguments.benchmark, out)
 

@@ -20,13 +20,13 @@ from handlib.data.augment import Augmentation
 from handlib.data.rendered.scenes import make_scene
 from handlib.data.rendered.synthetic import make_dataset
 from handlib.data.sample import Sample, stack
-from handlib.data.shipped import samples_folder
 from handlib.evaluation.metrics import INTAG_MCP
 from handlib.model.network import DIR, weights_sum
 from handlib.training.loop import train
 from handlib.training.losses import LossWeights
 from handlib.training.schedule import TrainConfig
 from handlib.utils.files import write_text
+from handlib.utils.resources import samples_folder
 
 TRAIN_SEED, TEST_SEED = 31, 41
 COVERS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8)

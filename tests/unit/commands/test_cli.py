@@ -12,14 +12,13 @@ from PIL import Image
 from support.commands import failing
 
 from handlib import cli
-from handlib.commands import photographs
 from handlib.data.rendered.synthetic import load_dataset
 from handlib.hand.hand import open_hand_data
 from handlib.hand.mano_file import read_mano
 from handlib.hand.skeleton import SIDES
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
-from handlib.photos.reconstruct import FILES
+from handlib.photos.results import FILES
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +162,7 @@ def test_faults_of_the_package_keep_their_traceback(monkeypatch: pytest.MonkeyPa
     def fault(_: str) -> DIR:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(photographs, "load_checkpoint", fault)
+    monkeypatch.setattr(DIR, "from_pretrained", fault)
     with pytest.raises(ValueError, match="a bug"):
         cli.main(["reconstruct", str(photograph), "--out", "unused"])
 

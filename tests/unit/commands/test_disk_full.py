@@ -21,7 +21,7 @@ from handlib.data.shipped import load_samples
 from handlib.hand.mano_file import open_hand_data, write_mano
 from handlib.model.network import DIR
 from handlib.photos.gltf import motions_of, write_hands
-from handlib.photos.reconstruct import reconstruct, write_results
+from handlib.photos.reconstruct import reconstruct
 from handlib.training.run_folder import save_checkpoint, save_network
 from handlib.utils.files import write_text
 
@@ -50,8 +50,7 @@ def hands_of_picture(path: Path) -> None:
 
 
 def results_of_picture(folder: Path) -> None:
-    result = reconstruct(MODEL, PICTURE, Box(0, 0, 256, 256))
-    write_results(result, PICTURE, MODEL, "tiny", folder)
+    reconstruct(PICTURE, Box(0, 0, 256, 256), MODEL).save(folder)
 
 
 WRITERS: dict[str, Callable[[Path], object]] = {

@@ -9,7 +9,9 @@ from PIL import Image
 
 from handlib.data.rendered.synthetic import make_sample
 from handlib.data.sample import Sample
-from handlib.data.shipped import load_samples, samples_folder, write_samples
+from handlib.data.shipped import load_samples, write_samples
+from handlib.utils.errors import InputError
+from handlib.utils.resources import samples_folder
 
 COUNTS = {"train": 64, "test": 16}
 
@@ -95,7 +97,7 @@ def test_writing_and_reading_gives_the_sample_again(tmp_path):
 
 
 def test_missing_samples_are_one_clear_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="come with a checkout of the repository"):
+    with pytest.raises(InputError, match="No such file"):
         load_samples("train", tmp_path)
     shutil.rmtree(tmp_path)
     with pytest.raises(ValueError, match="split: expected one of train, test"):

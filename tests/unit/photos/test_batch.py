@@ -20,7 +20,8 @@ from handlib.data.photo import Box
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.photos import batch
-from handlib.photos.reconstruct import FILES
+from handlib.photos.reconstruct import Reconstruction
+from handlib.photos.results import FILES
 
 FIFTY_MEGAPIXELS = (8700, 5800)
 
@@ -139,7 +140,8 @@ def test_another_question_is_answered_anew(tmp_path: Path):
     picture, folder = tmp_path / "a.png", tmp_path / "out"
     noise(40, 50, 3).save(picture)
     model, box = DIR(DIRConfig.small()).eval(), Box(-5, 5, 30, 20)
-    batch.reconstruct_picture(model, "one", picture, [batch.Job(box, folder)])
+    model.name = "one"
+    batch.reconstruct_picture(model, picture, [batch.Job(box, folder)])
     assert batch.Job(box, folder).finished(picture, "one")
     assert not batch.Job(box, folder).finished(picture, "two")
     assert not batch.Job(Box(0, 5, 20, 20), folder).finished(picture, "one")
@@ -152,9 +154,7 @@ def test_answers_of_older_weights_are_not_finished(checkpoint: Path, tmp_path: P
     picture, folder = tmp_path / "a.png", tmp_path / "out"
     noise(40, 50, 3).save(picture)
     weights = shutil.copytree(checkpoint, tmp_path / "mine") / "model.safetensors"
-    batch.reconstruct_picture(
-        DIR.from_pretrained(weights.parent), str(weights.parent), picture, [batch.Job(None, folder)]
-    )
+    batch.reconstruct_picture(DIR.from_pretrained(weights.parent), picture, [batch.Job(None, folder)])
     assert batch.Job(None, folder).finished(picture, str(weights.parent))
     later = (folder / "result.json").stat().st_mtime + 10
     os.utime(weights, (later, later))
@@ -218,7 +218,7 @@ def test_a_full_disk_stops_the_run(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(batch, "write_results", full)
+    monkeypatch.setattr(Reconstruction, "save", full)
     for name in ("a.png", "b.png"):
         noise(60, 90, 3).save(tmp_path / name)
     said = failing(capsys, "reconstruct", tmp_path, "--checkpoint", checkpoint, "--out", tmp_path / "out")

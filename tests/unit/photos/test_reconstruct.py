@@ -13,14 +13,14 @@ from support.colour_seer import OFFSET, ColourSeer, painted
 from support.glb import File
 from torch import Tensor
 
-import handlib.photos.reconstruct
 from handlib.data.photo import Box, BoxError, Crop
 from handlib.data.shipped import load_samples
 from handlib.geometry.camera import uv_to_pixels
 from handlib.geometry.mesh import vertex_normals
 from handlib.model.estimate import LENGTH_UNIT
 from handlib.model.network import DIR
-from handlib.photos.reconstruct import FILES, box_of_hands, reconstruct, write_results
+from handlib.photos.reconstruct import box_of_hands, reconstruct
+from handlib.photos.results import FILES
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def assert_wrists_at(
 def test_hands_are_found_and_told_in_the_pixels_of_the_picture(model: ColourSeer, width: int, height: int):
     side = min(width, height) // 5
     left, right = (width // 2, height // 2, side), (width // 2 + side + 5, height // 3, side)
-    result = reconstruct(model, painted(width, height, left, right))
+    result = reconstruct(painted(width, height, left, right), model=model)
     assert result.origin == "found"
     centres = [(x + side / 2, y + side / 2) for x, y, _ in (left, right)]
     assert_wrists_at(result.joint_pixels, *centres, within=1 + side / 50)
@@ -53,7 +53,7 @@ def test_hands_are_found_and_told_in_the_pixels_of_the_picture(model: ColourSeer
 
 def test_box_is_as_large_as_the_hands_and_the_crop_leaves_room(model: ColourSeer):
     picture = painted(1000, 1000, (400, 400, 150), (600, 400, 150))
-    result = reconstruct(model, picture)
+    result = reconstruct(picture, model=model)
     assert result.crop.side == pytest.approx(result.box.width / 0.8)
     assert result.box.width == pytest.approx(350, abs=1000 / 32)
 
@@ -68,7 +68,7 @@ def test_looks_again_until_small_hands_fill_the_crop():
         truth = uv_to_pixels(sample.uv, 256) + across
         side = (truth.flatten(0, 1).amax(0) - truth.flatten(0, 1).amin(0)).max()
         for errors, box in ((first, Box.around(picture)), (last, None)):
-            found = reconstruct(network, picture, box).joint_pixels
+            found = reconstruct(picture, box, network).joint_pixels
             errors.append(float((found - truth).norm(dim=-1).mean() / side))
     assert np.median(last) < 0.1
     assert np.median(first) > 2 * np.median(last)
@@ -77,25 +77,25 @@ def test_looks_again_until_small_hands_fill_the_crop():
 def test_given_box_is_the_only_look(model: ColourSeer):
     picture = painted(600, 400, (50, 50, 40), (100, 60, 40))
     box = Box(40, 40, 120, 80)
-    result = reconstruct(model, picture, box)
+    result = reconstruct(picture, box, model)
     assert (result.origin, result.box) == ("given", box)
     assert result.crop == Crop(100 - 75, 80 - 75, 150)
     assert_wrists_at(result.joint_pixels, (70, 70), (120, 80), within=1.5)
     with pytest.raises(BoxError, match="overlap the picture"):
-        reconstruct(model, picture, Box(600, 0, 10, 10))
+        reconstruct(picture, Box(600, 0, 10, 10), model)
 
 
 @pytest.mark.parametrize("squares", [(), ((300, 200, 12),)])
 def test_without_a_plausible_box_the_first_look_stands(model: ColourSeer, squares: tuple):
     picture = painted(600, 400, *squares)
-    result = reconstruct(model, picture)
+    result = reconstruct(picture, model=model)
     assert result.origin == "whole picture"
     assert result.box == Box(0, 0, 600, 400)
     assert result.confidence.tolist() == [0, 0]
 
 
 def test_one_hand_alone_has_the_only_confidence(model: ColourSeer):
-    confidence = reconstruct(model, painted(600, 400, (200, 100, 200))).confidence
+    confidence = reconstruct(painted(600, 400, (200, 100, 200)), model=model).confidence
     assert confidence[0] > 0.9
     assert confidence[1] == 0
 
@@ -114,7 +114,7 @@ def test_box_of_hands_covers_whole_pixels():
 
 
 def test_camera_takes_metres_to_pixels(model: ColourSeer):
-    result = reconstruct(model, painted(600, 400, (200, 100, 90), (320, 120, 90)))
+    result = reconstruct(painted(600, 400, (200, 100, 90), (320, 120, 90)), model=model)
     joints = result.prediction.final.joints[0]
     projected = joints[..., :2] * result.camera[:, None, :1] + result.camera[:, None, 1:]
     torch.testing.assert_close(projected, result.joint_pixels)
@@ -124,7 +124,7 @@ def test_camera_takes_metres_to_pixels(model: ColourSeer):
 def written(model: ColourSeer, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
     folder = tmp_path_factory.mktemp("results") / "new" / "out"
     picture = painted(640, 480, (150, 150, 120), (330, 200, 120))
-    write_results(reconstruct(model, picture), picture, model, "seer", folder)
+    reconstruct(picture, model=model).save(folder)
     return folder, picture
 
 
@@ -137,7 +137,7 @@ def test_four_files_and_nothing_else(written: tuple[Path, np.ndarray]):
 def test_meshes_share_a_frame_with_y_up_in_metres(model: ColourSeer, written: tuple[Path, np.ndarray]):
     """All three files give the same surfaces, with normals and, in glTF's linear light, the same colours."""
     folder, picture = written
-    estimate = reconstruct(model, picture).prediction.final
+    estimate = reconstruct(picture, model=model).prediction.final
     meshes = [trimesh.load_scene(folder / f"{side}.glb") for side in ("left", "right")]
     for h, (side, scene) in enumerate(zip(("left", "right"), meshes, strict=True)):
         assert list(scene.geometry) == [f"{side} hand"]
@@ -170,10 +170,8 @@ def test_overlay_is_the_picture_with_hands_on_it(written: tuple[Path, np.ndarray
 
 def test_overlay_of_a_large_picture_stays_aligned(model: ColourSeer):
     picture = painted(2400, 1200, (900, 500, 200), (1200, 500, 200))
-    result = reconstruct(model, picture)
-    drawn = handlib.photos.reconstruct.overlay(
-        result, picture, [model.hands[s].faces for s in ("left", "right")]
-    )
+    result = reconstruct(picture, model=model)
+    drawn = result.overlay()
     assert drawn.shape == (800, 1600, 3)
     small = np.asarray(Image.fromarray(picture).resize((1600, 800)))
     rows, columns = np.nonzero(np.abs(drawn.astype(int) - small).sum(-1) > 120)
@@ -186,8 +184,8 @@ def test_result_says_everything_in_picture_pixels_and_metres(
     model: ColourSeer, written: tuple[Path, np.ndarray]
 ):
     folder, picture = written
-    record, result = json.loads((folder / "result.json").read_text()), reconstruct(model, picture)
-    assert record["model"] == "seer"
+    record, result = json.loads((folder / "result.json").read_text()), reconstruct(picture, model=model)
+    assert record["model"] == model.name
     assert record["picture"] == {"width": 640, "height": 480}
     assert record["box"]["origin"] == "found"
     assert record["hands_seen"] == "both hands"

@@ -15,10 +15,10 @@ from support.commands import failing
 from support.glb import File, expected
 
 from handlib import cli
-from handlib.commands import photographs
 from handlib.data.photo import Box, PictureError
+from handlib.model.network import DIR
 from handlib.photos.one_euro import OneEuro
-from handlib.photos.reconstruct import Reconstruction, overlay
+from handlib.photos.reconstruct import Reconstruction
 from handlib.photos.video import FILES, posed, reconstruct_frames, smoothed, track_of
 
 SIZE = (320, 240)
@@ -39,25 +39,21 @@ def moving(count: int, jitter: int = 0) -> list[np.ndarray]:
 
 
 def found(model: ColourSeer, pictures: list[np.ndarray]) -> list[Reconstruction]:
-    results, size = reconstruct_frames(model, [(str(k), p) for k, p in enumerate(pictures)])
-    assert size == SIZE
-    return results
+    return reconstruct_frames(model, [(str(k), p) for k, p in enumerate(pictures)])
 
 
-def bent(model: ColourSeer, results: list[Reconstruction]) -> list[Reconstruction]:
+def bent(results: list[Reconstruction]) -> list[Reconstruction]:
     """The same with hands that turn and bend at random, as a network's would."""
-    track = track_of(results, model, 320)
+    track = track_of(results)
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(*track.rotations.shape[:3], 3, generator=generator) * 0.3
-    return posed(
-        replace(track, rotations=track.rotations @ roma.rotvec_to_rotmat(noise)), results, model, 320
-    )
+    return posed(replace(track, rotations=track.rotations @ roma.rotvec_to_rotmat(noise)), results)
 
 
 def test_a_track_says_all_that_the_estimates_say(model: ColourSeer):
     """There and back: the hands, where they are in the picture, and the parameters."""
-    results = bent(model, found(model, moving(3)))
-    again = posed(track_of(results, model, 320), results, model, 320)
+    results = bent(found(model, moving(3)))
+    again = posed(track_of(results), results)
     for before, after in zip(results, again, strict=True):
         for name in ("joint_pixels", "vertex_pixels", "camera"):
             wanted = getattr(before, name)
@@ -73,7 +69,7 @@ def test_a_track_says_all_that_the_estimates_say(model: ColourSeer):
 
 def test_smoothing_takes_jitter_and_keeps_the_way(model: ColourSeer):
     results = found(model, moving(24, jitter=6))
-    smooth = smoothed(results, model, 320, 10.0, OneEuro(1.0, 0.0))
+    smooth = smoothed(results, 10.0, OneEuro(1.0, 0.0))
     before, after = (torch.stack([r.joint_pixels[:, 0] for r in rs]) for rs in (results, smooth))
     jerk_before, jerk_after = (wrists[..., 1].diff(n=2, dim=0).abs().mean() for wrists in (before, after))
     assert jerk_after < 0.35 * jerk_before
@@ -82,7 +78,7 @@ def test_smoothing_takes_jitter_and_keeps_the_way(model: ColourSeer):
 
 def test_smoothed_hands_are_hands(model: ColourSeer):
     """Surface, joints and projection follow from the smoothed parameters; rotations stay rotations."""
-    smooth = smoothed(bent(model, found(model, moving(6))), model, 320, 10.0, OneEuro())
+    smooth = smoothed(bent(found(model, moving(6))), 10.0, OneEuro())
     for result in smooth:
         final = result.prediction.final
         decoded = model.decode(final.params.to_vector(), final.offset)
@@ -92,8 +88,8 @@ def test_smoothed_hands_are_hands(model: ColourSeer):
 
 
 def test_bending_fingers_are_smoothed(model: ColourSeer):
-    results = bent(model, found(model, moving(24)))
-    smooth = smoothed(results, model, 320, 10.0, OneEuro(1.0, 0.0))
+    results = bent(found(model, moving(24)))
+    smooth = smoothed(results, 10.0, OneEuro(1.0, 0.0))
     before, after = (torch.cat([r.prediction.final.joints for r in rs]) for rs in (results, smooth))
     speeds = [joints.diff(dim=0).norm(dim=-1)[:, :, 1:].mean() for joints in (before, after)]
     assert speeds[1] < 0.6 * speeds[0]
@@ -107,7 +103,7 @@ def test_frames_of_different_sizes_are_refused(model: ColourSeer):
 
 @pytest.fixture
 def by_colour(model: ColourSeer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photographs, "load_checkpoint", lambda _: model)
+    monkeypatch.setattr(DIR, "from_pretrained", lambda _: model)
 
 
 @pytest.mark.usefixtures("by_colour")
@@ -126,7 +122,7 @@ def test_the_command_writes_an_animation(
 
     results = found(model, pictures)
     if smooth:
-        results = smoothed(results, model, 320, 20.0, OneEuro(2.0))
+        results = smoothed(results, 20.0, OneEuro(2.0))
     record = json.loads((out / "result.json").read_text())
     assert record["frames_per_second"] == 20
     assert (record["smoothing"] or {}).get("min_cutoff") == (2 if smooth else None)
@@ -152,9 +148,8 @@ def test_the_command_writes_an_animation(
     overlays = Image.open(out / "overlay.webp")
     overlays.load()
     assert (overlays.n_frames, overlays.size, overlays.info["duration"]) == (5, SIZE, 50)
-    faces = [model.hands[side].faces for side in ("left", "right")]
     for frame, picture, result in zip(ImageSequence.Iterator(overlays), pictures, results, strict=True):
-        drawn, seen = overlay(result, picture, faces), np.asarray(frame.convert("RGB"))
+        drawn, seen = replace(result, picture=picture).overlay(), np.asarray(frame.convert("RGB"))
         there = np.abs(drawn.astype(int) - picture).sum(-1) > 90
         off, from_picture = (np.abs(seen.astype(int) - one)[there].mean() for one in (drawn, picture))
         assert there.sum() > 200

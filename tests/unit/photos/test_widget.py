@@ -135,14 +135,14 @@ def test_an_animation_gives_its_first_frame(widget: YourPhoto):
 
 
 def test_an_answer_says_what_was_seen_and_holds_its_files(model: DIR):
-    answer = answer_photo(model, "mine", PICTURE, Box(20, 10, 60, 50))
+    answer = answer_photo(model, PICTURE, Box(20, 10, 60, 50))
     assert answer.result.origin == "given"
     assert answer.seen.startswith(f"seen: {answer.result.presence}; confidence")
     assert answer.looked_at.startswith("160 x 90 pixels; looked at the box that you set")
     assert tuple(answer.files) == TAKEN
     assert max(answer.drawn.shape) == 160
     record = json.loads(answer.files["result.json"])
-    assert record["model"] == "mine" and record["box"]["x"] == 20
+    assert record["model"] == model.name and record["box"]["x"] == 20
     assert answer.files["hands.glb"][:4] == b"glTF"
 
 

@@ -12,12 +12,13 @@ from support.marks import between_marks
 
 from handlib.data.shipped import load_samples
 from handlib.geometry.camera import uv_to_pixels
-from handlib.model.network import DIR, SHIPPED
+from handlib.model.network import DIR
 from handlib.photos.reconstruct import reconstruct
 from handlib.show.core.curves import MEASURES
 from handlib.training.run_folder import LOG, SETTINGS
+from handlib.utils.resources import networks_folder
 
-SMALL = SHIPPED / "small"
+SMALL = networks_folder() / "small"
 
 
 def test_the_model_card_is_made_from_the_files() -> None:
@@ -63,7 +64,7 @@ def test_it_is_small_and_in_half_precision() -> None:
 def test_it_finds_the_hands_of_every_test_pair() -> None:
     model, errors = DIR.from_pretrained("small").eval(), []
     for sample in load_samples("test"):
-        result = reconstruct(model, sample.image.permute(1, 2, 0).numpy())
+        result = reconstruct(sample.image, model=model)
         assert result.origin == "found"
         assert result.confidence.min() > 0.5
         true = uv_to_pixels(sample.uv, sample.size)

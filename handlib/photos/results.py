@@ -1,0 +1,87 @@
+"""A reconstruction as files: what other programs read."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from handlib.hand.skeleton import JOINT_NAMES, SIDES
+from handlib.model.estimate import LENGTH_UNIT
+from handlib.model.placed import place
+from handlib.photos.gltf import motions_of, write_hands, write_surface
+from handlib.photos.reconstruct import Reconstruction
+from handlib.utils.files import writing
+
+FILES = ("left.glb", "right.glb", "hands.glb", "overlay.png", "result.json")
+ABOUT = {
+    "pixels": "*_px, box, crop: of the picture turned upright; x right, y down; the first covers 0 to 1",
+    "box": "what was reconstructed; origin: given, found (by the network's segmentation) or whole picture",
+    "crop": "the square that the network saw; it may reach beyond the picture",
+    "hands_seen": "both hands, left hand only, right hand only or no hand; the numbers of a hand that isn't "
+    "seen mean nothing. A judgement by confidence and area, see handlib.photos.presence",
+    "confidence": "mean probability of the pixels that are this hand in the segmentation; 0: none are",
+    "area": "their share of the crop, 0 to 1",
+    "joints_m": "metres; x right, y down, z away from the viewer; origin: the left wrist, for both hands",
+    "camera_px": "[s, tx, ty]: pixels = s (x, y) + (tx, ty) for metres from this hand's own wrist",
+    "root_6d": "the wrist's rotation, two 3-vectors (see handlib.geometry.rotation)",
+    "pose_pca": "coefficients of the hand model's pose components, around its mean pose",
+    "betas": "coefficients of the hand model's shape components",
+    "offset_m": "metres, from the left wrist to the right one",
+    "left.glb, right.glb, hands.glb": "metres; x right, y up, z towards the viewer; origin: the left wrist; "
+    "hands.glb has both hands with skeleton and skin weights, to be posed further",
+}
+
+
+def frame_record(result: Reconstruction) -> dict:
+    """All numbers of one picture; ``ABOUT`` says units and frames."""
+
+    def numbers(values: Tensor | np.ndarray) -> list | float:
+        return np.asarray(values, dtype=np.float64).round(6).tolist()
+
+    final, placed, presence = result.prediction.final, place(result.prediction.final), result.presence
+    return {
+        "picture": dict(zip(("width", "height"), result.picture.shape[1::-1], strict=True)),
+        "box": asdict(result.box) | {"origin": result.origin},
+        "crop": asdict(result.crop),
+        "hands_seen": str(presence),
+        "offset_m": numbers(final.offset[0].cpu() * LENGTH_UNIT),
+        "hands": {
+            side: {
+                "confidence": numbers(presence.confidence[h].cpu()),
+                "area": numbers(presence.area[h].cpu()),
+                "joints_m": numbers(placed.joints[h]),
+                "joints_px": numbers(result.joint_pixels[h].cpu()),
+                "camera_px": numbers(result.camera[h].cpu()),
+                "root_6d": numbers(final.params.root[0, h].cpu()),
+                "pose_pca": numbers(final.params.pose[0, h].cpu()),
+                "betas": numbers(final.params.betas[0, h].cpu()),
+            }
+            for h, side in enumerate(SIDES)
+        },
+    }
+
+
+def result_record(result: Reconstruction) -> dict:
+    """Everything that ``result.json`` holds; its entry ``about`` says units and frames."""
+    head = {"about": ABOUT, "model": result.network.name, "joint_names": JOINT_NAMES}
+    return head | frame_record(result)
+
+
+def write_results(result: Reconstruction, folder: Path) -> None:
+    """Writes ``FILES`` into a folder, made if missing; an error on the way leaves the folder as it was.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
+    with writing(folder, FILES) as unfinished:
+        Image.fromarray(result.overlay()).save(unfinished / "overlay.png")
+        vertices = place(result.prediction.final).vertices
+        for side, surface, corners in zip(SIDES, vertices, result.faces, strict=True):
+            write_surface(unfinished / f"{side}.glb", side, surface, corners)
+        motions = motions_of([result.prediction.final], dict(result.network.hands.items()))
+        write_hands(unfinished / "hands.glb", motions)
+        record = json.dumps(result_record(result), indent=1)
+        (unfinished / "result.json").write_text(record + "\n")
