@@ -230,7 +230,7 @@ def test_pictures_come_from_samples_tensors_and_arrays():
     assert picture_of(sample, 1).shape == picture_of(sample[1]).shape == (16, 16, 3)
     assert picture_of(np.zeros((4, 6, 3), np.uint8)).shape == (4, 6, 3)
     with pytest.raises(ValueError, match="expected bytes"):
-        picture_of(np.zeros((4, 6, 3)))
+        picture_of(np.full((4, 6, 3), 2.0))
 
 
 def test_hands_shows_a_sample_and_then_an_estimate():
