@@ -102,7 +102,7 @@ def measure(root: Path, read: bool) -> dict[str, float]:
     """Opens the index, makes it if need be; ``read`` then asks for random pictures as well."""
     imports = resident(peak=False)
     start, spent = time.perf_counter(), time.process_time()
-    index = open_index(find_sources(root, SPLIT, "both"), root / "index")
+    index = open_index(find_sources(root, SPLIT, "both"), root / "index.sqlite")
     result = {"seconds": time.perf_counter() - start, "processor": time.process_time() - spent}
     if read:
         start = time.perf_counter()
@@ -176,8 +176,7 @@ def main() -> None:
             size = generate(root, pictures)
             row = {"pictures": pictures, "json_mb": size / MEGABYTE, "make": in_own_process(root, False)}
             row["open"] = in_own_process(root, True)
-            tables = (root / "index").glob("*.parquet")
-            row["index_mb"] = sum(path.stat().st_size for path in tables) / MEGABYTE
+            row["index_mb"] = (root / "index.sqlite").stat().st_size / MEGABYTE
         rows.append(row)
         print(json.dumps(row))
     print(table(rows))

@@ -42,39 +42,84 @@ class Source(Protocol):
 
 @dataclass
 class Conversion:
-    """How far a conversion has come; kept beside the shards so that it can go on after a stop."""
+    """How far a conversion has come; kept beside the shards so that it can go on after a stop.
+
+    ``read`` pictures were asked for, in order. ``passed`` are those that gave no sample, as runs [first, after the
+    last, reason, whether something is wrong with them]. ``left_out`` and ``skipped`` are the source's own counts.
+    """
 
     asked: dict[str, object]
+    left_out: dict[str, int]
+    skipped: dict[str, int]
     read: int = 0
-    written: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-    skipped: Counter[str] = field(default_factory=Counter)
+    passed: list[tuple[int, int, str, bool]] = field(default_factory=list)
 
     @classmethod
-    def resumed(cls, folder: Path, asked: dict[str, object]) -> "Conversion | None":
-        """What an earlier run has left; an :class:`InputError` if it was asked for something else."""
+    def resumed(cls, folder: Path, source: Source, asked: dict[str, object]) -> "Conversion":
+        """What an earlier run has left, or a beginning; an :class:`InputError` if it was asked for something
+        else.
+        """
+        begun = cls(asked, source.left_out, source.skipped)
         path = folder / REPORT
         if not path.exists():
             if (folder / "dataset.json").exists():
                 raise InputError(f"{folder}: already holds another data set")
-            return None
+            return begun
         with reading(path, "the state of a conversion"):
             content = json.loads(path.read_text())
             if content["asked"] != asked:
-                raise InputError(f"{folder}: holds a conversion of something else: {content['asked']}")
-            counts = {name: Counter(content[name]) for name in ("left_out", "skipped")}
-            return record_from(cls, {**content, **counts})
+                raise InputError(
+                    f"{folder}: holds a conversion of something else: {content['asked']}; "
+                    "name another folder, or remove this one if the data set has changed"
+                )
+            read, passed = content["read"], [tuple(run) for run in content["passed"]]
+            state = record_from(cls, vars(begun) | {"read": read, "passed": passed})
+            if not 0 <= state.written <= read:
+                raise ValueError(f"{state.written} samples of {read} pictures")
+            return state
+
+    @property
+    def written(self) -> int:
+        """How many samples there are."""
+        return self.read - sum(stop - first for first, stop, _, _ in self.passed)
+
+    def counts(self, fault: bool) -> Counter[str]:
+        """How many pictures were skipped (``fault``) or left out, by reason."""
+        counts = Counter(self.skipped if fault else self.left_out)
+        for first, stop, reason, wrong in self.passed:
+            counts[reason] += (stop - first) * (wrong == fault)
+        return +counts
 
     def save(self, folder: Path) -> None:
         """Writes the state, whole or not at all."""
-        content = vars(self) | {"left_out": dict(self.left_out), "skipped": dict(self.skipped)}
-        write_text(folder / REPORT, json.dumps(content, indent=2) + "\n")
+        write_text(folder / REPORT, json.dumps(vars(self), indent=2) + "\n")
+
+    def pass_over(self, number: int, reason: str, fault: bool) -> None:
+        """Notes that a picture gives no sample."""
+        first, stop, *why = self.passed[-1] if self.passed else (0, -1)
+        if stop == number and why == [reason, fault]:
+            self.passed[-1] = (first, number + 1, reason, fault)
+        else:
+            self.passed.append((number, number + 1, reason, fault))
+
+    def go_back(self, number: int) -> None:
+        """Forgets everything from the shard on in which a picture belongs that gives a sample after all."""
+        before = number - sum(
+            min(stop, number) - first for first, stop, _, _ in self.passed if first < number
+        )
+        self.read, kept = before // shards.SHARD_SIZE * shards.SHARD_SIZE, []
+        for first, stop, reason, wrong in self.passed:
+            if first <= self.read and first < number:
+                stop = min(stop, number)
+                kept.append((first, stop, reason, wrong))
+                self.read += stop - first
+        self.passed = kept
 
     def __str__(self) -> str:
         """A line of counts each for what was written, left out and skipped."""
         lines = [f"{self.written} samples"]
-        for what, counts in (("not in the subset", self.left_out), ("skipped", self.skipped)):
-            reasons = [f"{count} {reason}" for reason, count in sorted(counts.items())]
+        for what, fault in (("not in the subset", False), ("skipped", True)):
+            reasons = [f"{count} {reason}" for reason, count in sorted(self.counts(fault).items())]
             lines.append(f"{what}: {', '.join(reasons) or 'none'}")
         return "\n".join(lines)
 
@@ -86,7 +131,8 @@ def convert(
 
     ``count`` reads no more than that many pictures. Pictures that can't be used are skipped and counted by
     reason; if ``strict``, the first one whose fault it is stops everything. Called again after a stop it goes
-    on with the next shard.
+    on with the next shard. Skipped pictures are tried again at every call: once one of them gives a sample, its
+    shard and all later ones are written anew.
 
     Raises:
         InputError: ``out`` holds another data set, there is no usable picture, or, if ``strict``, a picture
@@ -105,16 +151,41 @@ def convert(
         "pictures": total,
         "hand_sha256": hand,
     }
-    state = Conversion.resumed(out, asked)
-    if state is None:
-        state = Conversion(asked, 0, 0, Counter(source.left_out), Counter(source.skipped))
+    state = Conversion.resumed(out, source, asked)
+    mended = _first_mended(source, size, strict, state)
+    if mended is not None:
+        (out / "dataset.json").unlink(missing_ok=True)
+        state.go_back(mended)
+        state.save(out)
     out.mkdir(parents=True, exist_ok=True)
     _write_shards(source, out, size, strict, state, total)
     if state.written == 0:
-        raise InputError(f"{out}: no usable picture; {' '.join(str(state).split())}")
+        (out / REPORT).unlink()
+        example = f"; the first: {_fault(source, size, 0)}" if total else ""
+        raise InputError(f"{out}: no usable picture; {'; '.join(str(state).splitlines())}{example}")
     info = DatasetInfo(source.name, source.split, state.written, size, 0, shards.FORMAT, hand)
     prepare_folder(out, info)
     return state
+
+
+def _fault(source: Source, size: int, number: int) -> Unusable | None:
+    try:
+        source.sample(number, size)
+    except Unusable as reason:
+        return reason
+    return None
+
+
+def _first_mended(source: Source, size: int, strict: bool, state: Conversion) -> int | None:
+    """The first of the skipped pictures that gives a sample by now."""
+    for first, stop, _, wrong in state.passed:
+        for number in range(first, stop) if wrong else ():
+            fault = _fault(source, size, number)
+            if fault is None:
+                return number
+            if strict:
+                raise fault
+    return None
 
 
 def _write_shards(source: Source, out: Path, size: int, strict: bool, state: Conversion, total: int) -> None:
@@ -128,11 +199,11 @@ def _write_shards(source: Source, out: Path, size: int, strict: bool, state: Con
             except Unusable as reason:
                 if strict and reason.fault:
                     raise
-                (state.skipped if reason.fault else state.left_out)[reason.reason] += 1
+                state.pass_over(number, reason.reason, reason.fault)
             progress.advance(task)
             if len(waiting) == shards.SHARD_SIZE or number == total - 1:
+                state.read = number + 1
                 if waiting:
-                    write_shard(shard_path(out, state.written // shards.SHARD_SIZE), stack(waiting))
-                state.read, state.written = number + 1, state.written + len(waiting)
+                    write_shard(shard_path(out, (state.written - 1) // shards.SHARD_SIZE), stack(waiting))
                 state.save(out)
                 waiting.clear()

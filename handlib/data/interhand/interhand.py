@@ -26,6 +26,8 @@ from handlib.hand.skeleton import SIDES
 MILLIMETRE = 1e-3
 DARKEST = 10
 """Pictures whose mean is below this (of 255) are left out."""
+APART = 0.2
+"""Metres, on average, between joints of the fits and annotated joints; beyond that either is in other units."""
 
 
 def camera_of(record: Record) -> Camera:
@@ -73,7 +75,7 @@ class InterHand:
         self.name = f"InterHand2.6M{kind}"
         folder = Path(index) if index else self.root / "handlib_index"
         sources = find_sources(self.root, split, annotators)
-        self.index = open_index(sources, folder / f"{split}-{annotators}", strict)
+        self.index = open_index(sources, folder / f"{split}-{annotators}.sqlite", strict)
         self.left_out, self.skipped = self.index.left_out, self.index.skipped
 
     def __len__(self) -> int:
@@ -84,7 +86,8 @@ class InterHand:
         """A picture cut out around its hands, ``size`` pixels square, with what its fits say.
 
         Raises:
-            Unusable: the picture is missing, broken, dark or doesn't show the hands.
+            Unusable: the picture is missing, broken, dark or doesn't show the hands, or the fits lie far from the
+                annotated joints.
         """
         record = self.index[number]
         path = self.root / "images" / self.split / record.file_name
@@ -99,7 +102,12 @@ class InterHand:
         if picture.mean() < DARKEST:
             raise Unusable(str(path), "dark picture", fault=False)
         fits = fits_of(record, self.hands)
-        return sample_from_fits(picture, fits, camera_of(record), self.hands, size, str(path))
+        sample = sample_from_fits(picture, fits, camera_of(record), self.hands, size, str(path))
+        annotated, valid = self.annotated_joints(number)
+        if valid.any() and (sample.joints - annotated)[valid].norm(dim=-1).mean() > APART:
+            told = "fits far from the annotated joints (expected: fits in metres, joints and cameras in millimetres)"
+            raise Unusable(str(path), told)
+        return sample
 
     def annotated_joints(self, number: int) -> tuple[Float[Tensor, "2 21 3"], Bool[Tensor, "2 21"]]:
         """The joints that people or machines marked, which aren't those of the fits: metres in the camera's

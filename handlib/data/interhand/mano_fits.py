@@ -24,6 +24,8 @@ from handlib.utils.errors import InputError
 
 LARGEST = 10
 """How many sides of the picture the hands' square may have; beyond that a fit is broken."""
+NEAREST, FARTHEST = 0.1, 10.0
+"""Metres between hands and camera; beyond these a fit or a camera is broken, or in other units."""
 
 
 class Unusable(InputError):
@@ -142,7 +144,8 @@ def sample_from_fits(
     from the fits, without forearms.
 
     Raises:
-        Unusable: a hand lies behind the camera, or both outside of the picture or hardly in it.
+        Unusable: a hand lies behind the camera, or both are outside of the picture, hardly in it or at a
+            distance that only other units explain.
     """
     try:
         fits = [fit.seen_by(camera, hand) for fit, hand in zip(fits, hands, strict=True)]
@@ -150,6 +153,10 @@ def sample_from_fits(
         vertices = torch.stack([hand.vertices for hand in posed])
         if vertices[..., 2].min() <= 0:
             raise Unusable(name, "a hand behind the camera")
+        if not NEAREST < vertices[..., 2].mean() < FARTHEST:
+            raise Unusable(
+                name, f"hands not {NEAREST} to {FARTHEST:.0f} m from the camera (are lengths in metres?)"
+            )
         around = crop_around_hands(vertices, camera.intrinsics)
     except Unusable:
         raise

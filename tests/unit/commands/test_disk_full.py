@@ -6,14 +6,15 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from lightning_fabric import Fabric
+from support.real_layouts import small_moments
 from support.tiny import TINY
 
-from handlib.data.interhand.parquet_rows import write_rows
+from handlib.data.interhand.files import find_sources
+from handlib.data.interhand.index import open_index
+from handlib.data.interhand.stand_ins import write_interhand
 from handlib.data.photo import Box
 from handlib.data.sample import stack
 from handlib.data.shards import write_shard
@@ -34,10 +35,6 @@ SAMPLE = stack(load_samples("test")[:1])
 PICTURE = SAMPLE.image[0].permute(1, 2, 0).contiguous().numpy()
 
 
-def rows(count: int) -> list[dict]:
-    return [{"value": float(value)} for value in np.random.default_rng(0).normal(size=count)]
-
-
 def save_checkpoint_of(path: Path) -> None:
     fabric = Fabric(accelerator="cpu", devices=1)
     save_checkpoint(fabric, path, {"model": MODEL.state_dict()})
@@ -56,7 +53,6 @@ def results_of_picture(folder: Path) -> None:
 WRITERS: dict[str, Callable[[Path], object]] = {
     "text": lambda path: write_text(path, "x" * 2 * ROOM),
     "shard": lambda path: write_shard(path, SAMPLE),
-    "parquet": lambda path: write_rows(path, pa.schema({"value": pa.float64()}), "new", lambda: rows(4000)),
     "checkpoint": save_checkpoint_of,
     "MANO file": lambda path: write_mano(open_hand_data("left"), path),
     "glTF": hands_of_picture,
@@ -120,3 +116,11 @@ def test_the_folder_is_as_it_was(tmp_path: Path, name: str):
     assert on_a_full_disk(lambda: FOLDER_WRITERS[name](folder)) not in ("no error", "")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [found.name for found in tmp_path.iterdir()] == ["folder"]
+
+
+def test_an_index_appears_whole_or_not_at_all(tmp_path: Path):
+    write_interhand(tmp_path, "train", list(small_moments()))
+    sources, path = find_sources(tmp_path, "train", "both"), tmp_path / "index.sqlite"
+    assert on_a_full_disk(lambda: open_index(sources, path)) == "InputError"
+    assert not path.exists()
+    assert len(open_index(sources, path)) == 6

@@ -1,11 +1,15 @@
 """Real layouts rewritten as data sets that training and evaluation take, from the command line too."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.commands import failing
 from support.real_layouts import edit, small_moments
 from support.tiny import TINY
@@ -13,10 +17,13 @@ from support.tiny import TINY
 from handlib import cli
 from handlib.data import shards
 from handlib.data.interhand.convert import convert
+from handlib.data.interhand.intaghand import IntagHand
 from handlib.data.interhand.interhand import InterHand
+from handlib.data.interhand.mano_fits import Unusable
 from handlib.data.interhand.stand_ins import write_intaghand, write_interhand
-from handlib.data.sample import Sample, stack
+from handlib.data.sample import Sample, resize, stack
 from handlib.data.shards import hands_sha256, load_dataset, read_info
+from handlib.data.shipped import load_samples
 from handlib.hand.hand import Hand
 from handlib.hand.mano_file import export_open_hand, open_hand_data, write_mano
 from handlib.hand.skeleton import SIDES
@@ -70,10 +77,8 @@ def test_pictures_that_cannot_be_used_are_counted(root: Path, tmp_path: Path):
     source = InterHand(root, "train", HANDS)
     done = convert(source, tmp_path / "out", SIZE)
     assert len(load_dataset(tmp_path / "out")) == done.written == 2
-    assert done.left_out == {"one hand": 1}
-    assert done.skipped == {"no fit": 2, "no picture file": 1}
-    written = json.loads((tmp_path / "out" / "conversion.json").read_text())
-    assert (written["skipped"], written["left_out"]) == (dict(done.skipped), dict(done.left_out))
+    assert done.counts(fault=False) == {"one hand": 1}
+    assert done.counts(fault=True) == {"no fit": 2, "no picture file": 1}
     assert str(done).splitlines() == [
         "2 samples",
         "not in the subset: 1 one hand",
@@ -118,9 +123,9 @@ def test_folders_that_hold_something_else_are_refused(root: Path, tmp_path: Path
     source = InterHand(root, "train", HANDS)
     convert(source, tmp_path / "out", SIZE, count=2)
     assert len(load_dataset(tmp_path / "out")) == 2
-    for settings in ({"size": SIZE, "count": 3}, {"size": 16, "count": 2}):
+    for other in ({"size": SIZE, "count": 3}, {"size": 16, "count": 2}):
         with pytest.raises(InputError, match="conversion of something else"):
-            convert(source, tmp_path / "out", **settings)
+            convert(source, tmp_path / "out", **other)
     with pytest.raises(InputError, match="count: expected at least 1"):
         convert(source, tmp_path / "new", SIZE, count=0)
     (tmp_path / "out" / "conversion.json").unlink()
@@ -128,11 +133,82 @@ def test_folders_that_hold_something_else_are_refused(root: Path, tmp_path: Path
         convert(source, tmp_path / "out", SIZE, count=2)
 
 
-def test_no_usable_picture_is_an_error(root: Path, tmp_path: Path):
-    for path in (root / "images").rglob("*.jpg"):
+def test_no_usable_picture_is_an_error_that_shows_one(root: Path, tmp_path: Path):
+    broken = (
+        r"no usable picture; 0 samples; .* skipped: 6 broken picture; the first: .*image1000\.jpg: broken"
+    )
+    whole = {path: path.read_bytes() for path in (root / "images").rglob("*.jpg")}
+    for path in whole:
         path.write_bytes(b"")
-    with pytest.raises(InputError, match=r"no usable picture; 0 samples .* skipped: 6 broken picture"):
-        convert(InterHand(root, "train", HANDS), tmp_path / "out", SIZE)
+    for _ in range(2):
+        with pytest.raises(InputError, match=broken):
+            convert(InterHand(root, "train", HANDS), tmp_path / "out", SIZE)
+    for path, content in whole.items():
+        path.write_bytes(content)
+    assert convert(InterHand(root, "train", HANDS), tmp_path / "out", SIZE).written == 6
+
+
+@pytest.mark.parametrize("write", [write_interhand, write_intaghand])
+def test_a_misplaced_picture_put_right_is_read_by_the_next_call(write, tmp_path: Path):
+    write(tmp_path, "train", list(small_moments()))
+    open_source = InterHand if write is write_interhand else IntagHand
+    pictures = sorted((tmp_path / ("images" if write is write_interhand else "train/img")).rglob("*.jpg"))
+    for path in pictures[2:]:
+        path.rename(path.with_suffix(".misplaced"))
+    assert convert(open_source(tmp_path, "train", HANDS), tmp_path / "out", SIZE).written == 2
+    for path in pictures[2:]:
+        path.with_suffix(".misplaced").rename(path)
+    assert convert(open_source(tmp_path, "train", HANDS), tmp_path / "out", SIZE).written == 6
+    assert len(load_dataset(tmp_path / "out")) == 6
+
+
+class Numbered:
+    """A source whose samples say their number in the first pixel."""
+
+    name, split, hands, left_out, skipped = "numbered", "train", HANDS, {"one hand": 2}, {"no fit": 1}
+    plain = resize(load_samples("test")[0], 4)
+
+    def __init__(self, faults: dict[int, str], count: int):
+        self.faults, self.count = faults, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def sample(self, number: int, size: int) -> Sample:
+        if number in self.faults:
+            raise Unusable(f"{number}", self.faults[number], fault=self.faults[number] != "dark")
+        image = self.plain.image.clone()
+        image[0, 0, 0] = number
+        return replace(self.plain, image=image)
+
+
+@settings(deadline=None, max_examples=15, derandomize=True)
+@given(
+    st.lists(
+        st.dictionaries(st.integers(0, 20), st.sampled_from(["dark", "broken", "gone"])),
+        min_size=2,
+        max_size=3,
+    ),
+    st.integers(1, 20),
+)
+def test_after_any_repairs_a_conversion_is_as_if_made_at_once(faults: list[dict[int, str]], count: int):
+    """Faults of pictures come only to an end: what was good stays good, what was dark stays dark."""
+    kept = faults[0]
+    with TemporaryDirectory() as folder:
+        for change in faults:
+            kept = {k: why for k, why in kept.items() if why == "dark" or k in change}
+            expected = [k for k in range(count) if k not in kept]
+            if not expected:
+                with pytest.raises(InputError, match="no usable picture"):
+                    convert(Numbered(kept, count), folder, 4)
+                continue
+            done = convert(Numbered(kept, count), folder, 4)
+            assert everything(Path(folder)).image[:, 0, 0, 0].tolist() == expected
+            known = {k: why for k, why in kept.items() if k < count}
+            assert done.counts(True)["gone"] == list(known.values()).count("gone")
+            assert done.counts(False) == Counter({"one hand": 2}) + Counter(
+                w for w in known.values() if w == "dark"
+            )
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The index of InterHand2.6M's annotations: what is in it, what is left out and why, resuming, damage."""
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -19,7 +20,6 @@ from handlib.data.interhand.files import (
     stream_moments,
 )
 from handlib.data.interhand.index import Index, open_index
-from handlib.data.interhand.join import Lookup
 from handlib.data.interhand.stand_ins import write_interhand
 from handlib.hand.skeleton import JOINT_NAMES
 from handlib.utils.errors import InputError
@@ -32,7 +32,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def opened(root: Path, strict: bool = False) -> Index:
-    return open_index(find_sources(root, "train", "both"), root / "index", strict)
+    return open_index(find_sources(root, "train", "both"), root / "index.sqlite", strict)
 
 
 def test_joints_are_listed_from_tip_to_base_right_hand_first():
@@ -47,13 +47,6 @@ def test_joints_are_listed_from_tip_to_base_right_hand_first():
         19,
     )
     assert left == tuple(k + 21 for k in right)
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.integers(-5, 5), max_size=20), st.integers(-6, 6))
-def test_lookup_finds_the_first_row_with_a_key(keys: list[int], key: int):
-    expected = keys.index(key) if key in keys else None
-    assert Lookup(np.array(keys, dtype=np.int64))(key) == expected
 
 
 @settings(deadline=None, max_examples=30)
@@ -133,7 +126,7 @@ def test_what_cannot_be_used_is_skipped_and_counted(root: Path, reason: str):
     assert len(index) == 6 - count
     with pytest.raises(InputError, match=f"{count} x {reason}"):
         opened(root, strict=True)
-    (root / "index" / "index.json").unlink()
+    (root / "index.sqlite").unlink()
     with pytest.raises(InputError, match=reason):
         opened(root, strict=True)
 
@@ -176,18 +169,31 @@ def test_broken_fits_are_none(entry: object):
 
 def test_finished_tables_survive_an_interruption(root: Path, monkeypatch: pytest.MonkeyPatch):
     def killed(moments):
-        yield {"capture": 0, "frame": 0, "left": None, "right": None}
+        yield 0, 0, None, None
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(interhand_index, "_fit_rows", killed)
         with pytest.raises(KeyboardInterrupt):
             opened(root)
-    folder = root / "index"
-    finished = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert set(finished) == {"images.parquet", "cameras.parquet", "joints.parquet"}
-    assert len(opened(root)) == 6
-    assert finished.items() <= {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}.items()
+    assert not (root / "index.sqlite").exists()
+    for name in ("_image_rows", "_camera_rows", "_joint_rows"):
+        monkeypatch.setattr(interhand_index, name, lambda _: iter(lambda: pytest.fail("read again"), None))
+    index = opened(root)
+    assert [index[k].annotation for k in range(6)] == list(range(10, 16))
+    assert not list(root.glob("*.part"))
+
+
+@pytest.mark.parametrize("obstacle", ["index.sqlite.part", "read_only"])
+def test_an_index_that_cannot_be_written_says_what_to_do(root: Path, obstacle: str, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    (root / obstacle).mkdir()
+    if obstacle == "read_only":
+        monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(InputError, match=r"index\.sqlite: the index can't be written .*--index"):
+        opened(root)
 
 
 def test_a_finished_index_is_opened_without_reading_json(root: Path, monkeypatch: pytest.MonkeyPatch):
@@ -208,7 +214,7 @@ def test_damaged_files_are_one_clear_error(root: Path, kind: str):
     path.write_text(path.read_text()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match=path.name):
         opened(root)
-    assert not (root / "index" / "index.json").exists()
+    assert not (root / "index.sqlite").exists()
 
 
 @pytest.mark.parametrize("kind", ["data", "camera", "joint_3d", "MANO_NeuralAnnot"])
@@ -221,7 +227,7 @@ def test_missing_files_are_named(root: Path, kind: str):
 
 def test_subsets_come_from_lists_or_from_folders_of_their_own(root: Path):
     def chosen(annotators) -> list[int]:
-        index = open_index(find_sources(root, "train", annotators), root / "index" / annotators)
+        index = open_index(find_sources(root, "train", annotators), root / f"{annotators}.sqlite")
         return [index[k].annotation for k in range(len(index))]
 
     assert chosen("human") == [10, 12, 14] and chosen("machine") == [11, 13, 15]

@@ -121,3 +121,22 @@ def test_fits_of_a_hand_behind_the_camera(tmp_path: Path):
             source.sample(number, 16)
         reasons.add(refused.value.reason)
     assert reasons <= {"a hand behind the camera", "hands outside the picture"}
+
+
+def in_other_units(content: dict, scale: float, name: str) -> None:
+    for entry in content["0"].values():
+        for part in (entry["left"], entry["right"]) if name == "trans" else (entry,):
+            part[name] = (scale * np.array(part[name])).tolist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "scale"),
+    [("MANO_NeuralAnnot", "trans", 1e3), ("MANO_NeuralAnnot", "trans", 1e-3)]
+    + [("joint_3d", "world_coord", 1e3), ("joint_3d", "world_coord", 1e-3)],
+)
+def test_lengths_in_other_units_are_refused(tmp_path: Path, kind: str, name: str, scale: float):
+    write_interhand(tmp_path, "train", list(small_moments())[:1])
+    edit(tmp_path, kind, lambda content: in_other_units(content, scale, name))
+    with pytest.raises(Unusable, match="metres|behind the camera|outside the picture") as refused:
+        InterHand(tmp_path, "train", HANDS).sample(0, 16)
+    assert refused.value.fault

@@ -98,7 +98,12 @@ def test_strata_follow_from_the_distance():
 
 
 @pytest.mark.parametrize(
-    ("shift", "reason"), [((0, 0, -9), "a hand behind the camera"), ((9, 0, 0), "hands outside the picture")]
+    ("shift", "reason"),
+    [
+        ((0, 0, -9), "a hand behind the camera"),
+        ((9, 0, 0), "hands outside the picture"),
+        ((0, 0, 900), r"hands not 0\.1 to 10 m from the camera \(are lengths in metres\?\)"),
+    ],
 )
 def test_hands_that_the_picture_cannot_show(shift: tuple[float, float, float], reason: str):
     (moment,) = make_moments(1, seed=0, width=32, height=40)
