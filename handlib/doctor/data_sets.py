@@ -10,8 +10,8 @@ from handlib.data.interhand.files import KINDS, find_sources, stream_items
 from handlib.data.interhand.intaghand import camera_from, fit_from
 from handlib.data.photo import read_picture
 from handlib.doctor.findings import Finding, judged
+from handlib.hand.array_pickle import read_restricted_pickle
 from handlib.hand.hand import Hand
-from handlib.hand.mano_file import read_restricted_pickle
 from handlib.hand.skeleton import SIDES
 from handlib.utils.errors import InputError
 

@@ -8,7 +8,7 @@ import torch
 
 from handlib.doctor.findings import Finding, judged
 from handlib.hand.hand import Hand
-from handlib.hand.mano_file import HandData, left_has_sign_fault, open_hand_data, read_mano
+from handlib.hand.mano_file import HandData, find_mano, left_has_sign_fault, open_hand_data, read_mano
 from handlib.hand.skeleton import SIDES, Side, joint_index
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
@@ -43,14 +43,14 @@ def mano_findings(folder: Path) -> list[Finding]:
     found: dict[Side, HandData] = {}
 
     def read(side: Side) -> str:
-        found[side] = data = read_mano(folder / f"MANO_{side.upper()}.pkl", side)
+        found[side] = data = read_mano(find_mano(folder, side), side)
         if (got := side_of(data)) != side:
             raise InputError(f"a {got} hand under the {side} hand's name")
         if np.array_equal(data.v_template, open_hand_data(side).v_template):
             return "the open hand in MANO's format; MANO's own parameters mean something else on it"
         return "fields, shapes and side as they should be"
 
-    findings = [judged(f"MANO_{side.upper()}.pkl", partial(read, side), GET_MANO) for side in SIDES]
+    findings = [judged(f"MANO_{side.upper()}", partial(read, side), GET_MANO) for side in SIDES]
     if all(finding.verdict == "ok" for finding in findings):
         faulty = left_has_sign_fault(found["left"], found["right"])
         told = (

@@ -17,7 +17,7 @@ from smplx.lbs import lbs
 from torch import Tensor, nn
 
 from handlib.geometry.rotation import rotation_from_6d
-from handlib.hand.mano_file import HandData, open_hand_data, read_mano, repair_left_shapedirs
+from handlib.hand.mano_file import HandData, find_mano, open_hand_data, read_mano, repair_left_shapedirs
 from handlib.hand.skeleton import MANO_PARENTS, MANO_TO_21, SIDES, Side, joint_index, tip_vertices
 from handlib.utils.arguments import check_choice, check_finite
 from handlib.utils.reprs import in_shapes
@@ -107,7 +107,7 @@ class Hand(nn.Module):
 
     @classmethod
     def from_mano(cls, path: str | Path, side: Side, tips: str = "smplx") -> "Hand":
-        """A hand from ``MANO_LEFT.pkl`` or ``MANO_RIGHT.pkl``, or from a folder that holds both.
+        """A hand from ``MANO_LEFT.pkl`` or ``MANO_RIGHT.pkl`` (or ``.npz``), or from a folder that holds both.
 
         Given a folder, the left hand's shape directions are compared with the right one's and mended
         where they carry the known sign fault; a single file can't be compared and is taken as it is.
@@ -117,9 +117,9 @@ class Hand(nn.Module):
         path = Path(path)
         if not path.is_dir():
             return cls(read_mano(path, side), tips)
-        data = read_mano(path / f"MANO_{side.upper()}.pkl", side)
+        data = read_mano(find_mano(path, side), side)
         if side == "left":
-            data = repair_left_shapedirs(data, read_mano(path / "MANO_RIGHT.pkl", "right"))
+            data = repair_left_shapedirs(data, read_mano(find_mano(path, "right"), "right"))
         return cls(data, tips)
 
     def pca_to_axis_angle(self, coefficients: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch 45"]:

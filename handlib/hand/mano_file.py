@@ -1,13 +1,7 @@
-"""Hand models as files: MANO's pickles, read without chumpy and without running what a pickle asks for.
+"""Hand models as files in MANO's format."""
 
-A pickle is a program. The reader here knows a handful of names (numpy's and scipy's array constructors
-and stand-ins for two of chumpy's arrays) and refuses every other name before anything is called.
-"""
-
-import codecs
 import pickle
 from collections.abc import Mapping
-from copyreg import _reconstructor  # type: ignore[attr-defined]
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -17,11 +11,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from jaxtyping import Float, Int
-from numpy._core import multiarray, numeric
 
+from handlib.hand.array_pickle import ChumpyArray, read_restricted_pickle
 from handlib.hand.skeleton import MANO_PARENTS, SIDES, Side
 from handlib.utils.errors import InputError
-from handlib.utils.files import replacing
+from handlib.utils.files import reading, replacing
 
 NUM_VERTICES, NUM_FACES, NUM_BETAS, NUM_PCA = 778, 1538, 10, 45
 
@@ -79,75 +73,22 @@ class HandData:
         )
 
 
-class _ChumpyArray:
-    """Stands for ``chumpy.ch.Ch``: of what is pickled, only the array counts."""
-
-    array: np.ndarray | None = None
-
-    def __setstate__(self, state: Any) -> None:
-        self.array = np.asarray(state["x"])
-
-
-class _ChumpySelection(_ChumpyArray):
-    """Stands for ``chumpy.reordering.Select``: entries of another array, by flat index.
-
-    MANO stores its shape directions as the first 10 of 20 in this way.
-    """
-
-    def __setstate__(self, state: Any) -> None:
-        chosen = state["a"].array.ravel()[state["idxs"]]
-        self.array = chosen.reshape(state.get("preferred_shape", chosen.shape))
-
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("chumpy.ch", "Ch"): _ChumpyArray,
-    ("chumpy.reordering", "Select"): _ChumpySelection,
-    ("copy_reg", "_reconstructor"): _reconstructor,
-    ("copyreg", "_reconstructor"): _reconstructor,
-    ("__builtin__", "object"): object,
-    ("builtins", "object"): object,
-    ("__builtin__", "set"): set,
-    ("builtins", "set"): set,
-    ("_codecs", "encode"): codecs.encode,
+PUBLIC_NAMES = {
+    b"cnumpy._core.multiarray\n": b"cnumpy.core.multiarray\n",
+    b"cscipy.sparse._csc\n": b"cscipy.sparse\n",
 }
-for _package in ("numpy.core.multiarray", "numpy._core.multiarray"):
-    _ALLOWED[_package, "_reconstruct"] = multiarray._reconstruct
-    _ALLOWED[_package, "scalar"] = multiarray.scalar
-for _package in ("numpy.core.numeric", "numpy._core.numeric"):
-    _ALLOWED[_package, "_frombuffer"] = numeric._frombuffer  # type: ignore[attr-defined]
-for _format in ("csc", "csr", "coo"):
-    for _package in (f"scipy.sparse.{_format}", f"scipy.sparse._{_format}"):
-        _ALLOWED[_package, f"{_format}_matrix"] = getattr(scipy.sparse, f"{_format}_matrix")
-
-
-class _RestrictedUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no hand model needs")
-        return _ALLOWED[module, name]
-
-
-def read_restricted_pickle(path: Path) -> Any:
-    """The content of a pickle that holds numpy, scipy.sparse or chumpy arrays in plain containers.
-
-    Anything else in it, and any damage, is a :class:`HandFileError`; nothing that the pickle names is run.
-    """
-    try:
-        with open(path, "rb") as file:
-            return _RestrictedUnpickler(file, encoding="latin1").load()
-    except OSError as error:
-        raise HandFileError(f"{path}: can't be read: {error.strerror}") from error
-    except Exception as error:
-        raise HandFileError(f"{path}: not a hand model pickle: {error or type(error).__name__}") from error
+"""How a pickle (protocol 2) names modules that moved, and the names that old and new numpy and scipy both know."""
+MANO_FOLDERS = ("models", "mano", "mano_v1_2/models")
+"""Where MANO's archive, unpacked, and smplx keep the files."""
+LARGEST_HAND = 1.0
+"""Metres; a larger template is in other units."""
 
 
 def _array(content: Mapping[str, Any], field: str, shape: tuple[int, ...], path: Path) -> np.ndarray:
     if field not in content:
         raise HandFileError(f"{path}: field {field} is missing")
     value = content[field]
-    if isinstance(value, _ChumpyArray):
+    if isinstance(value, ChumpyArray):
         value = value.array
     if scipy.sparse.issparse(value):
         value = value.toarray()
@@ -173,6 +114,10 @@ def hand_data_from_mapping(content: Mapping[str, Any], side: Side, path: Path) -
         "hands_components": (NUM_PCA, NUM_PCA),
     }
     fields = {name: _array(content, name, shape, path).astype(np.float64) for name, shape in numbers.items()}
+    if np.ptp(fields["v_template"], axis=0).max() > LARGEST_HAND:
+        raise HandFileError(
+            f"{path}: field v_template: expected metres, got a hand larger than {LARGEST_HAND:.0f} m"
+        )
     faces = _array(content, "f", (NUM_FACES, 3), path).astype(np.int64)
     if faces.min() < 0 or faces.max() >= NUM_VERTICES:
         raise HandFileError(f"{path}: field f: expected vertex numbers below {NUM_VERTICES}")
@@ -180,6 +125,20 @@ def hand_data_from_mapping(content: Mapping[str, Any], side: Side, path: Path) -
     if tuple(parents[1:]) != MANO_PARENTS[1:]:
         raise HandFileError(f"{path}: field kintree_table: expected the parents {MANO_PARENTS[1:]}")
     return HandData(side=side, faces=faces, **fields)
+
+
+def find_mano(folder: Path, side: Side) -> Path:
+    """The file of a side in a folder or in one of :data:`MANO_FOLDERS` in it, ``.pkl`` rather than ``.npz``.
+
+    Raises:
+        HandFileError: there is none.
+    """
+    names = [f"MANO_{side.upper()}{suffix}" for suffix in (".pkl", ".npz")]
+    paths = [folder / place / name for place in ("", *MANO_FOLDERS) for name in names]
+    found = next((path for path in paths if path.exists()), None)
+    if found is None:
+        raise HandFileError(f"{folder}: expected {' or '.join(names)}, here or in {', '.join(MANO_FOLDERS)}")
+    return found
 
 
 def read_mano(path: str | Path, side: Side) -> HandData:
@@ -192,14 +151,17 @@ def read_mano(path: str | Path, side: Side) -> HandData:
     other = "left" if side == "right" else "right"
     if other in path.stem.lower():
         raise HandFileError(f"{path}: expected the {side} hand, the file's name says {other}")
-    if path.suffix == ".npz":
-        try:
-            with np.load(path, allow_pickle=False) as archive:
+    try:
+        if path.suffix == ".npz":
+            with (
+                reading(path, "an npz archive of plain arrays"),
+                np.load(path, allow_pickle=False) as archive,
+            ):
                 content: Any = dict(archive)
-        except Exception as error:  # zipfile, zlib and numpy raise what they like.
-            raise HandFileError(f"{path}: not an npz archive of plain arrays: {error}") from error
-    else:
-        content = read_restricted_pickle(path)
+        else:
+            content = read_restricted_pickle(path)
+    except InputError as error:
+        raise HandFileError(str(error)) from error
     if not isinstance(content, Mapping):
         raise HandFileError(f"{path}: expected named fields, got {type(content).__name__}")
     return hand_data_from_mapping(content, side, path)
@@ -240,7 +202,7 @@ def open_hand_data(side: Side) -> HandData:
 def write_mano(data: HandData, path: Path) -> None:
     """Writes a hand as ``.pkl`` (protocol 2, plain numpy and scipy.sparse, as MANO's) or ``.npz``.
 
-    The file appears whole or not at all.
+    Programs with numpy 1 or 2 read either. The file appears whole or not at all.
     """
     parents = np.array([[2**32 - 1, *MANO_PARENTS[1:]], range(16)], dtype=np.uint32)
     fields: dict[str, Any] = {
@@ -263,7 +225,10 @@ def write_mano(data: HandData, path: Path) -> None:
             np.savez_compressed(file, **fields)
         else:
             fields["J_regressor"] = scipy.sparse.csc_matrix(data.J_regressor)
-            pickle.dump(fields, file, protocol=2)
+            written = pickle.dumps(fields, protocol=2)
+            for name, public in PUBLIC_NAMES.items():
+                written = written.replace(name, public)
+            file.write(written)
 
 
 def export_open_hand(out: Path) -> list[Path]:

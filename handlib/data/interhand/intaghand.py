@@ -15,8 +15,8 @@ import torch
 from handlib.data.interhand.mano_fits import Camera, Fit, Unusable, sample_from_fits
 from handlib.data.photo import Crop, PictureError, read_picture
 from handlib.data.sample import Sample
+from handlib.hand.array_pickle import read_restricted_pickle
 from handlib.hand.hand import Hand
-from handlib.hand.mano_file import HandFileError, read_restricted_pickle
 from handlib.utils.errors import InputError
 
 
@@ -86,7 +86,7 @@ class IntagHand:
         path = folder / "anno" / f"{name}.pkl"
         try:
             content = read_restricted_pickle(path)
-        except HandFileError as error:
+        except InputError as error:
             raise Unusable(str(path), "broken annotation") from error
         try:
             picture = read_picture(folder / "img" / f"{name}.jpg")

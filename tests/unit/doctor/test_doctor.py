@@ -154,7 +154,7 @@ def test_exchanged_mano_files_are_refused(mano: Path):
 def test_a_damaged_and_a_malicious_mano_file(mano: Path):
     left = mano / "MANO_LEFT.pkl"
     left.write_bytes(left.read_bytes()[:1000])
-    assert the_wrong_one(examine_given(mano=mano)).what == "MANO_LEFT.pkl"
+    assert the_wrong_one(examine_given(mano=mano)).what == "MANO_LEFT"
     left.write_bytes(b"cos\nsystem\n(S'touch should_not_be_there'\ntR.")
     assert "os.system" in the_wrong_one(examine_given(mano=mano)).explanation
     assert not Path("should_not_be_there").exists()
@@ -249,7 +249,7 @@ def test_intaghand_with_a_picture_gone_or_an_annotation_damaged(intaghand: Path)
 
 def test_everything_together_and_as_a_table(mano: Path):
     findings = examine(mano=mano)
-    assert {"Python", "packages", "GPU", "open hand", "MANO_RIGHT.pkl"} <= {f.what for f in findings}
+    assert {"Python", "packages", "GPU", "open hand", "MANO_RIGHT"} <= {f.what for f in findings}
     assert as_table(findings).row_count == len(findings)
 
 
@@ -258,8 +258,8 @@ def test_the_command_ends_with_1_only_if_something_is_wrong(
 ):
     monkeypatch.setattr("handlib.doctor.machine_findings", list)
     cli.main(["doctor", "--mano", str(mano)])
-    assert "MANO_LEFT.pkl" in capsys.readouterr().out
-    (mano / "MANO_LEFT.pkl").unlink()
+    assert "MANO_LEFT" in capsys.readouterr().out
+    shutil.rmtree(mano)
     with pytest.raises(SystemExit) as stopped:
         cli.main(["doctor", "--mano", str(mano)])
     assert stopped.value.code == 1

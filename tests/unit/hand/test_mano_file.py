@@ -3,8 +3,10 @@
 import copyreg
 import os
 import pickle
+import pickletools
 import sys
 import types
+from collections import OrderedDict
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from handlib.hand.hand import Hand
 from handlib.hand.mano_file import (
     HandData,
     HandFileError,
@@ -96,27 +99,76 @@ def test_every_protocol(tmp_path: Path, protocol: int):
     assert same(read_mano(path, "right"), open_hand_data("right"))
 
 
-@pytest.mark.parametrize("layout", ["csc_matrix", "csr_matrix", "coo_matrix"])
+@pytest.mark.parametrize(
+    "layout", [f"{k}_{kind}" for k in ("csc", "csr", "coo") for kind in ("matrix", "array")]
+)
 def test_sparse_regressor(tmp_path: Path, layout: str):
     fields = content("right")
     fields["J_regressor"] = getattr(scipy.sparse, layout)(fields["J_regressor"])
     assert same(read_mano(dump(fields, tmp_path / "hand.pkl"), "right"), open_hand_data("right"))
 
 
-def test_old_names_of_modules(tmp_path: Path):
-    """Python 2, old numpy and old scipy named their modules otherwise."""
-    fields = content("right")
-    fields["J_regressor"] = scipy.sparse.csc_matrix(fields["J_regressor"])
-    written = pickle.dumps(fields, protocol=2)
-    for new, old in (
-        (b"numpy._core.multiarray", b"numpy.core.multiarray"),
-        (b"scipy.sparse._csc", b"scipy.sparse.csc"),
-    ):
-        written = written.replace(b"c" + new, b"c" + old)
-    assert b"cnumpy.core.multiarray" in written and b"cscipy.sparse.csc\n" in written
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_other_containers(tmp_path: Path, protocol: int):
+    fields = OrderedDict(content("right"))
+    fields["J_regressor"] = np.asmatrix(fields["J_regressor"])
+    path = dump(fields, tmp_path / "hand.pkl", protocol)
+    assert same(read_mano(path, "right"), open_hand_data("right"))
+
+
+OLD_AND_NEW = {
+    "numpy.core.multiarray _reconstruct",
+    "numpy ndarray",
+    "numpy dtype",
+    "scipy.sparse csc_matrix",
+    "_codecs encode",
+}
+
+
+def test_what_is_written_names_only_what_old_and_new_libraries_have(tmp_path: Path):
+    """numpy 2 renamed ``numpy.core``, scipy 1.8 ``scipy.sparse.csc``: pickles by the new names need them."""
     path = tmp_path / "MANO_RIGHT.pkl"
+    write_mano(open_hand_data("right"), path)
+    opcodes = list(pickletools.genops(path.read_bytes()))
+    assert {argument for opcode, argument, _ in opcodes if "GLOBAL" in opcode.name} == OLD_AND_NEW
+    assert opcodes[0][1] == 2, "the protocol that Python 2 knows too"
+
+
+@pytest.mark.parametrize("sparse", [b"scipy.sparse.csc", b"scipy.sparse._csc"])
+def test_names_of_modules_that_moved(tmp_path: Path, sparse: bytes):
+    path = tmp_path / "MANO_RIGHT.pkl"
+    write_mano(open_hand_data("right"), path)
+    written = path.read_bytes().replace(b"cscipy.sparse\n", b"c" + sparse + b"\n")
+    if b"_csc" in sparse:
+        written = written.replace(b"cnumpy.core.", b"cnumpy._core.")
     path.write_bytes(written)
     assert same(read_mano(path, "right"), open_hand_data("right"))
+
+
+@pytest.mark.parametrize("place", [".", "models", "mano", "mano_v1_2/models"])
+@pytest.mark.parametrize("suffix", [".pkl", ".npz"])
+def test_files_are_found_where_they_are_unpacked(tmp_path: Path, place: str, suffix: str):
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    for side in SIDES:
+        write_mano(open_hand_data(side), tmp_path / place / f"MANO_{side.upper()}{suffix}")
+    hand = Hand.from_mano(tmp_path, "left")
+    np.testing.assert_array_equal(
+        hand.v_template.numpy(), open_hand_data("left").v_template.astype(np.float32)
+    )
+
+
+def test_a_folder_without_the_files_says_where_they_are_looked_for(tmp_path: Path):
+    with pytest.raises(
+        HandFileError, match=r"MANO_LEFT\.pkl or MANO_LEFT\.npz, here or in models, mano, mano_v1_2"
+    ):
+        Hand.from_mano(tmp_path, "left")
+
+
+def test_a_hand_in_millimetres_is_refused(tmp_path: Path):
+    fields = content("right")
+    fields["v_template"] = 1000 * fields["v_template"]
+    with pytest.raises(HandFileError, match="field v_template: expected metres, got a hand larger than 1 m"):
+        read_mano(dump(fields, tmp_path / "hand.pkl"), "right")
 
 
 def test_chumpy_arrays(tmp_path: Path, chumpy, monkeypatch: pytest.MonkeyPatch):
@@ -149,7 +201,8 @@ def test_commands_are_refused_and_not_run(tmp_path: Path, protocol: int):
     fields = content("right") | {"bs_style": Command(trace)}
     path = dump(fields, tmp_path / "MANO_RIGHT.pkl", protocol)
     with pytest.raises(
-        HandFileError, match=r"MANO_RIGHT.pkl: not a hand model pickle: it asks for (posix|nt)\.mkdir"
+        HandFileError,
+        match=r"MANO_RIGHT.pkl: expected a pickle of plain arrays: it asks for (posix|nt)\.mkdir",
     ):
         read_mano(path, "right")
     assert not trace.exists()
@@ -195,7 +248,7 @@ def test_truncated(tmp_path: Path, share: float, suffix: str):
     write_mano(open_hand_data("right"), path)
     written = path.read_bytes()
     path.write_bytes(written[: int(share * len(written))])
-    with pytest.raises(HandFileError, match=f"MANO_RIGHT{suffix}: not a"):
+    with pytest.raises(HandFileError, match=f"MANO_RIGHT{suffix}: expected an? "):
         read_mano(path, "right")
 
 
@@ -221,7 +274,7 @@ def test_damaged_inside_an_archive(tmp_path: Path):
             read_mano(path, "right")
     np.save(tmp_path / "array.npy", np.zeros(3))
     (tmp_path / "array.npy").rename(path)
-    with pytest.raises(HandFileError, match=r"MANO_RIGHT\.npz: not an npz archive"):
+    with pytest.raises(HandFileError, match=r"MANO_RIGHT\.npz: expected an npz archive"):
         read_mano(path, "right")
 
 
