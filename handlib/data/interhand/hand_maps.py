@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import trimesh
-from embreex.mesh_construction import TriangleMesh
-from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float, UInt8
 from scipy.spatial.distance import cdist
 
 from handlib.data.rendered.render import rest_colours
 from handlib.data.sample import BACKGROUND
+from handlib.geometry.rays import RayScene, ray_scene
 from handlib.hand.hand import Hand
 
 # Vertices of either hand, the nearest to the other one, from which the surfaces' distance is measured.
@@ -32,10 +31,8 @@ class HandMaps:
     visible: Float[np.ndarray, "2"]
 
 
-def _scene(vertices: Float[np.ndarray, "778 3"], hand: Hand) -> EmbreeScene:
-    scene = EmbreeScene(robust=True)
-    TriangleMesh(scene, np.ascontiguousarray(vertices, dtype=np.float32), hand.faces.astype(np.int32))
-    return scene
+def _scene(vertices: Float[np.ndarray, "778 3"], hand: Hand) -> RayScene:
+    return ray_scene((vertices, hand.faces))
 
 
 def pixel_rays(intrinsics: Float[np.ndarray, "4"], size: int) -> Float[np.ndarray, "pixels 3"]:
@@ -64,13 +61,13 @@ def hand_maps(
     dense = np.zeros((2, len(rays), 3), dtype=np.uint8)
     colours = rest_colours(hands[1].v_template.numpy())
     for h, hand in enumerate(hands):
-        hits = _scene(vertices[h], hand).run(np.zeros_like(rays), rays, output=True)
-        ray = np.flatnonzero(hits["primID"] >= 0)
-        second, third = hits["u"][ray], hits["v"][ray]
+        hits = _scene(vertices[h], hand).first_hits(np.zeros_like(rays), rays)
+        ray = np.flatnonzero(hits.met)
+        second, third = hits.u[ray], hits.v[ray]
         weights = np.stack((1 - second - third, second, third), axis=1)
-        corners = colours[hand.faces[hits["primID"][ray]]]
+        corners = colours[hand.faces[hits.face[ray]]]
         dense[h, ray] = np.clip(np.rint((corners * weights[..., None]).sum(1)), 1, 255)
-        depth[h, ray] = hits["tfar"][ray]
+        depth[h, ray] = hits.way[ray]
     covered = np.isfinite(depth)
     front = depth.argmin(0)
     label = np.where(covered.any(0), 1 + front, BACKGROUND).astype(np.uint8)
@@ -108,5 +105,5 @@ def _pierces(hand: Hand, vertices: np.ndarray, other: Hand, others: np.ndarray) 
     """Whether an edge of the hand goes through the other one's surface."""
     start = vertices[hand.faces].reshape(-1, 3).astype(np.float32)
     end = vertices[np.roll(hand.faces, -1, axis=1)].reshape(-1, 3).astype(np.float32)
-    hits = _scene(others, other).run(start, end - start, output=True)
-    return bool(((hits["primID"] >= 0) & (hits["tfar"] <= 1)).any())
+    hits = _scene(others, other).first_hits(start, end - start)
+    return bool((hits.met & (hits.way <= 1)).any())

@@ -1,6 +1,6 @@
 """What two arms do to each other: sliding to the first contact, crossing, distance.
 
-Everything is answered by casting rays (embree) or by projecting points. Lengths are metres, arms are
+Everything is answered by casting rays or by projecting points. Lengths are metres, arms are
 the closed surfaces of :mod:`handlib.data.rendered.arm`.
 """
 
@@ -8,25 +8,19 @@ from functools import cache
 
 import numpy as np
 import torch
-from embreex.mesh_construction import TriangleMesh
-from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float, Int
 
 from handlib.data.rendered.arm import arm_faces, hand_faces
+from handlib.geometry.rays import RayScene, ray_scene
 
 NUM_HAND_VERTICES = 778
 # Part of an edge that is left out at either end when it is tested against the surface it belongs to.
 EDGE_MARGIN = 0.03
 
 
-def build_scene(*arms: Float[np.ndarray, "arm 3"]) -> EmbreeScene:
-    """A scene of arms that rays can be cast into; hits name the arm (``geomID``) and the face
-    (``primID``).
-    """
-    scene = EmbreeScene(robust=True)
-    for arm in arms:
-        TriangleMesh(scene, np.ascontiguousarray(arm, dtype=np.float32), arm_faces())
-    return scene
+def build_scene(*arms: Float[np.ndarray, "arm 3"]) -> RayScene:
+    """A scene of arms to cast rays at."""
+    return ray_scene(*((arm, arm_faces()) for arm in arms))
 
 
 def _edges(faces: Int[np.ndarray, "faces 3"]) -> Int[np.ndarray, "edges 2"]:
@@ -45,14 +39,14 @@ def arm_edges() -> Int[np.ndarray, "edges 2"]:
     return _edges(arm_faces())
 
 
-def count_self_crossings(arm: Float[np.ndarray, "arm 3"], scene: EmbreeScene) -> int:
+def count_self_crossings(arm: Float[np.ndarray, "arm 3"], scene: RayScene) -> int:
     """How many of the hand's edges pierce a face of the same arm that they don't belong to."""
     edges = hand_edges()
     start = arm[edges[:, 0]].astype(np.float32)
     step = arm[edges[:, 1]].astype(np.float32) - start
-    hit = scene.run(start + np.float32(EDGE_MARGIN) * step, step, output=True)
-    pierced = np.flatnonzero((hit["primID"] >= 0) & (hit["tfar"] < 1 - 2 * EDGE_MARGIN))
-    own = (arm_faces()[hit["primID"][pierced], :, None] == edges[pierced, None, :]).any((1, 2))
+    hit = scene.first_hits(start + np.float32(EDGE_MARGIN) * step, step)
+    pierced = np.flatnonzero(hit.met & (hit.way < 1 - 2 * EDGE_MARGIN))
+    own = (arm_faces()[hit.face[pierced], :, None] == edges[pierced, None, :]).any((1, 2))
     return int((~own).sum())
 
 
@@ -63,9 +57,9 @@ def _feelers(arm: Float[np.ndarray, "arm 3"]) -> Float[np.ndarray, "points 3"]:
 
 def travel_to_contact(
     moving: Float[np.ndarray, "arm 3"],
-    moving_scene: EmbreeScene,
+    moving_scene: RayScene,
     fixed: Float[np.ndarray, "arm 3"],
-    fixed_scene: EmbreeScene,
+    fixed_scene: RayScene,
     offset: Float[np.ndarray, "3"],
     direction: Float[np.ndarray, "3"],
 ) -> tuple[float, bool]:
@@ -82,22 +76,21 @@ def travel_to_contact(
         (_feelers(moving) + offset, fixed_scene, 1),
         (_feelers(fixed) - offset, moving_scene, -1),
     ):
-        rays = np.ascontiguousarray(np.broadcast_to(sign * direction, points.shape))
-        hit = scene.run(points, rays, output=True)
-        reach = np.where(hit["primID"] >= 0, hit["tfar"], np.inf)
+        hit = scene.first_hits(points, np.broadcast_to(sign * direction, points.shape))
+        reach = np.where(hit.met, hit.way, np.inf)
         first = int(reach.argmin())
         if reach[first] < best:
             best = float(reach[first])
             feels = first < NUM_HAND_VERTICES or first >= len(moving)
-            on_hands = feels and int(hit["primID"][first]) < len(hand_faces())
+            on_hands = feels and int(hit.face[first]) < len(hand_faces())
     return best, on_hands
 
 
 def slide_to_contact(
     moving: Float[np.ndarray, "arm 3"],
-    moving_scene: EmbreeScene,
+    moving_scene: RayScene,
     fixed: Float[np.ndarray, "arm 3"],
-    fixed_scene: EmbreeScene,
+    fixed_scene: RayScene,
     offset: Float[np.ndarray, "3"],
     direction: Float[np.ndarray, "3"],
 ) -> tuple[float, bool] | None:
@@ -116,9 +109,9 @@ def slide_to_contact(
 
 def arms_cross(
     moving: Float[np.ndarray, "arm 3"],
-    moving_scene: EmbreeScene,
+    moving_scene: RayScene,
     fixed: Float[np.ndarray, "arm 3"],
-    fixed_scene: EmbreeScene,
+    fixed_scene: RayScene,
     offset: Float[np.ndarray, "3"],
 ) -> bool:
     """Whether any edge of one arm pierces a face of the other; frames as in :func:`travel_to_contact`."""
@@ -126,8 +119,8 @@ def arms_cross(
     for arm, scene in ((moving + offset, fixed_scene), (fixed - offset, moving_scene)):
         start = arm[edges[:, 0]].astype(np.float32)
         step = arm[edges[:, 1]].astype(np.float32) - start
-        hit = scene.run(start, step, output=True)
-        if ((hit["primID"] >= 0) & (hit["tfar"] <= 1)).any():
+        hit = scene.first_hits(start, step)
+        if (hit.met & (hit.way <= 1)).any():
             return True
     return False
 

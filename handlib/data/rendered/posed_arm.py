@@ -5,11 +5,11 @@ from functools import cache
 
 import numpy as np
 import torch
-from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float
 
 from handlib.data.rendered.arm import add_forearm
 from handlib.data.rendered.contact import build_scene, count_self_crossings
+from handlib.geometry.rays import RayScene
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 
@@ -32,7 +32,7 @@ class Arm:
     vertices: Float[np.ndarray, "778 3"]
     joints: Float[np.ndarray, "21 3"]
     surface: Float[np.ndarray, "arm 3"]
-    scene: EmbreeScene
+    scene: RayScene
 
     def crosses_itself(self) -> bool:
         """Whether fingers pass through each other or through the palm."""

@@ -1,4 +1,4 @@
-"""Pictures of two hands with their exact truth, by ray casting on the CPU (embree), without OpenGL.
+"""Pictures of two hands with their exact truth, by ray casting on the CPU, without OpenGL.
 
 Labels, depth and the dense map come from one ray through every pixel's centre; colours from several rays
 per pixel. Which arm a ray meets, and where on the right hand's surface, is all that either needs.
@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Bool, Float, Int, UInt8
 from scipy.ndimage import binary_dilation
 from torch import Tensor
@@ -29,6 +28,7 @@ from handlib.data.rendered.shading import (
 )
 from handlib.data.sample import BACKGROUND
 from handlib.geometry.mesh import vertex_normals
+from handlib.geometry.rays import RayScene
 from handlib.hand.hand import open_hand_data
 from handlib.hand.skeleton import SIDES
 from handlib.utils.arguments import check_finite
@@ -83,7 +83,7 @@ class PairScene:
         self.arms = [add_forearm(hand, side) for hand, side in zip(self.vertices, SIDES, strict=True)]
         if min(arm[:, 2].min() for arm in self.arms) <= 0:
             raise ValueError("vertices: expected both arms in front of the camera (z > 0)")
-        self.scene: EmbreeScene = build_scene(*self.arms)
+        self.scene: RayScene = build_scene(*self.arms)
 
     def pixels(self, size: int) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
         """Rows and columns of the pixels that the arms may cover in a picture of this size: those of a
@@ -113,16 +113,16 @@ class PairScene:
 
     def cast(self, directions: Float[np.ndarray, "rays 3"]) -> Hits:
         """The first thing that rays from the eye meet."""
-        result = self.scene.run(np.zeros_like(directions), directions, output=True)
-        ray = np.flatnonzero(result["primID"] >= 0)
-        second, third = result["u"][ray], result["v"][ray]
+        first = self.scene.first_hits(np.zeros_like(directions), directions)
+        ray = np.flatnonzero(first.met)
+        second, third = first.u[ray], first.v[ray]
         return Hits(
             ray=ray,
-            arm=result["geomID"][ray],
-            face=result["primID"][ray],
+            arm=first.mesh[ray],
+            face=first.face[ray],
             weights=np.stack((1 - second - third, second, third), axis=1),
-            depth=result["tfar"][ray],
-            facet_normal=result["Ng"][ray],
+            depth=first.way[ray],
+            facet_normal=first.normal[ray],
             direction=directions[ray],
         )
 
@@ -167,12 +167,12 @@ class PairScene:
         count = 0
         while len(directions):
             start = directions * (depth + np.float32(1e-4))[:, None]
-            result = self.scene.run(start, directions, output=True)
-            found = (result["geomID"] == arm) & (result["primID"] >= 0)
-            count += int((found & (result["primID"] < len(hand_faces()))).sum())
-            onwards = ~found & (result["primID"] >= 0)
+            first = self.scene.first_hits(start, directions)
+            found = (first.mesh == arm) & first.met
+            count += int((found & (first.face < len(hand_faces()))).sum())
+            onwards = ~found & first.met
             directions = directions[onwards]
-            depth = depth[onwards] + np.float32(1e-4) + result["tfar"][onwards]
+            depth = depth[onwards] + np.float32(1e-4) + first.way[onwards]
         return count
 
     def colour(
@@ -226,7 +226,7 @@ class PairScene:
         facet *= -np.sign((facet * direction).sum(1, keepdims=True))
         start = direction * hits.depth[asked, None] + facet * np.float32(LIFT)
         lit = np.ones(len(normal), dtype=np.float32)
-        lit[asked] = self.scene.run(start, np.broadcast_to(light, start.shape).copy(), query="OCCLUDED") < 0
+        lit[asked] = ~self.scene.blocked(start, np.broadcast_to(light, start.shape))
         return torch.from_numpy(lit[first][np.cumsum(starts_pixel) - 1])
 
 

@@ -9,13 +9,13 @@ from functools import cache
 
 import numpy as np
 import torch
-from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding_bag, normalize
 
 from handlib.data.rendered.arm import arm_faces, hand_faces, wrist_loop
 from handlib.geometry.mesh import vertex_normals
+from handlib.geometry.rays import RayScene
 from handlib.hand.hand import open_hand_data
 from handlib.hand.mano_file import open_hand_file
 
@@ -113,14 +113,14 @@ def _directions(count: int) -> Float[np.ndarray, "count 3"]:
 
 
 def openness(
-    scene: EmbreeScene, vertices: Float[np.ndarray, "v 3"], normals: Float[np.ndarray, "v 3"]
+    scene: RayScene, vertices: Float[np.ndarray, "v 3"], normals: Float[np.ndarray, "v 3"]
 ) -> Float[np.ndarray, "v"]:
     """Ambient occlusion: 1 where a vertex sees the whole hemisphere, 0.1 where it sees none of it."""
     directions = _directions(NUM_OCCLUSION_RAYS)
     cosine = normals @ directions.T
     vertex, ray = np.nonzero(cosine > 0.1)
     start = vertices[vertex] + normals[vertex] * np.float32(LIFT)
-    blocked = scene.run(start, directions[ray], query="OCCLUDED") >= 0
+    blocked = scene.blocked(start, directions[ray])
     weight = cosine[vertex, ray]
     total = np.maximum(np.bincount(vertex, weight, len(vertices)), 1e-6)
     return (1 - 0.9 * np.bincount(vertex, weight * blocked, len(vertices)) / total).astype(np.float32)

@@ -8,12 +8,11 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from embreex.mesh_construction import TriangleMesh
-from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw
 
 from handlib.geometry.mesh import vertex_normals
+from handlib.geometry.rays import ray_scene
 from handlib.hand.skeleton import BONES
 
 # Towards the lights, in the camera's frame (x right, y down, z away), and how strong they are.
@@ -63,13 +62,11 @@ def surface_layer(
     nearest = vertices[:, 2].min()
     in_picture = np.column_stack((pixels, (vertices[:, 2] - nearest) * 1000)).astype(np.float32)
     origins = np.column_stack((x.ravel(), y.ravel(), np.full(x.size, -100.0))).astype(np.float32)
-    directions = np.broadcast_to(np.array([0, 0, 1], np.float32), origins.shape).copy()
-    scene = EmbreeScene()
-    TriangleMesh(scene, in_picture[faces])
-    hits = scene.run(origins, directions, output=True)
-    hit = hits["primID"] >= 0
-    corners = faces[hits["primID"][hit]]
-    u, v = hits["u"][hit, None], hits["v"][hit, None]
+    directions = np.broadcast_to(np.array([0, 0, 1], np.float32), origins.shape)
+    hits = ray_scene((in_picture, faces)).first_hits(origins, directions)
+    hit = hits.met
+    corners = faces[hits.face[hit]]
+    u, v = hits.u[hit, None], hits.v[hit, None]
 
     def blend(values: np.ndarray) -> np.ndarray:
         return (1 - u - v) * values[corners[:, 0]] + u * values[corners[:, 1]] + v * values[corners[:, 2]]

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from embreex.mesh_construction import TriangleMesh
-from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -17,6 +15,7 @@ from handlib.data.rendered.arm import arm_faces
 from handlib.data.rendered.occluders.solids import Thing, light_thing
 from handlib.data.rendered.render import NUM_ARMS, Hits, PairScene
 from handlib.data.rendered.shading import Appearance
+from handlib.geometry.rays import ray_scene
 
 
 @dataclass(frozen=True)
@@ -43,13 +42,9 @@ class ClutteredScene(PairScene):
     ):
         super().__init__(vertices, intrinsics)
         self.things, self.others = tuple(things), tuple(others)
-        self.scene = EmbreeScene(robust=True)
         self._other_pairs = [PairScene(other.vertices, intrinsics) for other in self.others]
-        for pair in (self, *self._other_pairs):
-            for arm in pair.arms:
-                TriangleMesh(self.scene, arm, arm_faces())
-        for thing in self.things:
-            TriangleMesh(self.scene, thing.vertices, thing.faces)
+        arms = [(arm, arm_faces()) for pair in (self, *self._other_pairs) for arm in pair.arms]
+        self.scene = ray_scene(*arms, *((thing.vertices, thing.faces) for thing in self.things))
         for pair in self._other_pairs:
             pair.scene = self.scene
 

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from embreex.mesh_construction import TriangleMesh
-from embreex.rtcore_scene import EmbreeScene
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
@@ -17,6 +15,7 @@ from handlib.data.rendered.arm import hand_faces
 from handlib.data.rendered.occluders.cluttered_scene import OtherHands
 from handlib.data.rendered.occluders.solids import Thing, sample_thing
 from handlib.data.rendered.render import VISIBILITY_GRID, Hits, PairScene
+from handlib.geometry.rays import ray_scene
 
 # Half of a thing's longest side, metres.
 SMALLEST, LARGEST = 0.004, 0.14
@@ -44,10 +43,9 @@ def in_front(thing: Thing, size: float, direction: Float[np.ndarray, "3"], neare
 
 def hidden_share(thing: Thing, seen: Hits) -> float:
     """The share of the rays that meet the thing first."""
-    scene = EmbreeScene(robust=True)
-    TriangleMesh(scene, thing.vertices, thing.faces)
-    met = scene.run(np.zeros_like(seen.direction), seen.direction, output=True)
-    return float(((met["primID"] >= 0) & (met["tfar"] < seen.depth)).mean())
+    scene = ray_scene((thing.vertices, thing.faces))
+    first = scene.first_hits(np.zeros_like(seen.direction), seen.direction)
+    return float((first.met & (first.way < seen.depth)).mean())
 
 
 def _largest(fits: Callable[[float], bool]) -> float:
