@@ -16,7 +16,7 @@ try:
 except ImportError:
     EmbreeScene = None
 
-Mesh = tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "faces 3"]]
+Mesh = tuple[Float[np.ndarray, "_ 3"], Int[np.ndarray, "_ 3"]]
 RAY_CASTER = f"embreex {version('embreex')}" if EmbreeScene else "numpy"
 CHUNK = 2**22
 """Pairs of a ray and a triangle that numpy looks at together."""
