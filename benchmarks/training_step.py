@@ -22,7 +22,7 @@ from handlib.data.rendered.synthetic import make_sample
 from handlib.data.sample import stack
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
-from handlib.training.loop import prepared, take_step
+from handlib.training.loop import Run
 from handlib.training.losses import LossWeights
 from handlib.training.precision import training_precision
 from handlib.training.schedule import TrainConfig
@@ -40,8 +40,8 @@ def steps() -> dict[str, Callable[[], object]]:
     for precision in PRECISIONS:
         fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
         torch.manual_seed(0)
-        loss_on_batch, optimiser = prepared(fabric, DIR(network), LossWeights.small(), config)
-        runs[precision] = partial(take_step, fabric, loss_on_batch, optimiser, pairs, 0, config)
+        run = Run(fabric, DIR(network), LossWeights.small(), config)
+        runs[precision] = partial(run.take_step, pairs)
     return runs
 
 

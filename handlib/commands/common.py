@@ -1,17 +1,13 @@
 """What several commands need: hands, networks and numbers that were named on the command line."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from handlib.utils.arguments import check_at_least
 from handlib.utils.errors import InputError
 
 if TYPE_CHECKING:
     from handlib.hand.hand import Hand
-
-# The keys of placement.WORLDS, which is slow to import.
-WorldName = Literal[
-    "desk", "studio", "desk-full", "studio-full", "desk-wide", "desk-objects", "desk-others", "desk-stacked"
-]
 
 
 def mano_hands(folder: Path, tips: str = "smplx") -> "dict[str, Hand]":
@@ -24,15 +20,11 @@ def mano_hands(folder: Path, tips: str = "smplx") -> "dict[str, Hand]":
     return {side: Hand.from_mano(folder, side, tips) for side in SIDES}
 
 
-def check_positive(**numbers: int) -> None:
-    """Counts below 1 are an ``InputError`` that names the option."""
-    for name, number in numbers.items():
-        if number < 1:
-            raise InputError(f"{name.replace('_', '-')}: expected at least 1, got {number}")
+def use_threads(threads: int) -> None:
+    """Lets torch compute with so many CPU threads; 0 leaves its choice."""
+    import torch
 
-
-def check_not_negative(**numbers: int) -> None:
-    """Counts below 0 are an ``InputError`` that names the option."""
-    for name, number in numbers.items():
-        if number < 0:
-            raise InputError(f"{name.replace('_', '-')}: expected 0 or more, got {number}")
+    check_at_least("threads", threads, 0)
+    if threads:
+        torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)

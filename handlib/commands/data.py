@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from handlib.commands.common import WorldName, mano_hands
+from handlib.commands.common import mano_hands
+from handlib.data.rendered.names import PartName, Split, WorldName
 
 
 def make(
     out: Path,
-    split: Literal["train", "val", "test"] = "train",
+    split: Split = "train",
     count: int = 1000,
     size: int = 128,
     seed: int = 0,
@@ -39,12 +40,7 @@ def make(
 
 def benchmark(
     out: Path,
-    splits: tuple[Literal["train", "val", "test", "studio-test"], ...] = (
-        "val",
-        "test",
-        "studio-test",
-        "train",
-    ),
+    splits: tuple[PartName, ...] = ("val", "test", "studio-test", "train"),
     sizes: tuple[int, ...] = (64, 128, 256),
     workers: int = 1,
 ) -> None:
@@ -66,7 +62,7 @@ def interhand(
     root: Path,
     out: Path,
     mano: Path,
-    split: Literal["train", "val", "test"] = "train",
+    split: Split = "train",
     size: int = 256,
     annotators: Literal["both", "human", "machine"] = "both",
     index: Path | None = None,
@@ -98,7 +94,7 @@ def intaghand(
     root: Path,
     out: Path,
     mano: Path,
-    split: Literal["train", "val", "test"] = "train",
+    split: Split = "train",
     size: int = 256,
     count: int | None = None,
     strict: bool = False,

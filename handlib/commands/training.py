@@ -1,41 +1,87 @@
 """``handlib train``, ``eval``, ``ablate``: networks trained, measured and compared."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from handlib.commands.common import WorldName, check_not_negative, check_positive, mano_hands
+import tyro
+
+from handlib.commands.common import mano_hands, use_threads
+from handlib.commands.options import changes
+from handlib.data.config import Augmentation
+from handlib.data.rendered.names import PartName, WorldName
+from handlib.model.config import DIRConfig
+from handlib.training.config import RECIPES, LossWeights, Recipe, RecipeName, TrainConfig
+from handlib.utils.arguments import check_at_least
 from handlib.utils.errors import InputError
-from handlib.utils.resources import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from handlib.data.sample import Sample
-    from handlib.model.config import DIRConfig
     from handlib.model.network import DIR
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What computes a training; the same run may go on with another.
+
+    Args:
+        accelerator: cpu, cuda, mps or auto.
+        devices: how many of them.
+        num_nodes: how many machines.
+        precision: arithmetic; if not given, bf16-mixed where the device is quick at it, else 32-true.
+        threads: CPU threads to compute with; 0 leaves torch's choice.
+        workers: processes per device that prepare pictures; 0 prepares them in between.
+    """
+
+    accelerator: str = "cpu"
+    devices: int = 1
+    num_nodes: int = 1
+    precision: Literal["32-true", "bf16-mixed"] | None = None
+    threads: int = 0
+    workers: int = 0
+
+    def fabric(self) -> "Fabric":
+        """Lightning Fabric on these devices; an ``InputError`` if there are none like that."""
+        from lightning_fabric import Fabric
+
+        from handlib.training.precision import training_precision
+
+        for name, least in (("devices", 1), ("num_nodes", 1), ("workers", 0)):
+            check_at_least(name, getattr(self, name), least)
+        use_threads(self.threads)
+        try:
+            return Fabric(
+                accelerator=self.accelerator,
+                devices=self.devices,
+                num_nodes=self.num_nodes,
+                precision=self.precision or training_precision(self.accelerator),
+            )
+        except (RuntimeError, ValueError) as error:
+            raise InputError(f"accelerator {self.accelerator}, {self.devices} devices: {error}") from error
+
+
+def _of(part: str) -> dict[str, Any]:
+    return {name: getattr(recipe, part) for name, recipe in RECIPES.items()}
+
+
+Unnamed = tyro.conf.arg(name="")
 
 
 def train(
     data: Path,
     out: Path,
-    network: Literal["small", "released"] = "small",
+    network: RecipeName = "small",
     validation: Path | None = None,
     start_from: Path | None = None,
-    steps: int = 3000,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    seed: int = 0,
-    evaluate_every: int = 500,
-    save_every: int = 250,
-    backbone: str | None = None,
-    imagenet: bool = False,
-    accelerator: str = "cpu",
-    devices: int = 1,
-    num_nodes: int = 1,
-    precision: Literal["32-true", "bf16-mixed"] | None = None,
-    threads: int = 0,
-    workers: int = 0,
     mano: Path | None = None,
+    machine: Annotated[Machine, Unnamed] = Machine(),
+    training: Annotated[dict[str, Any], Unnamed, changes(TrainConfig, _of("training"))] = {},  # noqa: B006
+    model: Annotated[dict[str, Any], Unnamed, changes(DIRConfig, _of("network"))] = {},  # noqa: B006
+    losses: Annotated[dict[str, Any], changes(LossWeights, _of("losses"))] = {},  # noqa: B006
+    augmentation: Annotated[dict[str, Any], changes(Augmentation, _of("augmentation"))] = {},  # noqa: B006
 ) -> None:
     """Train a network on pairs that ``handlib data`` has written. The same command goes on after a stop.
 
@@ -43,104 +89,52 @@ def train(
         data: folder of training pairs, as large in pixels as the network's pictures.
         out: folder for checkpoint, log and, in the end, the network.
         network: small: what two CPU cores can train; released: the authors' network and recipe, for GPUs.
+            Every other option changes one number of it.
         validation: folder of pairs to measure on now and then.
         start_from: folder of a trained network whose weights to begin with.
-        steps: how many batches.
-        batch_size: pairs in a batch, over all devices together; the recipe's if not given (32, released 64).
-        learning_rate: highest rate; it warms up, then falls on a cosine; the recipe's if not given.
-        seed: of the weights, the order of pairs and their augmentation.
-        evaluate_every: steps between two measurements.
-        save_every: steps between two checkpoints.
-        backbone: a timm model (resnet18, say) in place of the network's own.
-        imagenet: start the encoder from timm's ImageNet weights (downloads them); small needs a --backbone.
-        accelerator: cpu, cuda, mps or auto.
-        devices: how many of them.
-        num_nodes: how many machines.
-        precision: arithmetic; if not given, bf16-mixed where the device is quick at it, else 32-true.
-        threads: CPU threads to compute with; 0 leaves torch's choice.
-        workers: processes per device that prepare pictures; 0 prepares them in between.
         mano: folder of the MANO files that real pairs were read with; the open hand if not given.
     """
-    from dataclasses import replace
-
-    import torch
-    from lightning_fabric import Fabric
-
-    from handlib.data.augment import Augmentation
     from handlib.training.loop import train
-    from handlib.training.losses import LossWeights
-    from handlib.training.precision import training_precision
-    from handlib.training.schedule import TrainConfig
 
-    small = network == "small"
-    recipe = TrainConfig.small() if small else TrainConfig.released()
-    batch_size = recipe.batch_size if batch_size is None else batch_size
-    check_positive(steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, save_every=save_every)
-    check_positive(devices=devices, num_nodes=num_nodes)
-    check_not_negative(threads=threads, workers=workers)
-    rate = recipe.learning_rate if learning_rate is None else learning_rate
-    if not rate > 0:
-        raise InputError(f"learning-rate: expected more than 0, got {rate:g}")
-    config = _network_config(network, backbone)
-    if imagenet and config.backbone_channels:
+    recipe = RECIPES[network]
+    recipe = Recipe(
+        _changed_network(recipe.network, model),
+        replace(recipe.training, **training),
+        replace(recipe.losses, **losses),
+        replace(recipe.augmentation, **augmentation),
+    )
+    if recipe.training.imagenet and recipe.network.backbone_channels:
         raise InputError("imagenet: these weights are for timm's own widths; name one with --backbone")
-    if threads:
-        torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
-    try:
-        fabric = Fabric(
-            accelerator=accelerator,
-            devices=devices,
-            num_nodes=num_nodes,
-            precision=precision or training_precision(accelerator),
-        )
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"accelerator {accelerator}, {devices} devices: {error}") from error
     train(
         data,
         out,
-        config,
-        replace(
-            recipe,
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=rate,
-            seed=seed,
-            imagenet=imagenet,
-            evaluate_every=evaluate_every,
-            save_every=save_every,
-        ),
-        LossWeights.small() if small else LossWeights.released(),
-        Augmentation() if small else Augmentation.released(),
+        recipe.network,
+        recipe.training,
+        recipe.losses,
+        recipe.augmentation,
         validation=validation,
         start_from=start_from,
-        fabric=fabric,
-        workers=workers,
-        hands=mano_hands(mano, config.tips) if mano else None,
+        fabric=machine.fabric(),
+        workers=machine.workers,
+        hands=mano_hands(mano, recipe.network.tips) if mano else None,
     )
 
 
-def _network_config(network: str, backbone: str | None) -> "DIRConfig":
-    """The network of that name, on another backbone of timm's if one is named."""
-    from dataclasses import replace
-
+def _changed_network(config: DIRConfig, model: dict[str, Any]) -> DIRConfig:
+    """The network with some fields changed; another backbone comes with timm's own sizes."""
     import timm
 
-    from handlib.model.config import DIRConfig
-
-    config = DIRConfig.small() if network == "small" else DIRConfig.released()
-    if backbone is None:
-        return config
-    if not timm.is_model(backbone):
-        raise InputError(f"backbone: expected the name of a timm model, got {backbone!r}")
-    return replace(
-        config, backbone=backbone, backbone_layers=None, backbone_channels=None, backbone_stem_width=None
-    )
+    if "backbone" in model:
+        if not timm.is_model(model["backbone"]):
+            raise InputError(f"backbone: expected the name of a timm model, got {model['backbone']!r}")
+        own = dict.fromkeys(("backbone_layers", "backbone_channels", "backbone_stem_width"))
+        model = own | model
+    return replace(config, **model)
 
 
 def evaluate(
-    checkpoint: str = DEFAULT_NETWORK,
-    split: Literal["val", "test", "studio-test"] | None = None,
+    checkpoint: str = "small",
+    split: PartName | None = None,
     pairs: Path = Path("runs/two_hands"),
     count: int = 500,
     seed: int = 7,
@@ -169,7 +163,7 @@ def evaluate(
     from handlib.evaluation.evaluate import evaluate, fresh_batches, tables, write_report
     from handlib.model.network import DIR
 
-    check_positive(count=count)
+    check_at_least("count", count, 1)
     if json:
         json.parent.mkdir(parents=True, exist_ok=True)
     if mano and not split:
@@ -250,12 +244,9 @@ def ablate(
         steps: how many batches of 32.
         threads: CPU threads to compute with; 0 leaves torch's choice.
     """
-    import torch
-
     from handlib.analysis import ablations
 
-    check_positive(steps=steps)
-    check_not_negative(threads=threads)
+    check_at_least("steps", steps, 1)
     if list + table + costs + (run is not None) != 1:
         raise InputError("ablate: expected one of --list, --run NAME, --table and --costs")
     results = out or ablations.results_folder()
@@ -263,9 +254,7 @@ def ablate(
         for name, changes in ablations.changes().items():
             print(f"{name:20} {', '.join(f'{k}={v}' for k, v in changes.items())}")
         return
-    if threads:
-        torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
+    use_threads(threads)
     if costs:
         ablations.measure_costs(results)
     if run:

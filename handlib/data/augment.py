@@ -12,38 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import affine_grid, conv2d, grid_sample
 
+from handlib.data.config import Augmentation
 from handlib.data.sample import Sample
-from handlib.utils.arguments import check_finite
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Ranges, uniform where not said otherwise. ``released`` has the paper's; the defaults suit ``desk``.
-
-    ``rotation`` in degrees either way, ``scale`` as a share either way, ``shift`` as a share of the picture's
-    side either way, ``flip`` and ``blur`` probabilities, ``noise`` the deviation of pixel noise, ``gain``
-    and ``tint`` shares by which brightness and each colour change.
-    """
-
-    rotation: float = 15.0
-    scale: float = 0.12
-    shift: float = 0.04
-    flip: float = 0.5
-    blur: float = 0.15
-    noise: float = 0.01
-    gain: float = 0.25
-    tint: float = 0.1
-
-    def __post_init__(self) -> None:
-        """Refuses numbers that aren't finite."""
-        check_finite("augmentation", self)
-
-    @classmethod
-    def released(cls) -> "Augmentation":
-        """The paper's training: any rotation, 10 % scale, 10 of 256 pixels, motion blur, 1 % noise."""
-        return cls(
-            rotation=180.0, scale=0.1, shift=10 / 256, flip=0.5, blur=0.3, noise=0.01, gain=0.0, tint=0.0
-        )
 
 
 def flip(batch: Sample) -> Sample:

@@ -19,11 +19,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from handlib.data.sample import Sample
+from handlib.geometry.rays import RAY_CASTER
 from handlib.hand.hand import Hand
 from handlib.hand.mano_file import MODEL_ARRAYS, open_hand_file
 from handlib.hand.skeleton import SIDES
 from handlib.utils.arguments import check_finite
-from handlib.geometry.rays import RAY_CASTER
 from handlib.utils.errors import InputError
 from handlib.utils.files import reading, record_from, replacing, write_text
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args, get_origin, get_type_hints
 
+from handlib.utils.errors import InputError
+
 NUM_VERTEX_TOKENS = 84
 """Four times as many as joints; attention between them costs sixteen times as much."""
 
@@ -95,21 +97,21 @@ class DIRConfig:
         for name, hint in get_type_hints(type(self)).items():
             value, choices = getattr(self, name), get_args(hint)
             if get_origin(hint) is Literal and value not in choices:
-                raise ValueError(f"{name}: expected one of {', '.join(map(str, choices))}, got {value!r}")
+                raise InputError(f"{name}: expected one of {', '.join(map(str, choices))}, got {value!r}")
         if not all(0 <= level <= 3 for level in self.stage_levels):
-            raise ValueError(f"stage_levels: expected encoder levels 0 to 3, got {self.stage_levels}")
+            raise InputError(f"stage_levels: expected encoder levels 0 to 3, got {self.stage_levels}")
         if len(self.backbone_levels) != 4:
-            raise ValueError(f"backbone_levels: expected four, got {self.backbone_levels}")
+            raise InputError(f"backbone_levels: expected four, got {self.backbone_levels}")
         if self.tokens == "vertices" and self.projection not in ("joint", "none"):
-            raise ValueError(
+            raise InputError(
                 f"projection: expected joint (one per token) or none for vertices, got {self.projection!r}"
             )
         if self.nominal_pose is not None and len(self.nominal_pose) != 7:
-            raise ValueError(
+            raise InputError(
                 f"nominal_pose: expected 7 numbers (6D root, scale), got {len(self.nominal_pose)}"
             )
         if self.joint_features % self.transformer_heads:
-            raise ValueError("transformer_heads: expected a divisor of joint_features")
+            raise InputError("transformer_heads: expected a divisor of joint_features")
 
     @classmethod
     def released(cls) -> "DIRConfig":

@@ -16,65 +16,33 @@ def several_processes() -> bool:
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
-def sum_over_processes(value: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """The sum of what every process holds; no gradient flows through it."""
-    total = value.detach().clone()
-    distributed.all_reduce(total)
-    return total
+class SumOverProcesses(torch.autograd.Function):
+    """The sum of what every process holds; its gradient is the sum of all processes' gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        """Adds up over processes."""
+        total = value.clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Adds up over processes too: what one process holds is in every process's sum."""
+        return SumOverProcesses.apply(gradient)
 
 
 def mean_over_processes(value: Float[Tensor, ""]) -> Float[Tensor, ""]:
     """The mean of what every process holds; no gradient flows through it."""
     if not several_processes():
         return value
-    return sum_over_processes(value) / distributed.get_world_size()
-
-
-class SharedNormalisation(torch.autograd.Function):
-    """Batch norm with the mean and the variance of all processes' samples.
-
-    Torch's own kernels do the work on each process's share; sums over channels are exchanged between them.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Normalised values; mean and variance of each channel; over how many values they are."""
-        _, mean, inverse = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
-        variance = inverse.pow(-2) - eps
-        count = torch.full_like(mean, x.numel() // x.shape[1])
-        sums = torch.stack((mean, variance + mean.square(), torch.ones_like(mean))) * count
-        total, squares, count = sum_over_processes(sums)
-        mean = total / count
-        variance = (squares / count - mean.square()).clamp_min(0)
-        ctx.save_for_backward(x, weight, mean, (variance + eps).rsqrt(), count)
-        ctx.mark_non_differentiable(mean, variance, count)
-        out, _, _ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
-        return out, mean, variance, count
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor, None]:
-        """Weight and bias get their share of the gradient, as the rest of the network does."""
-        x, weight, mean, inverse, count = ctx.saved_tensors
-        # The kernel subtracts what this process's share would; the difference to all of it is linear in x.
-        grad_x, grad_weight, grad_bias = torch.ops.aten.native_batch_norm_backward(
-            gradient, x, weight, None, None, mean, inverse, True, 0.0, (True, True, True)
-        )
-        mine = torch.stack((grad_weight, grad_bias))
-        slope, level = mine / (x.numel() // x.shape[1]) - sum_over_processes(mine) / count
-        shape = (1, -1, *(1,) * (x.ndim - 2))
-        factor = weight * inverse
-        slope = slope * factor * inverse
-        level = level * factor - slope * mean
-        grad_x += torch.addcmul(level.view(shape), x, slope.view(shape))
-        return grad_x, grad_weight, grad_bias, None
+    return SumOverProcesses.apply(value.detach()) / distributed.get_world_size()
 
 
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch norm whose statistics in training are those of all processes' samples, on any device.
 
-    ``nn.SyncBatchNorm`` does the same on GPUs only.
+    ``nn.SyncBatchNorm`` does the same on GPUs only, and faster.
     """
 
     running_mean: Float[Tensor, "channels"]
@@ -90,12 +58,18 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         """Normalises every channel, over batch and places."""
         if not self.training:
             return super().forward(x)
-        out, mean, variance, count = SharedNormalisation.apply(x, self.weight, self.bias, self.eps)
+        values = x.float().transpose(0, 1).flatten(1)
+        sums = torch.stack((values.sum(1), values.square().sum(1), torch.ones_like(values).sum(1)))
+        total, squares, count = SumOverProcesses.apply(sums)
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp_min(0)
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        return out
+        factor = self.weight * (variance + self.eps).rsqrt()
+        places = (-1, *(1,) * (x.ndim - 2))
+        return (x * factor.view(places) + (self.bias - mean * factor).view(places)).to(x.dtype)
 
 
 def share_batch_norms(module: nn.Module, cuda: bool) -> nn.Module:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from lightning_fabric import Fabric
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
@@ -147,38 +148,16 @@ def train(
         check_same_run(out / SETTINGS, settings, machine_of(fabric))
     fabric.barrier()
 
-    model = new_model(network, hands, config, start_from)
-    if fabric.world_size > 1:
-        share_batch_norms(model, cuda=fabric.device.type == "cuda")
-    loss_on_batch, optimiser = prepared(fabric, model, weights, config)
-    state: dict[str, Any] = {
-        "model": loss_on_batch,
-        "optimizer": optimiser,
-        "step": 0,
-        "hours": 0.0,
-        "mean_loss": None,
-    }
+    run = Run(fabric, new_model(network, hands, config, start_from), weights, config)
     if (out / CHECKPOINT).exists():
-        with reading(out / CHECKPOINT, "a checkpoint of this run"):
-            fabric.load(out / CHECKPOINT, state)
+        run.load(out / CHECKPOINT)
     if fabric.is_global_zero:
-        cut_log(out / LOG, state["step"])
+        cut_log(out / LOG, run.step)
     fabric.barrier()
-    steps = Steps(pairs, config, ranges, fabric.global_rank, fabric.world_size)
-    run_steps(fabric, loss_on_batch, optimiser, state, steps, out, validation, workers)
+    run.go(Steps(pairs, config, ranges, fabric.global_rank, fabric.world_size), out, validation, workers)
     if fabric.is_global_zero:
-        save_network(model.eval(), out)
-    return model
-
-
-def prepared(
-    fabric: Fabric, model: DIR, weights: LossWeights, config: TrainConfig
-) -> tuple[nn.Module, torch.optim.Optimizer]:
-    """What :func:`take_step` needs, on its device: the network with its loss, and what moves its weights."""
-    model = model.train().to(memory_format=torch.channels_last)
-    groups = parameter_groups(model, config.weight_decay)
-    optimiser = OPTIMISERS[config.optimiser](groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
-    return fabric.setup(LossOnBatch(model, weights), optimiser)
+        save_network(run.network.eval(), out)
+    return run.network
 
 
 def one_processor(**options: Any) -> Fabric:
@@ -197,77 +176,96 @@ def machine_of(fabric: Fabric) -> dict[str, str | int]:
     }
 
 
-def run_steps(
-    fabric: Fabric,
-    loss_on_batch: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    state: dict,
-    steps: Steps,
-    out: Path,
-    validation: Path | None,
-    workers: int,
-) -> None:
-    """From ``state["step"]`` to the last step; every process of a run takes its share of each batch."""
-    network, config = cast(LossOnBatch, loss_on_batch.module).network, steps.config
-    validation_pairs = load_dataset(validation) if validation else None
-    loader = torch.utils.data.DataLoader(
-        steps,
-        batch_size=None,
-        sampler=range(state["step"], config.steps),
-        num_workers=workers,
-        pin_memory=fabric.device.type == "cuda",
-        generator=torch.Generator(),
-    )
-    began = time.monotonic() - 3600 * state["hours"]
-    with progress(fabric.is_global_zero) as bar:
-        task = bar.add_task("training", total=config.steps, completed=state["step"], loss=float("nan"))
-        for step, fields in enumerate(loader, start=state["step"]):
-            loss, terms = take_step(fabric, loss_on_batch, optimiser, fields, step, config)
-            state["step"] = done = step + 1
-            state["hours"] = (time.monotonic() - began) / 3600
-            value = float(cast(Tensor, fabric.all_reduce(loss, reduce_op="mean")))
-            fabric.call("on_step_end", step=done, loss=value, terms=terms, network=network)
-            before = state["mean_loss"]
-            state["mean_loss"] = mean_loss = value if before is None else 0.98 * before + 0.02 * value
-            bar.update(task, completed=done, loss=mean_loss)
-            if validation_pairs and (done % config.evaluate_every == 0 or done == config.steps):
-                mine = batches(validation_pairs, rank=fabric.global_rank, processes=fabric.world_size)
-                report = evaluate(network.eval(), mine, INTAG_MCP)
-                network.train()
-                if fabric.is_global_zero:
-                    record = {"step": done, "loss": mean_loss, "rate": learning_rate(step, config)}
-                    append_line(out / LOG, record | {"hours": state["hours"], "validation": report})
-                    bar.console.print(f"step {done}: {one_line(report)}")
-                if done == config.steps:
-                    fabric.print(tables(report, INTAG_MCP))
-            if done % config.save_every == 0 or done == config.steps:
-                save_checkpoint(fabric, out / CHECKPOINT, state)
+class Run:
+    """A network on its way: what its steps change, and a checkpoint keeps.
 
-
-def take_step(
-    fabric: Fabric,
-    loss_on_batch: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    fields: dict[str, Tensor],
-    step: int,
-    config: TrainConfig,
-) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-    """Changes the weights once, at the step's learning rate; the loss before the change, and its terms.
-
-    Raises:
-        FloatingPointError: the loss isn't finite; the message names the terms that aren't.
+    ``step`` counts the steps done, ``hours`` is the time they took, ``mean_loss`` their losses' running mean.
     """
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate(step, config)
-    loss, terms = loss_on_batch(**fabric.to_device(fields))
-    if not torch.isfinite(loss):
-        broken = [name for name, term in terms.items() if not torch.isfinite(term)]
-        raise FloatingPointError(f"step {step}: the loss is not finite; terms: {', '.join(broken)}")
-    optimiser.zero_grad(set_to_none=True)
-    fabric.backward(loss)
-    fabric.clip_gradients(loss_on_batch, optimiser, max_norm=config.clip)
-    optimiser.step()
-    return loss.detach(), terms
+
+    def __init__(self, fabric: Fabric, model: DIR, weights: LossWeights, config: TrainConfig):
+        self.fabric, self.config = fabric, config
+        self.step, self.hours = 0, 0.0
+        self.mean_loss: float | None = None
+        if fabric.world_size > 1:
+            share_batch_norms(model, cuda=fabric.device.type == "cuda")
+        self.network = model.train().to(memory_format=torch.channels_last)
+        groups = parameter_groups(model, config.weight_decay)
+        optimiser = OPTIMISERS[config.optimiser](
+            groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True
+        )
+        self.loss_on_batch, self.optimiser = fabric.setup(LossOnBatch(self.network, weights), optimiser)
+
+    def state(self) -> dict[str, Any]:
+        """All that a checkpoint keeps."""
+        counts = {"step": self.step, "hours": self.hours, "mean_loss": self.mean_loss}
+        return {"model": self.loss_on_batch, "optimizer": self.optimiser, **counts}
+
+    def load(self, path: Path) -> None:
+        """Goes back to where a checkpoint was written; one that can't be read is an ``InputError``."""
+        state = self.state()
+        with reading(path, "a checkpoint of this run"):
+            self.fabric.load(path, state)
+        self.step, self.hours, self.mean_loss = (state[name] for name in ("step", "hours", "mean_loss"))
+
+    def take_step(self, fields: dict[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
+        """Changes the weights once, at the step's learning rate.
+
+        Returns the loss before the change, over all processes, and its terms on this process's share.
+
+        Raises:
+            FloatingPointError: the loss isn't finite; the message names the terms that aren't.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.step, self.config)
+        loss, terms = self.loss_on_batch(**self.fabric.to_device(fields))
+        if not torch.isfinite(loss):
+            broken = ", ".join(name for name, term in terms.items() if not torch.isfinite(term))
+            raise FloatingPointError(f"step {self.step}: the loss is not finite; terms: {broken}")
+        self.optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(self.loss_on_batch, self.optimiser, max_norm=self.config.clip)
+        self.optimiser.step()
+        value = float(cast(Tensor, self.fabric.all_reduce(loss.detach(), reduce_op="mean")))
+        self.mean_loss = value if self.mean_loss is None else 0.98 * self.mean_loss + 0.02 * value
+        self.step += 1
+        return value, terms
+
+    def go(self, steps: Steps, out: Path, validation: Path | None, workers: int) -> None:
+        """Takes the steps that are left, measures and saves in between."""
+        last, pairs = self.config.steps, load_dataset(validation) if validation else None
+        loader = torch.utils.data.DataLoader(
+            steps,
+            batch_size=None,
+            sampler=range(self.step, last),
+            num_workers=workers,
+            pin_memory=self.fabric.device.type == "cuda",
+            generator=torch.Generator(),
+        )
+        began = time.monotonic() - 3600 * self.hours
+        with progress(self.fabric.is_global_zero) as bar:
+            task = bar.add_task("training", total=last, completed=self.step, loss=float("nan"))
+            for fields in loader:
+                loss, terms = self.take_step(fields)
+                self.hours = (time.monotonic() - began) / 3600
+                self.fabric.call("on_step_end", step=self.step, loss=loss, terms=terms, network=self.network)
+                bar.update(task, completed=self.step, loss=self.mean_loss)
+                if pairs and (self.step % self.config.evaluate_every == 0 or self.step == last):
+                    self.measure(pairs, out / LOG, bar.console)
+                if self.step % self.config.save_every == 0 or self.step == last:
+                    save_checkpoint(self.fabric, out / CHECKPOINT, self.state())
+
+    def measure(self, pairs: Dataset, log: Path, console: Console) -> None:
+        """Adds a measurement to the log; after the last step prints its table too."""
+        mine = batches(pairs, rank=self.fabric.global_rank, processes=self.fabric.world_size)
+        report = evaluate(self.network.eval(), mine, INTAG_MCP)
+        self.network.train()
+        if self.fabric.is_global_zero:
+            rate = learning_rate(self.step - 1, self.config)
+            record = {"step": self.step, "loss": self.mean_loss, "rate": rate, "hours": self.hours}
+            append_line(log, record | {"validation": report})
+            console.print(f"step {self.step}: {one_line(report)}")
+        if self.step == self.config.steps:
+            self.fabric.print(tables(report, INTAG_MCP))
 
 
 def progress(visible: bool) -> Progress:

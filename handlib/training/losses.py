@@ -5,9 +5,7 @@ estimate and all stages. Lengths enter the losses in units of ``LENGTH_UNIT`` (0
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -18,77 +16,13 @@ from handlib.geometry.rotation import rotation_from_6d
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.training.config import LossWeights
 from handlib.training.distributed import mean_over_processes
 from handlib.training.targets import CentredTargets, Targets
-from handlib.utils.arguments import check_finite
 
 HUBER_DELTA = 0.01
 CLASS_WEIGHTS = (0.1, 0.45, 0.45)
 """Of background, left and right hand in the cross-entropy."""
-Weight = float | int
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """The factor of every term, and two choices. The defaults are the released ones; 0 leaves a term out.
-
-    ``target_centre`` is the joint that is moved to the origin in the targets (predictions are centred on
-    the wrist); the target offset leads between the two hands' such joints. ``lovasz_on`` says what the
-    Lovász term takes for probabilities.
-    """
-
-    uv: Weight = 10
-    vertex_uv: Weight = 10
-    joints: Weight = 10
-    vertices: Weight = 10
-    edge: Weight = 1
-    normal: Weight = 0.1
-    offset: Weight = 10
-    segmentation: Weight = 0.1
-    lovasz: Weight = 0.1
-    dense: Weight = 1
-    root: Weight = 0
-    pose: Weight = 0
-    betas: Weight = 0
-    target_centre: str = "middle1"
-    lovasz_on: Literal["scores", "probabilities"] = "scores"
-
-    def __post_init__(self) -> None:
-        """Refuses numbers that aren't finite."""
-        check_finite("losses", self)
-
-    @classmethod
-    def released(cls) -> "LossWeights":
-        """The authors' weights, with two peculiarities of their code.
-
-        The targets are centred on the middle finger's MCP joint although the model is centred on the wrist,
-        so even a perfect hand has a loss; and the Lovász term gets raw scores, not probabilities.
-        """
-        return cls()
-
-    @classmethod
-    def paper(cls) -> "LossWeights":
-        """The authors' weights without the two peculiarities: one centre, and probabilities."""
-        return cls(target_centre="wrist", lovasz_on="probabilities")
-
-    @classmethod
-    def small(cls) -> "LossWeights":
-        """For training from scratch on a laptop: heavier distances, and the parameters supervised too.
-
-        With ``HUBER_DELTA`` 0.01 a weight of 100 makes a distance count as its plain L1 does.
-        """
-        distances = dict.fromkeys(("uv", "vertex_uv", "joints", "vertices", "offset"), 100)
-        pixels = {"segmentation": 1, "lovasz": 0, "dense": 200}
-        parameters = {"root": 0.4, "pose": 0.1, "betas": 0.02}
-        return cls(
-            **distances,
-            **pixels,
-            **parameters,
-            edge=0,
-            normal=0,
-            target_centre="wrist",
-            lovasz_on="probabilities",
-        )
 
 
 def per_hand(loss: Float[Tensor, "batch hand=2 *rest"]) -> Float[Tensor, "hand=2"]:

@@ -8,7 +8,6 @@ What that is worth here is measured in ``docs/experiments.md``.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -62,24 +61,18 @@ class Muon(torch.optim.AdamW):
 
     A step along a matrix has a root mean square of 0.2 x ``lr``, as AdamW's steps mostly have (Liu and
     others, 2025), so that one learning rate serves both. Matrices of one shape are orthogonalised together.
+    ``torch.optim.Muon`` does the same for two-dimensional weights; most of DIR's are kernels and stacks.
     """
 
     @torch.no_grad()
-    def step(  # type: ignore[override]
-        self, closure: Callable[[], float | Tensor] | None = None
-    ) -> float | Tensor | None:
-        """One step along the gradients that the weights hold, or that ``closure`` computes with the loss."""
-        loss: float | Tensor | None = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+    def step(self) -> None:  # type: ignore[override]
+        """One step along the gradients that the weights hold."""
         for group in self.param_groups:
             matrices = [p for p in group["params"] if p.grad is not None and is_matrix(p)]
             self._move(matrices, group["lr"], group["weight_decay"])
             for weight in matrices:
                 weight.grad = None
         super().step()
-        return loss
 
     def _move(self, weights: list[Tensor], lr: float, weight_decay: float) -> None:
         by_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)

@@ -6,8 +6,6 @@ that several processes share with the same as one process, but for rounding.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,45 +14,7 @@ from torch import Tensor
 
 from handlib.data.augment import Augmentation, augment
 from handlib.data.shards import Dataset
-from handlib.utils.arguments import check_between, check_finite
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a network is trained. The defaults are what two CPU cores can do with ``desk`` pairs.
-
-    ``imagenet`` starts the encoder from timm's weights. ``warmup`` is the share of the steps in which the
-    learning rate rises; then it falls on a cosine to 1 %. ``weight_decay`` applies to matrices and kernels
-    only. ``clip`` bounds the gradient's norm. ``optimiser``: ``adamw`` as in the paper, or ``muon`` for the
-    matrices (:mod:`handlib.training.muon`).
-    """
-
-    steps: int = 3000
-    batch_size: int = 32
-    optimiser: Literal["adamw", "muon"] = "adamw"
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.02
-    warmup: float = 0.03
-    clip: float = 5.0
-    seed: int = 0
-    imagenet: bool = False
-    evaluate_every: int = 500
-    save_every: int = 250
-
-    def __post_init__(self) -> None:
-        """Refuses numbers that aren't finite."""
-        check_finite("training", self)
-        check_between("training.warmup", self.warmup, 0, 0.99)
-
-    @classmethod
-    def small(cls) -> "TrainConfig":
-        """What ``handlib train`` takes for ``small``: Muon, at a higher rate (``docs/experiments.md``)."""
-        return cls(optimiser="muon", learning_rate=5e-3)
-
-    @classmethod
-    def released(cls) -> "TrainConfig":
-        """The paper's batch and learning rate; how many steps its 50 epochs are depends on the data."""
-        return cls(batch_size=64, learning_rate=5e-4, weight_decay=0.01)
+from handlib.training.config import TrainConfig
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:

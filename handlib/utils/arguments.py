@@ -13,7 +13,6 @@ from types import UnionType
 from typing import Any, ParamSpec, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
-import torch
 from beartype import BeartypeConf
 from beartype.door import is_bearable
 
@@ -37,15 +36,10 @@ def check_finite(name: str, value: object) -> None:
         for field in fields(value):
             check_finite(f"{name}.{field.name}", getattr(value, field.name))
         return
-    if isinstance(value, torch.Tensor):
-        if torch.isfinite(value).all():
-            return
-        numbers = value.detach().float().cpu().numpy()
-    elif isinstance(value, float) or (isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"):
-        if np.isfinite(value).all():
-            return
-        numbers = np.asarray(value)
-    else:
+    if hasattr(value, "detach"):  # A tensor, told without importing torch, which takes seconds.
+        value = value.detach().cpu().double()
+    numbers = np.asarray(value) if isinstance(value, float) or hasattr(value, "dtype") else np.empty(0)
+    if numbers.dtype.kind != "f" or np.isfinite(numbers).all():
         return
     place = tuple(np.argwhere(~np.isfinite(numbers))[0].tolist())
     where = f" at [{', '.join(map(str, place))}]" if place else ""
@@ -62,6 +56,12 @@ def check_between(name: str, value: object, low: int | float, high: int | float)
     """Refuses, with an :class:`InputError`, what isn't a number from ``low`` to ``high``, both included."""
     if isinstance(value, bool) or not (isinstance(value, Real) and low <= cast(float, value) <= high):
         raise InputError(f"{name}: expected a number from {low} to {high}, got {_in_short(value)}")
+
+
+def check_at_least(name: str, value: float | int, low: int) -> None:
+    """Refuses, with an :class:`InputError`, a smaller number."""
+    if value < low:
+        raise InputError(f"{name}: expected at least {low}, got {value}")
 
 
 def check_some(name: str, values: Collection[object]) -> None:
@@ -126,7 +126,7 @@ def _is_of(value: object, hint: Any) -> bool:
 
 
 def _in_short(value: object) -> str:
-    if isinstance(value, np.ndarray | torch.Tensor):
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
         return f"{value.dtype} {tuple(value.shape)}"
     try:
         text = repr(value)

@@ -10,13 +10,14 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import count
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from handlib.data.rendered.backgrounds import sample_background
+from handlib.data.rendered.names import Split
 from handlib.data.rendered.occluders.cluttered_scene import ClutteredScene, OtherHands
 from handlib.data.rendered.occluders.solids import Thing
 from handlib.data.rendered.occluders.surroundings import sample_objects, sample_other_hands
@@ -26,8 +27,7 @@ from handlib.data.rendered.shading import Appearance
 from handlib.data.sample import STRATA, Sample
 from handlib.utils.arguments import check_between, check_choice, check_sorts
 
-Split = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
+SPLITS: tuple[Split, ...] = get_args(Split)
 # Linear multipliers of the baked skin, from very light to very dark.
 TONES = np.array(
     [

@@ -15,19 +15,16 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from handlib.data.rendered.photo_backgrounds import Photographs, before_photograph
-from handlib.data.rendered.scenes import SPLITS, Split, check_names, make_scene
+from handlib.data.rendered.scenes import SPLITS, check_names, make_scene
 from handlib.data.sample import Sample, stack
 from handlib.data.shards import (
     DatasetInfo,
-    load_dataset,
     prepare_folder,
     shard_path,
     shard_ranges,
     write_shard,
 )
-from handlib.utils.errors import InputError
-
-__all__ = ["SPLITS", "Split", "load_dataset", "make_dataset", "make_datasets", "make_sample", "make_samples"]
+from handlib.utils.arguments import check_at_least
 
 
 def make_samples(
@@ -130,8 +127,7 @@ def make_datasets(
     settings that can't be, or that contradict what a folder already holds.
     """
     for name, value in (("count", count), ("size", min(folders)), ("workers", workers)):
-        if value < 1:
-            raise InputError(f"{name}: expected at least 1, got {value}")
+        check_at_least(name, value, 1)
     check_names(world, split)
     for size, folder in folders.items():
         info = DatasetInfo.current(

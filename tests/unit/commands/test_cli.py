@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,18 @@ import torch
 from PIL import Image
 from support.commands import failing
 
+import handlib.training.loop
 from handlib import cli
-from handlib.data.rendered.synthetic import load_dataset
+from handlib.commands.options import field_help
+from handlib.data.config import Augmentation
+from handlib.data.shards import load_dataset
 from handlib.hand.hand import open_hand_data
 from handlib.hand.mano_file import read_mano
 from handlib.hand.skeleton import SIDES
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.photos.results import FILES
+from handlib.training.config import LossWeights, TrainConfig
 
 
 @pytest.fixture(scope="module")
@@ -118,17 +123,40 @@ def test_data_make_gives_a_data_set_that_can_be_loaded(tmp_path: Path, capsys: p
 def test_training_that_cannot_start_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     command = ["train", "--data", tmp_path / "none", "--out", tmp_path / "out"]
     assert "dataset.json is missing" in failing(capsys, *command)
-    assert "batch-size: expected at least 1" in failing(capsys, *command, "--batch-size", "0")
+    assert "batch_size: expected at least 1" in failing(capsys, *command, "--batch-size", "0")
     for option, value, expected in (
-        ("--threads", "-1", "threads: expected 0 or more"),
-        ("--workers", "-1", "workers: expected 0 or more"),
+        ("--threads", "-1", "threads: expected at least 0"),
+        ("--workers", "-1", "workers: expected at least 0"),
         ("--devices", "0", "devices: expected at least 1"),
-        ("--learning-rate", "-1", "learning-rate: expected more than 0"),
+        ("--learning-rate", "-1", "learning_rate: expected at least 0"),
+        ("--transformer-heads", "3", "transformer_heads: expected a divisor of joint_features"),
+        ("--augmentation.blur", "nan", "augmentation.blur: expected finite numbers"),
         ("--accelerator", "abacus", "accelerator abacus, 1 devices: "),
     ):
         assert expected in failing(capsys, *command, f"{option}={value}")
     assert "expected the name of a timm model" in failing(capsys, *command, "--backbone", "resnet9000")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_and_its_training_are_what_the_options_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    given = {}
+    monkeypatch.setattr(handlib.training.loop, "train", lambda *a, **_: given.update(enumerate(a)))
+    command = ["train", "--data", str(tmp_path), "--out", str(tmp_path), "--network"]
+    changed = "small --steps 7 --backbone resnet18 --projection none --losses.dense 0 --augmentation.flip 0.1"
+    cli.main([*command, *changed.split()])
+    own = {"backbone_layers": None, "backbone_channels": None, "backbone_stem_width": None}
+    assert given[2] == replace(DIRConfig.small(), backbone="resnet18", projection="none", **own)
+    assert given[3] == replace(TrainConfig.small(), steps=7)
+    assert given[4] == replace(LossWeights.small(), dense=0) and given[5] == replace(Augmentation(), flip=0.1)
+    cli.main([*command, "released"])
+    assert [given[k] for k in range(2, 6)] == [
+        kind.released() for kind in (DIRConfig, TrainConfig, LossWeights, Augmentation)
+    ]
+
+
+@pytest.mark.parametrize("config", [DIRConfig, TrainConfig, LossWeights, Augmentation])
+def test_every_field_of_a_configuration_is_explained(config: type):
+    assert field_help(config).keys() == {field.name for field in fields(config)}
 
 
 def test_a_network_is_trained_and_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -120,16 +120,3 @@ def test_weight_decay_spares_biases_and_norms() -> None:
     assert len(decayed["params"]) + len(spared["params"]) == len(list(model.parameters()))
     assert {p.ndim for p in spared["params"]} == {1} and spared["weight_decay"] == 0
     assert min(p.ndim for p in decayed["params"]) == 2 and decayed["weight_decay"] == 0.1
-
-
-def test_a_closure_computes_the_loss_first() -> None:
-    weight = nn.Parameter(torch.ones(8, 8))
-    optimiser = Muon([weight], lr=0.01, weight_decay=0.0)
-
-    def closure() -> Tensor:
-        loss = weight.square().sum()
-        loss.backward()
-        return loss
-
-    assert optimiser.step(closure) == 64
-    assert weight.square().sum() < 64

@@ -24,7 +24,8 @@ from handlib.data.rendered.benchmark import (
     scenes_sum,
 )
 from handlib.data.rendered.placement import WORLDS
-from handlib.data.rendered.synthetic import load_dataset, make_sample
+from handlib.data.rendered.synthetic import make_sample
+from handlib.data.shards import load_dataset
 
 SMALL = {
     "train": Part("desk", "train", 3, (16, 24)),

@@ -22,8 +22,9 @@ from handlib.data.rendered.occluders.surroundings import (
 )
 from handlib.data.rendered.render import PairScene
 from handlib.data.rendered.scenes import Scene, hidden_scenes, make_scene, with_objects
-from handlib.data.rendered.synthetic import load_dataset, make_dataset, make_sample
+from handlib.data.rendered.synthetic import make_dataset, make_sample
 from handlib.data.sample import BACKGROUND, Sample
+from handlib.data.shards import load_dataset
 from handlib.hand.skeleton import SIDES
 
 SIZE = 64

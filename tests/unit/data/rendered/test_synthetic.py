@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from handlib.data import shards
-from handlib.data.rendered.synthetic import load_dataset, make_dataset, make_sample
+from handlib.data.rendered.synthetic import make_dataset, make_sample
 from handlib.data.sample import STRATA
+from handlib.data.shards import load_dataset
 from handlib.utils.files import replacing
 
 

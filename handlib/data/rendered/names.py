@@ -1,0 +1,9 @@
+"""What is chosen by its name: worlds, splits and parts of the benchmark. The command line needs no more."""
+
+from typing import Literal
+
+WorldName = Literal[
+    "desk", "studio", "desk-full", "studio-full", "desk-wide", "desk-objects", "desk-others", "desk-stacked"
+]
+Split = Literal["train", "val", "test"]
+PartName = Literal["train", "val", "test", "studio-test"]
