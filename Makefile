@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PORT ?= 8888
+# cpu: PyTorch without CUDA, 1.7 GB of packages in place of 6.4. For a new .venv, on Linux.
+TORCH ?=
 LAB_FLAGS ?=
 # For `make checkpoint`: the runs that led to the new weights, and the benchmark's folder.
 RUNS ?= data_samples/checkpoints/small runs/small
@@ -10,6 +12,7 @@ BENCHMARK ?= runs/two_hands
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TORCH_CPU := https://download.pytorch.org/whl/cpu
 PYTEST := $(BIN)/python -m pytest
 NBVAL := $(PYTEST) -c tests/notebooks/nbval.ini --rootdir=. notebooks
 # xdist would begin with the files that have most tests; tests/conftest.py begins with the slowest.
@@ -37,14 +40,15 @@ BOOK_TO_TEST := $(if $(CI)$(wildcard $(BOOK_STAMP)),$(BOOK_STAMP))
 MIN_VENV := .venv-min
 MIN_STAMP := $(MIN_VENV)/.installed
 
-.PHONY: help setup lab test test-unit test-notebooks test-browser test-min test-environment test-processors \
+.PHONY: help setup lab test test-unit test-notebooks test-browser test-min test-processors \
   notebooks checkpoint book lint
 
 help:
 	@echo "make lab        open JupyterLab on the tour (PORT=$(PORT), LAB_FLAGS for more options)"
 	@echo "make test       every test: code, parity with the released network, notebooks, browser"
-	@echo "make test-min, test-environment, test-processors: lowest versions, environment.yml, other processors"
-	@echo "make setup      make $(VENV) and install the package into it (the others do this first)"
+	@echo "make test-min, test-processors: lowest versions, other processors"
+	@echo "make setup      make $(VENV) and install the package into it (the others do this first);"
+	@echo "                TORCH=cpu: PyTorch without CUDA, 1.7 GB in place of 6.4"
 	@echo "make notebooks  rebuild the notebooks"
 	@echo "make checkpoint RUNS='...': ship newly trained weights, and all that is made from them"
 	@echo "make book       build the book: book/_build/html/index.html"
@@ -56,6 +60,7 @@ $(STAMP): pyproject.toml
 	@$(CHECK_PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu it needs the package python3-venv." >&2; exit 1; }
+	$(if $(filter cpu,$(TORCH)),$(BIN)/python -m pip install --no-compile torch torchvision --index-url $(TORCH_CPU))
 	$(BIN)/python -m pip install --no-compile -e '.[dev]'
 	@touch $@
 
@@ -86,9 +91,6 @@ $(MIN_STAMP): pyproject.toml
 	$(MIN_VENV)/bin/python -m pip install -q uv
 	$(MIN_VENV)/bin/python -m uv pip install --resolution lowest-direct -e '.[dev]'
 	@touch $@
-
-test-environment: setup
-	$(BIN)/python scripts/build/try_environment.py
 
 test-processors: setup
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(NBVAL)

@@ -18,7 +18,9 @@ class DIRConfig:
         image_size: side of the input picture in pixels.
         backbone: a timm model.
         backbone_levels: which of its feature levels are c1 to c4 (fine to coarse).
-        backbone_layers, backbone_channels, backbone_stem_width, output_stride: passed to timm where given.
+        backbone_layers, backbone_channels, backbone_stem_width: timm's ``layers``, ``channels``, ``stem_width``
+            where given.
+        output_stride: pixels of the picture per place of c4.
         separate_encoders: one backbone per hand instead of a shared one.
         hand_attention: one attention map per hand over c4 (Sec. 3.1); otherwise both pool the same mean.
         attention_channels: hidden width of the attention maps' convolution.
@@ -29,13 +31,15 @@ class DIRConfig:
         stage_levels: one stage per entry, on the map size of that encoder level (0 = c1 ... 3 = c4).
         tokens: what is sampled, exchanged and drawn back: every joint (the paper), or the vertices of a
             thinned mesh, ``NUM_VERTEX_TOKENS`` per hand, its edges in the skeleton's place.
-        channels, joint_features, token_features: widths of maps, of joint features, and of tokens after the
-            transformer.
+        channels: width of maps.
+        joint_features: width of what is sampled for a joint.
+        token_features: width of tokens after the transformer.
         gcn_layers: graph layers within each hand; 0 switches the GCN off.
         gcn_residual: adds each layer's input to its output (released: no, though the class is called so).
         inter_hand: what exchanges features between the hands; ``gcn`` puts as many graph layers in the
             transformer's place, ``none`` leaves the tokens alone.
-        transformer_depth, transformer_heads, skip_first_block: the released loop starts at the second block.
+        transformer_depth, transformer_heads: blocks between the hands, and heads of each.
+        skip_first_block: the released loop starts at the second block.
         update: ``absolute``: each stage predicts the parameters anew (released); ``residual``: a correction.
         head_gain: factor on every stage's predicted numbers.
         log_scale: the camera's scale is the exponential of the predicted number.

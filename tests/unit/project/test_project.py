@@ -1,5 +1,6 @@
 """The project's own files agree with one another."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-REQUIREMENTS = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
+EXTRAS = PROJECT["optional-dependencies"]
 NOT_OURS = {"node_modules", "runs", "data", "build", "__pycache__"}
 MACHINE_PATH = re.compile(r"(?<![\w./:-])(?:/(?:home|Users|root|work|tmp|mnt)/|[A-Z]:\\\\?Users\\)\w")
 
@@ -31,19 +32,32 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
-def test_conda_and_pip_get_the_same_requirements():
+def test_conda_installs_what_pip_does():
     dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    (pip,) = [d["pip"] for d in dependencies if isinstance(d, dict)]
-    assert f"python{PROJECT['requires-python']}" in dependencies
-    assert pip[0] == "-e .[dev]"
-    assert pip[1:] == REQUIREMENTS
+    assert dependencies == [f"python{PROJECT['requires-python']}", "pip", {"pip": ["-e .[dev]"]}]
 
 
 @pytest.mark.parametrize(
     "package", ["torch", "jupyterlab", "ipywidgets", "smplx", "matplotlib", "plotly", "numpy", "nbval"]
 )
 def test_requires(package: str):
-    assert any(re.match(rf"{package}>=\d", requirement) for requirement in REQUIREMENTS)
+    everything = [*PROJECT["dependencies"], *itertools.chain(*EXTRAS.values())]
+    assert any(re.match(rf"{package}>=\d", requirement) for requirement in everything)
+    named = itertools.chain(
+        *(re.findall(r"\w+", extra) for extra in re.findall(r"handlib\[(.*?)\]", str(EXTRAS)))
+    )
+    assert {*named, "dev"} == EXTRAS.keys()
+
+
+def test_the_core_needs_no_extra():
+    code = """if True:
+        import sys
+        for name in sys.argv[1:]:
+            sys.modules[name] = None
+        import handlib.cli, handlib.photos.reconstruct, handlib.training.loop"""
+    extra = [re.match(r"[\w-]+", line)[0] for kind in EXTRAS.values() for line in kind if ">" in line]
+    run = subprocess.run([sys.executable, "-c", code, *extra], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 @pytest.mark.parametrize(
