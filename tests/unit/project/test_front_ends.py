@@ -19,7 +19,9 @@ def test_binder_installs_this_project_and_keeps_no_second_list():
     assert names == {"python", "pip", "pytorch-cpu"}
     script = ROOT / "binder" / "postBuild"
     assert script.read_text(encoding="utf-8").startswith("#!")
-    assert re.search(r"^python -m pip install .*-e '\.\[notebooks\]'$", script.read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(
+        r"^python -m pip install .*-e '\.\[notebooks\]'$", script.read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert os.name != "posix" or os.access(script, os.X_OK)
 
 
