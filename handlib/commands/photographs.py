@@ -64,10 +64,18 @@ def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, ch
 
     from handlib.data.photo_folders import find_pictures
     from handlib.model.network import DIR
-    from handlib.photos.batch import SUMMARY, check_names, in_words, reconstruct_all, write_summary
+    from handlib.photos.batch import (
+        SUMMARY,
+        check_names,
+        check_out,
+        in_words,
+        reconstruct_all,
+        write_summary,
+    )
     from handlib.photos.boxes import read_boxes
 
-    found = find_pictures(places, skip=out)
+    found = find_pictures(places)
+    check_out(out, found.pictures)
     wanted = read_boxes(boxes) if boxes else {}
     check_names(wanted, found.pictures)
     model = DIR.from_pretrained(checkpoint)
@@ -107,8 +115,8 @@ def video(
     """Reconstruct both hands over a sequence of pictures: overlay.webp, hands.glb (animated), result.json.
 
     Args:
-        frames: a folder of pictures, taken by name, or an animated GIF, WebP or PNG; at most 1000 frames. A
-            video becomes a folder of pictures with ffmpeg:
+        frames: a folder of pictures, taken by name with numbers as numbers (frame_2 before frame_12), or an
+            animated GIF, WebP or PNG; at most 1000 frames. A video becomes a folder of pictures with ffmpeg:
             mkdir frames && ffmpeg -i video.mp4 -r 10 frames/%05d.png
         out: folder to write to; made if missing.
         box: where the hands are on all pictures, in pixels: left, top, width, height. Left out, the network
@@ -153,4 +161,6 @@ def video(
     write_sequence(results, found, settings, out)
     seen = Counter(str(result.presence) for result in results).most_common()
     print(f"{len(found)} frames, {found.rate:g} a second: {', '.join(f'{n} {what}' for what, n in seen)}")
+    names = found.names if len(found) < 5 else (*found.names[:3], "...", found.names[-1])
+    print(f"order, numbers in names as numbers: {', '.join(names)}")
     print(f"{out}: {', '.join(FILES)}")

@@ -4,6 +4,7 @@ Pixels are continuous, as in :mod:`handlib.geometry.camera`: a picture of width 
 """
 
 import math
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from handlib.geometry.camera import pixels_to_uv, uv_to_pixels
@@ -24,6 +25,19 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 MID_GREY = (128, 128, 128)
 HANDS_SHARE = 0.8
 """Share of the crop's side that the box around the hands takes, as DIR's evaluation crops."""
+
+# Image generators write megabytes of text into a PNG. All of a file's texts together stay limited.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
+OTHER_KINDS = {
+    rb".{4}ftyp(hei|hev|mif1|msf1)": "HEIC, as some phones write it: save the picture as JPEG",
+    rb".{4}ftypavi[fs]": "AVIF: save the picture as JPEG",
+    rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI": "a video",
+    rb"GIF8": "GIF",
+    rb"BM": "BMP",
+    rb"II\*\0|MM\0\*": "TIFF",
+    rb"%PDF": "PDF",
+}
+"""How files begin that are taken for pictures, and what they are."""
 
 Picture = UInt8[np.ndarray, "height width 3"]
 AnyPicture = str | Path | Image.Image | np.ndarray | Tensor
@@ -51,7 +65,10 @@ def decoding(path: Path, expected: str = "a JPEG, PNG or WebP picture") -> Itera
             f"{path}: expected at most {MAX_PIXELS / 1e6:.0f} megapixels, got far more"
         ) from error
     except Image.UnidentifiedImageError as error:
-        raise PictureError(f"{path}: expected {expected}") from error
+        with path.open("rb") as file:
+            start = file.read(16)
+        kinds = (f", got {kind}" for begin, kind in OTHER_KINDS.items() if re.match(begin, start, re.DOTALL))
+        raise PictureError(f"{path}: expected {expected}{next(kinds, '')}") from error
     except OSError as error:
         raise PictureError(f"{path}: can't be read: {error.strerror or error}") from error
     except Exception as error:  # Damaged files make the decoders raise almost anything.
@@ -234,18 +251,12 @@ class Crop:
         return pixels_to_uv(pixels - pixels.new_tensor((self.x, self.y)), self.side)
 
 
-def square_crop(
-    picture: Picture, box: Box, size: int, share: int | float = HANDS_SHARE
-) -> tuple[UInt8[np.ndarray, "{size} {size} 3"], Crop]:
-    """Cuts a square around the box and resamples it to ``size`` pixels without aliasing.
+def cut_square(picture: Picture, crop: Crop, size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
+    """Returns the square ``crop`` of a picture, resampled to ``size`` pixels without aliasing.
 
-    The box is first cut to the picture. What the square shows of outside repeats the picture's edge.
-    Returns the square and where it lies, which maps its uv back to the picture.
-
-    Raises:
-        BoxError: the box lies outside the picture.
+    What it shows of outside repeats the picture's edge, for training and for photographs alike: a network
+    must not meet another border than it has learnt from, and a black one looks like an edge of something.
     """
-    crop = Crop.around(box.inside(picture), share)
     # Whole blocks of pixels are averaged first, so that large pictures cost no more than small ones to pad.
     step = max(1, int(crop.side / (4 * size)))
     blocks = np.asarray(Image.fromarray(picture).reduce(step))
@@ -258,5 +269,19 @@ def square_crop(
     padded = np.pad(blocks, ((before_y, after_y), (before_x, after_x), (0, 0)), mode="edge")
     left, top = left + before_x, top + before_y
     window = (left, top, left + side, top + side)
-    square = Image.fromarray(padded).resize((size, size), Image.Resampling.BICUBIC, box=window)
-    return np.array(square), crop
+    return np.array(Image.fromarray(padded).resize((size, size), Image.Resampling.BICUBIC, box=window))
+
+
+def square_crop(
+    picture: Picture, box: Box, size: int, share: int | float = HANDS_SHARE
+) -> tuple[UInt8[np.ndarray, "{size} {size} 3"], Crop]:
+    """Cuts the square that a box fills to ``share``, see :func:`cut_square`.
+
+    The box is first cut to the picture. Returns the square and where it lies, which maps its uv back to
+    the picture.
+
+    Raises:
+        BoxError: the box lies outside the picture.
+    """
+    crop = Crop.around(box.inside(picture), share)
+    return cut_square(picture, crop, size), crop

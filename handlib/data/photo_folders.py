@@ -5,6 +5,7 @@ how to tell them and where their colour pictures are; in any other folder, every
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from handlib.data.photo import PictureError
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic")
 """What pictures are called. Those that can't be read are tried too, so that nobody misses them."""
+RESULTS = ("hands.glb", "left.glb", "right.glb", "overlay.png", "overlay.webp", "result.json")
+"""What ``handlib reconstruct`` and ``video`` write. Where the first one lies, none of them is a picture."""
+SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True)
@@ -58,31 +62,35 @@ def layout_of(folders: Sequence[str]) -> Layout | None:
     return None
 
 
-def walk(folder: Path, skip: Path | None, layouts: set[str]) -> Iterator[Path]:
-    """All files below a folder, hidden ones left out, folder by folder; links to folders aren't followed.
+def natural(name: str) -> tuple[list[str | int], str]:
+    """Returns a key to sort by in which numbers count as numbers: ``frame_2`` comes before ``frame_12``."""
+    return [int(part) if k % 2 else part for k, part in enumerate(re.split(r"(\d+)", name))], name
+
+
+def walk(folder: Path, layouts: set[str]) -> Iterator[Path]:
+    """All files below a folder but hidden ones and this package's results; links to folders aren't followed.
 
     Of a known data set only the folder of colour pictures is entered, and its name added to ``layouts``.
     """
     for here, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if name[0] != "." and (Path(here, name).resolve() != skip)
-        )
+        folders[:] = [name for name in folders if name[0] != "."]
         layout = layout_of(folders)
         if layout:
             layouts.add(layout.name)
             folders[:] = [layout.pictures]
-        yield from (Path(here, name) for name in sorted(files) if name[0] != ".")
+        own = (SUMMARY, *RESULTS) if RESULTS[0] in files else (SUMMARY,)
+        yield from (Path(here, name) for name in files if name[0] != "." and name not in own)
 
 
-def find_pictures(places: Sequence[Path], skip: Path | None = None) -> FoundPictures:
-    """The pictures among files and below folders. A file that is named counts whatever its suffix.
+def find_pictures(places: Sequence[Path]) -> FoundPictures:
+    """The pictures among files and below folders, in :func:`natural` order.
 
-    ``skip`` is a folder to pass over, the one that results go to.
+    A file that is named counts whatever its suffix. Results that were written among the pictures are no
+    pictures.
 
     Raises:
         PictureError: there are none at all.
     """
-    skip = skip.resolve() if skip else None
     found: dict[Path, None] = {}
     layouts: set[str] = set()
     left_out: Counter[str] = Counter()
@@ -90,7 +98,7 @@ def find_pictures(places: Sequence[Path], skip: Path | None = None) -> FoundPict
         if not place.is_dir():
             found[place.absolute()] = None
             continue
-        for path in walk(place.absolute(), skip, layouts):
+        for path in walk(place.absolute(), layouts):
             if path.suffix.lower() in SUFFIXES:
                 found[path] = None
             else:
@@ -100,4 +108,5 @@ def find_pictures(places: Sequence[Path], skip: Path | None = None) -> FoundPict
     tops = [place.absolute() if place.is_dir() else place.absolute().parent for place in places]
     top = os.path.commonpath(tops)
     pictures = {Path(os.path.relpath(path, top)).as_posix(): path for path in found}
-    return FoundPictures(dict(sorted(pictures.items())), tuple(sorted(layouts)), left_out)
+    ordered = {name: pictures[name] for name in sorted(pictures, key=natural)}
+    return FoundPictures(ordered, tuple(sorted(layouts)), left_out)

@@ -60,7 +60,7 @@ def weights_sum(model: nn.Module) -> str:
     """What names a network's weights: the SHA256 of all of them and of its buffers."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+        digest.update(name.encode() + tensor.contiguous().numpy(force=True).tobytes())
     return digest.hexdigest()
 
 

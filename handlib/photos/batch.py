@@ -1,24 +1,30 @@
 """Many pictures in one go: a folder of results for each, a summary of all, and no stop at a bad file.
 
-What a finished picture left behind (``result.json``, written last) is all that a later run needs to know, so
-that a run that was cut short goes on where it stopped.
+A finished picture's ``result.json``, written last, says what was asked: which picture, box and network. A
+later run leaves out what was answered already, so that a run that was cut short goes on where it stopped.
 """
 
+import errno
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
-from handlib.data.photo import Box, BoxError, PictureError, read_picture
+from handlib.data.photo import Box, BoxError, decoding, read_picture
 from handlib.hand.skeleton import SIDES
-from handlib.model.network import DIR
-from handlib.photos.boxes import Boxes
+from handlib.model.network import DIR, weights_sum
+from handlib.photos.boxes import Boxes, same_name
 from handlib.photos.reconstruct import reconstruct
-from handlib.utils.files import write_text
-from handlib.utils.resources import networks_folder
+from handlib.photos.results import FILES, write_results
+from handlib.utils.errors import InputError, in_one_line
+from handlib.utils.files import make_folder, write_text
 
-SUMMARY, WEIGHTS = "summary.json", "model.safetensors"
+SUMMARY = "summary.json"
+FOR_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors of a disk that no picture of a batch would escape."""
 ABOUT = {
     "pictures": "one entry per picture; results: one per box, or one; error: why the picture is left out",
     "folder": "where this result lies, from this file's folder; its result.json has all numbers",
@@ -35,18 +41,11 @@ class Job:
     box: Box | None
     folder: Path
 
-    def finished(self, picture: Path, model_name: str) -> bool:
-        """Whether the folder holds the answer to this very question, from picture and weights as they are."""
-        path = self.folder / "result.json"
+    def finished(self, asked: dict) -> bool:
+        """Returns whether the folder holds the answer to this very question."""
         try:
-            sources = [picture, *weights_of(model_name)]
-            if path.stat().st_mtime < max(source.stat().st_mtime for source in sources):
-                return False
-            record = json.loads(path.read_text())
-            found = dict(record["box"])
-            given = found.pop("origin") == "given"
-            asked = self.box and asdict(self.box.within(**record["picture"]))
-            return record["model"] == model_name and asked == (found if given else None)
+            answered = json.loads((self.folder / "result.json").read_text())["asked"]
+            return answered == asked and all((self.folder / file).is_file() for file in FILES)
         except (OSError, ValueError, KeyError, TypeError):  # Not there, or not written by this version.
             return False
 
@@ -61,10 +60,21 @@ class Job:
         }
 
 
-def weights_of(model_name: str) -> list[Path]:
-    """The file of a network that lies in a folder; nothing for one from the hub."""
-    folders = (networks_folder() / model_name, Path(model_name))
-    return [folder / WEIGHTS for folder in folders if (folder / WEIGHTS).is_file()]
+def network_sum(model: DIR) -> str:
+    """Returns what names a network: the SHA256 of its configuration and its weights."""
+    return hashlib.sha256(f"{model.config} {weights_sum(model)}".encode()).hexdigest()
+
+
+def questions(picture: Path, network: str, jobs: Iterable[Job]) -> list[dict]:
+    """Returns all that each job's answer depends on; ``network`` is a :func:`network_sum`.
+
+    Raises:
+        PictureError: the file can't be read.
+    """
+    with decoding(picture), picture.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    common = {"picture_sha256": content, "network_sha256": network, "handlib": version("handlib")}
+    return [common | {"box": job.box and asdict(job.box)} for job in jobs]
 
 
 def jobs_of(folder: Path, boxes: tuple[Box, ...]) -> list[Job]:
@@ -76,14 +86,20 @@ def jobs_of(folder: Path, boxes: tuple[Box, ...]) -> list[Job]:
 
 def check_names(boxes: Boxes, names: Iterable[str]) -> None:
     """Boxes of pictures that aren't there are a :class:`BoxError`."""
-    known = dict.fromkeys(names)
+    known = {same_name(name): name for name in names}
     unknown = [name for name in boxes if name not in known]
     if unknown:
         said = f"boxes: expected names like {next(iter(known))!r}, got {', '.join(map(repr, unknown[:3]))}"
         raise BoxError(f"{said} and {len(unknown) - 3} more" if len(unknown) > 3 else said)
 
 
-def reconstruct_picture(model: DIR, path: Path, jobs: list[Job]) -> None:
+def check_out(out: Path, names: Iterable[str]) -> None:
+    """Refuses, with an :class:`InputError`, a folder in which pictures lie where their results should go."""
+    if any((out / name).is_file() for name in names):
+        raise InputError(f"out: expected a folder other than the pictures' own, got {out}")
+
+
+def reconstruct_picture(model: DIR, network: str, path: Path, jobs: list[Job]) -> None:
     """Writes every result of a picture that isn't there yet; one picture is in memory at a time.
 
     Raises:
@@ -91,39 +107,43 @@ def reconstruct_picture(model: DIR, path: Path, jobs: list[Job]) -> None:
         BoxError: a box lies outside the picture; nothing has been written then.
         OSError: a folder can't be written.
     """
-    if all(job.finished(path, model.name) for job in jobs):
+    asked = questions(path, network, jobs)
+    if all(job.finished(question) for job, question in zip(jobs, asked, strict=True)):
         return
     picture = read_picture(path)
     for job in jobs:
         if job.box:
             job.box.inside(picture)
-    for job in jobs:
-        reconstruct(picture, job.box, model).save(job.folder)
+    for job, question in zip(jobs, asked, strict=True):
+        write_results(reconstruct(picture, job.box, model), job.folder, question)
 
 
 def reconstruct_all(model: DIR, pictures: dict[str, Path], boxes: Boxes, out: Path) -> Iterator[dict]:
     """Reconstructs pictures by name, each into ``out / name``; yields its entry of the summary.
 
-    A picture that can't be read, or whose boxes lie outside of it, has an ``error`` in its entry.
+    What is wrong with one picture, its boxes or its folder is an ``error`` in its entry.
 
     Raises:
-        OSError: a folder can't be written.
+        OSError: the disk is full or can't be written.
     """
+    network = network_sum(model)
     for name, path in pictures.items():
-        jobs = jobs_of(out / name, boxes.get(name, ()))
+        jobs = jobs_of(out / name, boxes.get(same_name(name), ()))
         try:
-            reconstruct_picture(model, path, jobs)
-        except PictureError as error:
-            yield {"picture": name, "error": " ".join(str(error).split())}
+            reconstruct_picture(model, network, path, jobs)
+            entry = {"picture": name, "results": [job.summary(out) for job in jobs]}
         except BoxError as error:
-            yield {"picture": name, "error": f"{path}: {error}"}
-        else:
-            yield {"picture": name, "results": [job.summary(out) for job in jobs]}
+            entry = {"picture": name, "error": f"{path}: {error}"}
+        except (InputError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in FOR_ALL:
+                raise
+            entry = {"picture": name, "error": in_one_line(error)}
+        yield entry
 
 
 def write_summary(out: Path, model: DIR, entries: list[dict]) -> None:
     """Writes ``SUMMARY`` into a folder, made if missing."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     record = {"about": ABOUT, "model": model.name, "pictures": entries}
     write_text(out / SUMMARY, json.dumps(record, indent=1) + "\n")
 

@@ -2,11 +2,14 @@
 
 As JSON, ``{"a.jpg": [10, 20, 300, 200], "b.jpg": [[0, 0, 90, 90], [200, 0, 90, 90]]}``; as CSV, a line per
 box, ``a.jpg,10,20,300,200``, with or without the heading ``picture,x,y,width,height``. Boxes are pixels of
-the picture turned upright: left and top edge, width, height.
+the picture turned upright: left and top edge, width, height. An accented letter is the same whether it is
+written as one sign or, as macOS writes it, as letter and accent.
 """
 
 import csv
 import json
+import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,11 @@ from handlib.data.photo import Box, BoxError
 
 HEADING = ["picture", "x", "y", "width", "height"]
 Boxes = dict[str, tuple[Box, ...]]
+
+
+def same_name(name: str) -> str:
+    """Returns a picture's name as :data:`Boxes` have it: Unicode's composed form (NFC)."""
+    return unicodedata.normalize("NFC", name)
 
 
 def read_boxes(path: Path) -> Boxes:
@@ -40,7 +48,9 @@ def _box(where: str, numbers: Any) -> Box:
 
 def _from_json(path: Path, text: str) -> Boxes:
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_named_once)
+    except BoxError as error:
+        raise BoxError(f"boxes: {path}, {error}") from error
     except (json.JSONDecodeError, RecursionError) as error:
         raise BoxError(f"boxes: {path}: expected JSON: {error}") from error
     if not isinstance(content, dict):
@@ -50,6 +60,15 @@ def _from_json(path: Path, text: str) -> Boxes:
         several = isinstance(value, list) and value and isinstance(value[0], list)
         boxes[name] = tuple(_box(f"boxes: {path}, {name}", one) for one in (value if several else [value]))
     return boxes
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [same_name(name) for name, _ in pairs]
+    if pairs:
+        (most, count), *_ = Counter(names).most_common(1)
+        if count > 1:
+            raise BoxError(f"{most}: expected the name once, with a list of its boxes")
+    return dict(zip(names, (value for _, value in pairs), strict=True))
 
 
 def _from_csv(path: Path, text: str) -> Boxes:
@@ -62,5 +81,6 @@ def _from_csv(path: Path, text: str) -> Boxes:
         if not row or (number == 1 and [cell.strip().lower() for cell in row] == HEADING):
             continue
         name, *numbers = row
+        name = same_name(name)
         boxes[name] = (*boxes.get(name, ()), _box(f"boxes: {path}, line {number}", numbers))
     return boxes

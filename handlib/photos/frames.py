@@ -34,7 +34,7 @@ class Frames:
 
 
 def find_frames(path: Path) -> Frames:
-    """The pictures below a folder by name, or the frames of an animated GIF, WebP or PNG.
+    """The pictures below a folder in natural order, or the frames of an animated GIF, WebP or PNG.
 
     Raises:
         PictureError: there is nothing of the kind, or more than ``MAX_FRAMES``.

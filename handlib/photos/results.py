@@ -17,6 +17,8 @@ from handlib.utils.files import writing
 
 FILES = ("left.glb", "right.glb", "hands.glb", "overlay.png", "result.json")
 ABOUT = {
+    "asked": "what the answer depends on, if a batch asked: SHA256 of the picture's file and of the network, "
+    "the given box, the package's version; the same question isn't answered again",
     "pixels": "*_px, box, crop: of the picture turned upright; x right, y down; the first covers 0 to 1",
     "box": "what was reconstructed; origin: given, found (by the network's segmentation) or whole picture",
     "crop": "the square that the network saw; it may reach beyond the picture",
@@ -39,7 +41,9 @@ def frame_record(result: Reconstruction) -> dict:
     """All numbers of one picture; ``ABOUT`` says units and frames."""
 
     def numbers(values: Tensor | np.ndarray) -> list | float:
-        return np.asarray(values, dtype=np.float64).round(6).tolist()
+        if isinstance(values, Tensor):
+            values = values.numpy(force=True)
+        return values.astype(np.float64).round(6).tolist()
 
     final, placed, presence = result.prediction.final, place(result.prediction.final), result.presence
     return {
@@ -47,31 +51,33 @@ def frame_record(result: Reconstruction) -> dict:
         "box": asdict(result.box) | {"origin": result.origin},
         "crop": asdict(result.crop),
         "hands_seen": str(presence),
-        "offset_m": numbers(final.offset[0].cpu() * LENGTH_UNIT),
+        "offset_m": numbers(final.offset[0] * LENGTH_UNIT),
         "hands": {
             side: {
-                "confidence": numbers(presence.confidence[h].cpu()),
-                "area": numbers(presence.area[h].cpu()),
+                "confidence": numbers(presence.confidence[h]),
+                "area": numbers(presence.area[h]),
                 "joints_m": numbers(placed.joints[h]),
-                "joints_px": numbers(result.joint_pixels[h].cpu()),
-                "camera_px": numbers(result.camera[h].cpu()),
-                "root_6d": numbers(final.params.root[0, h].cpu()),
-                "pose_pca": numbers(final.params.pose[0, h].cpu()),
-                "betas": numbers(final.params.betas[0, h].cpu()),
+                "joints_px": numbers(result.joint_pixels[h]),
+                "camera_px": numbers(result.camera[h]),
+                "root_6d": numbers(final.params.root[0, h]),
+                "pose_pca": numbers(final.params.pose[0, h]),
+                "betas": numbers(final.params.betas[0, h]),
             }
             for h, side in enumerate(SIDES)
         },
     }
 
 
-def result_record(result: Reconstruction) -> dict:
+def result_record(result: Reconstruction, asked: dict | None = None) -> dict:
     """Everything that ``result.json`` holds; its entry ``about`` says units and frames."""
-    head = {"about": ABOUT, "model": result.network.name, "joint_names": JOINT_NAMES}
+    head = {"about": ABOUT, "model": result.network.name, "asked": asked, "joint_names": JOINT_NAMES}
     return head | frame_record(result)
 
 
-def write_results(result: Reconstruction, folder: Path) -> None:
+def write_results(result: Reconstruction, folder: Path, asked: dict | None = None) -> None:
     """Writes ``FILES`` into a folder, made if missing; an error on the way leaves the folder as it was.
+
+    ``asked`` is the question by which :mod:`handlib.photos.batch` knows its answer again.
 
     Raises:
         OSError: the folder can't be written.
@@ -83,5 +89,5 @@ def write_results(result: Reconstruction, folder: Path) -> None:
             write_surface(unfinished / f"{side}.glb", side, surface, corners)
         motions = motions_of([result.prediction.final], dict(result.network.hands.items()))
         write_hands(unfinished / "hands.glb", motions)
-        record = json.dumps(result_record(result), indent=1)
+        record = json.dumps(result_record(result, asked), indent=1)
         (unfinished / "result.json").write_text(record + "\n")

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from handlib.data.interhand.files import ANNOTATED_TO_21
 from handlib.data.interhand.interhand import InterHand, camera_of, fits_of
-from handlib.data.interhand.mano_fits import Camera, Fit, crop_around_hands, cut_square
-from handlib.data.photo import read_picture
+from handlib.data.interhand.mano_fits import Camera, Fit, crop_around_hands
+from handlib.data.photo import cut_square, read_picture
 from handlib.geometry.camera import project_pinhole
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES

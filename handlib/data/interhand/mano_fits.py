@@ -11,11 +11,10 @@ import numpy as np
 import roma
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
 from torch import Tensor
 
 from handlib.data.interhand.hand_maps import hand_maps, hands_distance
-from handlib.data.photo import HANDS_SHARE, Box, Crop
+from handlib.data.photo import HANDS_SHARE, Box, Crop, cut_square
 from handlib.data.rendered.placement import NEAR_FROM, NEAR_TO
 from handlib.data.sample import STRATA, Sample
 from handlib.geometry.camera import crop_intrinsics, project_pinhole
@@ -107,17 +106,6 @@ def stratum_of(distance: float) -> int:
     if distance <= NEAR_FROM:
         return STRATA.index("touching")
     return STRATA.index("near" if distance <= NEAR_TO else "apart")
-
-
-def cut_square(
-    picture: UInt8[np.ndarray, "height width 3"], crop: Crop, size: int
-) -> UInt8[np.ndarray, "{size} {size} 3"]:
-    """The square ``crop`` of a picture at ``size`` pixels; black where it reaches beyond the picture."""
-    left, top = (int(np.floor(edge)) for edge in (crop.x, crop.y))
-    right, bottom = (int(np.ceil(edge + crop.side)) for edge in (crop.x, crop.y))
-    window = (crop.x - left, crop.y - top, crop.x - left + crop.side, crop.y - top + crop.side)
-    square = Image.fromarray(picture).crop((left, top, right, bottom))
-    return np.array(square.resize((size, size), Image.Resampling.BICUBIC, box=window))
 
 
 def crop_around_hands(

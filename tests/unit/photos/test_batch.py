@@ -1,11 +1,13 @@
 """Many pictures in one go, by the command: good ones, bad ones, again, and where the boxes are."""
 
+import errno
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +16,12 @@ import torch
 from PIL import Image
 from support.commands import failing
 from support.pictures import png_claiming, truncated
+from support.tiny import TINY
 
 from handlib import cli
 from handlib.data.photo import Box
-from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.photos import batch
-from handlib.photos.reconstruct import Reconstruction
 from handlib.photos.results import FILES
 
 FIFTY_MEGAPIXELS = (8700, 5800)
@@ -28,10 +29,10 @@ FIFTY_MEGAPIXELS = (8700, 5800)
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that has learnt nothing."""
+    """A small network that has learnt nothing."""
     folder = tmp_path_factory.mktemp("checkpoints") / "untrained"
     torch.manual_seed(0)
-    DIR(DIRConfig.small()).save_pretrained(folder)
+    DIR(TINY).save_pretrained(folder)
     return folder
 
 
@@ -96,6 +97,7 @@ def test_a_folder_of_everything_finishes(
     assert "at most 100 megapixels" in entries["bomb.png"]["error"]
 
 
+@pytest.mark.slow
 def test_fifty_megapixels_take_a_few_copies_of_the_picture(checkpoint: Path, tmp_path: Path):
     """Its own process, because only a process's peak of memory is known."""
     small, large = tmp_path / "small.jpg", tmp_path / "large.jpg"
@@ -115,7 +117,10 @@ def test_fifty_megapixels_take_a_few_copies_of_the_picture(checkpoint: Path, tmp
     assert peaks[1] - peaks[0] < 5 * picture_size
 
 
-def test_a_second_run_does_only_what_is_missing(checkpoint: Path, tmp_path: Path):
+def test_a_second_run_does_only_what_is_missing(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """The results lie among the pictures and are none. Times of files say nothing."""
     photos, out = tmp_path / "photos", tmp_path / "photos" / "result"
     photos.mkdir()
     for name in ("a.png", "b.png", "c.png"):
@@ -123,10 +128,10 @@ def test_a_second_run_does_only_what_is_missing(checkpoint: Path, tmp_path: Path
     command = (photos, "--checkpoint", checkpoint, "--out", out)
     assert run(*command) == 0
     first = summary(out)
-    (out / "b.png" / "result.json").unlink()
+    (out / "b.png" / "left.glb").unlink()
     noise(50, 40, 3).save(photos / "c.png")
-    later = (out / "c.png" / "result.json").stat().st_mtime + 10
-    os.utime(photos / "c.png", (later, later))
+    os.utime(photos / "a.png", (2e9, 2e9))
+    os.utime(photos / "c.png", (0, 0))
     written = {name: (out / name / "overlay.png").stat().st_mtime_ns for name in first}
     assert run(*command) == 0
     again = {name: (out / name / "overlay.png").stat().st_mtime_ns for name in first}
@@ -134,41 +139,48 @@ def test_a_second_run_does_only_what_is_missing(checkpoint: Path, tmp_path: Path
     assert list(summary(out)) == list(first)
     assert summary(out)["a.png"] == first["a.png"]
     assert json.loads((out / "c.png" / "result.json").read_text())["picture"] == {"width": 40, "height": 50}
+    assert "left out" not in capsys.readouterr().out
 
 
-def test_another_question_is_answered_anew(tmp_path: Path):
-    picture, folder = tmp_path / "a.png", tmp_path / "out"
+def test_an_answer_to_another_question_is_no_answer(tmp_path: Path):
+    picture, job = tmp_path / "a.png", batch.Job(Box(-5, 5, 30, 20), tmp_path / "out")
     noise(40, 50, 3).save(picture)
-    model, box = DIR(DIRConfig.small()).eval(), Box(-5, 5, 30, 20)
-    model.name = "one"
-    batch.reconstruct_picture(model, picture, [batch.Job(box, folder)])
-    assert batch.Job(box, folder).finished(picture, "one")
-    assert not batch.Job(box, folder).finished(picture, "two")
-    assert not batch.Job(Box(0, 5, 20, 20), folder).finished(picture, "one")
-    assert not batch.Job(None, folder).finished(picture, "one")
-    (folder / "result.json").write_text("{}")
-    assert not batch.Job(box, folder).finished(picture, "one")
+    torch.manual_seed(0)
+    model = DIR(TINY).eval()
+    network = batch.network_sum(model)
+    batch.reconstruct_picture(model, network, picture, [job])
 
+    def finished(job: batch.Job) -> bool:
+        return job.finished(*batch.questions(picture, batch.network_sum(model), [job]))
 
-def test_answers_of_older_weights_are_not_finished(checkpoint: Path, tmp_path: Path):
-    picture, folder = tmp_path / "a.png", tmp_path / "out"
+    assert finished(job)
+    assert not finished(replace(job, box=Box(0, 5, 20, 20))) and not finished(replace(job, box=None))
+    assert not finished(replace(job, folder=tmp_path / "elsewhere"))
+    noise(40, 51, 3).save(picture)
+    os.utime(picture, (0, 0))
+    assert not finished(job)
     noise(40, 50, 3).save(picture)
-    weights = shutil.copytree(checkpoint, tmp_path / "mine") / "model.safetensors"
-    batch.reconstruct_picture(DIR.from_pretrained(weights.parent), picture, [batch.Job(None, folder)])
-    assert batch.Job(None, folder).finished(picture, str(weights.parent))
-    later = (folder / "result.json").stat().st_mtime + 10
-    os.utime(weights, (later, later))
-    assert not batch.Job(None, folder).finished(picture, str(weights.parent))
+    assert finished(job)
+    model.config = replace(TINY, log_scale=not TINY.log_scale)
+    assert not finished(job)
+    model.config = TINY
+    next(model.parameters()).data[0] += 1
+    assert batch.network_sum(model) != network and not finished(job)
+    next(model.parameters()).data[0] -= 1
+    (job.folder / "result.json").write_text("{}")
+    assert not finished(job)
 
 
 def test_boxes_give_several_pairs_of_a_picture(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
+    """An accent may be part of its letter in one name and a sign of its own in the other, as on macOS."""
     photos, out, boxes = tmp_path / "photos", tmp_path / "out", tmp_path / "boxes.json"
     photos.mkdir()
-    for name in ("one.png", "two.png", "none.png", "wrong.png"):
+    one = "ein\u00e9.png"
+    for name in (one, "two.png", "none.png", "wrong.png"):
         noise(60, 90, 3).save(photos / name)
-    wanted = {"one.png": [5, 5, 50, 40], "two.png": [[0, 0, 40, 60], [45, 0, 40, 60]]}
+    wanted = {unicodedata.normalize("NFD", one): [5, 5, 50, 40], "two.png": [[0, 0, 40, 60], [45, 0, 40, 60]]}
     wanted["wrong.png"] = [[0, 0, 10, 10], [100, 0, 10, 10]]
     boxes.write_text(json.dumps(wanted))
     command = (photos, "--checkpoint", checkpoint, "--out", out, "--boxes", boxes)
@@ -179,7 +191,7 @@ def test_boxes_give_several_pairs_of_a_picture(
     folders = {name: [r["folder"] for r in entry.get("results", [])] for name, entry in entries.items()}
     assert folders == {
         "none.png": ["none.png"],
-        "one.png": ["one.png"],
+        one: [one],
         "two.png": ["two.png/1", "two.png/2"],
         "wrong.png": [],
     }
@@ -209,17 +221,35 @@ def test_what_the_user_can_mend_comes_before_the_work(
     assert "expected a single picture" in failing(capsys, "reconstruct", tmp_path, *end, "--box", "1,2,3,4")
     assert "found none" in failing(capsys, "reconstruct", tmp_path / "empty", *end)
     assert "expected pictures or folders" in failing(capsys, "reconstruct", *end)
+    own = ("--checkpoint", checkpoint, "--out", tmp_path)
+    assert "out: expected a folder other than" in failing(capsys, "reconstruct", tmp_path, *own)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_full_disk_stops_the_run(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.EACCES, errno.ENOSPC])
+def test_an_error_of_one_picture_is_its_own_and_a_full_disk_stops_the_run(
+    number: int,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
-    def full(*_: object) -> None:
-        raise OSError("No space left on device")
+    write, longest, out = batch.write_results, "\u624b" * 83 + ".png", tmp_path / "out"
 
-    monkeypatch.setattr(Reconstruction, "save", full)
-    for name in ("a.png", "b.png"):
+    def failing_at_a(*arguments: object) -> None:
+        if arguments[1] == out / "a.png":
+            raise OSError(number, os.strerror(number), str(arguments[1]))
+        write(*arguments)
+
+    monkeypatch.setattr(batch, "write_results", failing_at_a)
+    for name in ("a.png", longest):
         noise(60, 90, 3).save(tmp_path / name)
-    said = failing(capsys, "reconstruct", tmp_path, "--checkpoint", checkpoint, "--out", tmp_path / "out")
-    assert "No space left" in said
+    command = (tmp_path, "--checkpoint", checkpoint, "--out", out)
+    if number == errno.ENOSPC:
+        assert "No space left" in failing(capsys, "reconstruct", *command)
+        return
+    assert run(*command) == 1
+    said = f"{out / 'a.png'}: {os.strerror(number)}"
+    assert capsys.readouterr().err == f"handlib: {said}\n"
+    assert summary(out)["a.png"]["error"] == said
+    assert summary(out)[longest]["results"][0]["folder"] == longest

@@ -65,14 +65,14 @@ def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "old")
     (tmp_path / "folder" / "a").mkdir(parents=True)
     for folder in (tmp_path / "file", tmp_path / "file" / "out"):
-        with pytest.raises(InputError, match="/file: expected a folder to write to, got a file"):
-            with writing(folder, ("a",)):
-                pass
-    with pytest.raises(InputError, match="folder/a: expected a file to write, got a folder"):
+        wanted = "/file: expected a folder to write to, got a file"
+        with pytest.raises(InputError, match=wanted), writing(folder, ("a",)):
+            pass
+    wanted = "folder/a: expected a file to write, got a folder"
+    with pytest.raises(InputError, match=wanted):
         write_text(tmp_path / "folder" / "a", "new")
-    with pytest.raises(InputError, match="folder/a: expected a file to write, got a folder"):
-        with writing(tmp_path / "folder", ("a",)) as unfinished:
-            (unfinished / "a").write_text("new")
+    with pytest.raises(InputError, match=wanted), writing(tmp_path / "folder", ("a",)) as unfinished:
+        (unfinished / "a").write_text("new")
     assert (tmp_path / "file").read_text() == "old"
     assert list((tmp_path / "folder").iterdir()) == [tmp_path / "folder" / "a"]
 

@@ -16,12 +16,10 @@ from handlib.data.interhand.mano_fits import (
     Fit,
     Unusable,
     crop_around_hands,
-    cut_square,
     sample_from_fits,
     stratum_of,
 )
 from handlib.data.interhand.stand_ins import make_moments
-from handlib.data.photo import Crop
 from handlib.data.sample import STRATA
 
 MILLIMETRE = 1e-3
@@ -77,19 +75,6 @@ def test_the_box_around_both_hands_fills_its_share():
     assert max(float(np.ptp(x.numpy())), float(np.ptp(y.numpy()))) == pytest.approx(0.8 * crop.side, rel=1e-5)
     assert crop.x + crop.side / 2 == pytest.approx(float(x.max() + x.min()) / 2, rel=1e-4)
     assert crop.y + crop.side / 2 == pytest.approx(float(y.max() + y.min()) / 2, rel=1e-4)
-
-
-def test_squares_are_cut_to_the_fraction_of_a_pixel_and_are_black_outside():
-    rows, columns = np.mgrid[:60, :50]
-    picture = np.stack((4 * columns, 4 * rows, 0 * rows), axis=-1).astype(np.uint8)
-    square = cut_square(picture, Crop(10.25, 20.5, 24.0), 48).astype(float)
-    # The centre of square pixel i is at 10.25 + (i + 0.5) / 2 in the picture, whose pixel c has its centre
-    # at c + 0.5.
-    inner = np.arange(5, 43)
-    np.testing.assert_allclose(square[20, inner, 0], 4 * (10.25 + (inner + 0.5) / 2 - 0.5), atol=1)
-    np.testing.assert_allclose(square[inner, 20, 1], 4 * (20.5 + (inner + 0.5) / 2 - 0.5), atol=1)
-    beyond = cut_square(np.full((60, 50, 3), 200, np.uint8), Crop(-20, 30, 40), 40)
-    assert (beyond[:, :18] == 0).all() and (beyond[32:] == 0).all() and (beyond[2:28, 22:] == 200).all()
 
 
 def test_strata_follow_from_the_distance():
