@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from support.pictures import png_claiming, truncated
 
 from handlib.data.photo import (
@@ -115,12 +115,12 @@ def test_one_pixel(tmp_path: Path):
     assert picture.tolist() == [[[1, 2, 3]]]
 
 
-def gif() -> bytes:
-    import io
-
-    buffer = io.BytesIO()
-    Image.new("L", (4, 4)).save(buffer, format="GIF")
-    return buffer.getvalue()
+def test_long_texts_within_a_picture_do_no_harm(tmp_path: Path):
+    """Image generators keep how a picture was made, some megabytes, in it."""
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt("workflow", "x" * 5_000_000, zip=True)
+    path = saved(tmp_path / "p.png", Image.fromarray(RGB), pnginfo=texts)
+    np.testing.assert_array_equal(read_picture(path), RGB)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,11 @@ def gif() -> bytes:
     [
         (b"", "the file is empty"),
         (b"hello, this is no picture at all", "expected a JPEG, PNG or WebP"),
-        (gif(), "expected a JPEG, PNG or WebP"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "p.img: expected a JPEG, PNG or WebP picture, got HEIC, as"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0", "got AVIF: save the picture as JPEG"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0", "got a video"),
+        (b"GIF89a\4\0\4\0", "got GIF"),
+        (b"II*\0\x08\0\0\0", "got TIFF"),
         (png_claiming(10_001, 10_000), "at most 100 megapixels, got 10001 x 10000"),
         (png_claiming(60_000, 60_000), "at most 100 megapixels"),
         (png_claiming(64, 64), "p.img"),

@@ -6,6 +6,7 @@ import pytest
 
 from handlib.data.photo import PictureError
 from handlib.data.photo_folders import find_pictures
+from handlib.photos import reconstruct, video
 
 
 def touched(top: Path, *names: str) -> Path:
@@ -54,9 +55,19 @@ def test_half_a_layout_is_none(tmp_path: Path):
 
 
 def test_results_within_the_folder_are_not_pictures(tmp_path: Path):
-    top = touched(tmp_path, "a.png", "result/a.png/overlay.png")
-    assert list(find_pictures([top], skip=top / "result").pictures) == ["a.png"]
-    assert len(find_pictures([top]).pictures) == 2
+    """Those of photographs, of sequences and of sequences written among their own frames."""
+    top = touched(tmp_path, "a.png", "own/overlay.png", "r/summary.json", "r/.unfinished-1/overlay.png")
+    for folder, names in (("r/a.png", reconstruct.FILES), ("clip", video.FILES), (".", video.FILES)):
+        touched(top / folder, *names)
+    found = find_pictures([top])
+    assert list(found.pictures) == ["a.png", "own/overlay.png"]
+    assert not found.left_out
+
+
+def test_numbers_in_names_count_as_numbers(tmp_path: Path):
+    names = [f"take {take}/frame_{k}.png" for take in (2, 10) for k in (*range(1, 13), 100)]
+    found = find_pictures([touched(tmp_path, *reversed(names), "0.png", "00.png", "a\u00b2.png")])
+    assert list(found.pictures) == ["0.png", "00.png", "a\u00b2.png", *names]
 
 
 def test_files_and_folders_together_have_names_of_their_own(tmp_path: Path):

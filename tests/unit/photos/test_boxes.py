@@ -27,10 +27,15 @@ def test_csv_with_a_line_per_box(tmp_path: Path, heading: str):
     assert read_boxes(path) == EXPECTED
 
 
-def test_names_with_commas_are_quoted_in_csv(tmp_path: Path):
+def test_names_in_csv_may_be_quoted_and_accents_written_either_way(tmp_path: Path):
     path = tmp_path / "boxes.csv"
-    path.write_text('"me, and you.jpg",1,2,30,40\n')
-    assert list(read_boxes(path)) == ["me, and you.jpg"]
+    path.write_text(
+        '"me, and you.jpg",1,2,30,40\ne\u0301.png,1,2,3,4\n\u00e9.png,5,6,7,8\n', encoding="utf-8"
+    )
+    assert read_boxes(path) == {
+        "me, and you.jpg": (Box(1, 2, 30, 40),),
+        "\u00e9.png": (Box(1, 2, 3, 4), Box(5, 6, 7, 8)),
+    }
 
 
 @pytest.mark.parametrize(
@@ -42,6 +47,12 @@ def test_names_with_commas_are_quoted_in_csv(tmp_path: Path):
         ("b.json", '{"a": "1,2,3,4"}', "b.json, a: expected x, y, width, height"),
         ("b.json", '{"a": []}', "b.json, a: expected x, y, width, height"),
         ("b.json", '{"a": 7}', "b.json, a: expected x, y, width, height"),
+        ("b.json", '{"a": [1, 2, 3, 4], "a": [5, 6, 7, 8]}', "b.json, a: expected the name once"),
+        (
+            "b.json",
+            '{"\u00e9": [1, 2, 3, 4], "e\u0301": [5, 6, 7, 8]}',
+            "b.json, \u00e9: expected the name once",
+        ),
         ("b.json", '{"a": [[1, 2, 3, 4], [1, 2, 0, 4]]}', "b.json, a: box: expected a positive width"),
         ("b.csv", "a,1,2,3,4\nb,1,2,3\n", "line 2: expected x, y, width, height"),
         ("b.csv", "a,1,2,3,nan\n", "line 1: box: expected finite numbers"),

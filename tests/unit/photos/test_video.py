@@ -157,6 +157,21 @@ def test_the_command_writes_an_animation(
 
 
 @pytest.mark.usefixtures("by_colour")
+@pytest.mark.parametrize("out", [".", "result"])
+def test_frames_come_by_their_numbers_and_never_from_the_command_itself(
+    tmp_path: Path, out: str, capsys: pytest.CaptureFixture[str]
+):
+    names = ["f1.png", "f2.png", "f12.png"]
+    for name, picture in zip(names, moving(3), strict=True):
+        Image.fromarray(picture).save(tmp_path / name)
+    for _ in range(2):
+        cli.main(["video", str(tmp_path), "--out", str(tmp_path / out)])
+        record = json.loads((tmp_path / out / "result.json").read_text())
+        assert [frame["frame"] for frame in record["frames"]] == names
+        assert "order, numbers in names as numbers: f1.png, f2.png, f12.png" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("by_colour")
 def test_an_animated_file_and_a_box(tmp_path: Path):
     first, *others = (Image.fromarray(picture) for picture in moving(3))
     first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=40)
