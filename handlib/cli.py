@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tyro.extras import SubcommandApp
 
 from handlib.commands import data, doctor, export, hand, photographs, training
-from handlib.utils.errors import InputError
+from handlib.utils.errors import InputError, in_one_line
 
 hands = SubcommandApp()
 hands.command(hand.export)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app.cli(prog="handlib", description="Two interacting hands from one picture.", args=arguments)
     except (InputError, OSError) as error:
-        print(f"handlib: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"handlib: {in_one_line(error)}", file=sys.stderr)
         sys.exit(2)
 
 

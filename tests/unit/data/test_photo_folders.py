@@ -6,7 +6,7 @@ import pytest
 
 from handlib.data.photo import PictureError
 from handlib.data.photo_folders import find_pictures
-from handlib.photos import reconstruct, video
+from handlib.photos import results, video
 
 
 def touched(top: Path, *names: str) -> Path:
@@ -57,7 +57,7 @@ def test_half_a_layout_is_none(tmp_path: Path):
 def test_results_within_the_folder_are_not_pictures(tmp_path: Path):
     """Those of photographs, of sequences and of sequences written among their own frames."""
     top = touched(tmp_path, "a.png", "own/overlay.png", "r/summary.json", "r/.unfinished-1/overlay.png")
-    for folder, names in (("r/a.png", reconstruct.FILES), ("clip", video.FILES), (".", video.FILES)):
+    for folder, names in (("r/a.png", results.FILES), ("clip", video.FILES), (".", video.FILES)):
         touched(top / folder, *names)
     found = find_pictures([top])
     assert list(found.pictures) == ["a.png", "own/overlay.png"]
