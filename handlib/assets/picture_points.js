@@ -2,7 +2,7 @@
 // Points are uv: -1 to 1 over the picture, x right, y down; the margin around the picture is in the same units.
 
 const STYLE = `
-.handlib-points { box-sizing: border-box; min-width: 200px; font: 13px/1.4 system-ui, sans-serif; color: #222; }
+.handlib-points { box-sizing: border-box; min-width: 200px; font: 13px/1.4 system-ui, sans-serif; }
 .handlib-points-stage { position: relative; width: 100%; background: #e4e4e4; outline: 1px solid #ccc; overflow: hidden; user-select: none; }
 .handlib-points-stage img { position: absolute; display: block; pointer-events: none; }
 .handlib-point { position: absolute; width: 24px; height: 24px; margin: -12px 0 0 -12px; padding: 0; border: 0; border-radius: 50%; background: none; cursor: grab; touch-action: none; }

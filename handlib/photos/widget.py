@@ -121,24 +121,23 @@ class YourPhoto(Panel):
         self.go.on_click(lambda _: self.reconstruct(self.box))
         self.set_box(self.box)
         self._show_answer()
-        wrapped = {"flex_flow": "row wrap"}
         super().__init__(
             [
-                ipywidgets.HBox([self.upload, self.find, self.go], layout=wrapped),
+                [self.upload, self.find, self.go],
                 self.camera,
-                ipywidgets.HBox([self.across, self.down], layout=wrapped),
+                [self.across, self.down],
                 self.status,
-                ipywidgets.HBox([self.corners, self.image], layout=wrapped),
+                [self.corners, self.image],
                 self.seen,
                 self.links,
-                self.view,
-            ],
-            self.sheet,
-            "YourPhoto: upload or take a picture, move the box, reconstruct, download",
-            direction="column",
+                [self.view],
+            ]
         )
 
-    def sheet(self) -> UInt8[np.ndarray, "height width 3"]:
+    def __repr__(self) -> str:
+        return "YourPhoto: upload or take a picture, move the box, reconstruct, download"
+
+    def picture(self) -> UInt8[np.ndarray, "height width 3"]:
         """The picture with its box and the answer beside it."""
         canvas = np.full((FRAME_SIDE, 2 * FRAME_SIDE + 8, 3), 255, np.uint8)
         canvas[:, :FRAME_SIDE] = framed(self.photo, self.box, FRAME_SIDE)

@@ -1,8 +1,7 @@
 """Trainings that differ in one mechanism: errors of every seed, what chance explains, and what they cost."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 
 import ipywidgets
 import numpy as np
@@ -13,8 +12,8 @@ from matplotlib.figure import Figure
 from handlib.analysis.ablations import ESTIMATES, IN_WORDS, PAPER_ROWS, AblationResult, errors_of
 from handlib.analysis.comparison import Difference, compare, pooled_spread
 from handlib.show.core import palette
-from handlib.show.core.figures import figure_pixels
-from handlib.show.core.panel import Panel
+from handlib.show.core.figures import figure_pixels, without_frame
+from handlib.show.core.panel import Explorer, Picture, choice, png_image
 from handlib.show.core.raster import encode_png
 from handlib.utils.arguments import check_some
 
@@ -65,6 +64,12 @@ def told(values: Sequence[float]) -> str:
     return f"{np.mean(values):.3g} ({'seeds' if len(values) > 1 else 'seed'} {seeds})"
 
 
+def costs_of(results: Sequence[AblationResult], names: Iterable[str], cost: str) -> list[float]:
+    """What the first training of each kind cost, in the units of ``COSTS``."""
+    first = {result.name: result for result in reversed(results)}
+    return [getattr(first[name], cost) / (1e6 if cost in IN_MILLIONS else 1) for name in names]
+
+
 def ablations_state(results: Sequence[AblationResult], choice: Choice) -> AblationsState:
     """What the widget shows for a choice.
 
@@ -79,16 +84,14 @@ def ablations_state(results: Sequence[AblationResult], choice: Choice) -> Ablati
     differences = {name: compare(values, errors[choice.reference], spread) for name, values in errors.items()}
     picked = differences[choice.picked]
     row = f", row {PAPER_ROWS[choice.picked]} of the paper's table" if choice.picked in PAPER_ROWS else ""
-    caption = (
-        f"{IN_WORDS[choice.picked]}{row}: {MEASURES[choice.measure]} {told(errors[choice.picked])}; "
-        f"{IN_WORDS[choice.reference]}: {told(errors[choice.reference])}. "
-        f"Difference {picked.value:+.2g}, chance ±{picked.chance:.2g}: {picked.verdict}."
-    )
-    if choice.picked == choice.reference:
-        caption = f"{IN_WORDS[choice.picked]}{row}: {MEASURES[choice.measure]} {told(errors[choice.picked])}."
-    return AblationsState(
-        errors, differences, caption, _draw(results, choice, errors, differences[choice.picked].chance)
-    )
+    caption = f"{IN_WORDS[choice.picked]}{row}: {MEASURES[choice.measure]} {told(errors[choice.picked])}"
+    if choice.picked != choice.reference:
+        caption += (
+            f"; {IN_WORDS[choice.reference]}: {told(errors[choice.reference])}. "
+            f"Difference {picked.value:+.2g}, chance ±{picked.chance:.2g}: {picked.verdict}"
+        )
+    chart = _draw(results, choice, errors, picked.chance)
+    return AblationsState(errors, differences, caption + ".", chart)
 
 
 def _draw(
@@ -100,9 +103,7 @@ def _draw(
     label = f"{MEASURES[choice.measure]}, {choice.estimate} estimate, {choice.stratum} pairs"
     _draw_rows(rows, choice, errors, chance)
     rows.set_xlabel(label, fontsize=8)
-    first = {result.name: result for result in reversed(results)}
-    for row, name in enumerate(errors):
-        cost = getattr(first[name], choice.cost) / (1e6 if choice.cost in IN_MILLIONS else 1)
+    for row, (name, cost) in enumerate(zip(errors, costs_of(results, errors, choice.cost), strict=True)):
         costs.hlines(row, 0, cost, color=_colour(name, choice), linewidth=1)
         costs.plot(cost, row, "o", color=_colour(name, choice), markersize=5)
     costs.set_xlim(0, None)
@@ -110,7 +111,7 @@ def _draw(
     costs.tick_params(left=False)
     for axes in (rows, costs):
         axes.tick_params(labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
+    without_frame(rows, costs)
     return figure_pixels(figure)
 
 
@@ -131,7 +132,7 @@ def _colour(name: str, choice: Choice) -> str:
     return palette.HIGHLIGHT if name == choice.picked else palette.INK
 
 
-class AblationsExplorer(Panel):
+class AblationsExplorer(Explorer[AblationsState]):
     """All trainings under one measure, one of them picked and compared with another one."""
 
     def __init__(self, results: Sequence[AblationResult]):
@@ -139,60 +140,30 @@ class AblationsExplorer(Panel):
         self.results = tuple(results)
         names = {IN_WORDS[name]: name for name in dict.fromkeys(result.name for result in results)}
         first = Choice()
-        dropdown = partial(
-            ipywidgets.Dropdown, layout={"width": "300px"}, style={"description_width": "80px"}
-        )
-        self.picked = dropdown(options=names, value=first.picked, description="training")
-        self.reference = dropdown(options=names, value=first.reference, description="against")
-        self.measure = dropdown(
-            options={label: name for name, label in MEASURES.items()},
-            value=first.measure,
-            description="measure",
-        )
-        self.stratum = dropdown(options=STRATA, value=first.stratum, description="pairs")
-        self.estimate = dropdown(options=list(ESTIMATES), value=first.estimate, description="estimate")
-        self.cost = dropdown(
-            options={label: name for name, label in COSTS.items()}, value=first.cost, description="cost"
-        )
-        self.caption = ipywidgets.HTML()
-        self.image = ipywidgets.Image(format="png", width=CHART_SIZE[0], height=CHART_SIZE[1])
-        self.controls = (
-            self.picked,
-            self.reference,
-            self.measure,
-            self.stratum,
-            self.estimate,
-            self.cost,
-        )
-        for control in self.controls:
-            control.observe(lambda _: self.refresh(), names="value")
-        self.refresh()
-        wrap = {"flex_flow": "row wrap"}
-        super().__init__(
-            [
-                ipywidgets.HBox(self.controls[:3], layout=wrap),
-                ipywidgets.HBox(self.controls[3:], layout=wrap),
-                self.image,
-                self.caption,
-            ],
-            lambda: self.state().chart,
-            f"AblationsExplorer: {len(names)} kinds of training, {len(self.results)} trainings",
-            direction="column",
-        )
+        self.picked = choice("training", names, first.picked)
+        self.reference = choice("against", names, first.reference)
+        self.measure = choice("measure", {label: name for name, label in MEASURES.items()}, first.measure)
+        self.stratum = choice("pairs", STRATA, first.stratum)
+        self.estimate = choice("estimate", list(ESTIMATES), first.estimate)
+        self.cost = choice("cost", {label: name for name, label in COSTS.items()}, first.cost)
+        self.image, self.caption = png_image(*CHART_SIZE), ipywidgets.HTML()
+        rows = [[self.picked, self.reference, self.measure], [self.stratum, self.estimate, self.cost]]
+        super().__init__([*rows, self.image, self.caption])
 
-    def state(self) -> AblationsState:
-        """What there is to show as the controls stand."""
-        choice = Choice(
-            self.reference.value,
-            self.picked.value,
-            self.measure.value,
-            self.stratum.value,
-            self.estimate.value,
-            self.cost.value,
-        )
-        return ablations_state(self.results, choice)
+    def compute(self) -> AblationsState:
+        """The trainings under the chosen measure."""
+        names = (field.name for field in fields(Choice))
+        return ablations_state(self.results, Choice(*(getattr(self, name).value for name in names)))
 
-    def refresh(self) -> None:
-        """Brings picture and caption to what the controls say."""
-        state = self.state()
+    def draw(self, state: AblationsState) -> None:
+        """Shows chart and caption."""
         self.image.value, self.caption.value = encode_png(state.chart, 64), state.caption
+
+    def picture(self) -> Picture:
+        """The chart."""
+        return self.state.chart
+
+    def __repr__(self) -> str:
+        return (
+            f"AblationsExplorer: {len(self.picked.options)} kinds of training, {len(self.results)} trainings"
+        )

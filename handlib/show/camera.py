@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from handlib.data.photo import MID_GREY, Crop
@@ -16,8 +16,8 @@ from handlib.model.placed import check_one, picture_of
 from handlib.show.core import palette
 from handlib.show.core.hands_drawing import HAND_COLOURS
 from handlib.show.core.overlay import to_pixels
-from handlib.show.core.panel import Panel
-from handlib.show.core.raster import draw_skeleton, quick_png
+from handlib.show.core.panel import Explorer, Picture, choice, png_image, slider
+from handlib.show.core.raster import above, beside, draw_skeleton, quick_png, resized, words
 from handlib.utils.arguments import check_choice
 
 CROP_SIZE = 128
@@ -118,7 +118,7 @@ def _summary(
 
 def _draw_whole(sample: Sample, crop: Crop) -> UInt8[np.ndarray, "height width 3"]:
     scale = DRAWN_SIDE / sample.size
-    image = Image.fromarray(picture_of(sample)).resize((DRAWN_SIDE, DRAWN_SIDE), Image.Resampling.BICUBIC)
+    image = resized(picture_of(sample), DRAWN_SIDE, DRAWN_SIDE)
     draw = ImageDraw.Draw(image)
     frame = [scale * c for c in (crop.x, crop.y, crop.x + crop.side, crop.y + crop.side)]
     x, y = (scale * sample.intrinsics[2:]).tolist()
@@ -163,19 +163,7 @@ def _draw_dashed(image: Image.Image, joints: Float[np.ndarray, "21 2"]) -> None:
         draw.ellipse((x - 3, y - 3, x + 3, y + 3), outline=palette.HIGHLIGHT, width=2)
 
 
-def crop_sheet(state: CropState) -> UInt8[np.ndarray, "height width 3"]:
-    """Both pictures and what is said about them: for a reader without a kernel."""
-    gap = 8
-    sheet = Image.new("RGB", (2 * DRAWN_SIDE + gap, DRAWN_SIDE + 68), "white")
-    sheet.paste(Image.fromarray(state.whole), (0, 0))
-    sheet.paste(Image.fromarray(state.cropped), (DRAWN_SIDE + gap, 0))
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    for line, text in enumerate(state.summary):
-        draw.text((2, DRAWN_SIDE + 6 + 20 * line), text, fill=palette.INK, font=font)
-    return np.asarray(sheet)
-
-
-class CropExplorer(Panel):
+class CropExplorer(Explorer[CropState]):
     """One sample's picture with a crop to be moved, and one hand's weak camera to be set or fitted.
 
     Left the whole picture with the crop's frame and the principal point (a cross), right the crop: true
@@ -187,46 +175,24 @@ class CropExplorer(Panel):
         check_one(sample)
         check_choice("hand", hand, SIDES)
         self.sample = sample
-        self.zoom = self._slider("zoom", 1.0, 0.5, 2.5, 0.1, ".1f")
-        self.shift = [self._slider(f"shift {axis}", 0.0, -64.0, 64.0, 2.0, ".0f") for axis in "xy"]
-        self.scale = self._slider("s", 5.0, 0.5, 28.0, 0.01, ".2f")
-        self.translation = [self._slider(f"t{axis}", 0.0, -4.0, 4.0, 0.01, ".2f") for axis in "xy"]
-        self.hand = ipywidgets.Dropdown(options=SIDES, value=hand, description="hand")
-        self.hand.layout.width = f"{DRAWN_SIDE}px"
-        self.fit_button = ipywidgets.Button(description="fit the weak camera")
-        self.fit_button.layout.width = "auto"
+        self.zoom = slider("zoom", 1, 0.5, 2.5, 0.1, 1)
+        self.shift = [slider(f"shift {axis}", 0, -64, 64, 2.0, 0) for axis in "xy"]
+        self.scale = slider("s", 5, 0.5, 28, 0.01, 2)
+        self.translation = [slider(f"t{axis}", 0, -4, 4, 0.01, 2) for axis in "xy"]
+        self.hand = choice("hand", SIDES, hand, f"{DRAWN_SIDE}px")
+        self.fit_button = ipywidgets.Button(description="fit the weak camera", layout={"width": "auto"})
         self.fit_button.on_click(lambda _: self.fit())
-        self.images = [ipywidgets.Image(format="png", width=DRAWN_SIDE, height=DRAWN_SIDE) for _ in range(2)]
-        for image in self.images:
-            image.layout.flex = "0 0 auto"
+        self.images = [png_image(DRAWN_SIDE, DRAWN_SIDE) for _ in range(2)]
         self.lines = [ipywidgets.Label() for _ in range(3)]
-        self._moving = False
         self.fit()
-        for control in (self.zoom, *self.shift, self.scale, *self.translation, self.hand):
-            control.observe(lambda _: self.refresh(), names="value")
-        crop_controls = ipywidgets.VBox([self.zoom, *self.shift])
-        camera_controls = ipywidgets.VBox([self.scale, *self.translation])
         super().__init__(
             [
-                ipywidgets.HBox([self.hand, self.fit_button]),
-                ipywidgets.HBox([crop_controls, camera_controls]),
+                [self.hand, self.fit_button],
+                [ipywidgets.VBox([self.zoom, *self.shift]), ipywidgets.VBox([self.scale, *self.translation])],
                 ipywidgets.VBox(self.lines),
-                ipywidgets.HBox(self.images),
-            ],
-            lambda: crop_sheet(self.state),
-            f"CropExplorer: {' '.join(self.state.summary)}",
-            direction="column",
+                self.images,
+            ]
         )
-
-    @staticmethod
-    def _slider(
-        name: str, value: float, low: float, high: float, step: float, form: str
-    ) -> ipywidgets.FloatSlider:
-        slider = ipywidgets.FloatSlider(
-            value=value, min=low, max=high, step=step, description=name, readout_format=form
-        )
-        slider.layout.width = f"{DRAWN_SIDE}px"
-        return slider
 
     @property
     def position(self) -> tuple[float, tuple[float, float]]:
@@ -237,19 +203,27 @@ class CropExplorer(Panel):
         """Sets the weak camera to the one of least squared error in the crop that is shown."""
         crop = crop_window(self.sample.size, *self.position)
         fitted = fit_in_crop(self.sample, SIDES.index(self.hand.value), crop).tolist()
-        self._moving = True
-        for slider, value in zip((self.scale, *self.translation), fitted, strict=True):
-            slider.value = value
-        self._moving = False
+        with self.quiet():
+            for control, value in zip((self.scale, *self.translation), fitted, strict=True):
+                control.value = value
         self.refresh()
 
-    def refresh(self) -> None:
-        """Draws and says what the sliders say."""
-        if self._moving:
-            return
-        camera = (self.scale.value, *(slider.value for slider in self.translation))
-        self.state = crop_state(self.sample, SIDES.index(self.hand.value), *self.position, camera)
-        for image, drawn in zip(self.images, (self.state.whole, self.state.cropped), strict=True):
+    def compute(self) -> CropState:
+        """What is seen of the crop, and of the weak camera in it."""
+        camera = (self.scale.value, *(control.value for control in self.translation))
+        return crop_state(self.sample, SIDES.index(self.hand.value), *self.position, camera)
+
+    def draw(self, state: CropState) -> None:
+        """Shows both pictures and the three lines."""
+        for image, drawn in zip(self.images, (state.whole, state.cropped), strict=True):
             image.value = quick_png(drawn)
-        for label, text in zip(self.lines, self.state.summary, strict=True):
+        for label, text in zip(self.lines, state.summary, strict=True):
             label.value = text
+
+    def picture(self) -> Picture:
+        """Both pictures above the lines."""
+        both = beside(self.state.whole, self.state.cropped, gap=8)
+        return above(both, words("\n".join(self.state.summary), both.shape[1]))
+
+    def __repr__(self) -> str:
+        return f"CropExplorer: {' '.join(self.state.summary)}"

@@ -1,6 +1,5 @@
 """The encoder's left/right attention over its picture, mirrored or with a hand painted out."""
 
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -22,13 +21,12 @@ from handlib.model.placed import picture_of
 from handlib.show.core import palette
 from handlib.show.core.hands_drawing import HAND_COLOURS
 from handlib.show.core.overlay import to_pixels
-from handlib.show.core.panel import Panel
-from handlib.show.core.raster import draw_skeleton, encode_png, rgb
+from handlib.show.core.panel import Explorer, Picture, choice, png_image, slider, toggles
+from handlib.show.core.raster import above, beside, draw_skeleton, encode_png, resized, rgb, words
 from handlib.utils.arguments import check_between
 
 Painted = Literal["neither", "left", "right"]
 PAINTED: tuple[Painted, ...] = get_args(Painted)
-Picture = UInt8[np.ndarray, "height width 3"]
 
 SIDE = 400
 OPACITY = 0.8
@@ -131,7 +129,7 @@ def attention_maps_state(
         )
         for h, one in enumerate(attention)
     )
-    enlarged = Image.fromarray(picture_of(sample)).resize((side, side), Image.Resampling.BICUBIC)
+    enlarged = resized(picture_of(sample), side, side)
     estimate = enlarged.copy()
     for uv, colour, thickness in (
         *((true, palette.TRUTH, 0.8) for true in sample.uv),
@@ -149,7 +147,7 @@ def _caption(facts: Sequence[MapFacts], painted: Painted, attention: np.ndarray)
     for h, (side, f) in enumerate(zip(SIDES, facts, strict=True)):
         gone = " (painted out)" if side == painted else ""
         lines.append(
-            f"{side} map: centre at u {f.centre[0]:.2f}, v {f.centre[1]:.2f}; "
+            f"The {side} map: centre at u {f.centre[0]:.2f}, v {f.centre[1]:.2f}; "
             f"{100 * f.share[h]:.0f} % of its weight on the {side} hand{gone}, "
             f"which covers {100 * f.area[h]:.0f} % of the picture, "
             f"{100 * f.share[1 - h]:.0f} % on the {SIDES[1 - h]} one; "
@@ -198,7 +196,7 @@ def draw_maps(state: AttentionMapsState, opacity: float = OPACITY) -> Picture:
     return np.asarray(canvas.convert("RGB"))
 
 
-class AttentionExplorer(Panel):
+class AttentionExplorer(Explorer[AttentionMapsState]):
     """Both attention maps over a picture that can be mirrored and lose a hand; the first estimate beside it.
 
     ``samples`` are single ones of the network's size; ``run`` makes the trace of a batch of one picture,
@@ -215,37 +213,17 @@ class AttentionExplorer(Panel):
         self.samples, self.run = list(samples), run
         self._states: dict[tuple[int, bool, Painted], AttentionMapsState] = {}
         names = [f"{k}: {STRATA[sample.stratum]}" for k, sample in enumerate(self.samples)]
-        self.choice = ipywidgets.Dropdown(
-            options=[(name, k) for k, name in enumerate(names)], value=index, description="picture"
-        )
-        self.mirrored = ipywidgets.Checkbox(description="mirrored", indent=False)
-        self.mirrored.layout.width = "100px"
-        self.painted = ipywidgets.ToggleButtons(options=PAINTED, description="paint out")
-        self.painted.style.button_width = "auto"
-        self.opacity = ipywidgets.FloatSlider(
-            min=0, max=1, step=0.1, value=OPACITY, description="opacity", readout_format=".1f"
-        )
-        self.maps, self.estimate = (ipywidgets.Image(format="png", width=SIDE, height=SIDE) for _ in range(2))
+        self.choice = choice("picture", [(name, k) for k, name in enumerate(names)], index)
+        self.mirrored = ipywidgets.Checkbox(description="mirrored", indent=False, layout={"width": "100px"})
+        self.painted = toggles("paint out", PAINTED)
+        self.opacity = slider("opacity", OPACITY, 0, 1, 0.1, 1)
+        self.maps, self.estimate = png_image(SIDE, SIDE), png_image(SIDE, SIDE)
         self.caption = ipywidgets.HTML()
-        for control in (self.choice, self.mirrored, self.painted, self.opacity):
-            control.observe(lambda _: self.refresh(), names="value")
-        self.refresh()
-        controls = ipywidgets.HBox([self.choice, self.mirrored, self.painted, self.opacity])
-        views = ipywidgets.HBox([self.maps, self.estimate])
-        for row in (controls, views):
-            row.layout.flex_flow = "row wrap"
-        for image in (self.maps, self.estimate):
-            image.layout.flex = "0 0 auto"
-        super().__init__(
-            [controls, views, self.caption],
-            self.sheet,
-            f"AttentionExplorer: {len(self.samples)} pictures, mirrored or not, either hand painted out",
-            direction="column",
-        )
+        controls = [self.choice, self.mirrored, self.painted, self.opacity]
+        super().__init__([controls, [self.maps, self.estimate], self.caption])
 
-    @property
-    def state(self) -> AttentionMapsState:
-        """What is shown, from memory if it was shown before."""
+    def compute(self) -> AttentionMapsState:
+        """What there is to show, from memory if it was shown before."""
         key = (self.choice.value, self.mirrored.value, self.painted.value)
         if key not in self._states:
             sample = variant(self.samples[key[0]], key[1], key[2])
@@ -254,20 +232,16 @@ class AttentionExplorer(Panel):
             self._states[key] = attention_maps_state(sample, trace, key[2])
         return self._states[key]
 
-    def refresh(self) -> None:
-        """Shows what the controls say."""
-        state = self.state
+    def draw(self, state: AttentionMapsState) -> None:
+        """Shows maps, estimate and caption."""
         self.maps.value = encode_png(draw_maps(state, self.opacity.value))
         self.estimate.value = encode_png(state.estimate)
-        self.caption.value = "<br>".join(f"The {line}" for line in state.caption.split("\n"))
+        self.caption.value = state.caption.replace("\n", "<br>")
 
-    def sheet(self) -> Picture:
-        """Both pictures above the caption: what a reader without a kernel sees."""
-        state = self.state
-        both = np.concatenate((draw_maps(state, self.opacity.value), state.estimate), axis=1)
-        words = "\n".join(textwrap.fill(f"The {line}", 138) for line in state.caption.split("\n"))
-        sheet = Image.new("RGB", (both.shape[1], both.shape[0] + 84), "white")
-        sheet.paste(Image.fromarray(both), (0, 0))
-        draw = ImageDraw.Draw(sheet)
-        draw.text((6, both.shape[0] + 4), words, fill=palette.INK, font=ImageFont.load_default(12))
-        return np.asarray(sheet)
+    def picture(self) -> Picture:
+        """Both pictures above the caption."""
+        both = beside(draw_maps(self.state, self.opacity.value), self.state.estimate)
+        return above(both, words(self.state.caption, both.shape[1], 12))
+
+    def __repr__(self) -> str:
+        return f"AttentionExplorer: {len(self.samples)} pictures, mirrored or not, either hand painted out"

@@ -9,7 +9,7 @@ from typing import Literal
 import ipywidgets
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageDraw
 from torch import Tensor
 
 from handlib.data.sample import STRATA, Sample
@@ -28,14 +28,13 @@ from handlib.hand.hand import Hand
 from handlib.hand.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
 from handlib.model.estimate import Estimate, Prediction, estimate_names
 from handlib.show.core import palette
-from handlib.show.core.error_charts import CHART_SIZE, draw_chart, order_of
 from handlib.show.core.hands import HandsView
-from handlib.show.core.hands_drawing import TRUE_HANDS, Links, draw_hands, framing_of
+from handlib.show.core.hands_drawing import TRUE_HANDS, Links, framing_of
 from handlib.show.core.overlay import overlay_with_truth
-from handlib.show.core.panel import Panel
-from handlib.show.core.raster import encode_png, rgb
+from handlib.show.core.panel import Explorer, Picture, choice, png_image
+from handlib.show.core.raster import Font, above, beside, blank, encode_png, rgb_bytes, words
 
-PICTURE_SIDE = 320
+PICTURE_SIDE, CHART_SIZE = 320, (640, 260)
 SURFACE_OPACITY = 0.45
 OWN = "your own"
 
@@ -80,6 +79,71 @@ MEASURES = {
 def name_of(measure: Measure) -> str:
     """The name of a measure in ``MEASURES``, ``OWN`` if it has none."""
     return next((name for name, known in MEASURES.items() if str(known) == str(measure)), OWN)
+
+
+def order_of(errors: Float[np.ndarray, "pairs"]) -> Int[np.ndarray, "pairs"]:
+    """Numbers of the pairs from the best to the worst."""
+    return np.argsort(errors, kind="stable")
+
+
+def draw_chart(
+    errors: Float[np.ndarray, "pairs"], strata: Int[np.ndarray, "pairs"], pair: int, limit: float
+) -> UInt8[np.ndarray, "height width 3"]:
+    """All errors from the best to the worst, a shape per stratum, mean and median, one pair picked out."""
+    width, height = CHART_SIZE
+    left, right, top, bottom = 40.0, width - 84.0, 24.0, height - 28.0
+    image, draw, font = blank(*CHART_SIZE, 12)
+
+    def y_of(error: float | int) -> float:
+        return bottom - (bottom - top) * min(error, limit) / limit
+
+    for tick in range(0, int(limit) + 1, 20):
+        draw.line((left, y_of(tick), right, y_of(tick)), fill="#e4e4e4")
+        draw.text((left - 6, y_of(tick)), str(tick), fill=palette.INK, font=font, anchor="rm")
+    draw.text((4, 2), "MPJPE (mm)", fill=palette.INK, font=font)
+    draw.text((left, height - 18), "pairs, from the best to the worst:", fill=palette.INK, font=font)
+    _draw_level(draw, font, (left, y_of(errors.mean()), right), f"mean {errors.mean():.1f}", dashed=False)
+    _draw_level(
+        draw, font, (left, y_of(np.median(errors)), right), f"median {np.median(errors):.1f}", dashed=True
+    )
+    for rank, number in enumerate(order_of(errors)):
+        x = left + 6 + (right - left - 12) * rank / max(1, len(errors) - 1)
+        _draw_mark(draw, (x, y_of(errors[number])), int(strata[number]), picked=bool(number == pair))
+    x = left + 200
+    for stratum, name in enumerate(STRATA):
+        _draw_mark(draw, (x, height - 11.0), stratum, picked=False)
+        draw.text((x + 10, height - 11), name, fill=palette.INK, font=font, anchor="lm")
+        x += 30 + draw.textlength(name, font=font)
+    return np.asarray(image)
+
+
+def _draw_level(
+    draw: ImageDraw.ImageDraw,
+    font: Font,
+    line: tuple[float, float, float],
+    text: str,
+    dashed: bool,
+) -> None:
+    start, y, end = line
+    for x in np.arange(start, end, 8):
+        draw.line((x, y, min(x + (4 if dashed else 8), end), y), fill=palette.TRUTH)
+    # The mean's name stands above its line and the median's below: as a rule the mean is the larger one.
+    draw.text((end + 6, y), text, fill=palette.INK, font=font, anchor="lm" if dashed else "ld")
+
+
+def _draw_mark(draw: ImageDraw.ImageDraw, place: tuple[float, float], stratum: int, picked: bool) -> None:
+    """Apart: circle, near: triangle, touching: square, interlocked: diamond."""
+    (x, y), r = place, 6 if picked else 3.5
+    fill = palette.HIGHLIGHT if picked else ("#ffffff", "#c0c0c0", "#808080", "#000000")[stratum]
+    corners = {
+        1: ((x, y - r), (x + r, y + r), (x - r, y + r)),
+        2: ((x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)),
+        3: ((x, y - 1.3 * r), (x + 1.3 * r, y), (x, y + 1.3 * r), (x - 1.3 * r, y)),
+    }
+    if stratum in corners:
+        draw.polygon(corners[stratum], fill=fill, outline=palette.INK)
+    else:
+        draw.ellipse((x - r, y - r, x + r, y + r), fill=fill, outline=palette.INK)
 
 
 @dataclass(frozen=True)
@@ -135,40 +199,11 @@ def evaluation_state(
 def error_links() -> Links:
     """A line from every estimated joint to the true one."""
     joints = np.arange(len(PAIR_JOINT_NAMES))
-    colour = (255 * rgb(palette.HIGHLIGHT)).round().astype(np.uint8)
-    return Links(
-        np.column_stack((joints, joints + len(joints))),
-        np.tile(colour, (len(joints), 1)),
-        np.full(len(joints), 0.35),
-    )
+    colours = np.tile(rgb_bytes(palette.HIGHLIGHT), (len(joints), 1))
+    return Links(np.column_stack((joints, joints + len(joints))), colours, np.full(len(joints), 0.35))
 
 
-def evaluation_sheet(
-    state: EvaluationState, faces: Sequence[Int[np.ndarray, "faces 3"]]
-) -> UInt8[np.ndarray, "height width 3"]:
-    """Chart above, overlay and aligned hands below: what a reader without a kernel sees."""
-    width = PICTURE_SIDE + 460
-    sheet = Image.new("RGB", (width, CHART_SIZE[1] + PICTURE_SIDE + 52), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
-    draw.text((6, 4), state.summary, fill=palette.INK, font=font)
-    sheet.paste(Image.fromarray(state.chart), (0, 24))
-    draw.text((6, CHART_SIZE[1] + 28), state.caption, fill=palette.INK, font=font)
-    sheet.paste(Image.fromarray(state.picture), (4, CHART_SIZE[1] + 48))
-    scene = draw_hands(
-        state.vertices,
-        state.joints,
-        faces,
-        (*SIDES, *TRUE_HANDS),
-        framing_of(state.vertices),
-        size=(450, PICTURE_SIDE),
-        links=error_links(),
-        surface_opacity=SURFACE_OPACITY,
-    )
-    sheet.paste(Image.fromarray(scene), (PICTURE_SIDE + 8, CHART_SIZE[1] + 48))
-    return np.asarray(sheet)
-
-
-class EvaluationExplorer(Panel):
+class EvaluationExplorer(Explorer[EvaluationState]):
     """All pairs' errors under a protocol that can be changed, and one pair of them from all sides.
 
     ``protocol`` sets the other three choices; a choice that no named protocol makes shows as ``OWN``. The
@@ -180,16 +215,12 @@ class EvaluationExplorer(Panel):
         self.sample, self.estimates, self.hands = sample, prediction.estimates, tuple(hands)
         self.names = estimate_names(len(self.estimates))
         self.aligned = lru_cache(maxsize=64)(self._aligned)
-        dropdown = partial(
-            ipywidgets.Dropdown, layout={"width": "200px"}, style={"description_width": "60px"}
-        )
         first = MEASURES[INTAG_MCP.name]
-        self.protocol = dropdown(options=[*MEASURES, OWN], value=INTAG_MCP.name, description="protocol")
-        self.root = dropdown(options=JOINT_NAMES, value=first.root, description="root")
-        self.scaling = dropdown(
-            options=["none", "bone", "Procrustes"], value=first.scaling, description="scaling"
-        )
-        self.joints = dropdown(options=["regressed", "annotated"], value=first.joints, description="joints")
+        narrow = partial(choice, width="200px", label="60px")
+        self.protocol = narrow("protocol", [*MEASURES, OWN], INTAG_MCP.name)
+        self.root = narrow("root", JOINT_NAMES, first.root)
+        self.scaling = narrow("scaling", ["none", "bone", "Procrustes"], first.scaling)
+        self.joints = narrow("joints", ["regressed", "annotated"], first.joints)
         self.stage = ipywidgets.SelectionSlider(
             options=list(self.names), index=len(self.names) - 1, description="estimate"
         )
@@ -198,77 +229,55 @@ class EvaluationExplorer(Panel):
         largest = max(mpjpe(self.aligned(e, MEASURES["INTERNET"])).max() for e in range(len(self.estimates)))
         self.limit = 20.0 * math.ceil(largest / 20)
         self.pair = int(mpjpe(self.aligned(len(self.names) - 1, first)).argmax())
-        state = self.state()
+        state = self.compute()
         self.view = HandsView(state.vertices, state.joints, sides=(*SIDES, *TRUE_HANDS))
         self.view.surface_opacity = SURFACE_OPACITY
-        self.view.layout.flex = "1 1 320px"
-        self.image = ipywidgets.Image(format="png", width=PICTURE_SIDE, height=PICTURE_SIDE)
-        self.image.layout.flex = "0 0 auto"
-        self.image.layout.align_self = "flex-start"
-        self.chart = ipywidgets.Image(format="png", width=CHART_SIZE[0], height=CHART_SIZE[1])
-        self._busy = False
-        self.protocol.observe(self._choose_protocol, names="value")
-        for control in (self.root, self.scaling, self.joints, self.stage):
-            control.observe(self._change_measure, names="value")
-        self.rank.observe(self._choose_pair, names="value")
-        self.refresh()
-        wrap = {"flex_flow": "row wrap"}
-        super().__init__(
-            [
-                ipywidgets.HBox([self.protocol, self.root, self.scaling, self.joints], layout=wrap),
-                ipywidgets.HBox([self.stage, self.rank], layout=wrap),
-                self.summary,
-                self.chart,
-                self.caption,
-                ipywidgets.HBox([self.image, self.view]),
-            ],
-            lambda: evaluation_sheet(self.state(), self.view.faces),
-            f"EvaluationExplorer: {len(sample)} pairs, {', '.join(self.names)}; "
-            f"{', '.join(MEASURES)} or any root, scaling and joints",
-            direction="column",
-        )
+        self.image, self.chart = png_image(PICTURE_SIDE, PICTURE_SIDE), png_image(*CHART_SIZE)
+        controls = [[self.protocol, self.root, self.scaling, self.joints], [self.stage, self.rank]]
+        views = [self.summary, self.chart, self.caption, [self.image, self.view]]
+        super().__init__([*controls, *views])
 
     @property
     def measure(self) -> Measure:
         """The measure that the controls say."""
         return Measure(self.root.value, self.scaling.value, self.joints.value)
 
-    def state(self) -> EvaluationState:
-        """What there is to show as the controls stand."""
+    def moved(self, control: ipywidgets.Widget) -> None:
+        """A protocol sets the other three choices, a rank chooses its pair."""
+        if control is self.protocol:
+            chosen = MEASURES.get(self.protocol.value, self.measure)
+            self.root.value, self.scaling.value = chosen.root, chosen.scaling
+            self.joints.value = chosen.joints
+        elif control is self.rank:
+            self.pair = int(self.state.order[self.rank.value - 1])
+
+    def compute(self) -> EvaluationState:
+        """What there is to show of the chosen pair."""
         stage, measure = self.stage.index, self.measure
         aligned = self.aligned(stage, measure)
         return evaluation_state(self.sample, self.estimates[stage], aligned, measure, self.pair, self.limit)
 
-    def refresh(self) -> None:
-        """Brings every part of the panel to what the controls say."""
-        state = self.state()
-        self._busy = True
+    def draw(self, state: EvaluationState) -> None:
+        """Shows chart, picture, hands and words; protocol and rank are named after what they have become."""
         self.protocol.value = name_of(self.measure)
         self.rank.value = 1 + int(np.flatnonzero(state.order == self.pair)[0])
-        self._busy = False
         self.view.framing = list(framing_of(state.vertices))
         self.view.update(state.vertices, state.joints, links=error_links())
         self.image.value, self.chart.value = encode_png(state.picture), encode_png(state.chart, 64)
         self.caption.value = state.caption
         self.summary.value = f"{self.names[self.stage.index]}, {state.summary}"
 
+    def picture(self) -> Picture:
+        """Chart above, overlay and aligned hands below."""
+        both = beside(self.state.picture, self.view.picture((450, PICTURE_SIDE)))
+        strips = (words(text, both.shape[1], 12) for text in (self.state.summary, self.state.caption))
+        return above(next(strips), self.state.chart, next(strips), both)
+
     def _aligned(self, stage: int, measure: Measure) -> Aligned:
         return measure.align(self.estimates[stage], self.sample, self.hands)
 
-    def _choose_protocol(self, change: dict) -> None:
-        if self._busy:
-            return
-        chosen, self._busy = MEASURES.get(change["new"], self.measure), True
-        self.root.value, self.scaling.value = chosen.root, chosen.scaling
-        self.joints.value, self._busy = chosen.joints, False
-        self.refresh()
-
-    def _change_measure(self, change: dict) -> None:
-        if not self._busy:
-            self.refresh()
-
-    def _choose_pair(self, change: dict) -> None:
-        if not self._busy:
-            errors = mpjpe(self.aligned(self.stage.index, self.measure))
-            self.pair = int(order_of(errors.double().numpy())[change["new"] - 1])
-            self.refresh()
+    def __repr__(self) -> str:
+        return (
+            f"EvaluationExplorer: {len(self.sample)} pairs, {', '.join(self.names)}; "
+            f"{', '.join(MEASURES)} or any root, scaling and joints"
+        )

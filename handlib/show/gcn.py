@@ -1,23 +1,23 @@
 """Which joints hear which through graph layers: Jacobian norms as colours on the hands and as bars."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
+from functools import lru_cache
 
 import ipywidgets
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from handlib.hand.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, PAIR_JOINT_NAMES, SIDES
 from handlib.model.placed import PlacedHands
 from handlib.show.core import palette
+from handlib.show.core.figures import figure_pixels, without_frame
 from handlib.show.core.hands import HandsView
-from handlib.show.core.panel import Panel
-from handlib.show.core.raster import encode_png
+from handlib.show.core.panel import Explorer, Picture, choice, png_image, toggles
+from handlib.show.core.raster import above, beside, encode_png, words
 from handlib.utils.arguments import check_between, check_some
 
 FEELERS, FELT = "who feels the joint", "whom the joint feels"
@@ -117,43 +117,44 @@ def _caption(strengths: np.ndarray, picked: int, layers: int, direction: str) ->
     return f"{text}. The other {rest} {end}: exactly 0."
 
 
-class InfluenceChart:
-    """Bars by joint, a row per hand. Axes are drawn once for each height, the bars every time."""
-
-    def __init__(self, highest: float):
-        figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
-        canvas = FigureCanvasAgg(figure)
-        axes = figure.subplots(2, 1, sharex=True)
-        figure.subplots_adjust(left=0.11, right=0.99, top=0.94, bottom=0.18, hspace=0.24)
-        for axis, side in zip(axes, SIDES, strict=True):
-            axis.set_title(f"{side} hand", fontsize=9, loc="left", pad=2)
-            axis.tick_params(labelsize=8)
-            axis.spines[["top", "right"]].set_visible(False)
-            axis.set(xlim=(-0.7, NUM_JOINTS - 0.3), ylim=(0, 1.05 * highest))
-        axes[1].set_xticks(np.arange(NUM_JOINTS), JOINT_NAMES, rotation=90)
-        figure.supylabel("change per unit of nudge", fontsize=9, x=0.0)
-        canvas.draw()
-        self.empty = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        self.to_pixels = [axis.transData.transform for axis in axes]
-
-    def draw(self, state: InfluenceState, picked: int) -> UInt8[np.ndarray, "height width 3"]:
-        """The chart of one state; the picked joint's bar has the highlight's edge, an exact zero says 0."""
-        image = self.empty.copy()
-        draw, font = ImageDraw.Draw(image), ImageFont.load_default(9)
-        for hand, joint in np.ndindex(state.strengths.shape):
-            strength, chosen = state.strengths[hand, joint], NUM_JOINTS * hand + joint == picked
-            (left, bottom), (right, top) = self.to_pixels[hand]([(joint - 0.4, 0), (joint + 0.4, strength)])
-            bottom, top = image.height - 1 - bottom, image.height - 1 - top
-            if strength == 0:
-                draw.text(((left + right) / 2, bottom - 1), "0", palette.TRUTH, font, anchor="mb")
-                continue
-            edge, width = (palette.HIGHLIGHT, 2) if chosen else (palette.TRUTH, 1)
-            fill = tuple(state.colours[hand, joint].tolist())
-            draw.rectangle((left, min(top, bottom - 1), right, bottom), fill, edge, width)
-        return np.asarray(image)
+@lru_cache(maxsize=8)
+def _axes(highest: float) -> tuple[Image.Image, tuple[Callable[..., np.ndarray], ...]]:
+    """The chart without bars, drawn once for each height, and where a point of each of its rows lies in it."""
+    figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
+    axes = figure.subplots(2, 1, sharex=True)
+    figure.subplots_adjust(left=0.11, right=0.99, top=0.94, bottom=0.18, hspace=0.24)
+    for axis, side in zip(axes, SIDES, strict=True):
+        axis.set_title(f"{side} hand", fontsize=9, loc="left", pad=2)
+        axis.tick_params(labelsize=8)
+        axis.set(xlim=(-0.7, NUM_JOINTS - 0.3), ylim=(0, 1.05 * highest))
+    without_frame(*axes)
+    axes[1].set_xticks(np.arange(NUM_JOINTS), JOINT_NAMES, rotation=90)
+    figure.supylabel("change per unit of nudge", fontsize=9, x=0.0)
+    return Image.fromarray(figure_pixels(figure)), tuple(axis.transData.transform for axis in axes)
 
 
-class InfluenceExplorer(Panel):
+def draw_bars(state: InfluenceState, picked: int, highest: float) -> UInt8[np.ndarray, "height width 3"]:
+    """Bars by joint, a row per hand, axes as high as ``highest``.
+
+    The picked joint's bar has the highlight's edge, an exact zero says 0.
+    """
+    empty, to_pixels = _axes(highest)
+    image = empty.copy()
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(9)
+    for hand, joint in np.ndindex(state.strengths.shape):
+        strength, chosen = state.strengths[hand, joint], NUM_JOINTS * hand + joint == picked
+        (left, bottom), (right, top) = to_pixels[hand]([(joint - 0.4, 0), (joint + 0.4, strength)])
+        bottom, top = image.height - 1 - bottom, image.height - 1 - top
+        if strength == 0:
+            draw.text(((left + right) / 2, bottom - 1), "0", palette.TRUTH, font, anchor="mb")
+            continue
+        edge, width = (palette.HIGHLIGHT, 2) if chosen else (palette.TRUTH, 1)
+        fill = tuple(state.colours[hand, joint].tolist())
+        draw.rectangle((left, min(top, bottom - 1), right, bottom), fill, edge, width)
+    return np.asarray(image)
+
+
+class InfluenceExplorer(Explorer[InfluenceState]):
     """Pick a joint of either hand and see which joints it moves, or which move it, after so many layers.
 
     ``influences`` are what the list ``network`` offers; ``hands`` (see :func:`handlib.model.placed.place`) are what is coloured.
@@ -163,63 +164,40 @@ class InfluenceExplorer(Panel):
         check_some("influences", influences)
         check_between("picked", picked, 0, 2 * NUM_JOINTS - 1)
         self.influences = {influence.name: influence for influence in influences}
-        first = influences[0]
-        self.view = HandsView(hands.vertices, hands.joints)
-        self.view.surface_opacity = 0.6
+        deepest = len(influences[0].norms) - 1
         self.shares = nearby_joints(hands)
-        self.view.picked = picked
-        self.view.layout.flex = "1 1 360px"
-        self.network = ipywidgets.Dropdown(options=list(self.influences), description="network")
-        self.layers = ipywidgets.IntSlider(
-            min=0, max=len(first.norms) - 1, value=len(first.norms) - 1, description="layers"
-        )
-        self.direction = ipywidgets.ToggleButtons(options=DIRECTIONS, description="direction")
-        self.direction.style.button_width = "170px"
-        self.image = ipywidgets.Image(format="png", width=CHART_SIZE[0], height=CHART_SIZE[1])
-        self.image.layout.flex = "0 0 auto"
-        self.image.layout.align_self = "flex-start"
-        self.caption = ipywidgets.HTML()
-        self.chart = InfluenceChart(float(first.norms.max()))
-        self.network.observe(lambda _: self._change_network(), names="value")
-        for control, name in ((self.layers, "value"), (self.direction, "value"), (self.view, "picked")):
-            control.observe(lambda _: self.refresh(), names=name)
-        self.refresh()
-        scene = ipywidgets.HBox([self.view, self.image])
-        scene.layout.flex_flow = "row wrap"
-        controls = ipywidgets.HBox([self.network, self.layers, self.direction])
-        controls.layout.flex_flow = "row wrap"
-        super().__init__(
-            [controls, self.caption, scene],
-            self.sheet,
-            f"InfluenceExplorer: {', '.join(self.influences)}. {self.state.caption}",
-            direction="column",
-        )
+        self.view = HandsView(hands.vertices, hands.joints)
+        self.view.surface_opacity, self.view.picked = 0.6, picked
+        self.network = choice("network", list(self.influences))
+        self.layers = ipywidgets.IntSlider(deepest, 0, deepest, description="layers")
+        self.direction = toggles("direction", DIRECTIONS)
+        self.image, self.caption = png_image(*CHART_SIZE), ipywidgets.HTML()
+        rows = [[self.network, self.layers, self.direction], self.caption, [self.view, self.image]]
+        super().__init__(rows, [(self.view, "picked")])
 
-    def _change_network(self) -> None:
-        norms = self.influences[self.network.value].norms
-        self.chart = InfluenceChart(float(norms.max()))
-        self.layers.max = len(norms) - 1
-        self.refresh()
+    def moved(self, control: ipywidgets.Widget) -> None:
+        """The slider goes as far as the chosen network has layers."""
+        self.layers.max = len(self.influences[self.network.value].norms) - 1
 
-    def refresh(self) -> None:
-        """Brings the colours, the bars and the caption to what the controls say."""
-        self.state = influence_state(
-            self.influences[self.network.value], self.view.picked, self.layers.value, self.direction.value
-        )
-        reached = self.state.strengths[..., None] > 0
-        near = np.where(reached, self.state.colours, UNREACHED_SURFACE)
+    def compute(self) -> InfluenceState:
+        """What there is to see of the picked joint."""
+        influence = self.influences[self.network.value]
+        return influence_state(influence, self.view.picked, self.layers.value, self.direction.value)
+
+    def draw(self, state: InfluenceState) -> None:
+        """Shows colours, bars and caption."""
+        reached = state.strengths[..., None] > 0
+        near = np.where(reached, state.colours, UNREACHED_SURFACE)
         surface = (self.shares @ near.astype(float)).round().astype(np.uint8)
-        self.view.update(colours=surface, joint_colours=self.state.colours)
-        self.bars = self.chart.draw(self.state, self.view.picked)
+        self.view.update(colours=surface, joint_colours=state.colours)
+        self.bars = draw_bars(state, self.view.picked, float(self.influences[self.network.value].norms.max()))
         self.image.value = encode_png(self.bars)
-        self.caption.value = self.state.caption
+        self.caption.value = state.caption
 
-    def sheet(self) -> UInt8[np.ndarray, "height width 3"]:
-        """Caption, hands and bars in one picture: what a reader without a kernel sees."""
-        hands = Image.fromarray(self.view.picture((440, CHART_SIZE[1])))
-        sheet = Image.new("RGB", (hands.width + CHART_SIZE[0], CHART_SIZE[1] + 44), "white")
-        draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-        draw.text((8, 4), "\n".join(wrap(self.state.caption, 140)), fill=palette.INK, font=font)
-        sheet.paste(hands, (0, 44))
-        sheet.paste(Image.fromarray(self.bars), (hands.width, 44))
-        return np.asarray(sheet)
+    def picture(self) -> Picture:
+        """Caption, hands and bars."""
+        both = beside(self.view.picture((440, CHART_SIZE[1])), self.bars)
+        return above(words(self.state.caption, both.shape[1]), both)
+
+    def __repr__(self) -> str:
+        return f"InfluenceExplorer: {', '.join(self.influences)}. {self.state.caption}"

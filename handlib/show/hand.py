@@ -11,10 +11,11 @@ from handlib.hand.hand import Hand
 from handlib.hand.skeleton import joint_index
 from handlib.show.core.hands import HandsView
 from handlib.show.core.hands_drawing import upright
-from handlib.show.core.panel import Panel
+from handlib.show.core.panel import Explorer, Picture, slider
 from handlib.utils.arguments import check_between, check_some
 
 HAND_DISTANCE = 0.2
+Posed = tuple[Float[np.ndarray, "hand vertices 3"], Float[np.ndarray, "hand 21 3"]]
 
 
 def pose_hands(
@@ -22,7 +23,7 @@ def pose_hands(
     pose_pca: Sequence[float],
     betas: Sequence[float],
     facing: str = "palm",
-) -> tuple[Float[np.ndarray, "hand vertices 3"], Float[np.ndarray, "hand 21 3"]]:
+) -> Posed:
     """Vertices and joints of hands standing side by side, all with the same coefficients.
 
     ``pose_pca`` are the first coefficients around the mean pose, ``betas`` the first shape coefficients (at
@@ -44,7 +45,7 @@ def pose_hands(
     return np.stack(vertices), np.stack(joints)
 
 
-class HandExplorer(Panel):
+class HandExplorer(Explorer[Posed]):
     """One or two hands with a slider for each of the first pose components and betas.
 
     The line below the sliders says how far the picked joint (the middle finger's tip if none is picked) went
@@ -55,38 +56,27 @@ class HandExplorer(Panel):
         check_some("hands", hands)
         check_between("num_pose", num_pose, 0, 45)
         check_between("num_betas", num_betas, 0, 10)
-        self.hands = tuple(hands)
-        self.facing = facing
-        self.pose_sliders = [self._slider(f"pose {k}") for k in range(num_pose)]
-        self.beta_sliders = [self._slider(f"beta {k}") for k in range(num_betas)]
-        vertices, self._rest = pose_hands(self.hands, [0.0] * num_pose, [0.0] * num_betas, facing)
-        self.view = HandsView(
-            vertices, self._rest, [hand.faces for hand in self.hands], [hand.side for hand in self.hands]
-        )
-        self.view.layout.flex = "1 1 360px"
+        self.hands, self.facing = tuple(hands), facing
+        self.pose_sliders = [slider(f"pose {k}", 0, -3, 3, 0.1, 1) for k in range(num_pose)]
+        self.beta_sliders = [slider(f"beta {k}", 0, -3, 3, 0.1, 1) for k in range(num_betas)]
+        sliders = [*self.pose_sliders, *self.beta_sliders]
+        vertices, self._rest = self.compute()
+        faces, sides = [hand.faces for hand in self.hands], [hand.side for hand in self.hands]
+        self.view = HandsView(vertices, self._rest, faces, sides)
         self.status = ipywidgets.Label()
-        reset = ipywidgets.Button(description="all to zero")
-        reset.on_click(lambda _: self.reset())
-        for slider in (*self.pose_sliders, *self.beta_sliders):
-            slider.observe(lambda _: self.refresh(), names="value")
-        self.view.observe(lambda _: self.refresh(), names="picked")
-        self.refresh()
-        controls = ipywidgets.VBox([*self.pose_sliders, *self.beta_sliders, reset, self.status])
-        sides = " and ".join(hand.side for hand in self.hands)
-        super().__init__(
-            [self.view, controls],
-            self.view.picture,
-            f"HandExplorer: {sides} hand, sliders for {num_pose} pose components and {num_betas} betas",
-        )
+        button = ipywidgets.Button(description="all to zero")
+        button.on_click(lambda _: self.reset())
+        beside = ipywidgets.VBox([*sliders, button, self.status])
+        super().__init__([[self.view, beside]], traits=[(self.view, "picked")])
 
-    @staticmethod
-    def _slider(name: str) -> ipywidgets.FloatSlider:
-        return ipywidgets.FloatSlider(min=-3, max=3, step=0.1, description=name, readout_format=".1f")
-
-    def refresh(self) -> None:
-        """Poses the hands as the sliders say."""
+    def compute(self) -> Posed:
+        """The hands posed as the sliders say."""
         coefficients = ([s.value for s in self.pose_sliders], [s.value for s in self.beta_sliders])
-        vertices, joints = pose_hands(self.hands, *coefficients, self.facing)
+        return pose_hands(self.hands, *coefficients, self.facing)
+
+    def draw(self, state: Posed) -> None:
+        """Moves the hands and says how far the joint went."""
+        vertices, joints = state
         self.view.update(vertices, joints)
         joint = self.view.picked if self.view.picked >= 0 else joint_index("middle4")
         moved = np.linalg.norm(joints.reshape(-1, 3)[joint] - self._rest.reshape(-1, 3)[joint])
@@ -94,5 +84,16 @@ class HandExplorer(Panel):
 
     def reset(self) -> None:
         """Puts every slider back to zero."""
-        for slider in (*self.pose_sliders, *self.beta_sliders):
-            slider.value = 0.0
+        with self.quiet():
+            for control in self.controls:
+                control.value = 0.0
+        self.refresh()
+
+    def picture(self) -> Picture:
+        """The 3D view."""
+        return self.view.picture()
+
+    def __repr__(self) -> str:
+        sides = " and ".join(hand.side for hand in self.hands)
+        counts = f"{len(self.pose_sliders)} pose components and {len(self.beta_sliders)} betas"
+        return f"HandExplorer: {sides} hand, sliders for {counts}"

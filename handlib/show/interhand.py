@@ -8,7 +8,6 @@ import numpy as np
 import roma
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
 from torch import Tensor
 
 from handlib.data.interhand.files import ANNOTATED_TO_21
@@ -20,8 +19,8 @@ from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 from handlib.show.core import palette
 from handlib.show.core.overlay import draw_overlay, to_pixels
-from handlib.show.core.panel import Panel
-from handlib.show.core.raster import draw_skeleton, encode_png
+from handlib.show.core.panel import Explorer, Picture, choice, png_image
+from handlib.show.core.raster import draw_skeleton, encode_png, resized
 from handlib.utils.arguments import check_some
 
 RIGHT_WAY, NAIVE = "R trans + t + R J - J", "R trans + t"
@@ -119,7 +118,7 @@ def fit_state(view: FitView, hands: Sequence[Hand], translation: str, order: str
         return crop.to_uv(project_pinhole(points, camera.intrinsics[None])).numpy()
 
     drawn = draw_overlay(square, vertices.numpy(), uv(vertices), uv(joints), [hand.faces for hand in hands])
-    canvas = Image.fromarray(drawn).resize((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.BICUBIC)
+    canvas = resized(drawn, PICTURE_SIDE, PICTURE_SIDE)
     for hand in to_pixels(uv(annotated), PICTURE_SIDE, PICTURE_SIDE):
         draw_skeleton(canvas, hand, palette.TRUTH, thickness=0.7)
     off = ", ".join(
@@ -135,7 +134,7 @@ def fit_state(view: FitView, hands: Sequence[Hand], translation: str, order: str
     )
 
 
-class FitExplorer(Panel):
+class FitExplorer(Explorer[FitState]):
     """Choose a picture, how its fits are moved into the camera, and how its annotation is read.
 
     ``hands`` (left, right) are those whose parameters the fits are.
@@ -145,34 +144,25 @@ class FitExplorer(Panel):
         check_some("views", views)
         self.views, self.hands = tuple(views), tuple(hands)
         self.number = ipywidgets.IntSlider(1, 1, len(self.views), description="picture")
-        self.translation = ipywidgets.Dropdown(options=TRANSLATIONS, value=NAIVE, description="translation")
-        self.order = ipywidgets.Dropdown(options=ORDERS, description="joint order")
         self.degrees = ipywidgets.IntSlider(0, 0, 180, 10, description="world (°)")
-        self.caption = ipywidgets.Label()
-        self.image = ipywidgets.Image(format="png", width=PICTURE_SIDE, height=PICTURE_SIDE)
-        controls = (self.number, self.degrees, self.translation, self.order)
-        for control in controls:
-            control.observe(lambda _: self.refresh(), names="value")
-        self.refresh()
-        super().__init__(
-            [ipywidgets.HBox(controls, layout={"flex_flow": "row wrap"}), self.caption, self.image],
-            lambda: self.state().picture,
-            f"FitExplorer: {len(self.views)} pictures; how fits are moved, how joints are read",
-            direction="column",
-        )
+        self.translation = choice("translation", TRANSLATIONS, NAIVE)
+        self.order = choice("joint order", ORDERS)
+        self.caption, self.image = ipywidgets.Label(), png_image(PICTURE_SIDE, PICTURE_SIDE)
+        controls = [self.number, self.degrees, self.translation, self.order]
+        super().__init__([controls, self.caption, self.image])
 
-    def state(self) -> FitState:
-        """What there is to show, as the controls stand."""
-        return fit_state(
-            self.views[self.number.value - 1],
-            self.hands,
-            self.translation.value,
-            self.order.value,
-            float(self.degrees.value),
-        )
+    def compute(self) -> FitState:
+        """The chosen picture with its fits."""
+        view, degrees = self.views[self.number.value - 1], float(self.degrees.value)
+        return fit_state(view, self.hands, self.translation.value, self.order.value, degrees)
 
-    def refresh(self) -> None:
-        """Brings picture and caption to what the controls say."""
-        state = self.state()
-        self.image.value = encode_png(state.picture)
-        self.caption.value = state.caption
+    def draw(self, state: FitState) -> None:
+        """Shows picture and caption."""
+        self.image.value, self.caption.value = encode_png(state.picture), state.caption
+
+    def picture(self) -> Picture:
+        """The picture with its fits."""
+        return self.state.picture
+
+    def __repr__(self) -> str:
+        return f"FitExplorer: {len(self.views)} pictures; how fits are moved, how joints are read"

@@ -7,7 +7,7 @@ import ipywidgets
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from handlib.analysis.loss_gradients import (
     POINT_TERMS,
@@ -25,9 +25,9 @@ from handlib.model.estimate import Estimate
 from handlib.model.placed import PlacedHands, check_one, place
 from handlib.show.core import palette
 from handlib.show.core.hands import HandsView
-from handlib.show.core.hands_drawing import HAND_COLOURS, draw_hands
-from handlib.show.core.panel import Panel
-from handlib.show.core.raster import draw_skeleton, encode_png, mix, rgb
+from handlib.show.core.hands_drawing import HAND_COLOURS
+from handlib.show.core.panel import Explorer, Picture, choice, png_image, toggles
+from handlib.show.core.raster import above, beside, blank, draw_skeleton, encode_png, mix, rgb, rgb_bytes
 from handlib.training.losses import LossWeights, hand_faces
 from handlib.training.targets import Targets
 
@@ -137,18 +137,19 @@ def scene_colours(
     state: LossState,
 ) -> tuple[UInt8[np.ndarray, "hand=2 778 3"], UInt8[np.ndarray, "hand=2 21 3"]]:
     """Colours of the surfaces and of the joints: one of them shows the pulls, the other is plain."""
-    own, plain = pull_colours(state.pulls), []
-    for count, part in ((778, 0), (21, 1)):
-        hands = [rgb(HAND_COLOURS[side][part]) for side in SIDES]
-        plain.append(np.repeat((255 * np.stack(hands)).round().astype(np.uint8)[:, None], count, axis=1))
-    return (plain[0], own) if state.on_joints else (own, plain[1])
+    own = pull_colours(state.pulls)
+    surface, balls = (
+        np.stack([np.tile(rgb_bytes(HAND_COLOURS[side][part]), (count, 1)) for side in SIDES])
+        for count, part in ((778, 0), (21, 1))
+    )
+    return (surface, own) if state.on_joints else (own, balls)
 
 
 def draw_pulls(
     state: LossState, axes: tuple[int, int], title: str, side: int = PANEL_SIDE
 ) -> UInt8[np.ndarray, "side side 3"]:
     """The skeletons along two of the axes x, y, z, the true ones grey, with the pulls as arrows."""
-    canvas = Image.new("RGB", (2 * side, 2 * side), "white")
+    canvas, draw, font = blank(2 * side, 2 * side, 24)
     every = np.concatenate((state.true_joints, state.placed.joints)).reshape(-1, 3)
     low, high = every.min(0), every.max(0)
     scale = 2 * (side - 48) / max((high - low).max(), 0.2)
@@ -161,7 +162,6 @@ def draw_pulls(
     ):
         draw_skeleton(canvas, true, mix(palette.TRUTH, "#ffffff", 0.5), 1.4)
         draw_skeleton(canvas, hand, colour, 2.4)
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(24)
     step = 1 if state.on_joints else EVERY
     starts, pulls = pixels(state.points)[:, ::step].reshape(-1, 2), state.pulls[:, ::step].reshape(-1, 3)
     for start, pull in zip(starts, pulls[:, list(axes)] * 2 * ARROW, strict=True):
@@ -188,8 +188,7 @@ def _arrow(draw: ImageDraw.ImageDraw, start: np.ndarray, end: np.ndarray) -> Non
 
 def draw_bars(state: LossState, width: int = 2 * PANEL_SIDE) -> UInt8[np.ndarray, "height width 3"]:
     """Every weighted term as a bar, the chosen one coloured."""
-    canvas = Image.new("RGB", (width, ROW * (len(TERMS) + 1) + 6), "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(13)
+    canvas, draw, font = blank(width, ROW * (len(TERMS) + 1) + 6)
     draw.text((8, 1), "weighted terms of the loss", fill=palette.INK, font=font)
     largest = max(*state.weighted.values(), 1e-9)
     for row, (name, value) in enumerate(state.weighted.items(), start=1):
@@ -208,17 +207,17 @@ def draw_bars(state: LossState, width: int = 2 * PANEL_SIDE) -> UInt8[np.ndarray
 def loss_picture(state: LossState) -> UInt8[np.ndarray, "height width 3"]:
     """Arrows from two sides above the bars."""
     views = [draw_pulls(state, axes, title) for title, axes in VIEWS.items()]
-    return np.concatenate((np.concatenate(views, axis=1), draw_bars(state)))
+    return above(beside(*views), draw_bars(state))
 
 
 def pulls_row(
     states: Sequence[LossState], view: str = "from the front"
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Several states' arrows side by side, each under the name of its term."""
-    return np.concatenate([draw_pulls(state, VIEWS[view], state.term) for state in states], axis=1)
+    return beside(*(draw_pulls(state, VIEWS[view], state.term) for state in states))
 
 
-class LossExplorer(Panel):
+class LossExplorer(Explorer[LossState]):
     """A term of the loss, a change of the right hand and its size by slider, and the weights of the bars.
 
     The surfaces in 3D are coloured by how hard the term pulls at each vertex, for terms on joints the
@@ -228,68 +227,39 @@ class LossExplorer(Panel):
     def __init__(self, sample: Sample):
         check_one(sample)
         self.case = LossCase.of(sample)
-        self.term = ipywidgets.Dropdown(options=POINT_TERMS, value="vertices", description="term")
-        self.kind = ipywidgets.Dropdown(options=list(UNITS), value="tilt", description="change")
+        self.term = choice("term", POINT_TERMS, "vertices")
+        self.kind = choice("change", list(UNITS), "tilt")
         self.amount = ipywidgets.IntSlider(30, -LARGEST["tilt"], LARGEST["tilt"], 1, description="amount")
-        self.weights = ipywidgets.ToggleButtons(options=list(WEIGHTS), value="paper", description="weights")
-        self.weights.style.button_width = "70px"
-        self.caption = ipywidgets.HTML()
-        state = self.state()
-        self.view = HandsView(state.placed.vertices, state.placed.joints)
-        self.view.layout.flex = "1 1 320px"
-        self.image = ipywidgets.Image(format="png", width=2 * PANEL_SIDE)
-        self.image.layout.flex = "0 0 auto"
-        for control in (self.term, self.amount, self.weights):
-            control.observe(lambda _: self.refresh(), names="value")
-        self.kind.observe(lambda _: self.choose_kind(), names="value")
-        self.refresh()
-        wrap = {"flex_flow": "row wrap"}
-        super().__init__(
-            [
-                ipywidgets.HBox([self.term, self.kind, self.amount, self.weights], layout=wrap),
-                self.caption,
-                ipywidgets.HBox([self.image, self.view]),
-            ],
-            self.sheet,
-            f"LossExplorer: terms {', '.join(POINT_TERMS)}; changes {', '.join(UNITS)}",
-            direction="column",
-        )
+        self.weights = toggles("weights", list(WEIGHTS))
+        self.image, self.caption = png_image(2 * PANEL_SIDE), ipywidgets.HTML()
+        placed = self.compute().placed
+        self.view = HandsView(placed.vertices, placed.joints)
+        controls = [self.term, self.kind, self.amount, self.weights]
+        super().__init__([controls, self.caption, [self.image, self.view]])
 
-    def state(self) -> LossState:
-        """What there is to show as the controls stand."""
-        weights = WEIGHTS[self.weights.value]
-        return loss_state(self.case, self.term.value, self.kind.value, float(self.amount.value), weights)
-
-    def choose_kind(self) -> None:
-        """Gives the slider the range of the chosen kind of change."""
+    def moved(self, control: ipywidgets.Widget) -> None:
+        """The slider has the range of the chosen kind of change."""
         largest = LARGEST[self.kind.value]
         value = max(-largest, min(largest, self.amount.value))
         with self.amount.hold_trait_notifications():
             self.amount.min, self.amount.max, self.amount.value = -largest, largest, value
-        self.refresh()
 
-    def refresh(self) -> None:
-        """Brings every part of the panel to what the controls say."""
-        state = self.state()
-        surface, balls = scene_colours(state)
-        self.view.update(state.placed.vertices, state.placed.joints, surface, balls)
+    def compute(self) -> LossState:
+        """The changed pair and its losses."""
+        weights = WEIGHTS[self.weights.value]
+        return loss_state(self.case, self.term.value, self.kind.value, float(self.amount.value), weights)
+
+    def draw(self, state: LossState) -> None:
+        """Shows hands, arrows, bars and caption."""
+        self.view.update(state.placed.vertices, state.placed.joints, *scene_colours(state))
         self.view.surface_opacity = 0.35 if state.on_joints else 1.0
         self.image.value = encode_png(loss_picture(state))
         self.caption.value = state.caption
 
-    def sheet(self) -> UInt8[np.ndarray, "height width 3"]:
-        """The picture for readers without a kernel: arrows and bars beside the 3D view."""
-        state, drawn = self.state(), loss_picture(self.state())
-        surface, balls = scene_colours(state)
-        scene = draw_hands(
-            state.placed.vertices,
-            state.placed.joints,
-            self.view.faces,
-            SIDES,
-            self.view.framing,
-            surface,
-            size=(440, drawn.shape[0]),
-            joint_colours=balls,
-            surface_opacity=self.view.surface_opacity,
-        )
-        return np.concatenate((drawn, scene), axis=1)
+    def picture(self) -> Picture:
+        """Arrows and bars beside the 3D view."""
+        drawn = loss_picture(self.state)
+        return beside(drawn, self.view.picture((440, drawn.shape[0])))
+
+    def __repr__(self) -> str:
+        return f"LossExplorer: terms {', '.join(POINT_TERMS)}; changes {', '.join(UNITS)}"

@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from handlib.data.sample import Sample
@@ -15,8 +15,8 @@ from handlib.hand.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, SIDES, joint_i
 from handlib.model.placed import check_one
 from handlib.model.projection import Projection, project_planes
 from handlib.show.core import palette
-from handlib.show.core.panel import Panel
-from handlib.show.core.raster import encode_png, mix, rgb
+from handlib.show.core.panel import Explorer, Picture, choice, png_image, slider
+from handlib.show.core.raster import above, beside, blank, encode_png, mix, rgb, words
 from handlib.utils.arguments import check_between, check_choice
 
 MAP_SIZES = (8, 16, 32)
@@ -28,7 +28,7 @@ PROJECTION_NAMES: dict[str, Projection] = {
 BONE_ENDING_IN = {end: k for k, (_, end) in enumerate(BONES)}
 # Singular values below this share of the largest one are rounding, not something that a reader could use.
 READER_TOLERANCE = 1e-4
-TILE, MARGIN, HEAD = 226, 10, 24
+TILE, MARGIN = 226, 10
 
 
 def plane_shares(
@@ -174,9 +174,8 @@ def _mark(
 
 def _bars(errors: Float[np.ndarray, "hand=2"]) -> Image.Image:
     """What is lost of each hand's feature, 0 to 100 %."""
-    width, font = 158, ImageFont.load_default(13)
-    tile = Image.new("RGB", (width, TILE), "white")
-    draw, top, bottom = ImageDraw.Draw(tile), 18, TILE - 22
+    width, top, bottom = 158, 18, TILE - 22
+    tile, draw, font = blank(width, TILE)
     for percent in (0, 50, 100):
         y = bottom - percent / 100 * (bottom - top)
         draw.line([(42, y), (width, y)], fill="#CCCCCC")
@@ -192,7 +191,7 @@ def _bars(errors: Float[np.ndarray, "hand=2"]) -> Image.Image:
 
 def projection_picture(state: ProjectionState) -> UInt8[np.ndarray, "height width 3"]:
     """Tiles: all planes added, the plane that each hand's joint is read from, and what is lost of both."""
-    name, font = JOINT_NAMES[state.joint], ImageFont.load_default(13)
+    name = JOINT_NAMES[state.joint]
     both = np.all(state.added > 0, axis=0)
     tiles = [
         (f"{state.name}, all drawn", _mark(_painted(state.added, list(palette.HANDS)), state, (0, 1), both))
@@ -204,17 +203,10 @@ def projection_picture(state: ProjectionState) -> UInt8[np.ndarray, "height widt
         mixed = (shares[2] > 0) & (shares[:2].sum(0) > 0)
         tiles.append((f"read {side} {name} from", _mark(painted, state, (h,), mixed)))
     tiles.append(("can't be read back", _bars(state.errors)))
-    width = sum(tile.width + MARGIN for _, tile in tiles)
-    sheet = Image.new("RGB", (width, TILE + HEAD), "white")
-    draw, x = ImageDraw.Draw(sheet), 0
-    for title, tile in tiles:
-        draw.text((x + 2, 4), title, fill=palette.INK, font=font)
-        sheet.paste(tile, (x, HEAD))
-        x += tile.width + MARGIN
-    return np.asarray(sheet)
+    return beside(*(above(words(title, tile.width), np.asarray(tile)) for title, tile in tiles), gap=MARGIN)
 
 
-class ProjectionExplorer(Panel):
+class ProjectionExplorer(Explorer[ProjectionState]):
     """The same joint of both hands brought together on a map: what the planes show, and what is lost."""
 
     def __init__(self, sample: Sample, joint: str = "index4", size: int = 16, gap: float = 1.0):
@@ -223,45 +215,29 @@ class ProjectionExplorer(Panel):
         check_choice("size", size, MAP_SIZES)
         check_between("gap", gap, 0, 6)
         self.uv, self.joint = sample.uv, joint_index(joint)
-        wide = {"style": {"description_width": "110px"}, "layout": {"width": "370px"}}
-        self.projection = ipywidgets.Dropdown(
-            options=list(PROJECTION_NAMES.items()), description="projection", **wide
-        )
-        self.size = ipywidgets.Dropdown(
-            options=[(f"{side} x {side}", side) for side in MAP_SIZES], value=size, description="map", **wide
-        )
-        self.gap = ipywidgets.FloatSlider(
-            value=gap, min=0, max=6, step=0.25, description="gap (map px)", readout_format=".2f", **wide
-        )
-        self.half_width = ipywidgets.FloatSlider(
-            value=0.125,
-            min=0.005,
-            max=0.3,
-            step=0.005,
-            description="half width (uv)",
-            readout_format=".3f",
-            **wide,
-        )
-        self.controls = (self.projection, self.size, self.gap, self.half_width)
-        self.image = ipywidgets.Image(format="png")
-        self.image.layout.max_width = "100%"
-        self.image.layout.object_fit = "contain"
-        self.caption = ipywidgets.HTML()
-        for control in self.controls:
-            control.observe(lambda _: self.refresh(), names="value")
-        self.refresh()
-        rows = [ipywidgets.HBox(self.controls[k : k + 2], layout={"flex_flow": "row wrap"}) for k in (0, 2)]
-        super().__init__(
-            [*rows, self.image, self.caption],
-            lambda: projection_picture(self.state),
-            f"ProjectionExplorer: {self.state.caption}",
-            direction="column",
-        )
+        self.projection = choice("projection", list(PROJECTION_NAMES.items()), width="370px", label="110px")
+        maps = [(f"{side} x {side}", side) for side in MAP_SIZES]
+        self.size = choice("map", maps, size, width="370px", label="110px")
+        self.gap = slider("gap (map px)", gap, 0, 6, 0.25, 2, "370px", "110px")
+        self.half_width = slider("half width (uv)", 0.125, 0.005, 0.3, 0.005, 3, "370px", "110px")
+        self.image, self.caption = png_image(), ipywidgets.HTML()
+        rows = [[self.projection, self.size], [self.gap, self.half_width]]
+        super().__init__([*rows, self.image, self.caption])
 
-    def refresh(self) -> None:
-        """Draws what the controls say."""
-        self.state = projection_state(
+    def compute(self) -> ProjectionState:
+        """What both hands draw and lose."""
+        return projection_state(
             self.uv, self.gap.value, self.projection.value, self.half_width.value, self.size.value, self.joint
         )
-        self.image.value = encode_png(projection_picture(self.state))
-        self.caption.value = self.state.caption
+
+    def draw(self, state: ProjectionState) -> None:
+        """Shows tiles and caption."""
+        self.image.value = encode_png(projection_picture(state))
+        self.caption.value = state.caption
+
+    def picture(self) -> Picture:
+        """The tiles."""
+        return projection_picture(self.state)
+
+    def __repr__(self) -> str:
+        return f"ProjectionExplorer: {self.state.caption}"

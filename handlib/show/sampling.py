@@ -5,20 +5,21 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from handlib.data.sample import Sample
 from handlib.hand.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES
 from handlib.model.estimate import Trace
 from handlib.model.placed import one_of, picture_of
 from handlib.show.core import palette
-from handlib.show.core.panel import Panel
+from handlib.show.core.panel import Explorer, Picture, choice, png_image
 from handlib.show.core.picture_points import PicturePoints
-from handlib.show.core.raster import encode_png, rgb
+from handlib.show.core.raster import beside, blank, encode_png, resized, rgb
 from handlib.utils.arguments import check_between
 
 MARGIN = 0.2
 WIDTH, CHART_SIZE = 420, (380, 420)
+INNER = round(WIDTH / (1 + MARGIN))
 FAINT = "#bbbbbb"
 
 
@@ -72,7 +73,7 @@ def draw_similarity(
     picture: UInt8[np.ndarray, "height width 3"], state: SamplingState, size: int
 ) -> UInt8[np.ndarray, "size size 3"]:
     """The picture in pale grey, darker red where the map resembles the feature, the four cells framed."""
-    grey = Image.fromarray(picture).convert("L").resize((size, size), Image.Resampling.BICUBIC)
+    grey = resized(picture, size, size).convert("L")
     pale = 0.6 + 0.4 * np.asarray(grey)[..., None] / 255
     cells = Image.fromarray(np.clip(state.similarity, 0, 1).astype(np.float32))
     heat = 0.9 * np.asarray(cells.resize((size, size), Image.Resampling.NEAREST))[..., None] ** 2
@@ -88,8 +89,7 @@ def draw_similarity(
 
 def draw_chart(state: SamplingState) -> UInt8[np.ndarray, "height width 3"]:
     """The point among its four cell centres, each with its weight, above the bars of the feature it read."""
-    canvas = Image.new("RGB", CHART_SIZE, "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)
+    canvas, draw, font = blank(*CHART_SIZE, 12)
     left, top, side = 130, 46, 110
     draw.text((8, 4), "four cell centres, their weights, the point", fill=palette.INK, font=font)
     x, y = np.array((left, top)) + state.offset * side
@@ -103,10 +103,10 @@ def draw_chart(state: SamplingState) -> UInt8[np.ndarray, "height width 3"]:
         radius = 3 + 15 * np.sqrt(weight)
         box = (*(corner - radius), *(corner + radius))
         draw.ellipse(box, fill="#666666" if inside else "white", outline=palette.INK)
-        words = f"{weight:.2f}\n" + (f"col {column} row {row}" if inside else "zeros outside")
+        said = f"{weight:.2f}\n" + (f"col {column} row {row}" if inside else "zeros outside")
         anchor = "lm" if k % 2 else "rm"
         draw.text(
-            (corner[0] + (22 if k % 2 else -22), corner[1]), words, fill=palette.INK, font=font, anchor=anchor
+            (corner[0] + (22 if k % 2 else -22), corner[1]), said, fill=palette.INK, font=font, anchor=anchor
         )
     draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=palette.HIGHLIGHT, outline="white")
 
@@ -124,7 +124,7 @@ def draw_chart(state: SamplingState) -> UInt8[np.ndarray, "height width 3"]:
     return np.asarray(canvas)
 
 
-class SamplingExplorer(Panel):
+class SamplingExplorer(Explorer[SamplingState]):
     """One joint's place over a picture, moved by hand; what it reads there, from either stage's map.
 
     ``sample`` and ``trace`` belong together, one batch or one picture; ``index`` chooses the picture. The
@@ -140,18 +140,17 @@ class SamplingExplorer(Panel):
         one = one_of(sample, index)
         self.true_uv = one.uv.double().reshape(-1, 2).numpy()
         self._picture_below = picture_of(one)
-        self.joint = ipywidgets.Dropdown(
-            options=[(name, k) for k, name in enumerate(PAIR_JOINT_NAMES)], description="joint", value=8
-        )
+        self.joint = choice("joint", [(name, k) for k, name in enumerate(PAIR_JOINT_NAMES)], 8)
         names = [f"stage {t + 1}: {m.shape[2]} x {m.shape[1]} cells" for t, m in enumerate(self.maps)]
-        self.map = ipywidgets.Dropdown(options=[(name, t) for t, name in enumerate(names)], description="map")
+        self.map = choice("map", [(name, t) for t, name in enumerate(names)])
         self.to_network, self.to_truth = (
-            ipywidgets.Button(description=words, layout=ipywidgets.Layout(width="auto"))
-            for words in ("where the stage reads", "true place")
+            ipywidgets.Button(description=said, layout={"width": "auto"})
+            for said in ("where the stage reads", "true place")
         )
-        size = round(WIDTH / (1 + MARGIN))
+        self.to_network.on_click(lambda _: self.go_to(self.read_at[self.map.value]))
+        self.to_truth.on_click(lambda _: self.go_to(self.true_uv))
         self.point = PicturePoints(
-            np.zeros((size, size, 3), np.uint8),
+            np.zeros((INNER, INNER, 3), np.uint8),
             self.read_at[0][[8]],
             labels=[PAIR_JOINT_NAMES[8]],
             colours=[palette.LEFT],
@@ -160,43 +159,42 @@ class SamplingExplorer(Panel):
             width=WIDTH,
             description="picture with similarity to the feature",
         )
-        self.chart = ipywidgets.Image(format="png", width=CHART_SIZE[0], height=CHART_SIZE[1])
-        self.chart.layout.flex = "0 0 auto"
+        self.chart = png_image(*CHART_SIZE)
         self.caption = ipywidgets.HTML()
-        self.refresh()
-        self.joint.observe(lambda _: self.go_to(self.read_at[self.map.value]), names="value")
-        self.map.observe(lambda _: self.refresh(), names="value")
-        self.point.observe(lambda _: self.refresh(), names="points")
-        self.to_network.on_click(lambda _: self.go_to(self.read_at[self.map.value]))
-        self.to_truth.on_click(lambda _: self.go_to(self.true_uv))
-        controls = ipywidgets.HBox([self.joint, self.map, self.to_network, self.to_truth])
-        views = ipywidgets.HBox([self.point, self.chart])
-        for row in (controls, views):
-            row.layout.flex_flow = "row wrap"
-        super().__init__(
-            [controls, views, self.caption],
-            self.sheet,
-            "SamplingExplorer: one joint's place, its four cells and the feature it reads",
-            direction="column",
-        )
+        controls = [self.joint, self.map, self.to_network, self.to_truth]
+        super().__init__([controls, [self.point, self.chart], self.caption], [(self.point, "points")])
 
     def go_to(self, places: Float[np.ndarray, "42 2"]) -> None:
         """Moves the point to the chosen joint's place among these."""
+        with self.quiet():
+            self._put(places)
+        self.refresh()
+
+    def _put(self, places: Float[np.ndarray, "42 2"]) -> None:
         joint = self.joint.value
         self.point.labels = [PAIR_JOINT_NAMES[joint]]
         self.point.colours = [palette.HANDS[joint // len(JOINT_NAMES)]]
         self.point.update(points=places[[joint]])
-        self.refresh()
 
-    def refresh(self) -> None:
-        """Shows what is read where the point is."""
+    def moved(self, control: ipywidgets.Widget) -> None:
+        """Another joint begins where the stage reads it."""
+        if control is self.joint:
+            self._put(self.read_at[self.map.value])
+
+    def compute(self) -> SamplingState:
+        """What is read where the point is."""
         name = PAIR_JOINT_NAMES[self.joint.value]
-        self.state = sampling_state(self.maps[self.map.value], self.point.uv[0], name)
-        size = round(WIDTH / (1 + MARGIN))
-        self.point.update(picture=draw_similarity(self._picture_below, self.state, size))
-        self.chart.value = encode_png(draw_chart(self.state), colours=16)
-        self.caption.value = self.state.summary
+        return sampling_state(self.maps[self.map.value], self.point.uv[0], name)
 
-    def sheet(self) -> UInt8[np.ndarray, "height width 3"]:
+    def draw(self, state: SamplingState) -> None:
+        """Shows picture, chart and caption."""
+        self.point.update(picture=draw_similarity(self._picture_below, state, INNER))
+        self.chart.value = encode_png(draw_chart(state), colours=16)
+        self.caption.value = state.summary
+
+    def picture(self) -> Picture:
         """Picture and chart side by side."""
-        return np.concatenate((self.point.picture(), draw_chart(self.state)), axis=1)
+        return beside(self.point.picture(), draw_chart(self.state))
+
+    def __repr__(self) -> str:
+        return "SamplingExplorer: one joint's place, its four cells and the feature it reads"

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from handlib.data.sample import Sample
 from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import Prediction, estimate_names
 from handlib.model.placed import place
-from handlib.show.core import palette
 from handlib.show.core.hands import HandsView
 from handlib.show.core.hands_drawing import draw_hands, framing_of
 from handlib.show.core.overlay import overlay_picture
-from handlib.show.core.panel import Panel
-from handlib.show.core.raster import encode_png
+from handlib.show.core.panel import Explorer, Picture, png_image
+from handlib.show.core.raster import above, beside, encode_png, resized, words
 from handlib.utils.arguments import check_some
 
 PICTURE_SIDE = 360
@@ -48,8 +46,8 @@ def stage_states(
     states = []
     for name, estimate in zip(estimate_names(len(prediction.estimates)), prediction.estimates, strict=True):
         placed = place(estimate, index)
-        drawn = Image.fromarray(overlay_picture(picture, estimate, index, faces))
-        drawn = drawn.resize((round(PICTURE_SIDE * drawn.width / drawn.height), PICTURE_SIDE))
+        drawn = overlay_picture(picture, estimate, index, faces)
+        drawn = resized(drawn, round(PICTURE_SIDE * drawn.shape[1] / drawn.shape[0]), PICTURE_SIDE)
         summary = name
         if isinstance(picture, Sample):
             true = place(picture, index).joints
@@ -66,18 +64,16 @@ def stage_sheet(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """All estimates at once, overlays above and 3D views below: what a reader without a kernel sees."""
     side = 280
-    sheet = Image.new("RGB", (side * len(states), 2 * side - 40), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    for column, state in enumerate(states):
-        x = side * column
-        draw.text((x + 6, 4), state.summary, fill=palette.INK, font=font)
-        sheet.paste(Image.fromarray(state.overlay).resize((side - 12, side - 12)), (x + 6, 24))
+
+    def column(state: StageState) -> Picture:
         scene = draw_hands(state.vertices, state.joints, faces, SIDES, framing, size=(side, side - 64))
-        sheet.paste(Image.fromarray(scene), (x, side + 20))
-    return np.asarray(sheet)
+        overlay = np.asarray(resized(state.overlay, side - 12, side - 12))
+        return above(words(state.summary, side), overlay, scene)
+
+    return beside(*(column(state) for state in states))
 
 
-class StagesPanel(Panel):
+class StagesPanel(Explorer[StageState]):
     """A slider over the initial estimate and every stage that moves the 3D view and the overlay together."""
 
     def __init__(
@@ -87,30 +83,30 @@ class StagesPanel(Panel):
         self.states = tuple(states)
         last = self.states[-1]
         self.view = HandsView(last.vertices, last.joints, faces)
-        self.view.layout.flex = "1 1 320px"
         self.view.framing = list(framing_of(np.concatenate([state.vertices for state in self.states])))
-        self.image = ipywidgets.Image(format="png", width=last.overlay.shape[1], height=last.overlay.shape[0])
-        self.image.layout.flex = "0 0 auto"
-        self.image.layout.align_self = "flex-start"
+        self.image = png_image(last.overlay.shape[1], last.overlay.shape[0])
         self.summary = ipywidgets.Label()
         self.slider = ipywidgets.SelectionSlider(
             options=[state.name for state in self.states], index=len(self.states) - 1, description="estimate"
         )
-        self.slider.observe(lambda change: self.show_state(change["new"]), names="index")
-        self.show_state(len(self.states) - 1)
-        super().__init__(
-            [ipywidgets.HBox([self.slider, self.summary]), ipywidgets.HBox([self.image, self.view])],
-            lambda: stage_sheet(self.states, self.view.faces, self.view.framing),
-            "Stages: " + "; ".join(state.summary for state in self.states),
-            direction="column",
-        )
+        super().__init__([[self.slider, self.summary], [self.image, self.view]])
 
-    def show_state(self, position: int) -> None:
+    def compute(self) -> StageState:
+        """The chosen estimate."""
+        return self.states[self.slider.index]
+
+    def draw(self, state: StageState) -> None:
         """Brings every part of the panel to one estimate."""
-        state = self.states[position]
         self.view.update(state.vertices, state.joints)
         self.image.value = encode_png(state.overlay)
         self.summary.value = state.summary
+
+    def picture(self) -> Picture:
+        """All estimates at once."""
+        return stage_sheet(self.states, self.view.faces, self.view.framing)
+
+    def __repr__(self) -> str:
+        return "Stages: " + "; ".join(state.summary for state in self.states)
 
 
 def stages(

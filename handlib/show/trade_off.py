@@ -11,9 +11,9 @@ from plotly import graph_objects
 
 from handlib.analysis.ablations import IN_WORDS, AblationResult, errors_of
 from handlib.analysis.comparison import compare, pooled_spread
-from handlib.show.ablations import COSTS, IN_MILLIONS, told
+from handlib.show.ablations import COSTS, costs_of, told
 from handlib.show.core import palette
-from handlib.show.core.figures import detached_figure, figure_pixels
+from handlib.show.core.figures import detached_figure, figure_pixels, without_frame
 from handlib.show.core.panel import with_picture
 from handlib.show.core.raster import encode_png
 from handlib.utils.arguments import check_some, check_sorts
@@ -44,11 +44,7 @@ class TradeOff:
         """
         check_some("results", results)
         self.errors = errors_of(results)
-        first = {result.name: result for result in reversed(results)}
-        self.costs = {
-            cost: [getattr(first[name], cost) / (1e6 if cost in IN_MILLIONS else 1) for name in self.errors]
-            for cost in COSTS
-        }
+        self.costs = {cost: costs_of(results, self.errors, cost) for cost in COSTS}
         reference = self.errors.get("full")
         self.band: tuple[float, float] | None = None
         if reference is not None and any(len(values) > 1 for values in self.errors.values()):
@@ -130,7 +126,7 @@ class TradeOff:
             axes.plot([x[k]] * 2, [min(values), max(values)], color="0.6", linewidth=1)
             axes.plot(x[k], y[k], "o", color=self._colour(name), markersize=6)
         axes.set(xlim=(0, 1.15 * x.max()), xlabel=COSTS[start], ylabel="MPJPE (mm)")
-        axes.spines[["top", "right"]].set_visible(False)
+        without_frame(axes)
         self._name_dots(axes, x, y, names)
         return encode_png(figure_pixels(figure), 64)
 

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
-from PIL import Image
 from torch import Tensor
 
 from handlib.data.sample import Sample, normalise
@@ -18,11 +17,10 @@ from handlib.model.estimate import estimate_names
 from handlib.model.network import DIR
 from handlib.model.placed import picture_of
 from handlib.show.core import palette
-from handlib.show.core.figures import figure_pixels
+from handlib.show.core.figures import figure_pixels, grey_lines
 from handlib.show.core.overlay import to_pixels
-from handlib.show.core.panel import Panel
-from handlib.show.core.raster import draw_skeleton, encode_png, mix
-from handlib.show.core.stage_figures import grey_lines
+from handlib.show.core.panel import Panel, Picture, png_image
+from handlib.show.core.raster import above, beside, draw_skeleton, encode_png, mix, resized
 from handlib.utils.arguments import check_between
 
 CHART_SIZE, PICTURE_SIDE = (760, 250), 190
@@ -122,9 +120,7 @@ def draw_predictions(
     """The first pairs, true skeletons grey, those of the last measurement in the hands' colours."""
     row = []
     for index in range(min(MOST_PICTURES, len(pairs))):
-        canvas = Image.fromarray(picture_of(pairs, index)).resize(
-            (PICTURE_SIDE,) * 2, Image.Resampling.BICUBIC
-        )
+        canvas = resized(picture_of(pairs, index), PICTURE_SIDE, PICTURE_SIDE)
         for hand in to_pixels(pairs.uv[index].double().numpy(), *canvas.size):
             draw_skeleton(canvas, hand, mix(palette.TRUTH, "#ffffff", 0.3), 1.0)
         for hand, colour in (
@@ -132,15 +128,7 @@ def draw_predictions(
         ):
             draw_skeleton(canvas, hand, colour, 1.5)
         row.append(np.asarray(canvas))
-    return np.concatenate(row, axis=1)
-
-
-def training_picture(history: History, pairs: Sample, total: int) -> UInt8[np.ndarray, "height width 3"]:
-    """Curves above predictions."""
-    uv = history.measured[-1].uv if history.measured else None
-    curves, predictions = draw_curves(history, total), draw_predictions(pairs, uv)
-    missing = CHART_SIZE[0] - predictions.shape[1]
-    return np.concatenate((curves, np.pad(predictions, ((0, 0), (0, missing), (0, 0)), constant_values=255)))
+    return beside(*row)
 
 
 class TrainingPanel(Panel):
@@ -156,14 +144,9 @@ class TrainingPanel(Panel):
         self.pairs, self.total, self.every, self.held_out = pairs, total, every, held_out
         self.history = History()
         self.caption = ipywidgets.Label()
-        self.image = ipywidgets.Image(format="png", width=CHART_SIZE[0])
+        self.image = png_image(CHART_SIZE[0])
         self.refresh()
-        super().__init__(
-            [self.caption, self.image],
-            self.picture,
-            f"TrainingPanel: {total} steps, measured every {every} of them",
-            direction="column",
-        )
+        super().__init__([self.caption, self.image])
 
     def on_step_end(self, step: int, loss: float, terms: dict[str, Tensor], network: DIR) -> None:
         """Remembers the step; measures and redraws when it is time to."""
@@ -177,6 +160,10 @@ class TrainingPanel(Panel):
         self.image.value = encode_png(self.picture())
         self.caption.value = training_caption(self.history, self.total)
 
-    def picture(self) -> UInt8[np.ndarray, "height width 3"]:
-        """What the panel shows now."""
-        return training_picture(self.history, self.pairs, self.total)
+    def picture(self) -> Picture:
+        """Curves above predictions, as of now."""
+        uv = self.history.measured[-1].uv if self.history.measured else None
+        return above(draw_curves(self.history, self.total), draw_predictions(self.pairs, uv))
+
+    def __repr__(self) -> str:
+        return f"TrainingPanel: {self.total} steps, measured every {self.every} of them"

@@ -14,12 +14,13 @@ from handlib.model.placed import place
 from handlib.show.core import palette
 from handlib.show.core.hands import HandsView
 from handlib.show.core.hands_drawing import HAND_COLOURS, Links, framing_of
-from handlib.show.core.panel import Panel
-from handlib.show.core.raster import encode_png, mix, rgb
+from handlib.show.core.panel import Explorer, Picture, choice, png_image, toggles
+from handlib.show.core.raster import above, beside, blank, encode_png, mix, rgb_bytes, words
 from handlib.utils.arguments import check_between, check_some
 
 DIRECTIONS = ("attends to", "is attended by")
 
+MEAN = "mean"
 PARTNERS = 10
 NAMED = 3
 CELL = 7
@@ -80,11 +81,11 @@ def attention_state(weights: Matrix, joint: int, direction: str = "attends to") 
         other_hand=other_hand,
         links=Links(
             pairs=np.column_stack((np.full(len(drawn), joint), drawn)),
-            colours=np.stack([_bytes(colours[k]) for k in drawn]),
+            colours=np.stack([rgb_bytes(colours[k]) for k in drawn]),
             widths=strength[drawn].astype(float),
         ),
         joint_colours=np.stack(
-            [_bytes(mix(FAINT, c, float(s))) for c, s in zip(colours, strength, strict=True)]
+            [rgb_bytes(mix(FAINT, c, float(s))) for c, s in zip(colours, strength, strict=True)]
         ).reshape(2, NUM_JOINTS, 3),
         picture=matrix_picture(weights, joint, direction),
         caption=_caption(given, joint, direction, strongest[:NAMED], other_hand),
@@ -92,7 +93,7 @@ def attention_state(weights: Matrix, joint: int, direction: str = "attends to") 
 
 
 def _nothing_picked(weights: Matrix) -> AttentionState:
-    plain = [_bytes(HAND_COLOURS[side][1]) for side in SIDES]
+    plain = [rgb_bytes(HAND_COLOURS[side][1]) for side in SIDES]
     mean = float(cross_hand_share(weights).mean())
     return AttentionState(
         given=np.zeros(len(weights)),
@@ -116,10 +117,6 @@ def _caption(
     return f"{PAIR_JOINT_NAMES[joint]} {direction} {partners}; {share}."
 
 
-def _bytes(colour: str) -> UInt8[np.ndarray, "3"]:
-    return (255 * rgb(colour)).round().astype(np.uint8)
-
-
 def matrix_picture(
     weights: Matrix, joint: int = -1, direction: str = "attends to"
 ) -> UInt8[np.ndarray, "height width 3"]:
@@ -131,9 +128,8 @@ def matrix_picture(
     darkest = max(float(weights.max()), 1e-12)
     grey = (255 * (1 - np.clip(weights / darkest, 0, 1) ** 0.7)).round().astype(np.uint8)
     side = CELL * len(weights)
-    picture = Image.new("RGB", (side + MARGIN + 6, side + MARGIN + 22), "white")
+    picture, draw, font = blank(side + MARGIN + 6, side + MARGIN + 22, 12)
     picture.paste(Image.fromarray(grey).resize((side, side), Image.Resampling.NEAREST), (MARGIN, MARGIN))
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(12)
     for hand in range(2):
         _label_hand(picture, hand)
     middle = MARGIN + side // 2
@@ -155,10 +151,8 @@ def _label_hand(picture: Image.Image, hand: int) -> None:
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(12)
     start, length = MARGIN + hand * CELL * NUM_JOINTS, CELL * NUM_JOINTS
     colour = HAND_COLOURS[SIDES[hand]][1]
-    name = Image.new("RGB", (length, 16), "white")
-    ImageDraw.Draw(name).text(
-        (length // 2, 8), f"{SIDES[hand]} hand", fill=palette.INK, font=font, anchor="mm"
-    )
+    name, on_name, _ = blank(length, 16)
+    on_name.text((length // 2, 8), f"{SIDES[hand]} hand", fill=palette.INK, font=font, anchor="mm")
     picture.paste(name, (start, 2))
     picture.paste(name.transpose(Image.Transpose.ROTATE_90), (2, start))
     for first in FIRST_OF_FINGER:
@@ -170,7 +164,7 @@ def _label_hand(picture: Image.Image, hand: int) -> None:
         draw.line((37, low, 37, high), fill=colour, width=3)
 
 
-class AttentionLines(Panel):
+class AttentionLines(Explorer[AttentionState]):
     """Pick a joint and see whom it attends to, or who attends to it: as lines in 3D and in the matrix.
 
     ``traces`` are forward passes by name, such as one picture as it is and with a hand painted over;
@@ -189,71 +183,49 @@ class AttentionLines(Panel):
             for s, stage in enumerate(first.stages)
             for k in range(stage.attention.shape[1])
         }
-        heads = {"mean": None, **{str(h + 1): h for h in range(first.stages[0].attention.shape[2])}}
-        self.picture_choice = ipywidgets.Dropdown(options=list(self.traces), description="picture")
-        self.layer = ipywidgets.Dropdown(
-            options=list(layers.items()), value=list(layers.values())[-1], description="layer"
-        )
-        self.head = ipywidgets.Dropdown(options=list(heads.items()), description="head")
-        self.direction = ipywidgets.ToggleButtons(options=DIRECTIONS, description="the joint")
-        self.direction.style.button_width = "auto"
+        heads = [("mean", MEAN), *((str(h + 1), h) for h in range(first.stages[0].attention.shape[2]))]
+        self.picture_choice = choice("picture", list(self.traces))
+        self.layer = choice("layer", list(layers.items()), list(layers.values())[-1])
+        self.head = choice("head", heads, MEAN)
+        self.direction = toggles("the joint", DIRECTIONS)
         placed = place(first.stages[-1].after, index)
         self.view = HandsView(placed.vertices, placed.joints)
         estimates = [stage.after for trace in self.traces.values() for stage in trace.stages]
         everything = np.concatenate([place(estimate, index).vertices for estimate in estimates])
         self.view.framing = list(framing_of(everything))
         self.view.surface_opacity, self.view.picked = SURFACE_OPACITY, joint
-        self.view.layout.flex = "1 1 360px"
-        self.image = ipywidgets.Image(format="png")
-        self.image.layout.flex = "0 0 auto"
-        self.image.layout.align_self = "flex-start"
-        self.caption = ipywidgets.HTML()
-        for control in (self.picture_choice, self.layer, self.head, self.direction):
-            control.observe(lambda _: self.refresh(), names="value")
-        self.view.observe(lambda _: self.refresh(), names="picked")
-        self.refresh()
-        shown_choices = [self.picture_choice] if len(self.traces) > 1 else []
-        controls = ipywidgets.HBox([*shown_choices, self.layer, self.head, self.direction])
-        controls.layout.flex_flow = "row wrap"
-        super().__init__(
-            [controls, ipywidgets.HBox([self.view, self.image]), self.caption],
-            self.sheet,
-            f"AttentionLines: {len(layers)} layers, {len(heads) - 1} heads; {self.state.caption}",
-            direction="column",
-        )
+        self.image, self.caption = png_image(), ipywidgets.HTML()
+        controls = [self.picture_choice, self.layer, self.head, self.direction]
+        rows = [controls[len(self.traces) == 1 :], [self.view, self.image], self.caption]
+        super().__init__(rows, [(self.view, "picked")])
 
     @property
     def weights(self) -> Matrix:
         """The chosen layer's and head's weights."""
         stage, layer = self.layer.value
         weights = self.traces[self.picture_choice.value].stages[stage].attention[self.sample, layer]
-        chosen = weights.mean(0) if self.head.value is None else weights[self.head.value]
+        chosen = weights.mean(0) if self.head.value == MEAN else weights[self.head.value]
         return chosen.detach().cpu().double().numpy()
 
-    def refresh(self) -> None:
-        """Shows what the controls say, on the hands as the chosen stage estimates them."""
-        self.state = attention_state(self.weights, self.view.picked, self.direction.value)
+    def compute(self) -> AttentionState:
+        """What there is to see of the picked joint."""
+        return attention_state(self.weights, self.view.picked, self.direction.value)
+
+    def draw(self, state: AttentionState) -> None:
+        """Shows lines, matrix and caption, on the hands as the chosen stage estimates them."""
         stage = self.traces[self.picture_choice.value].stages[self.layer.value[0]]
         placed = place(stage.after, self.sample)
-        with self.view.hold_sync():
-            self.view.update(
-                placed.vertices,
-                placed.joints,
-                joint_colours=self.state.joint_colours,
-                links=self.state.links,
-            )
-        self.image.value = encode_png(self.state.picture, colours=64)
-        self.caption.value = f"<b>{self.state.caption}</b>"
+        self.view.update(placed.vertices, placed.joints, joint_colours=state.joint_colours, links=state.links)
+        self.image.value = encode_png(state.picture, colours=64)
+        self.caption.value = f"<b>{state.caption}</b>"
 
-    def sheet(self) -> UInt8[np.ndarray, "height width 3"]:
-        """The 3D view, the matrix and the caption in one picture: what a reader without a kernel sees."""
+    def picture(self) -> Picture:
+        """The 3D view and the matrix above the caption."""
         matrix = self.state.picture
-        view = self.view.picture((480, matrix.shape[0] - 22))
-        height = matrix.shape[0]
-        sheet = Image.new("RGB", (view.shape[1] + matrix.shape[1], height + 40), "white")
-        sheet.paste(Image.fromarray(view), (0, 0))
-        sheet.paste(Image.fromarray(matrix), (view.shape[1], 0))
-        partners, share = self.state.caption.split("; ")
-        text = f"{self.layer.label}, head: {self.head.label}. {partners},\n{share}"
-        ImageDraw.Draw(sheet).text((8, height + 4), text, fill=palette.INK, font=ImageFont.load_default(12))
-        return np.asarray(sheet)
+        both = beside(self.view.picture((480, matrix.shape[0] - 22)), matrix)
+        said = f"{self.layer.label}, head: {self.head.label}. {self.state.caption}"
+        return above(both, words(said, both.shape[1], 12))
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.layer.options)} layers, {len(self.head.options) - 1} heads"
+        return f"AttentionLines: {counts}; {self.state.caption}"

@@ -30,8 +30,7 @@ from handlib.show.core.hands_drawing import (
     draw_hands,
     framing_of,
 )
-from handlib.show.core.panel import with_picture
-from handlib.show.core.raster import encode_png
+from handlib.show.core.panel import Pictured
 from handlib.utils.arguments import check_choice, check_finite, check_some, check_sorts
 from handlib.utils.errors import InputError
 
@@ -39,7 +38,7 @@ SHOWN = ("both", "surface", "skeleton")
 """What of the hands a view shows."""
 
 
-class HandsView(anywidget.AnyWidget):
+class HandsView(Pictured, anywidget.AnyWidget):
     """Hands in 3D: ``vertices`` (hands, V, 3) and ``joints`` (hands, 21, 3) in metres, ``sides`` their names.
 
     Names are those of ``HAND_COLOURS``: left and right, and beside them ``TRUE_HANDS``, which are grey.
@@ -109,6 +108,7 @@ class HandsView(anywidget.AnyWidget):
         )
         self.layout.width = "100%"
         self.layout.max_width = "760px"
+        self.layout.flex = "1 1 340px"
         self.update(vertices, joints, colours)
 
     def update(
@@ -207,9 +207,6 @@ class HandsView(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"HandsView: {self.description}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        return with_picture(super()._repr_mimebundle_(**kwargs), encode_png(self.picture()), repr(self))
 
 
 @check_sorts

@@ -5,7 +5,6 @@ The browser's half is ``assets/picture_points.js``, a plain ECMAScript module th
 
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
 
 import anywidget
 import numpy as np
@@ -14,7 +13,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from handlib.show.core import palette
-from handlib.show.core.panel import with_picture
+from handlib.show.core.panel import Pictured
 from handlib.show.core.raster import encode_png
 from handlib.utils.arguments import check_finite
 from handlib.utils.errors import InputError
@@ -32,7 +31,7 @@ def _as_points(points: object) -> Float[np.ndarray, "n 2"]:
     return found
 
 
-class PicturePoints(anywidget.AnyWidget):
+class PicturePoints(Pictured, anywidget.AnyWidget):
     """A picture (bytes) with labelled points in uv: -1 to 1 over its sides, x right, y down.
 
     ``points`` is a synced list of [u, v]: observe it, or read ``uv``. ``picked`` is the number of the point
@@ -128,6 +127,3 @@ class PicturePoints(anywidget.AnyWidget):
             f"{label} ({u:.2f}, {v:.2f})" for label, (u, v) in zip(self.labels, self.points, strict=True)
         )
         return f"PicturePoints: {', '.join(places)}" if len(self.labels) <= FEW else "PicturePoints"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        return with_picture(super()._repr_mimebundle_(**kwargs), encode_png(self.picture()), repr(self))

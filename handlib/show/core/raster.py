@@ -1,7 +1,7 @@
-"""Pictures of surfaces and skeletons without a graphics card: ray casting, lines, and small PNG files.
+"""Pictures of surfaces and skeletons without a graphics card: ray casting, lines, words, and small PNG files.
 
-Everything here takes points that are already in the picture: ``pixels`` (x right, y down, continuous) and
-``depth`` (metres, larger is further). Colours are sRGB in [0, 1].
+Surfaces and skeletons are given by points that are already in the picture: ``pixels`` (x right, y down,
+continuous) and ``depth`` (metres, larger is further). Colours are sRGB in [0, 1].
 """
 
 import io
@@ -9,15 +9,18 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from handlib.geometry.mesh import vertex_normals
 from handlib.geometry.rays import ray_scene
 from handlib.hand.skeleton import BONES
+from handlib.show.core.palette import INK
 
 # Towards the lights, in the camera's frame (x right, y down, z away), and how strong they are.
 LIGHTS = ((np.array([-0.45, -0.68, -0.58]), 0.62), (np.array([0.86, 0.21, -0.47]), 0.2))
 AMBIENT = 0.36
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def mix(colour: str, other: str, share: float) -> str:
@@ -29,6 +32,11 @@ def mix(colour: str, other: str, share: float) -> str:
 def rgb(colour: str) -> Float[np.ndarray, "3"]:
     """A hex colour as three numbers in [0, 1]."""
     return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+def rgb_bytes(colour: str) -> UInt8[np.ndarray, "3"]:
+    """A hex colour as three bytes."""
+    return (255 * rgb(colour)).round().astype(np.uint8)
 
 
 def shade(normals: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 1"]:
@@ -110,6 +118,53 @@ def hands_layer_inputs(
     """Faces and vertex colours of several hands as of one surface; one colour may stand for a whole hand."""
     joined = np.concatenate([f + hand * num_vertices for hand, f in enumerate(faces)])
     return joined, np.concatenate([np.broadcast_to(c, (num_vertices, 3)) for c in colours])
+
+
+def resized(picture: UInt8[np.ndarray, "_ _ 3"], width: int, height: int) -> Image.Image:
+    """A picture in another size, to be drawn on or pasted."""
+    return Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def blank(width: int, height: int, font_size: int = 13) -> tuple[Image.Image, ImageDraw.ImageDraw, Font]:
+    """A white picture, what draws on it, and a font."""
+    image = Image.new("RGB", (width, height), "white")
+    return image, ImageDraw.Draw(image), ImageFont.load_default(font_size)
+
+
+def words(text: str, width: int, font_size: int = 13) -> UInt8[np.ndarray, "height {width} 3"]:
+    """A strip of text, broken into lines where it is too long."""
+    font = ImageFont.load_default(font_size)
+    lines = []
+    for paragraph in text.split("\n"):
+        line, *rest = paragraph.split(" ")
+        for word in rest:
+            if font.getlength(f"{line} {word}") > width - 12:
+                lines.append(line)
+                line = word
+            else:
+                line = f"{line} {word}"
+        lines.append(line)
+    image, draw, _ = blank(width, 8 + (font_size + 5) * len(lines))
+    draw.multiline_text((6, 3), "\n".join(lines), INK, font, spacing=4)
+    return np.asarray(image)
+
+
+def above(*pictures: UInt8[np.ndarray, "_ _ 3"]) -> UInt8[np.ndarray, "height width 3"]:
+    """Pictures below each other, the first one above; narrower ones are widened with white at the right."""
+    width = max(picture.shape[1] for picture in pictures)
+    return np.concatenate(
+        [np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255) for p in pictures]
+    )
+
+
+def beside(*pictures: UInt8[np.ndarray, "_ _ 3"], gap: int = 0) -> UInt8[np.ndarray, "height width 3"]:
+    """Pictures in a row with ``gap`` pixels between them; lower ones are lengthened with white below."""
+    height = max(picture.shape[0] for picture in pictures)
+    padded = [
+        np.pad(p, ((0, height - p.shape[0]), (gap * (k > 0), 0), (0, 0)), constant_values=255)
+        for k, p in enumerate(pictures)
+    ]
+    return np.concatenate(padded, axis=1)
 
 
 def encode_png(picture: UInt8[np.ndarray, "height width 3"], colours: int = 256) -> bytes:

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const SOURCES = ["build.mjs", "hands.css", "hands.js", "package-lock.json", "package.json", "scene.js"];
-const target = process.argv[2] ?? "../../assets/hands.bundle.js";
+const target = process.argv[2] ?? "../../../assets/hands.bundle.js";
 
 await build({
   entryPoints: ["hands.js"],

@@ -4,7 +4,7 @@ import { HandsScene } from "./scene.js";
 
 const SHOWN = ["both", "surface", "skeleton"];
 const STEP = Math.PI / 18;
-const HELP = "Arrow keys turn, + and - zoom, Home resets, N and P go through the joints, Escape lets go.";
+const HELP = "Arrow keys turn, + and - zoom, Home resets, N and P go through the joints, Escape lets go. On a touch screen, tap first.";
 
 const floats = (view) => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 const integers = (view) => new Uint32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
@@ -100,9 +100,16 @@ function listenToPointer(canvas, tip, model, scene, set) {
   canvas.addEventListener("pointerdown", (event) => (pressed = place(event)));
   canvas.addEventListener("pointerup", (event) => {
     const [x, y] = place(event);
-    if (pressed && Math.hypot(x - pressed[0], y - pressed[1]) < 4) set("picked", scene.jointNear(x, y));
+    if (pressed && Math.hypot(x - pressed[0], y - pressed[1]) < 4) {
+      canvas.focus({ preventScroll: true });
+      set("picked", scene.jointNear(x, y));
+    }
     pressed = null;
   });
+  // Up and down, a finger scrolls the page over the view until a tap gives the view the focus.
+  canvas.style.touchAction = "pan-y";
+  canvas.addEventListener("focus", () => (canvas.style.touchAction = "none"));
+  canvas.addEventListener("blur", () => (canvas.style.touchAction = "pan-y"));
   const hover = (joint, x = 0, y = 0) => {
     tip.hidden = joint < 0;
     canvas.style.cursor = joint < 0 ? "grab" : "pointer";

@@ -1,0 +1,126 @@
+"""What all explorers have in common: controls that redraw, a picture and a line for readers without a kernel."""
+
+import base64
+import io
+from collections.abc import Iterator
+
+import ipywidgets
+import numpy as np
+import pytest
+from PIL import Image
+from support.explorers import EXPLORERS
+
+from handlib import show
+from handlib.show.core.hands import HandsView
+from handlib.show.core.panel import Explorer
+from handlib.utils.errors import InputError
+
+SHOWN_BY_VIEW = ("_vertices", "_joints", "_colours", "_joint_colours", "_links", "surface_opacity")
+SAID = {
+    "tour": "Stages: initial: joints",
+    "hand": "HandExplorer: left and right hand, sliders for 2 pose components and 1 betas",
+    "camera": "CropExplorer: Crop: 64 pixels from (0, 0), resampled to 128. There fx = ",
+    "encoder": "AttentionExplorer: 2 pictures, mirrored or not, either hand painted out",
+    "sampling": "SamplingExplorer: one joint's place, its four cells and the feature it reads",
+    "gcn": "InfluenceExplorer: averages, one way. After 8 layers",
+    "transformer": "AttentionLines: 4 layers, 3 heads; right index4 attends to",
+    "projection": "ProjectionExplorer: index4 of both hands 1 px apart",
+    "refinement": "RefinementExplorer: initial, stage 1, stage 2, stage 2 again; the start can be turned",
+    "losses": "LossExplorer: terms uv, vertex_uv, joints, vertices, edge, normal, offset; changes sideways",
+    "evaluation": "EvaluationExplorer: 5 pairs, initial, stage 1; INTAG_MCP, INTAG_WRIST, INTERNET, PA-MPJPE",
+    "ablations": "AblationsExplorer: 15 kinds of training, 30 trainings",
+    "robustness": "RobustnessExplorer: 2 pairs; things, other hands, a first estimate moved away",
+    "interhand": "FitExplorer: 6 pictures; how fits are moved, how joints are read",
+}
+
+
+@pytest.fixture(scope="module", params=EXPLORERS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def explorer(name: str) -> Explorer:
+    return EXPLORERS[name]()
+
+
+def leaves(box: ipywidgets.Box) -> Iterator[ipywidgets.Widget]:
+    for child in box.children:
+        yield from leaves(child) if isinstance(child, ipywidgets.Box) else (child,)
+
+
+def shown(explorer: Explorer) -> list:
+    """All that a reader sees of an explorer beside its inputs."""
+    seen = []
+    for widget in leaves(explorer):
+        if isinstance(widget, HandsView):
+            seen.append([getattr(widget, trait) for trait in SHOWN_BY_VIEW])
+        elif isinstance(widget, show.PicturePoints):
+            seen.append((widget._picture, widget.points, widget.labels))
+        elif widget not in explorer.controls and widget.has_trait("value"):
+            seen.append(widget.value)
+    return seen
+
+
+def another(control: ipywidgets.Widget) -> tuple[str, object]:
+    """A trait of an input and a value that it doesn't have."""
+    if isinstance(control, ipywidgets.Checkbox):
+        return "value", not control.value
+    if control.has_trait("index"):
+        return "index", (control.index + 1) % len(control.options)
+    return "value", control.max if control.value < (control.min + control.max) / 2 else control.min
+
+
+def test_every_control_has_a_name_and_changes_what_is_shown_and_back(explorer: Explorer):
+    assert explorer.controls and all(control.description for control in explorer.controls)
+    before = shown(explorer)
+    for control in explorer.controls:
+        trait, value = another(control)
+        was = getattr(control, trait)
+        setattr(control, trait, value)
+        assert shown(explorer) != before, control.description
+        setattr(control, trait, was)
+        assert shown(explorer) == before, control.description
+
+
+def test_no_option_is_blank_in_the_browser(explorer: Explorer):
+    # The browser shows nothing for an option whose value is None.
+    for control in explorer.controls:
+        if control.has_trait("index"):
+            assert control.index is not None and control.label.strip()
+            assert None not in [value for _, value in control._options_full]
+
+
+def test_a_reader_without_a_kernel_has_a_picture_and_a_line(name: str, explorer: Explorer):
+    data, _ = explorer._repr_mimebundle_()
+    assert data["text/plain"] == repr(explorer)
+    assert repr(EXPLORERS[name]()).startswith(SAID[name])
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+    assert 400 <= picture.width <= 1200
+    assert np.asarray(picture).reshape(-1, 3).std(0).max() > 10, "something is drawn"
+    assert data["image/png"] == explorer._repr_mimebundle_()[0]["image/png"]
+
+
+def test_a_row_wraps_and_the_panel_is_a_card(explorer: Explorer):
+    assert "handlib-card" in explorer._dom_classes
+    rows = [child for child in explorer.children if isinstance(child, ipywidgets.HBox)]
+    assert rows and all(row.layout.flex_flow == "row wrap" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: show.HandExplorer([]), "hands: expected at least one, got none"),
+        (lambda: show.CropExplorer(3), "CropExplorer: sample: expected .*Sample, got int 3"),
+        (lambda: show.ProjectionExplorer(EXPLORERS), "ProjectionExplorer: sample: expected .*, got dict"),
+        (lambda: show.FitExplorer([], []), "views: expected at least one"),
+        (lambda: show.AblationsExplorer([]), "results: expected at least one"),
+        (lambda: show.TradeOff([]), "results: expected at least one"),
+        (lambda: show.AttentionLines({}), "traces: expected at least one"),
+        (lambda: show.StagesPanel([]), "states: expected at least one"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(make, message: str):
+    with pytest.raises(InputError, match=message) as refused:
+        make()
+    assert "\n" not in str(refused.value)
