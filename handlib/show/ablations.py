@@ -13,8 +13,7 @@ from handlib.analysis.ablations import ESTIMATES, IN_WORDS, PAPER_ROWS, Ablation
 from handlib.analysis.comparison import Difference, compare, pooled_spread
 from handlib.show.core import palette
 from handlib.show.core.figures import figure_pixels, without_frame
-from handlib.show.core.panel import Explorer, Picture, choice, png_image
-from handlib.show.core.raster import encode_png
+from handlib.show.core.panel import Explorer, choice, png_image
 from handlib.utils.arguments import check_some
 
 MEASURES = {
@@ -55,7 +54,7 @@ class AblationsState:
     errors: dict[str, list[float]]
     differences: dict[str, Difference]
     caption: str
-    chart: UInt8[np.ndarray, "height width 3"]
+    picture: UInt8[np.ndarray, "height width 3"]
 
 
 def told(values: Sequence[float]) -> str:
@@ -90,8 +89,8 @@ def ablations_state(results: Sequence[AblationResult], choice: Choice) -> Ablati
             f"; {IN_WORDS[choice.reference]}: {told(errors[choice.reference])}. "
             f"Difference {picked.value:+.2g}, chance ±{picked.chance:.2g}: {picked.verdict}"
         )
-    chart = _draw(results, choice, errors, picked.chance)
-    return AblationsState(errors, differences, caption + ".", chart)
+    picture = _draw(results, choice, errors, picked.chance)
+    return AblationsState(errors, differences, caption + ".", picture)
 
 
 def _draw(
@@ -154,14 +153,6 @@ class AblationsExplorer(Explorer[AblationsState]):
         """The trainings under the chosen measure."""
         names = (field.name for field in fields(Choice))
         return ablations_state(self.results, Choice(*(getattr(self, name).value for name in names)))
-
-    def draw(self, state: AblationsState) -> None:
-        """Shows chart and caption."""
-        self.image.value, self.caption.value = encode_png(state.chart, 64), state.caption
-
-    def picture(self) -> Picture:
-        """The chart."""
-        return self.state.chart
 
     def __repr__(self) -> str:
         return (

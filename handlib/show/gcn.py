@@ -119,7 +119,7 @@ def _caption(strengths: np.ndarray, picked: int, layers: int, direction: str) ->
 
 @lru_cache(maxsize=8)
 def _axes(highest: float) -> tuple[Image.Image, tuple[Callable[..., np.ndarray], ...]]:
-    """The chart without bars, drawn once for each height, and where a point of each of its rows lies in it."""
+    """The chart without bars, drawn once for each height, and both rows' ways from data to pixels."""
     figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
     axes = figure.subplots(2, 1, sharex=True)
     figure.subplots_adjust(left=0.11, right=0.99, top=0.94, bottom=0.18, hspace=0.24)
@@ -157,7 +157,8 @@ def draw_bars(state: InfluenceState, picked: int, highest: float) -> UInt8[np.nd
 class InfluenceExplorer(Explorer[InfluenceState]):
     """Pick a joint of either hand and see which joints it moves, or which move it, after so many layers.
 
-    ``influences`` are what the list ``network`` offers; ``hands`` (see :func:`handlib.model.placed.place`) are what is coloured.
+    ``influences`` are what the list ``network`` offers; ``hands`` (:func:`handlib.model.placed.place`) are
+    what is coloured.
     """
 
     def __init__(self, influences: Sequence[Influence], hands: PlacedHands, picked: int = 0):

@@ -19,8 +19,8 @@ from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 from handlib.show.core import palette
 from handlib.show.core.overlay import draw_overlay, to_pixels
-from handlib.show.core.panel import Explorer, Picture, choice, png_image
-from handlib.show.core.raster import draw_skeleton, encode_png, resized
+from handlib.show.core.panel import Explorer, choice, png_image
+from handlib.show.core.raster import draw_skeleton, resized
 from handlib.utils.arguments import check_some
 
 RIGHT_WAY, NAIVE = "R trans + t + R J - J", "R trans + t"
@@ -43,7 +43,7 @@ class FitView:
 
     @classmethod
     def read(cls, source: InterHand, number: int) -> "FitView":
-        """A picture of InterHand2.6M; one that can't be read is an :class:`handlib.utils.errors.InputError`."""
+        """A picture of InterHand2.6M; an unreadable one is an :class:`handlib.utils.errors.InputError`."""
         record = source.index[number]
         return cls(
             picture=read_picture(source.root / "images" / source.split / record.file_name),
@@ -155,14 +155,6 @@ class FitExplorer(Explorer[FitState]):
         """The chosen picture with its fits."""
         view, degrees = self.views[self.number.value - 1], float(self.degrees.value)
         return fit_state(view, self.hands, self.translation.value, self.order.value, degrees)
-
-    def draw(self, state: FitState) -> None:
-        """Shows picture and caption."""
-        self.image.value, self.caption.value = encode_png(state.picture), state.caption
-
-    def picture(self) -> Picture:
-        """The picture with its fits."""
-        return self.state.picture
 
     def __repr__(self) -> str:
         return f"FitExplorer: {len(self.views)} pictures; how fits are moved, how joints are read"

@@ -85,7 +85,7 @@ class LossState:
 def loss_state(
     case: LossCase, term: str, kind: str, amount: float, weights: LossWeights | None = None
 ) -> LossState:
-    """What ``term`` sees when the right hand is changed; see :func:`handlib.analysis.loss_gradients.change`."""
+    """What ``term`` sees of a right hand that :func:`handlib.analysis.loss_gradients.change` changed."""
     weights = weights or WEIGHTS["paper"]
     estimate = change(case.truth, case.hands, kind, amount)
     per_hand = term_values(estimate, case.targets, case.faces)

@@ -15,8 +15,8 @@ from handlib.hand.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, SIDES, joint_i
 from handlib.model.placed import check_one
 from handlib.model.projection import Projection, project_planes
 from handlib.show.core import palette
-from handlib.show.core.panel import Explorer, Picture, choice, png_image, slider
-from handlib.show.core.raster import above, beside, blank, encode_png, mix, rgb, words
+from handlib.show.core.panel import Explorer, choice, png_image, slider
+from handlib.show.core.raster import above, beside, blank, mix, rgb, words
 from handlib.utils.arguments import check_between, check_choice
 
 MAP_SIZES = (8, 16, 32)
@@ -94,6 +94,11 @@ class ProjectionState:
     errors: Float[np.ndarray, "hand=2"]
     zeros: float
     caption: str
+
+    @property
+    def picture(self) -> Picture:
+        """The tiles of :func:`projection_picture`."""
+        return projection_picture(self)
 
 
 def projection_state(
@@ -229,15 +234,6 @@ class ProjectionExplorer(Explorer[ProjectionState]):
         return projection_state(
             self.uv, self.gap.value, self.projection.value, self.half_width.value, self.size.value, self.joint
         )
-
-    def draw(self, state: ProjectionState) -> None:
-        """Shows tiles and caption."""
-        self.image.value = encode_png(projection_picture(state))
-        self.caption.value = state.caption
-
-    def picture(self) -> Picture:
-        """The tiles."""
-        return projection_picture(self.state)
 
     def __repr__(self) -> str:
         return f"ProjectionExplorer: {self.state.caption}"

@@ -135,9 +135,9 @@ def refinement_sheet(
 class RefinementExplorer(Explorer[RefinementState]):
     """A slider over the start and every stage, sliders that move the start away, switches for mechanisms.
 
-    ``run`` computes the estimates (:func:`handlib.analysis.interventions.experiment`). The surfaces in 3D are
-    coloured by how far each vertex is from the truth, each hand measured from its wrist; the picture shows the
-    true skeletons in grey.
+    ``run`` computes the estimates (:func:`handlib.analysis.interventions.experiment`). The surfaces in 3D
+    are coloured by how far each vertex is from the truth, each hand measured from its wrist; the picture
+    shows the true skeletons in grey.
     """
 
     def __init__(self, sample: Sample, run: Experiment, names: Sequence[str]):

@@ -18,8 +18,8 @@ from handlib.data.sample import Sample, stack
 from handlib.hand.skeleton import SIDES
 from handlib.model.placed import picture_of
 from handlib.show.core.overlay import overlay_with_truth
-from handlib.show.core.panel import Explorer, Picture, choice, png_image
-from handlib.show.core.raster import above, beside, encode_png, resized, words
+from handlib.show.core.panel import Explorer, choice, png_image
+from handlib.show.core.raster import above, beside, resized, words
 from handlib.show.refinement import describe
 
 UNDISTURBED = Disturbance()
@@ -189,12 +189,8 @@ class RobustnessExplorer(Explorer[RobustnessState]):
 
     def draw(self, state: RobustnessState) -> None:
         """Shows pictures and words."""
-        self.image.value = encode_png(state.picture)
-        self.caption.value, self.course.value = state.caption, state.course
-
-    def picture(self) -> Picture:
-        """The three pictures."""
-        return self.state.picture
+        super().draw(state)
+        self.course.value = state.course
 
     def __repr__(self) -> str:
         return (

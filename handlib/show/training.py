@@ -51,7 +51,7 @@ class History:
     measured: list[Measurement] = field(default_factory=list)
 
     def on_step_end(self, step: int, loss: float, terms: dict[str, Tensor], network: DIR) -> None:
-        """What :func:`handlib.training.loop.train` calls after every step, given as one of Fabric's callbacks."""
+        """Called by :func:`handlib.training.loop.train` after every step, as one of Fabric's callbacks."""
         self.steps.append(step)
         self.losses.append(loss)
         self.terms.append({name: float(term) for name, term in terms.items()})

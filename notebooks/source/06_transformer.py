@@ -469,6 +469,7 @@ check("cross_hand_share", cross_hand_share_solution)
 
 # %%
 from handlib.show.transformer import cross_hand_share as library_share
+from handlib.show.transformer import matrix_picture
 
 for number, each in enumerate(stages, start=1):
     shares = torch.from_numpy(library_share(each.attention.numpy()))
@@ -509,7 +510,7 @@ print(f"correlation with the distance: {correlation:.1f}, uncertain by {1 / len(
 from PIL import Image
 
 mean = last.attention.mean((0, 1, 2)).numpy()
-Image.fromarray(show.attention.matrix_picture(mean))
+Image.fromarray(matrix_picture(mean))
 
 # %% [markdown]
 # Vertical stripes: some joints are listened to by everybody, whoever asks. How much of the pattern is that? Compare each matrix with one whose

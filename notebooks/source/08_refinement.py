@@ -35,6 +35,7 @@ from handlib.data.sample import normalise, resize, stack
 from handlib.model.estimate import LENGTH_UNIT, Prediction, estimate_names
 from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
 from handlib.hand.skeleton import JOINT_NAMES, SIDES
+from handlib.show.core.palette import HIGHLIGHT
 
 torch.set_num_threads(1)
 _ = torch.set_grad_enabled(False)  # One section needs gradients, and switches them on.
@@ -392,7 +393,7 @@ assert (damped[1:] - damped[0]).abs().max() < 0.2
 # %%
 figure, all_axes = show.detached_figure(1, 3, figsize=(10, 2.8), layout="constrained", sharey=True)
 for axes, (name, curve) in zip(all_axes, curves.items()):
-    axes.axhline(1.5, color=show.palette.HIGHLIGHT, linestyle="--", linewidth=1, label="first guess")
+    axes.axhline(1.5, color=HIGHLIGHT, linestyle="--", linewidth=1, label="first guess")
     lines = {f"stage {t}": curve[:, t] for t in (1, 2, 3)}
     show.grey_lines(axes, range(150), lines, title=name, xlabel="training step", ylim=(0, 4))
 all_axes[0].set_ylabel("mean error (pixels)")

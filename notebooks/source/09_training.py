@@ -739,7 +739,7 @@ figure
 import json
 
 from handlib.utils.resources import samples_folder
-from handlib.show.core.curves import training_curve
+from handlib.show.core.figures import training_curve
 
 record = json.loads((samples_folder() / "checkpoints" / "small" / "training.json").read_text())
 for run in record["runs"]:

@@ -49,7 +49,7 @@ logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.ERROR
 results = load_results()
 kinds = list(dict.fromkeys(result.name for result in results))
 print(f"{len(results)} trainings of {len(kinds)} kinds; of {len(ablations.ABLATIONS)} kinds that there are")
-Image.fromarray(ablations_state(results, Choice()).chart)
+Image.fromarray(ablations_state(results, Choice()).picture)
 
 # %% [markdown]
 # The grey band is the subject of the next two sections. Some rows stand far outside, most lie in it or at its edge. Which of them are *better* than the full model, and which only happen to be?

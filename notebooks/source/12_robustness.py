@@ -38,6 +38,7 @@ from handlib.evaluation.metrics import INTAG_MCP, align, joint_errors
 from handlib.analysis.robustness import binned, covered, errors_by_estimate, errors_per_hand
 from handlib.analysis.robustness import load_robustness, mean_and_error, trials
 from handlib.hand.skeleton import SIDES
+from handlib.show.core.palette import HIGHLIGHT
 
 torch.set_num_threads(1)
 _ = torch.set_grad_enabled(False)  # One section trains, and switches gradients on.
@@ -199,7 +200,7 @@ for (label, row), grey, marker in zip(curves.items(), ("0.6", "0.0"), ("s", "o")
     middles, means = ([100 * (b.low + b.high) / 2 for b in row], [b.mean for b in row])
     bars = [2 * b.error for b in row]
     axes.errorbar(middles, means, bars, color=grey, marker=marker, capsize=3, label=label)
-axes.axhline(always_mean, color=show.palette.HIGHLIGHT, linestyle="--", label="always the mean hand")
+axes.axhline(always_mean, color=HIGHLIGHT, linestyle="--", label="always the mean hand")
 axes.set(xlabel="of the hand shows (%)", ylabel="MPJPE of that hand (mm)", ylim=(0, None))
 axes.legend(frameon=False)
 print("bars: two standard errors either way")
@@ -380,7 +381,7 @@ for axes, (kind, (label, _, _, unit)) in zip(all_axes, kinds.items()):
         ways = courses[kind, name].mean((2, 3))
         axes.plot(ways[:, 0], ways[:, -1], color=grey, marker=marker, label=name)
     limit = float(courses[kind, "from its own"].mean((2, 3))[:, 0].max())
-    axes.plot((0, limit), (0, limit), color=show.palette.HIGHLIGHT, linestyle="--", linewidth=1)
+    axes.plot((0, limit), (0, limit), color=HIGHLIGHT, linestyle="--", linewidth=1)
     axes.set(xlabel=f"start: {unit}", ylabel=f"after stage 2: {unit}", title=label, ylim=(0, None))
 all_axes[0].legend(frameon=False)
 print("below the dashed line the stages help, above it they harm")
@@ -680,7 +681,7 @@ for network, marker, grey in zip(names, ("o", "s", "^"), ("0.0", "0.6", "0.35"))
     style = "--" if network == names[1] else "-"
     axes.errorbar(shares, means, bars, color=grey, linestyle=style, marker=marker, capsize=3, label=network)
 level = float(errors_by_estimate(guess, desk)[-1]["mpjpe"].mean())
-axes.axhline(level, color=show.palette.HIGHLIGHT, linestyle="--", linewidth=1, label="always the mean hand")
+axes.axhline(level, color=HIGHLIGHT, linestyle="--", linewidth=1, label="always the mean hand")
 axes.set(xlabel="of what was seen of the hands is hidden (%)", ylabel="MPJPE (mm)", ylim=(0, None))
 axes.legend(frameon=False, fontsize=8)
 figure

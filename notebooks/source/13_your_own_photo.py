@@ -37,6 +37,7 @@ from handlib.analysis.domain_gap import CHANGES, Change, blur, taken
 from handlib.photos.reconstruct import box_of_hands, look, reconstruct
 from handlib.analysis.robustness import errors_by_estimate, mean_and_error
 from handlib.photos.photo_frame import framed
+from handlib.show.core.palette import HIGHLIGHT
 
 torch.set_num_threads(1)
 _ = torch.set_grad_enabled(False)
@@ -292,7 +293,7 @@ figure, (axes,) = show.detached_figure(figsize=(8, 4), layout="constrained")
 bars = [2 * mean_and_error(errors[name])[1] for name in ordered]
 axes.barh(ordered, [float(errors[name].mean()) for name in ordered], xerr=bars, color="0.7", ecolor="0.2")
 axes.axvline(
-    never_looks, color=show.palette.HIGHLIGHT, linestyle="--", label="always the mean hand of `desk`"
+    never_looks, color=HIGHLIGHT, linestyle="--", label="always the mean hand of `desk`"
 )
 axes.set(xlabel="MPJPE (mm), bars: two standard errors", title="the same sixteen pairs, one change each")
 axes.legend(frameon=False)

@@ -31,7 +31,7 @@ from handlib.evaluation.scores import Rows, format_table
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 from handlib.model.network import DIR
-from handlib.show.core.curves import MEASURES, training_curve
+from handlib.show.core.figures import MEASURES, training_curve
 from handlib.training.loop import batches
 from handlib.training.run_folder import LOG, SETTINGS
 from handlib.training.schedule import TrainConfig

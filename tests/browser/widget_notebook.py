@@ -19,7 +19,7 @@ def tell(change):
 
 
 explorer.view.observe(tell, names="picked")
-show.Panel([picked], explorer.view.picture, "what was picked")
+picked
 
 # %%
 import torch

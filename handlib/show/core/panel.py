@@ -1,4 +1,4 @@
-"""Panels: widgets that can still be read without a kernel, since each also is a picture and a line of text."""
+"""Widgets that can still be read without a kernel: every one also is a picture and a line of text."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from handlib.utils.arguments import check_sorts
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Row = ipywidgets.Widget | Sequence[ipywidgets.Widget]
-State = TypeVar("State")
+State = TypeVar("State", bound=Any)
 OUTPUTS = (ipywidgets.Label, ipywidgets.HTML, ipywidgets.Image)
 """Widgets whose value nobody changes but Python."""
 CARD = (files("handlib") / "assets" / "card.css").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def with_picture(bundle: tuple[dict, dict] | dict | None, png: bytes, text: str)
 
 
 class Pictured:
-    """Mixed into a widget, whose MIME bundle then also holds its ``picture()`` and ``repr`` of that moment."""
+    """Mixed into a widget: its MIME bundle also holds its ``picture()`` and ``repr`` of that moment."""
 
     def picture(self) -> Picture:
         """What a reader without a kernel sees."""
@@ -66,16 +66,19 @@ class Panel(Pictured, ipywidgets.VBox):
 class Explorer(Panel, Generic[State]):
     """Controls above what they change: whenever one is moved, everything is drawn anew.
 
-    A subclass makes its widgets, hands them to ``__init__`` in rows, and says in :meth:`compute` what there is
-    to show as the controls stand, in :meth:`draw` how its widgets show that. ``state`` is what is shown,
-    ``controls`` are all inputs among the widgets.
+    A subclass makes its widgets, hands them to ``__init__`` in rows, and says in :meth:`compute` what there
+    is to show as the controls stand, in :meth:`draw` how its widgets show that. ``state`` is what is shown,
+    ``controls`` are all inputs among the widgets. A subclass without its own ``draw`` and ``picture`` shows
+    the ``picture`` and the ``caption`` of its state in its widgets ``image`` and ``caption``.
     """
 
     state: State
+    image: ipywidgets.Image
+    caption: ipywidgets.Label | ipywidgets.HTML
     _busy = False
 
     def __init__(self, rows: Sequence[Row], traits: Sequence[tuple[ipywidgets.Widget, str]] = ()):
-        """``traits`` are those beside the inputs' values that decide what is shown, such as a picked joint."""
+        """``traits`` decide what is shown too, such as a joint that is picked in a view."""
         self.refresh()
         super().__init__(rows)
         self.controls = tuple(_inputs(self))
@@ -88,7 +91,11 @@ class Explorer(Panel, Generic[State]):
 
     def draw(self, state: State) -> None:
         """Brings every widget to a state."""
-        raise NotImplementedError
+        self.image.value, self.caption.value = encode_png(state.picture), state.caption
+
+    def picture(self) -> Picture:
+        """What a reader without a kernel sees, as of now."""
+        return self.state.picture
 
     def moved(self, control: ipywidgets.Widget) -> None:
         """Brings the controls that depend on a moved one in line, before anything is drawn."""

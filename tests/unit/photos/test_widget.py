@@ -190,7 +190,7 @@ def test_buttons_and_uploads_reconstruct(widget: YourPhoto):
 
 
 def test_without_a_kernel_it_is_a_picture(widget: YourPhoto):
-    sheet = widget.sheet()
+    sheet = widget.picture()
     assert sheet.shape == (FRAME_SIDE, 2 * FRAME_SIDE + 8, 3)
     data, _ = widget._repr_mimebundle_()
     assert {"image/png", "text/plain"} <= data.keys()

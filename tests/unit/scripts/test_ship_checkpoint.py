@@ -14,7 +14,7 @@ from handlib.data.shipped import load_samples
 from handlib.geometry.camera import uv_to_pixels
 from handlib.model.network import DIR
 from handlib.photos.reconstruct import reconstruct
-from handlib.show.core.curves import MEASURES
+from handlib.show.core.figures import MEASURES
 from handlib.training.run_folder import LOG, SETTINGS
 from handlib.utils.resources import networks_folder
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from handlib import show
 from handlib.analysis.ablations import (
     ABLATIONS,
     IN_WORDS,
@@ -16,12 +15,10 @@ from handlib.analysis.ablations import (
 )
 from handlib.show.ablations import (
     CHART_SIZE,
-    COSTS,
     MEASURES,
     STRATA,
     Choice,
     ablations_state,
-    told,
 )
 
 TEMPLATE = load_results()[0]
@@ -89,7 +86,7 @@ def test_another_reference_turns_the_difference_round():
 
 def test_every_choice_changes_the_chart():
     charts = [
-        ablations_state(RESULTS, choice).chart
+        ablations_state(RESULTS, choice).picture
         for choice in (
             Choice(),
             Choice(picked="single_plane"),
@@ -108,20 +105,3 @@ def test_every_choice_changes_the_chart():
 def test_what_was_not_trained_is_refused():
     with pytest.raises(ValueError, match=r"expected one of full, no_refinement, .*, got 'vertex_tokens'"):
         ablations_state(RESULTS, Choice(picked="vertex_tokens"))
-
-
-def test_told_names_the_seeds():
-    assert told([1.0, 2.0]) == "1.5 (seeds 1, 2)"
-
-
-def test_the_panel_follows_its_controls():
-    panel = show.AblationsExplorer(RESULTS)
-    before = panel.image.value
-    panel.picked.value = "gcn_only"
-    panel.cost.value = list(COSTS)[-1]
-    assert panel.image.value != before and "GCN only" in panel.caption.value
-    panel.reference.value = "single_plane"
-    assert panel.state().caption == panel.caption.value
-    data, _ = panel._repr_mimebundle_()
-    assert data["text/plain"] == "AblationsExplorer: 4 kinds of training, 7 trainings"
-    assert len(data["image/png"]) > 1000

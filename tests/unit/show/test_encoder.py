@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from support.random_pairs import random_pairs, true_estimate
+from support.explorers import coloured_pair, finds_red_and_green
 
 from handlib import show
-from handlib.data.sample import Sample, stack
-from handlib.model.estimate import Prediction, Trace
+from handlib.data.sample import Sample
+from handlib.model.estimate import Trace
 from handlib.show.core import palette
 from handlib.show.core.raster import rgb
 from handlib.show.encoder import (
@@ -22,35 +22,14 @@ from handlib.show.encoder import (
 SIZE = 64
 
 
-def scene(seed: int = 0) -> Sample:
-    """Grey background; the left hand a red square at the left, the right one a green square at the right."""
-    sample = random_pairs(1, seed, SIZE)[0]
-    sample.label[:] = 0
-    sample.image[:] = 120
-    sample.label[16:48, 8:24], sample.label[16:48, 40:56] = 1, 2
-    sample.image[:, 16:48, 8:24] = torch.tensor([200, 0, 0], dtype=torch.uint8)[:, None, None]
-    sample.image[:, 16:48, 40:56] = torch.tensor([0, 200, 0], dtype=torch.uint8)[:, None, None]
-    return sample
-
-
-def finds_red_and_green(sample: Sample, images: torch.Tensor) -> Trace:
-    """A network's trace whose left map is where red is and whose right map is where green is; both faint
-    everywhere.
-    """
-    colour = torch.nn.functional.adaptive_avg_pool2d(images.float(), 8) / 255
-    attention = 0.01 + 0.9 * (colour[:, :2] - colour[:, 2:]).clamp(min=0)
-    empty = torch.zeros(1, 3, 4, 4)
-    return Trace((), attention, (), Prediction((true_estimate(stack([sample])),), empty, empty))
-
-
 @pytest.fixture
 def sample() -> Sample:
-    return scene()
+    return coloured_pair()
 
 
 @pytest.fixture
 def state(sample):
-    return attention_maps_state(sample, finds_red_and_green(sample, sample.image[None]))
+    return attention_maps_state(sample, finds_red_and_green(sample.image[None]))
 
 
 def test_centre_is_in_the_middle_of_cells():
@@ -76,11 +55,11 @@ def test_facts_of_a_known_scene(state):
     assert left.share[1] == pytest.approx(right.share[0]) and left.share[1] < 0.05
     assert 8 <= left.cells < 16
     assert left.millimetres == pytest.approx(0, abs=1e-3) and left.percent == pytest.approx(0, abs=1e-3)
-    assert "left map: centre at u -0.4" in state.caption and "painted out" not in state.caption
+    assert "The left map: centre at u -0.4" in state.caption and "painted out" not in state.caption
 
 
 def test_even_maps_have_the_hands_areas_as_shares(sample):
-    trace = finds_red_and_green(sample, torch.zeros(1, 3, SIZE, SIZE))
+    trace = finds_red_and_green(torch.zeros(1, 3, SIZE, SIZE))
     facts = attention_maps_state(sample, trace).facts
     for fact in facts:
         np.testing.assert_allclose(fact.share, fact.area, atol=1e-6)
@@ -125,34 +104,21 @@ def test_drawing_has_both_colours_and_none_at_no_opacity(state):
     assert (bare != state.below).any(-1).mean() < 0.02
 
 
-def test_explorer_follows_its_controls_and_asks_once_per_variant():
-    samples, asked = [scene(0), scene(1)], []
+def test_the_network_is_asked_once_per_picture_and_variant():
+    samples, asked = [coloured_pair(0), coloured_pair(1)], []
 
-    def run(images):
+    def run(images: torch.Tensor) -> Trace:
         asked.append(images.clone())
-        return finds_red_and_green(samples[0], images)
+        return finds_red_and_green(images)
 
     explorer = show.AttentionExplorer(samples, run)
-    first, caption = explorer.maps.value, explorer.caption.value
     explorer.painted.value = "left"
-    assert explorer.maps.value != first and "(painted out)" in explorer.caption.value
-    assert explorer.state.facts[0].cells > 60
+    assert "(painted out)" in explorer.caption.value and explorer.state.facts[0].cells > 60
     explorer.mirrored.value = True
     assert (asked[-1][0, 1, 16:48, 40:56] == 0).all() and len(asked) == 3
-    explorer.painted.value, explorer.mirrored.value = "neither", False
-    assert explorer.caption.value == caption and explorer.maps.value == first
+    explorer.painted.value = "neither"
     count = len(asked)
-    explorer.opacity.value = 0.2
-    assert explorer.maps.value != first and len(asked) == count
+    explorer.mirrored.value, explorer.opacity.value = False, 0.2
+    assert len(asked) == count
     explorer.choice.value = 1
     assert len(asked) == count + 1
-
-
-def test_explorer_is_a_picture_without_a_kernel(sample):
-    explorer = show.AttentionExplorer([sample], lambda images: finds_red_and_green(sample, images))
-    data, _ = explorer._repr_mimebundle_()
-    assert data["text/plain"] == "AttentionExplorer: 1 pictures, mirrored or not, either hand painted out"
-    assert data["image/png"]
-    sheet = explorer.sheet()
-    assert sheet.shape[1] == 800 and (sheet[400:] < 100).any()
-    assert (sheet[-3:] == 255).all()

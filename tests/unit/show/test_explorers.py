@@ -1,4 +1,4 @@
-"""What all explorers have in common: controls that redraw, a picture and a line for readers without a kernel."""
+"""What all explorers have in common: controls that redraw, a picture and a line without a kernel."""
 
 import base64
 import io

@@ -5,49 +5,35 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.explorers import fit_views
 from support.random_pairs import HANDS
-from support.real_layouts import small_moments
 
-from handlib.data.interhand.interhand import InterHand
-from handlib.data.interhand.stand_ins import write_interhand
 from handlib.show.interhand import (
     ANNOTATED,
     AS_IF_OURS,
     NAIVE,
     RIGHT_WAY,
-    FitExplorer,
-    FitView,
     annotated_hands,
     fit_state,
     turned_world,
 )
 
 
-@pytest.fixture(scope="module")
-def views(tmp_path_factory: pytest.TempPathFactory) -> list[FitView]:
-    root = tmp_path_factory.mktemp("interhand")
-    write_interhand(root, "test", list(small_moments()))
-    source = InterHand(root, "test", HANDS)
-    return [FitView.read(source, number) for number in range(len(source))]
-
-
 @settings(max_examples=8, deadline=None)
 @given(number=st.integers(0, 5), degrees=st.floats(0, 180))
-def test_the_right_way_is_right_in_every_world(views: list[FitView], number: int, degrees: float):
-    state = fit_state(views[number], HANDS, RIGHT_WAY, ANNOTATED, degrees)
+def test_the_right_way_is_right_in_every_world(number: int, degrees: float):
+    state = fit_state(fit_views()[number], HANDS, RIGHT_WAY, ANNOTATED, degrees)
     assert (state.millimetres == 0).all() and (state.pixels == 0).all()
     # Stand-ins are annotated with the joints of their fits.
     assert state.joints_apart < 0.05
-    straight = fit_state(views[number], HANDS, RIGHT_WAY, ANNOTATED, 0.0)
+    straight = fit_state(fit_views()[number], HANDS, RIGHT_WAY, ANNOTATED, 0.0)
     assert np.abs(state.picture.astype(int) - straight.picture).mean() < 1
 
 
 @pytest.mark.parametrize("degrees", [0.0, 70.0, 180.0])
-def test_the_naive_way_is_off_by_how_far_the_rotation_moves_the_root_joint(
-    views: list[FitView], degrees: float
-):
-    state = fit_state(views[1], HANDS, NAIVE, ANNOTATED, degrees)
-    turned = turned_world(views[1], HANDS, degrees)
+def test_the_naive_way_is_off_by_how_far_the_rotation_moves_the_root_joint(degrees: float):
+    state = fit_state(fit_views()[1], HANDS, NAIVE, ANNOTATED, degrees)
+    turned = turned_world(fit_views()[1], HANDS, degrees)
     for h, (hand, fit) in enumerate(zip(HANDS, turned.fits, strict=True)):
         joint = hand.J_regressor[0] @ (hand.v_template + hand.shapedirs @ fit.betas)
         expected = 1000 * (turned.camera.rotation @ joint - joint).norm()
@@ -55,28 +41,10 @@ def test_the_naive_way_is_off_by_how_far_the_rotation_moves_the_root_joint(
         assert f"{expected:.0f} mm or" in state.caption
 
 
-def test_the_annotation_read_in_its_own_order(views: list[FitView]):
+def test_the_annotation_read_in_its_own_order():
     joints = torch.arange(42.0)[:, None].expand(42, 3)
     left, right = annotated_hands(joints, ANNOTATED)[..., 0]
     assert right[:5].tolist() == [20, 3, 2, 1, 0] and right[-1] == 16
     assert (left == right + 21).all()
-    wrong = fit_state(views[0], HANDS, RIGHT_WAY, AS_IF_OURS, 0.0)
+    wrong = fit_state(fit_views()[0], HANDS, RIGHT_WAY, AS_IF_OURS, 0.0)
     assert wrong.joints_apart > 30
-
-
-def test_the_widget_follows_its_controls(views: list[FitView]):
-    explorer = FitExplorer(views, HANDS)
-    assert repr(explorer).startswith("FitExplorer: 6 pictures")
-    before, caption = explorer.image.value, explorer.caption.value
-    explorer.translation.value = RIGHT_WAY
-    assert "left 0 mm or 0 px, right 0 mm or 0 px" in explorer.caption.value
-    for control, value in ((explorer.order, AS_IF_OURS), (explorer.number, 3)):
-        image = explorer.image.value
-        control.value = value
-        assert explorer.image.value != image
-    explorer.translation.value = NAIVE
-    caption = explorer.caption.value
-    explorer.degrees.value = 90
-    assert explorer.caption.value != caption
-    data, _ = explorer._repr_mimebundle_()
-    assert {"image/png", "text/plain"} <= data.keys() and before

@@ -12,18 +12,13 @@ from handlib import show
 from handlib.analysis.ablations import IN_WORDS, load_results
 from handlib.show.ablations import COSTS
 from handlib.show.trade_off import BY_STAGES, PLOTLY
-from handlib.utils.errors import InputError
 
 RESULTS = load_results()
 
 
-def dots(figure):
-    return figure.data[1]
-
-
 def test_every_kind_is_a_dot_at_its_cost_and_mean_error():
     chart = show.TradeOff(RESULTS)
-    trace = dots(chart.figure())
+    trace = chart.figure().data[1]
     assert len(trace.x) == len({result.name for result in RESULTS})
     of_full = [result for result in RESULTS if result.name == "full"]
     place = list(chart.errors).index("full")
@@ -70,8 +65,3 @@ def test_without_the_full_model_or_second_seeds_there_is_no_band():
 def test_one_kind_alone_can_be_drawn():
     one = [replace(RESULTS[0], name="single_plane", seed=seed) for seed in (0, 1)]
     assert Image.open(BytesIO(show.TradeOff(one).picture())).size[0] > 400
-
-
-def test_refuses_nothing():
-    with pytest.raises(InputError, match="results: expected at least one"):
-        show.TradeOff([])

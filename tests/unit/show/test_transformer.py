@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
-from support.random_pairs import random_pairs, true_estimate
+from support.explorers import random_weights, trace_of
 
 from handlib import show
 from handlib.hand.skeleton import PAIR_JOINT_NAMES
-from handlib.model.estimate import Prediction, StageTrace, Trace
 from handlib.show.core import palette
 from handlib.show.core.raster import rgb
 from handlib.show.transformer import (
@@ -20,11 +18,6 @@ from handlib.show.transformer import (
 )
 
 PINK, GREY = (np.round(255 * rgb(c)).astype(np.uint8) for c in (palette.HIGHLIGHT, palette.TRUTH))
-
-
-def random_weights(*lead: int, seed: int = 0) -> np.ndarray:
-    scores = np.random.default_rng(seed).normal(scale=1.5, size=(*lead, 42, 42))
-    return np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
 
 
 @pytest.fixture
@@ -118,71 +111,21 @@ def test_the_matrix_is_black_where_the_weight_is_largest_and_frames_the_picked_r
     np.testing.assert_array_equal(framed[1][:side], framed[2][:side].T)
 
 
-def trace_of(seed: int, pairs: int = 2, layers: int = 2, heads: int = 3) -> Trace:
-    """A trace that holds the truth of random pairs and random attention, and nothing else."""
-    estimate = true_estimate(random_pairs(pairs))
-    empty, hands = torch.zeros(pairs, 0, 4, 4), torch.zeros(pairs, 2, 21, 0)
-    stages = [
-        StageTrace(
-            before=estimate,
-            after=estimate,
-            skip=empty,
-            fused=empty,
-            sampled=hands,
-            embedded=hands,
-            graph=hands,
-            attention=torch.from_numpy(random_weights(pairs, layers, heads, seed=seed + k)).float(),
-            tokens=hands,
-            plane_features=hands,
-            projected=empty,
-            enhanced=empty,
-        )
-        for k in range(2)
-    ]
-    maps = torch.zeros(pairs, 3, 4, 4)
-    return Trace((), torch.zeros(pairs, 2, 4, 4), tuple(stages), Prediction((estimate,) * 3, maps, maps))
+def test_one_trace_needs_no_choice_of_picture():
+    panel = show.AttentionLines({"one": trace_of(0)})
+    assert panel.picture_choice not in panel.controls
+    both = show.AttentionLines({"one": trace_of(0), "two": trace_of(1)})
+    assert both.picture_choice in both.controls
 
 
-def test_every_control_changes_what_is_shown():
+def test_the_weights_are_those_of_the_chosen_picture_layer_and_head():
     first, second = trace_of(0), trace_of(7)
     panel = show.AttentionLines({"one": first, "two": second}, index=1)
-    last = first.stages[1].attention[1, 1]
-    np.testing.assert_allclose(panel.weights, last.mean(0), atol=1e-6)
-    assert panel.view.surface_opacity < 1
-
-    seen = {panel.caption.value}
-    panel.head.value = 2
-    np.testing.assert_allclose(panel.weights, last[2], atol=1e-6)
-    seen.add(panel.caption.value)
-    panel.layer.value = (0, 1)
-    np.testing.assert_allclose(panel.weights, first.stages[0].attention[1, 1, 2], atol=1e-6)
-    seen.add(panel.caption.value)
-    panel.picture_choice.value = "two"
+    np.testing.assert_allclose(panel.weights, first.stages[1].attention[1, 1].mean(0), atol=1e-6)
+    panel.head.value, panel.layer.value, panel.picture_choice.value = 2, (0, 1), "two"
     np.testing.assert_allclose(panel.weights, second.stages[0].attention[1, 1, 2], atol=1e-6)
-    seen.add(panel.caption.value)
-    panel.direction.value = "is attended by"
-    seen.add(panel.caption.value)
-    panel.view.picked = 3
-    seen.add(panel.caption.value)
-    assert len(seen) == 6
+    panel.direction.value, panel.view.picked = "is attended by", 3
     assert "left thumb3 is attended by" in panel.caption.value
     assert (panel.view.links.pairs[:, 0] == 3).all() and len(panel.view.links.pairs) == PARTNERS
     panel.view.picked = -1
     assert len(panel.view.links.pairs) == 0
-
-
-def test_one_trace_needs_no_choice_of_picture():
-    panel = show.AttentionLines({"one": trace_of(0)})
-    assert panel.picture_choice not in panel.children[0].children
-    both = show.AttentionLines({"one": trace_of(0), "two": trace_of(1)})
-    assert both.picture_choice in both.children[0].children
-
-
-def test_without_a_kernel_there_is_a_picture_and_the_caption():
-    panel = show.AttentionLines({"one": trace_of(0)})
-    data, _ = panel._repr_mimebundle_()
-    assert data["text/plain"] == f"AttentionLines: 4 layers, 3 heads; {panel.state.caption}"
-    assert data["image/png"]
-    sheet = panel.sheet()
-    assert (sheet[:300, :480] == PINK).all(-1).sum() > 50
-    assert sheet[-40:].min() < 100

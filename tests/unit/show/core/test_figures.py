@@ -1,0 +1,109 @@
+import numpy as np
+import torch
+from matplotlib.colors import to_rgb
+from support.random_pairs import noisy_estimate, random_pairs, true_estimate
+
+from handlib import show
+from handlib.model.placed import place
+from handlib.show.core import palette
+from handlib.show.core.figures import MEASURES, training_curve
+from handlib.show.core.overlay import to_pixels
+
+
+def test_lines_get_darker_and_are_named():
+    _, (axes,) = show.detached_figure()
+    show.grey_lines(
+        axes, range(3), {"initial": [3, 2, 1], "stage 1": [2, 1, 0], "stage 2": [1, 0, 0]}, title="t"
+    )
+    brightness = [to_rgb(line.get_color())[0] for line in axes.lines]
+    assert brightness == sorted(brightness, reverse=True) and brightness[-1] == 0
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["initial", "stage 1", "stage 2"]
+    assert axes.get_title() == "t"
+
+
+def test_labels_have_the_hands_colours():
+    label = torch.tensor([[0, 1], [2, 2]])
+    figure = show.picture_row([label, torch.zeros(2, 2, 3)], ["truth", "colours"])
+    image = figure.axes[0].images[0]
+    shown = image.to_rgba(image.get_array())[..., :3]
+    np.testing.assert_allclose(shown[0, 1], to_rgb(palette.LEFT))
+    np.testing.assert_allclose(shown[1, 0], to_rgb(palette.RIGHT))
+    assert [axes.get_title() for axes in figure.axes] == ["truth", "colours"]
+
+
+def test_principal_colours_show_what_varies_most_first():
+    generator = torch.Generator().manual_seed(0)
+    large, small = torch.rand(2, 4, 4, generator=generator), torch.rand(2, 4, 4, generator=generator)
+    maps = torch.stack((0.01 * small, torch.zeros(2, 4, 4), 10 * large, 0.1 * small.flip(0)), dim=1)
+    colours = show.principal_colours(maps)
+    assert colours.shape == (2, 4, 4, 3)
+    assert colours.min() == 0 and colours.max() == 1
+    red = colours[..., 0].flatten()
+    assert torch.corrcoef(torch.stack((red, large.flatten())))[0, 1] > 0.98
+
+
+def test_paths_lead_from_the_first_estimate_to_the_last():
+    sample = random_pairs(2, size=32)
+    truth = true_estimate(sample)
+    wrong = noisy_estimate(sample)
+    figure = show.joint_paths(sample, [wrong, truth], 1, 0, [4, 8])
+    (arrows,) = figure.axes[0].collections
+    start = (wrong.uv[1, 0, [4, 8]] + 1) * 16
+    np.testing.assert_allclose(arrows.get_offsets(), start, atol=1e-4)
+    moved = np.stack((arrows.U, arrows.V), axis=1)
+    np.testing.assert_allclose(start + moved, (sample.uv[1, 0, [4, 8]] + 1) * 16, atol=1e-3)
+    crosses = figure.axes[0].lines[-1]
+    np.testing.assert_allclose(
+        np.stack(crosses.get_data(), axis=1), (sample.uv[1, 0, [4, 8]] + 1) * 16, atol=1e-4
+    )
+
+
+def test_every_estimate_and_the_mean_predictor_have_a_line_in_every_panel():
+    curve = [
+        {
+            "run": 0,
+            "hours": 0.1 * k,
+            "estimates": {
+                name: {measure: 10.0 * (j + 1) / (k + 1) for measure in MEASURES}
+                for j, name in enumerate(("initial", "stage 1"))
+            },
+        }
+        for k in range(4)
+    ]
+    figure = training_curve(curve, dict.fromkeys(MEASURES, 33.0))
+    assert len(figure.axes) == len(MEASURES)
+    for axis in figure.axes:
+        lines = {line.get_label(): line for line in axis.lines}
+        assert set(lines) == {"mean predictor", "initial", "stage 1"}
+        np.testing.assert_allclose(lines["stage 1"].get_xydata(), [(0.1 * k, 20 / (k + 1)) for k in range(4)])
+        assert lines["mean predictor"].get_ydata()[0] == 33.0
+        # Later stages are darker, so that the order is seen without the legend.
+        assert float(lines["stage 1"].get_color()) < float(lines["initial"].get_color())
+
+
+def test_the_end_of_a_run_that_another_one_follows_is_marked():
+    curve = [
+        {"run": run, "hours": hours, "estimates": {"initial": dict.fromkeys(MEASURES, 9.0)}}
+        for run, hours in ((0, 0.5), (0, 1.0), (1, 1.5), (1, 2.0))
+    ]
+    for axis in training_curve(curve, dict.fromkeys(MEASURES, 33.0)).axes:
+        dotted = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == ":"]
+        assert dotted == [1.0]
+        of_runs = [line.get_xdata() for line in axis.lines if line.get_color() == "0.0"]
+        assert [list(hours) for hours in of_runs] == [[0.5, 1.0], [1.5, 2.0]]
+
+
+def test_figure_draws_the_truth_dashed_only_when_given():
+    sample = random_pairs(1, seed=3, size=64)
+    estimate = true_estimate(sample)
+    with_truth = show.overlay(sample, estimate, truth=sample, title="final")
+    without = show.overlay(sample, estimate)
+    labels = [text.get_text() for text in with_truth.legends[0].get_texts()]
+    assert labels == ["left hand", "right hand", "truth"]
+    assert with_truth.axes[0].get_title() == "final"
+    assert len(with_truth.axes[0].lines) == 2 * 2 * 20
+    assert len(without.axes[0].lines) == 0
+    shown = with_truth.axes[0].images[0].get_array()
+    x, y = with_truth.axes[0].lines[0].get_data()
+    wrist = to_pixels(place(sample).uv[0, 0], shown.shape[1], shown.shape[0])
+    np.testing.assert_allclose((x[0], y[0]), wrist)
