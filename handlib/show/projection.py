@@ -15,7 +15,7 @@ from handlib.hand.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, SIDES, joint_i
 from handlib.model.placed import check_one
 from handlib.model.projection import Projection, project_planes
 from handlib.show.core import palette
-from handlib.show.core.panel import Explorer, choice, png_image, slider
+from handlib.show.core.panel import Explorer, Picture, choice, png_image, slider
 from handlib.show.core.raster import above, beside, blank, mix, rgb, words
 from handlib.utils.arguments import check_between, check_choice
 

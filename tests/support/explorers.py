@@ -25,6 +25,7 @@ from handlib.model.estimate import Estimate, Prediction, StageTrace, Trace
 from handlib.model.gcn import skeleton_adjacency
 from handlib.model.placed import place
 
+TRAININGS = ("full", "no_refinement", "single_plane")
 REFINED = ("initial", "stage 1", "stage 2", "stage 2 again")
 
 
@@ -159,10 +160,10 @@ def robustness_explorer() -> show.RobustnessExplorer:
     )
 
 
-def gcn_explorer() -> show.InfluenceExplorer:
+def gcn_explorer(second_depth: int = 8) -> show.InfluenceExplorer:
     one_way = np.zeros((21, 21))
     one_way[0, 1] = 0.5
-    networks = [layers_of(skeleton_adjacency().numpy(), 8), layers_of(one_way, 2, "one way")]
+    networks = [layers_of(skeleton_adjacency().numpy(), 8), layers_of(one_way, second_depth, "one way")]
     return show.InfluenceExplorer(networks, place(random_pairs(1)))
 
 
@@ -185,7 +186,7 @@ EXPLORERS: dict[str, Callable[[], show.Panel]] = {
     "refinement": lambda: show.RefinementExplorer(one_sample(), halving(one_sample()), REFINED),
     "losses": lambda: show.LossExplorer(random_pairs(1, seed=5, size=32)[0]),
     "evaluation": evaluation_explorer,
-    "ablations": lambda: show.AblationsExplorer(load_results()),
+    "ablations": lambda: show.AblationsExplorer([r for r in load_results() if r.name in TRAININGS]),
     "robustness": robustness_explorer,
     "interhand": lambda: show.FitExplorer(fit_views(), HANDS),
 }

@@ -29,7 +29,7 @@ NOTHING = influence_state(Influence("none", np.zeros((1, 2, 21, 21))), -1, 0, FE
 
 @pytest.fixture
 def explorer() -> InfluenceExplorer:
-    return gcn_explorer()
+    return gcn_explorer(second_depth=2)
 
 
 @pytest.fixture(scope="module")
