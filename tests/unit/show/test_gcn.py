@@ -24,7 +24,7 @@ from handlib.show.gcn import (
 )
 
 INDEX1 = joint_index("index1")
-NOTHING = influence_state(Influence("none", np.zeros((1, 2, 21, 21))), -1, 0, FEELERS)
+NOTHING = influence_state(Influence("none", np.ones((1, 2, 21, 21))), -1, 0, FEELERS)
 
 
 @pytest.fixture
