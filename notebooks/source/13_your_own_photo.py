@@ -292,9 +292,7 @@ ordered = ["desk", *sorted(CHANGES, key=lambda name: costs[name][0])]
 figure, (axes,) = show.detached_figure(figsize=(8, 4), layout="constrained")
 bars = [2 * mean_and_error(errors[name])[1] for name in ordered]
 axes.barh(ordered, [float(errors[name].mean()) for name in ordered], xerr=bars, color="0.7", ecolor="0.2")
-axes.axvline(
-    never_looks, color=HIGHLIGHT, linestyle="--", label="always the mean hand of `desk`"
-)
+axes.axvline(never_looks, color=HIGHLIGHT, linestyle="--", label="always the mean hand of `desk`")
 axes.set(xlabel="MPJPE (mm), bars: two standard errors", title="the same sixteen pairs, one change each")
 axes.legend(frameon=False)
 figure
