@@ -3,6 +3,7 @@
 Nothing outside the machine is asked, and nothing is changed.
 """
 
+from functools import partial
 from pathlib import Path
 
 from handlib.doctor.data_sets import (
@@ -11,7 +12,7 @@ from handlib.doctor.data_sets import (
     intaghand_findings,
     interhand_findings,
 )
-from handlib.doctor.findings import Finding, as_table, has_wrong
+from handlib.doctor.findings import Finding, as_table, has_wrong, judged_each
 from handlib.doctor.machine import machine_findings
 from handlib.doctor.models import GET_CHECKPOINT, GET_MANO, checkpoint_findings, mano_findings
 from handlib.doctor.shipped import open_hand_finding, shipped_findings
@@ -53,15 +54,16 @@ def examine_given(
         elif not path.exists():
             findings.append(Finding(what, "wrong", f"{path}: no such file or folder", to_do))
         else:
-            findings += check(path)
+            findings += judged_each(what, partial(check, path), to_do)
     return findings
 
 
 def examine(**given: Path | None) -> list[Finding]:
     """The machine, what is shipped, and what is :func:`given <examine_given>`."""
+    again = "install the package again"
     return [
-        *machine_findings(),
-        open_hand_finding(open_hand_file()),
-        *shipped_findings(samples_folder()),
+        *judged_each("machine", machine_findings, again),
+        *judged_each("open hand", lambda: [open_hand_finding(open_hand_file())], again),
+        *judged_each("data_samples", lambda: shipped_findings(samples_folder()), again),
         *examine_given(**given),
     ]

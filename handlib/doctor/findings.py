@@ -25,12 +25,18 @@ class Finding:
     to_do: str = ""
 
 
-def judged(what: str, look: Callable[[], str], to_do: str) -> Finding:
-    """``ok`` with what ``look`` says, or ``wrong`` with the error that it raises and what to do then."""
+def judged_each(what: str, look: Callable[[], Sequence[Finding]], to_do: str) -> Sequence[Finding]:
+    """What ``look`` finds, or one ``wrong`` finding with the error that it raises and what to do then."""
     try:
-        return Finding(what, "ok", look())
-    except (OSError, ValueError) as error:
-        return Finding(what, "wrong", " ".join(str(error).split()), to_do)
+        return look()
+    except Exception as error:  # Whatever it is, the other findings have to be told.
+        told = " ".join(str(error).split()) or type(error).__name__
+        return [Finding(what, "wrong", told[:1000], to_do)]
+
+
+def judged(what: str, look: Callable[[], str], to_do: str) -> Finding:
+    """``ok`` with what ``look`` says, or ``wrong`` as in :func:`judged_each`."""
+    return judged_each(what, lambda: [Finding(what, "ok", look())], to_do)[0]
 
 
 def has_wrong(findings: Sequence[Finding]) -> bool:

@@ -1,18 +1,19 @@
-"""The authors' released checkpoint, loaded into this package's modules.
+"""The authors' checkpoint: read into this package's modules, and written, for programs that read theirs.
 
 ``python -m handlib.released.checkpoint CHECKPOINT INPUTS.npz OUT.npz [--losses OUT.json] [--mano FOLDER]`` writes what
 the released network computes on the given inputs, stage by stage, in the release's units.
 """
 
 import argparse
-import copy
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy._core import multiarray
 from torch import Tensor
 
 from handlib.hand.hand import Hand
@@ -22,67 +23,109 @@ from handlib.model.config import DIRConfig
 from handlib.model.estimate import Prediction
 from handlib.model.network import DIR
 from handlib.model.projection import project_planes
-from handlib.released.names import convert
-from handlib.training.losses import hand_faces, released_losses
-from handlib.training.targets import Targets
+from handlib.released.names import from_released, to_released
 from handlib.utils.errors import InputError
 from handlib.utils.files import reading, replacing, write_text
+
+FEW = 4
+"""How many entries of a kind a message names."""
+_WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+|_orig_mod\.")
+"""What DistributedDataParallel and torch.compile put into names."""
+_NUMPY = [
+    np.ndarray,
+    np.dtype,
+    *{type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"},
+    *(
+        (getattr(multiarray, name), f"{package}.multiarray.{name}")
+        for package in ("numpy.core", "numpy._core")
+        for name in ("scalar", "_reconstruct")
+    ),
+]
+"""What numbers and arrays of numpy are pickled by, beside what torch knows itself. None of it runs anything."""
 
 
 class CheckpointError(InputError):
     """A file that isn't the released checkpoint; the message lists the entries that are off."""
 
 
-def hand_from_checkpoint(released: Mapping[str, Tensor], side: Side, path: Path) -> HandData:
-    """The hand model that the checkpoint carries in its buffers."""
-    prefix = f"init_regressor.mano_layer_{side}.th_"
-    fields = {
-        name.removeprefix(prefix): value.numpy()
-        for name, value in released.items()
-        if name.startswith(prefix)
-    }
-    content = {
-        "f": fields.get("faces"),
-        "kintree_table": np.array([MANO_PARENTS, range(16)]),
-        "hands_components": fields.get("comps"),
-        **{name: fields.get(name) for name in ("shapedirs", "posedirs", "J_regressor", "weights")},
-        **{name: fields[name][0] if name in fields else None for name in ("v_template", "hands_mean")},
-    }
-    return hand_data_from_mapping({k: v for k, v in content.items() if v is not None}, side, path)
-
-
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The weights in a released file; whatever else it holds is ignored, and nothing in it is run."""
+    """The weights in a released file, floating-point numbers as float32, without what DistributedDataParallel or
+    torch.compile put into their names. Whatever else the file holds is ignored, and nothing in it is run.
+    """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_NUMPY):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path}: can't be read: {error.strerror}") from error
     except Exception as error:
-        raise CheckpointError(f"{path}: not a checkpoint of plain tensors: {error}") from error
-    released = content.get("net") if isinstance(content, dict) else None
-    if not isinstance(released, dict) or not all(isinstance(v, Tensor) for v in released.values()):
+        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+        told = (
+            f"it asks for {asked[1]}, which isn't run" if asked else "damaged, or not written by torch.save"
+        )
+        raise CheckpointError(f"{path}: not a checkpoint of plain tensors and numbers: {told}") from None
+    weights = content.get("net") if isinstance(content, dict) else None
+    tensors = {
+        _WRAPPERS.sub("", name): value.detach().float() if value.is_floating_point() else value.detach()
+        for name, value in (weights.items() if isinstance(weights, dict) else ())
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }
+    if not isinstance(weights, dict) or (weights and not tensors):
         raise CheckpointError(f"{path}: expected the weights under the key 'net'")
-    return released
+    return tensors
 
 
-def layout_problems(released: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, list[str]]:
-    """Entries that are missing, unexpected or of the wrong shape, by kind, against our network's weights."""
-    weights, unknown = convert(released)
-    return {
+def our_weights(released: Mapping[str, Tensor], model: DIR, path: Path) -> dict[str, Tensor]:
+    """The released weights as ``model.load_state_dict`` takes them.
+
+    Raises:
+        CheckpointError: entries are missing, unexpected or of another shape; the message names a few of each.
+    """
+    expected = model.state_dict()
+    weights, unknown = from_released(released)
+    problems = {
         # Older files lack the batch counters of batch norm, which evaluation doesn't use.
         "missing": [n for n in expected if n not in weights and not n.endswith("num_batches_tracked")],
         "unexpected": unknown + [n for n in weights if n not in expected],
-        "wrong shape": [
+        "of another shape": [
             f"{n} (expected {tuple(expected[n].shape)}, got {tuple(v.shape)})"
             for n, v in weights.items()
             if n in expected and expected[n].shape != v.shape
         ],
     }
+    if any(problems.values()):
+        listed = (
+            f"{len(names)} {kind}: {', '.join(name[:150] for name in names[:FEW])}{', ...' if names[FEW:] else ''}"
+            for kind, names in problems.items()
+            if names
+        )
+        raise CheckpointError(f"{path}: not the released network: {'; '.join(listed)}")
+    return weights
+
+
+def hand_from_checkpoint(released: Mapping[str, Tensor], side: Side, path: Path) -> HandData:
+    """The hand model that the checkpoint carries in its buffers."""
+    prefix = f"init_regressor.mano_layer_{side}.th_"
+    with reading(path, f"the {side} hand model in the buffers"):
+        fields = {
+            name.removeprefix(prefix): value.numpy()
+            for name, value in released.items()
+            if name.startswith(prefix)
+        }
+        content = {
+            "f": fields.get("faces"),
+            "kintree_table": np.array([MANO_PARENTS, range(16)]),
+            "hands_components": fields.get("comps"),
+            **{name: fields.get(name) for name in ("shapedirs", "posedirs", "J_regressor", "weights")},
+            **{name: fields[name][0] if name in fields else None for name in ("v_template", "hands_mean")},
+        }
+        return hand_data_from_mapping({k: v for k, v in content.items() if v is not None}, side, path)
 
 
 def load_checkpoint(path: str | Path, mano: str | Path | None = None) -> DIR:
     """The released network with the weights of a checkpoint, in evaluation mode.
 
     ``mano`` is a folder with MANO_LEFT.pkl and MANO_RIGHT.pkl; without it the hand model comes from the
-    checkpoint's own buffers. Optimiser state in the file is ignored.
+    checkpoint's own buffers.
 
     Raises:
         CheckpointError: the file can't be read, or entries are missing, unexpected or of another shape.
@@ -91,18 +134,46 @@ def load_checkpoint(path: str | Path, mano: str | Path | None = None) -> DIR:
     path = Path(path)
     released = read_checkpoint(path)
     model = DIR(DIRConfig.released())
-    problems = layout_problems(released, model.state_dict())
-    if any(problems.values()):
-        listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
-        raise CheckpointError(f"{path}: not the released network: {listed}")
-    weights, _ = convert(released)
-    model.load_state_dict(weights, strict=False)
+    model.load_state_dict(our_weights(released, model, path), strict=False)
     for side in SIDES:
         if mano is None:
             model.hands[side] = Hand(hand_from_checkpoint(released, side, path), model.config.tips)
         else:
             model.hands[side] = Hand.from_mano(mano, side, model.config.tips)
     return model.eval()
+
+
+def hand_buffers(hand: Hand) -> dict[str, Tensor]:
+    """The hand model as the release keeps it beside the weights."""
+    fields = {
+        "betas": torch.zeros(1, 10),
+        "shapedirs": hand.shapedirs,
+        "posedirs": hand.posedirs.T.reshape(-1, 3, len(hand.posedirs)).contiguous(),
+        "v_template": hand.v_template[None],
+        "J_regressor": hand.J_regressor,
+        "weights": hand.weights,
+        "faces": torch.from_numpy(hand.faces.copy()),
+        "hands_mean": hand.hands_mean[None],
+        "comps": hand.hands_components,
+        "selected_comps": hand.hands_components,
+    }
+    prefix = f"init_regressor.mano_layer_{hand.side}.th_"
+    return {prefix + name: value for name, value in fields.items()}
+
+
+def write_checkpoint(model: DIR, path: str | Path) -> None:
+    """Writes a network of the released configuration, whole or not at all.
+
+    Raises:
+        InputError: the network is of another configuration.
+    """
+    if model.config != DIRConfig.released():
+        raise InputError("model: expected DIRConfig.released(), whose layout this file has")
+    content = to_released(model.state_dict())
+    for side in SIDES:
+        content |= hand_buffers(model.hands[side])
+    with replacing(Path(path)) as temporary:
+        torch.save({"net": content}, temporary)
 
 
 def named_outputs(prediction: Prediction) -> dict[str, Tensor]:
@@ -132,36 +203,6 @@ def run(model: DIR, image: Tensor) -> dict[str, Tensor]:
     return {**named_outputs(trace.prediction), "planes_sum_last": 2 * planes.mean((1, 2))}
 
 
-def released_targets(inputs: Mapping[str, np.ndarray]) -> Targets:
-    """The truth in the layout of the release's loader; what no released loss looks at is left at rest."""
-
-    def both(name: str) -> Tensor:
-        return torch.from_numpy(np.stack([inputs[f"{name}_{side}"] for side in SIDES], axis=1))
-
-    joints = both("joint_3d")
-    return Targets(
-        uv=both("joint_2d")[..., :2],
-        vertex_uv=both("mesh_2d")[..., :2],
-        joints=joints,
-        vertices=both("mesh_3d"),
-        label=torch.from_numpy(inputs["seg"][:, 0]).long(),
-        dense=torch.from_numpy(inputs["dense"]),
-        root=torch.eye(3).expand(len(joints), 2, 3, 3),
-        pose=torch.zeros(len(joints), 2, 45),
-        betas=torch.zeros(len(joints), 2, 10),
-    )
-
-
-@torch.no_grad()
-def training_losses(model: DIR, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """The release's loss terms on a batch, with the batch's own statistics; the model stays as it is."""
-    training = copy.deepcopy(model).train()
-    faces = hand_faces(model.hands)
-    prediction = training(torch.from_numpy(inputs["img"]))
-    losses = released_losses(prediction, released_targets(inputs), faces)
-    return {name: loss.item() for name, loss in losses.items()}
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Command line: load, run, write."""
     parser = argparse.ArgumentParser(description="Runs the released network on stored inputs.")
@@ -185,6 +226,8 @@ def main(arguments: list[str] | None = None) -> None:
     with replacing(args.out) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
     if args.losses:
+        from handlib.released.losses import training_losses
+
         write_text(args.losses, json.dumps(training_losses(model, inputs), indent=1) + "\n")
 
 

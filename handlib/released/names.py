@@ -1,146 +1,140 @@
-"""What the entries of the authors' checkpoint are called here."""
+"""What the entries of the authors' checkpoint are called here, and how they are laid out: one table, read either way."""
 
 import re
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
-_SIDE = {"left": "0", "right": "1"}
-_STAGE = {"4": "0", "3": "1"}
-_MLP = {"0": "first", "1": "norm", "3": "second"}
-_RESIDUAL = {
-    "bn1": "body.0",
-    "conv1.conv": "body.2",
-    "bn2": "body.3",
-    "conv2.conv": "body.5",
-    "bn3": "body.6",
-    "conv3.conv": "body.8",
-    "skip_layer.conv": "shortcut",
+# What braces stand for in NAMES: the release's words and ours.
+WORDS = {
+    "side": {"left": "0", "right": "1"},
+    "stage": {"4": "0", "3": "1"},
+    "layer": {"0": "first", "1": "norm", "3": "second"},
+    "block": {"skip_layer": "fuse.skip", "fusion_layer": "fuse.merge", "enhance_layer": "enhance"},
+    "residual": {
+        "bn1": "body.0",
+        "conv1.conv": "body.2",
+        "bn2": "body.3",
+        "conv2.conv": "body.5",
+        "bn3": "body.6",
+        "conv3.conv": "body.8",
+        "skip_layer.conv": "shortcut",
+    },
+    "shared": {"global_pos_emb": "global_position", "proj_feat_emb": "plane_mlp"},
+    "graph": {"e_1": "scores", "bias": "bias", "W": "own"},
+    "transformer": {
+        "norm1": "norm_attention",
+        "attn.qkv": "attention.qkv",
+        "attn.proj": "attention.project",
+        "norm2": "norm_mlp",
+        "mlp.fc1": "mlp.0",
+        "mlp.fc2": "mlp.2",
+    },
+    "fusion": {"0": "gather", "1": "norm", "3": "mix"},
+    "head": {"conv_final": "stem", "seg": "segmentation", "dense": "dense"},
 }
-_TRANSFORMER = {
-    "norm1": "norm_attention",
-    "attn.qkv": "attention.qkv",
-    "attn.proj": "attention.project",
-    "norm2": "norm_mlp",
-    "mlp.fc1": "mlp.0",
-    "mlp.fc2": "mlp.2",
+_PATTERNS = {"number": r"\d", "rest": ".+"}
+_STAGE = {
+    "img2joint_{side}.filters.{layer}.{rest}": "joint_mlp.modules_per_hand.{side}.{layer}.{rest}",
+    "pos_emb_{side}.{layer}.{rest}": "local_position.modules_per_hand.{side}.{layer}.{rest}",
+    "{shared}.{layer}.{rest}": "{shared}.modules_per_hand.0.{layer}.{rest}",
+    "gcn_{side}.gconv_layers.{number}.bn.{rest}": "gcn.modules_per_hand.{side}.{number}.norm.{rest}",
+    "gcn_{side}.gconv_layers.{number}.gconv.{graph}": "gcn.modules_per_hand.{side}.{number}.{graph}",
+    "interaction.STEblocks.{number}.{transformer}.{rest}": "transformer.blocks.{number}.{transformer}.{rest}",
+    "interaction.spatial_pos_embed": "transformer.position",
+    "interaction.spatial_norm.{rest}": "transformer.norm.{rest}",
+    "interaction.head.{rest}": "transformer.head.{rest}",
+    "fusion.{fusion}.{rest}": "project.{fusion}.{rest}",
+    "regressor.mano_{side}.{rest}": "update.hands.{side}.{rest}",
+    "regressor.offset.{rest}": "update.offset.{rest}",
 }
-_RESIDUAL_BLOCK = {"skip_layer": "fuse.skip", "fusion_layer": "fuse.merge", "enhance_layer": "enhance"}
-_PER_HAND_MLP = {"img2joint": "joint_mlp", "pos_emb": "local_position"}
-_SHARED_MLP = {"global_pos_emb": "global_position", "proj_feat_emb": "plane_mlp"}
-_FUSION = {"0": "gather", "1": "norm", "3": "mix"}
-_GRAPH = {"gconv.e_1": "scores", "gconv.bias": "bias"}
-_HEADS = {"conv_final": "stem", "seg": "segmentation", "dense": "dense"}
-
-
-def _names(table: Mapping[str, str]) -> str:
-    return "(" + "|".join(re.escape(name) for name in table) + ")"
-
-
-# Released name (a pattern) -> how ours is made from the pattern's groups.
-_RULES: list[tuple[str, object]] = [
-    (r"backbone\.(.+)", lambda rest: f"encoder.backbone.encoders.0.{rest}"),
-    (
-        r"init_regressor\.attention_(left|right)\.(.+)",
-        lambda s, rest: f"encoder.attention.maps.{_SIDE[s]}.{rest}",
-    ),
-    (
-        r"init_regressor\.mano_(left|right)\.(weight|bias)",
-        lambda s, rest: f"encoder.head.hands.{_SIDE[s]}.{rest}",
-    ),
-    (r"init_regressor\.offset\.(.+)", lambda rest: f"encoder.head.offset.{rest}"),
-    (
-        rf"decoder\.{_names(_RESIDUAL_BLOCK)}([34])\.{_names(_RESIDUAL)}\.(.+)",
-        lambda block, n, layer, rest: (
-            f"stages.{_STAGE[n]}.{_RESIDUAL_BLOCK[block]}.{_RESIDUAL[layer]}.{rest}"
-        ),
-    ),
-    (
-        rf"decoder\.projecter_([34])\.{_names(_PER_HAND_MLP)}_(left|right)\.(?:filters\.)?([013])\.(.+)",
-        lambda n, mlp, s, layer, rest: (
-            f"stages.{_STAGE[n]}.{_PER_HAND_MLP[mlp]}.modules_per_hand.{_SIDE[s]}.{_MLP[layer]}.{rest}"
-        ),
-    ),
-    (
-        rf"decoder\.projecter_([34])\.{_names(_SHARED_MLP)}\.([013])\.(.+)",
-        lambda n, mlp, layer, rest: (
-            f"stages.{_STAGE[n]}.{_SHARED_MLP[mlp]}.modules_per_hand.0.{_MLP[layer]}.{rest}"
-        ),
-    ),
-    (
-        r"decoder\.projecter_([34])\.gcn_(left|right)\.gconv_layers\.(\d)\.bn\.(.+)",
-        lambda n, s, k, rest: f"stages.{_STAGE[n]}.gcn.modules_per_hand.{_SIDE[s]}.{k}.norm.{rest}",
-    ),
-    (
-        rf"decoder\.projecter_([34])\.gcn_(left|right)\.gconv_layers\.(\d)\.{_names(_GRAPH)}",
-        lambda n, s, k, part: f"stages.{_STAGE[n]}.gcn.modules_per_hand.{_SIDE[s]}.{k}.{_GRAPH[part]}",
-    ),
-    (
-        rf"decoder\.projecter_([34])\.interaction\.STEblocks\.(\d)\.{_names(_TRANSFORMER)}\.(.+)",
-        lambda n, k, part, rest: f"stages.{_STAGE[n]}.transformer.blocks.{k}.{_TRANSFORMER[part]}.{rest}",
-    ),
-    (
-        r"decoder\.projecter_([34])\.interaction\.spatial_pos_embed",
-        lambda n: f"stages.{_STAGE[n]}.transformer.position",
-    ),
-    (
-        r"decoder\.projecter_([34])\.interaction\.spatial_norm\.(.+)",
-        lambda n, rest: f"stages.{_STAGE[n]}.transformer.norm.{rest}",
-    ),
-    (
-        r"decoder\.projecter_([34])\.interaction\.head\.(.+)",
-        lambda n, rest: f"stages.{_STAGE[n]}.transformer.head.{rest}",
-    ),
-    (
-        r"decoder\.projecter_([34])\.fusion\.([013])\.(.+)",
-        lambda n, layer, rest: f"stages.{_STAGE[n]}.project.{_FUSION[layer]}.{rest}",
-    ),
-    (
-        r"decoder\.projecter_([34])\.regressor\.mano_(left|right)\.(weight|bias)",
-        lambda n, s, rest: f"stages.{_STAGE[n]}.update.hands.{_SIDE[s]}.{rest}",
-    ),
-    (
-        r"decoder\.projecter_([34])\.regressor\.offset\.(.+)",
-        lambda n, rest: f"stages.{_STAGE[n]}.update.offset.{rest}",
-    ),
-    (rf"decoder\.{_names(_HEADS)}\.(.+)", lambda head, rest: f"heads.{_HEADS[head]}.{rest}"),
-]
+NAMES = {
+    "backbone.{rest}": "encoder.backbone.encoders.0.{rest}",
+    "init_regressor.attention_{side}.{rest}": "encoder.attention.maps.{side}.{rest}",
+    "init_regressor.mano_{side}.{rest}": "encoder.head.hands.{side}.{rest}",
+    "init_regressor.offset.{rest}": "encoder.head.offset.{rest}",
+    "decoder.{block}{stage}.{residual}.{rest}": "stages.{stage}.{block}.{residual}.{rest}",
+    **{"decoder.projecter_{stage}." + theirs: "stages.{stage}." + ours for theirs, ours in _STAGE.items()},
+    "decoder.{head}.{rest}": "heads.{head}.{rest}",
+}
+"""The release's names and ours."""
 
 # In the file, but not weights of the network: ImageNet's classifier, constants, the self-loop scores whose
 # softmax is always 1, and the hand model, which is read separately.
-_CONSTANTS = re.compile(
+CONSTANTS = re.compile(
     r"backbone\.fc\.\w+|seg_loss\.weight|.*\.img_gird|.*\.gconv\.e_0|.*\.mano_layer_(left|right)\.th_\w+"
 )
-_GRAPH_MATRICES = re.compile(r"decoder\.projecter_([34])\.gcn_(left|right)\.gconv_layers\.(\d)\.gconv\.W")
+_CONVOLVED = re.compile(r".*\.modules_per_hand\.\d\.(first|second)\.weight")
+"""Kept by the release as convolutions of width 1."""
 
 
-def our_name(released: str) -> str | None:
-    """This package's name of a released entry; None if no rule knows it."""
-    for pattern, build in _RULES:
-        match = re.fullmatch(pattern, released)
-        if match:
-            return build(*match.groups())  # type: ignore[operator]
-    return None
+def _turned(table: Mapping[str, str]) -> dict[str, str]:
+    return {value: key for key, value in table.items()}
 
 
-def convert(released: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-    """The released weights under our names and shapes, and the names that no rule knows."""
+class _Translation:
+    """A table of names with the words in their braces, made ready for looking names up."""
+
+    def __init__(self, names: Mapping[str, str], words: Mapping[str, Mapping[str, str]]):
+        choices = {kind: "|".join(map(re.escape, table)) for kind, table in words.items()} | _PATTERNS
+
+        def pattern(name: str) -> str:
+            return re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{choices[m[1]]})", re.escape(name))
+
+        self.words = words
+        self.rules = [(re.compile(pattern(name)), other) for name, other in names.items()]
+
+    def __call__(self, name: str) -> str | None:
+        """The other name; None if the table hasn't this one."""
+        for pattern, other in self.rules:
+            if match := pattern.fullmatch(name):
+                found = match.groupdict().items()
+                return other.format(
+                    **{kind: self.words.get(kind, {}).get(word, word) for kind, word in found}
+                )
+        return None
+
+
+our_name = _Translation(NAMES, WORDS)
+"""This package's name of a released entry; None if the table hasn't it."""
+released_name = _Translation(_turned(NAMES), {kind: _turned(table) for kind, table in WORDS.items()})
+"""What the release calls an entry of ours; None if the table hasn't it."""
+
+
+def from_released(released: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """The released weights under our names and shapes, and the names that the table hasn't."""
     ours: dict[str, Tensor] = {}
     unknown = []
     for name, value in released.items():
-        matrices = _GRAPH_MATRICES.fullmatch(name)
-        if matrices and value.shape[:1] == (2,):
-            stage, side, layer = matrices.groups()
-            prefix = f"stages.{_STAGE[stage]}.gcn.modules_per_hand.{_SIDE[side]}.{layer}"
-            ours[f"{prefix}.own"], ours[f"{prefix}.neighbour"] = value
-        elif _CONSTANTS.fullmatch(name):
+        new = our_name(name)
+        if CONSTANTS.fullmatch(name):
             continue
-        elif (new := our_name(name)) is not None:
-            if name.endswith("gconv.e_1"):
-                value = value.flatten()
-            elif value.ndim == 3 and "spatial_pos_embed" not in name:
-                value = value.squeeze(-1)
-            ours[new] = value
-        else:
+        if new is None or (name.endswith("gconv.W") and value.shape[:1] != (2,)):
             unknown.append(name)
+        elif name.endswith("gconv.W"):
+            ours[new], ours[new.removesuffix("own") + "neighbour"] = value
+        elif name.endswith("gconv.e_1"):
+            ours[new] = value.flatten()
+        else:
+            ours[new] = value.squeeze(-1) if value.ndim == 3 and "spatial_pos_embed" not in name else value
     return ours, unknown
+
+
+def to_released(ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our weights under the release's names and in its shapes; an unknown name is a ``KeyError``."""
+    released: dict[str, Tensor] = {}
+    for name, value in ours.items():
+        if name.endswith(".neighbour"):
+            continue  # Written with its layer's own matrices.
+        new = released_name(name)
+        if new is None:
+            raise KeyError(name)
+        if name.endswith(".own"):
+            value = torch.stack((value, ours[name.removesuffix("own") + "neighbour"]))
+        elif name.endswith(".scores"):
+            value = value[None]
+        elif _CONVOLVED.fullmatch(name):
+            value = value[..., None]
+        released[new] = value
+    return released

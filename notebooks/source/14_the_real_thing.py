@@ -68,7 +68,7 @@ SPLIT = "test"
 # %%
 from handlib.data.interhand.stand_ins import make_moments, write_intaghand, write_interhand
 from handlib.hand.mano_file import export_open_hand
-from handlib.released.export import write_checkpoint
+from handlib.released.checkpoint import write_checkpoint
 
 folder = tempfile.TemporaryDirectory(prefix="handlib-")
 stand_in = Path(folder.name)
@@ -461,11 +461,11 @@ print(f"{len(prepared)} pictures in {SPLIT}; the stand-ins agree to 0.05 mm in b
 #
 # ## The released checkpoint
 #
-# The file is a dictionary of tensors. Our modules have other names; one table of rules translates (`handlib/released/names.py`), and whatever is missing, unexpected or of another shape is refused by name.
+# The file is a dictionary of tensors. Our modules have other names; one table translates (`handlib/released/names.py`), and whatever is missing, unexpected or of another shape is refused by name.
 
 # %%
 from handlib.released.checkpoint import load_checkpoint, read_checkpoint
-from handlib.released.names import convert, our_name
+from handlib.released.names import from_released, our_name
 
 entries = read_checkpoint(checkpoint)
 for name in (
@@ -474,7 +474,7 @@ for name in (
     "decoder.seg.0.weight",
 ):
     print(f"{name:42} {tuple(entries[name].shape)!s:20} {our_name(name)}")
-weights, unknown = convert(entries)
+weights, unknown = from_released(entries)
 kept = sum(value.numel() for value in weights.values() if value.is_floating_point())
 print(f"{len(entries)} entries, {len(unknown)} unknown; {kept / 1e6:.0f} million numbers are the network's")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support import reference
-from torch import Tensor
+from torch import Tensor, nn
 
 from handlib.model.network import DIR
 from handlib.released.checkpoint import CheckpointError, load_checkpoint, named_outputs, run
@@ -64,14 +64,18 @@ def saved(content: object, folder: Path) -> Path:
     return folder / "checkpoint.pth"
 
 
-def test_optimiser_state_is_ignored(tmp_path: Path):
+def test_a_checkpoint_as_people_have_it(tmp_path: Path):
+    """Saved from a compiled, distributed model, in half precision, with the state of its training."""
+    net = {f"module._orig_mod.{name}": value for name, value in hollow().items()}
+    net |= {name: nn.Parameter(v.bfloat16()) for name, v in net.items() if v.is_floating_point()}
     optimiser = {"state": {0: {"step": torch.tensor(7.0)}}, "param_groups": [{"lr": 5e-4, "params": [0]}]}
-    model = load_checkpoint(saved({"net": hollow(), "optimizer": optimiser, "epoch": 49}, tmp_path))
+    extras = {"optimizer": optimiser, "epoch": 49, "best": np.float64(10.2), "history": np.arange(3)}
+    model = load_checkpoint(saved({"net": net, **extras}, tmp_path))
     assert not model.training
     assert not any(weight.any() for weight in model.parameters())
 
 
-def test_every_entry_that_is_off_is_named(tmp_path: Path):
+def test_entries_that_are_off_are_counted_and_named(tmp_path: Path):
     net = hollow()
     del net["backbone.layer1.0.conv1.weight"], net["decoder.projecter_4.interaction.head.1.bias"]
     net["decoder.projecter_5.fusion.0.weight"] = net["ema.decay"] = torch.zeros(1)
@@ -80,12 +84,12 @@ def test_every_entry_that_is_off_is_named(tmp_path: Path):
     with pytest.raises(CheckpointError) as caught:
         load_checkpoint(saved({"net": net}, tmp_path))
     assert str(caught.value).split(": ", 2)[2].split("; ") == [
-        "missing: encoder.backbone.encoders.0.layer1.0.conv1.weight, "
+        "4 missing: encoder.backbone.encoders.0.layer1.0.conv1.weight, "
         "stages.0.transformer.head.1.bias, "
         "stages.1.gcn.modules_per_hand.0.1.own, stages.1.gcn.modules_per_hand.0.1.neighbour",
-        "unexpected: decoder.projecter_3.gcn_left.gconv_layers.1.gconv.W, "
+        "3 unexpected: decoder.projecter_3.gcn_left.gconv_layers.1.gconv.W, "
         "decoder.projecter_5.fusion.0.weight, ema.decay",
-        "wrong shape: encoder.head.offset.weight (expected (3, 2048), got (3, 1024))",
+        "1 of another shape: encoder.head.offset.weight (expected (3, 2048), got (3, 1024))",
     ]
 
 
@@ -97,7 +101,7 @@ def test_a_missing_hand_model_is_named(tmp_path: Path):
 
 @pytest.mark.parametrize("content", [{"net": {"a": torch.zeros(1)}}, {"net": {}}])
 def test_another_networks_weights(tmp_path: Path, content: object):
-    with pytest.raises(CheckpointError, match="not the released network: missing: encoder"):
+    with pytest.raises(CheckpointError, match=r"not the released network: \d+ missing: encoder"):
         load_checkpoint(saved(content, tmp_path))
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from handlib.model.network import DIR
-from handlib.released.checkpoint import released_targets, training_losses
+from handlib.released.losses import released_targets, training_losses
 from handlib.training.losses import LossWeights, dir_loss, hand_faces
 
 TOLERANCE = 1e-4

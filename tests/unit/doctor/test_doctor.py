@@ -23,7 +23,7 @@ from handlib.hand.mano_file import export_open_hand, open_hand_data, open_hand_f
 from handlib.hand.skeleton import SIDES
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
-from handlib.released.export import write_checkpoint
+from handlib.released.checkpoint import write_checkpoint
 
 
 def verdicts(findings: list[Finding]) -> list[str]:
@@ -178,6 +178,17 @@ def test_files_that_are_no_checkpoint(content: object, tmp_path: Path):
     path = tmp_path / "other.pth"
     torch.save(content, path)
     assert "key 'net'" in the_wrong_one(examine_given(checkpoint=path)).explanation
+
+
+def test_whatever_a_check_runs_into_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    for name in ("interhand_findings", "machine_findings", "shipped_findings"):
+        monkeypatch.setattr(f"handlib.doctor.{name}", fail)
+    wrong = [finding for finding in examine(interhand=tmp_path) if finding.verdict == "wrong"]
+    assert [finding.what for finding in wrong] == ["machine", "data_samples", "InterHand2.6M"]
+    assert all(finding.explanation == "ZeroDivisionError" for finding in wrong)
 
 
 @pytest.fixture
