@@ -99,9 +99,7 @@ def test_errors_are_short_and_never_advise_to_switch_safety_off(tmp_path: Path):
         said = str(caught.value)
         assert len(said) < 2000 and "\n" not in said
         assert "weights_only" not in said and "safe_globals" not in said
-        assert (
-            "it asks for argparse.Namespace" if name == "objects" else "1000 unexpected: layer0"
-        ) in said
+        assert ("it asks for argparse.Namespace" if name == "objects" else "1000 unexpected: layer0") in said
 
 
 def test_reading_weights_does_not_load_what_training_needs():
