@@ -17,13 +17,12 @@ PYTEST := $(BIN)/python -m pytest
 NBVAL := $(PYTEST) -c tests/notebooks/nbval.ini --rootdir=. notebooks
 # xdist would begin with the files that have most tests; tests/conftest.py begins with the slowest.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
-BROWSER := $(PYTEST) $(TWO) tests/browser
 
 # Processes that keep no compiled modules compile all of torch each time they start.
 unexport PYTHONDONTWRITEBYTECODE
 
 # Numbers in tests and notebooks are compared digit by digit: one thread each.
-test test-unit test-notebooks test-browser test-min notebooks checkpoint: export OMP_NUM_THREADS = 1
+test test-all test-quick test-notebooks test-browser test-min notebooks checkpoint: export OMP_NUM_THREADS = 1
 
 define CHECK_PYTHON
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -31,21 +30,21 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 endef
 
-# The book has packages of its own. Tests need them in continuous integration, elsewhere only if they are there.
+# The book has packages of its own.
 BOOK_VENV := .venv-book
 BOOK_STAMP := $(BOOK_VENV)/.installed
-BOOK_TO_TEST := $(if $(CI)$(wildcard $(BOOK_STAMP)),$(BOOK_STAMP))
 
 # The lowest versions that pyproject.toml declares.
 MIN_VENV := .venv-min
 MIN_STAMP := $(MIN_VENV)/.installed
 
-.PHONY: help setup lab test test-unit test-notebooks test-browser test-min test-processors \
+.PHONY: help setup lab test test-quick test-all test-notebooks test-browser test-min test-processors \
   notebooks checkpoint book lint
 
 help:
 	@echo "make lab        open JupyterLab on the tour (PORT=$(PORT), LAB_FLAGS for more options)"
-	@echo "make test       every test: code, parity with the released network, notebooks, browser"
+	@echo "make test       code, parity with the released network, notebooks, widgets in a browser: minutes"
+	@echo "make test-quick most tests of the code; make test-all: also what takes long, and the book"
 	@echo "make test-min, test-processors: lowest versions, other processors"
 	@echo "make setup      make $(VENV) and install the package into it (the others do this first);"
 	@echo "                TORCH=cpu: PyTorch without CUDA, 1.7 GB in place of 6.4"
@@ -65,22 +64,25 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 lab: setup
-	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(LAB_FLAGS) notebooks/00_tour.ipynb
+	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) --config=jupyter_lab_config.py $(LAB_FLAGS)
 
-test: setup $(BOOK_TO_TEST)
-	$(PYTEST) $(TWO) tests --ignore tests/browser
+test: setup
+	$(PYTEST) $(TWO) -m "not slow" tests
 	$(NBVAL)
-	$(BROWSER)
 
-test-unit: setup
-	$(PYTEST) $(TWO) tests/unit tests/parity
+test-quick: setup
+	$(PYTEST) $(TWO) -m "not slow" tests/unit
+
+test-all: setup $(BOOK_STAMP)
+	$(PYTEST) $(TWO) tests
+	$(NBVAL)
 
 test-notebooks: setup
 	$(PYTEST) tests/notebooks
 	$(NBVAL)
 
-test-browser: setup $(BOOK_TO_TEST)
-	$(BROWSER)
+test-browser: setup $(BOOK_STAMP)
+	$(PYTEST) $(TWO) tests/browser
 
 test-min: $(MIN_STAMP)
 	$(MIN_VENV)/bin/python -m pytest $(TWO) tests/unit

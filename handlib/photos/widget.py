@@ -15,8 +15,8 @@ from handlib.data.photo import AnyPicture, Box, Picture, PictureError, as_pictur
 from handlib.hand.skeleton import SIDES
 from handlib.model.network import DIR
 from handlib.model.placed import place
-from handlib.photos.camera_widget import PhotoCamera
 from handlib.photos.photo_frame import Frame, framed, read_upload
+from handlib.photos.photo_source import PhotoSource
 from handlib.photos.reconstruct import Reconstruction, reconstruct
 from handlib.show.core.hands import HandsView
 from handlib.show.core.panel import Panel
@@ -89,9 +89,7 @@ class YourPhoto(Panel):
         self._moving = False
         self.answer = answer_photo(model, self.photo, None)
         self.box = self.answer.result.box
-        self.upload = ipywidgets.FileUpload(accept="image/*", description="upload a picture")
-        self.upload.layout.width = "auto"
-        self.camera = PhotoCamera()
+        self.source = PhotoSource(self.take)
         self.find = ipywidgets.Button(description="find the hands")
         self.go = ipywidgets.Button(description="reconstruct in the box")
         self.go.layout.width = "auto"
@@ -112,8 +110,6 @@ class YourPhoto(Panel):
         faces = list(self.answer.result.faces)
         self.view = HandsView(placed.vertices, placed.joints, faces, caption="from the camera")
         self.links = ipywidgets.HTML()
-        self.upload.observe(self._on_upload, names="value")
-        self.camera.observe(lambda change: self.take("camera", change.new), names="taken")
         self.corners.observe(self._on_corners, names="points")
         for slider in (self.across, self.down):
             slider.observe(self._on_sliders, names="value")
@@ -123,8 +119,8 @@ class YourPhoto(Panel):
         self._show_answer()
         super().__init__(
             [
-                [self.upload, self.find, self.go],
-                self.camera,
+                self.source,
+                [self.find, self.go],
                 [self.across, self.down],
                 self.status,
                 [self.corners, self.image],
@@ -180,11 +176,6 @@ class YourPhoto(Panel):
         self.image.value = encode_png(self.answer.drawn)
         self.view.show(self.answer.result.prediction.final)
         self.links.value = download_links(self.answer.files)
-
-    def _on_upload(self, _: object) -> None:
-        if self.upload.value:
-            first = self.upload.value[0]
-            self.take(first["name"], bytes(first["content"]))
 
     def _on_corners(self, _: object) -> None:
         if not self._moving:

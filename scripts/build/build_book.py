@@ -174,13 +174,12 @@ def put_pages(recordings: dict[str, dict]) -> None:
             put(target, with_diagrams(text, page))
 
 
-def put_scripts(recordings: dict[str, dict]) -> None:
-    """Everything the pages load, as classic scripts, which also work from a folder without a server.
+def put_scripts(static: Path, recordings: dict[str, dict]) -> None:
+    """What recorded widgets load, as classic scripts, which also work from a folder without a server.
 
     Raises:
         BookError: the view's bundle has no default export.
     """
-    static = SOURCE / "static"
     bundle = (ROOT / "handlib" / "assets" / "hands.bundle.js").read_text(encoding="utf-8")
     if len(EXPORT.findall(bundle)) != 1:
         raise BookError("hands.bundle.js: expected one default export")
@@ -191,6 +190,10 @@ def put_scripts(recordings: dict[str, dict]) -> None:
     for name in recordings:
         packed = base64.b64encode((BOOK / "recorded" / f"{name}.json.gz").read_bytes()).decode()
         put(static / "recorded" / f"{name}.js", f'handsRecorded["{name}"]("{packed}");\n')
+
+
+def put_mathjax(static: Path) -> None:
+    """The parts of MathJax that the pages load."""
     mathjax = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
     for part in MATHJAX_PARTS:
         files = [mathjax / part] if (mathjax / part).is_file() else sorted((mathjax / part).iterdir())
@@ -202,7 +205,8 @@ def main() -> int:
     recordings = read_recordings()
     shutil.rmtree(BUILD, ignore_errors=True)
     put_pages(recordings)
-    put_scripts(recordings)
+    put_scripts(SOURCE / "static", recordings)
+    put_mathjax(SOURCE / "static")
     for file in (BOOK / "diagrams").glob("*.svg"):
         put(SOURCE / "diagrams" / file.name, file.read_bytes())
     for name in ("_config.yml", "_toc.yml", "extensions/book_pages.py"):

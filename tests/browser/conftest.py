@@ -1,6 +1,7 @@
-"""A real JupyterLab on this machine, driven by a real browser that may ask nothing of any other machine."""
+"""A real JupyterLab on this machine, driven by a real browser: one Lab per process, one page per test file."""
 
 import importlib.util
+import json
 import os
 import shutil
 import socket
@@ -16,27 +17,14 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
-from build_notebooks import NOTEBOOKS
+from support.browser import keep_inside, launched
 
 from handlib.doctor.machine import chromium
 
-HERE = Path(__file__).parent
-CHROMIUM_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--use-fake-device-for-media-stream",
-)
-QUIET_LAB = """{
-  "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false},
-  "@jupyterlab/docmanager-extension:plugin": {"autosave": false}
-}"""
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR")
+FOLDERS += ("JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")
+WITHOUT_AUTOSAVE = {"@jupyterlab/docmanager-extension:plugin": {"autosave": False}}
 
 
 def no_browser(reason: str) -> None:
@@ -59,71 +47,72 @@ def browser_path() -> str:
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab: its address and the folder that holds the copied notebooks."""
+    """A running JupyterLab over a copy of the repository's notebooks and pages."""
 
     url: str
-    folder: Path
+    root: Path
+
+    @property
+    def notebooks(self) -> Path:
+        return self.root / "notebooks"
+
+    def write(self, name: str, source: str) -> None:
+        """Writes a notebook from text in percent format."""
+        notebook = jupytext.reads(source, fmt="py:percent")
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, self.notebooks / name)
+
+    def ask(self, path: str, method: str = "GET") -> bytes:
+        """An answer of the server's API."""
+        request = urllib.request.Request(f"{self.url}/api{path}", method=method)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.read()
+
+    def stop_kernels(self) -> None:
+        """Stops every kernel, so that they don't add up over the files."""
+        for session in json.loads(self.ask("/sessions")):
+            self.ask(f"/sessions/{session['id']}", "DELETE")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until_up(url: str, process: subprocess.Popen, seconds: float = 60) -> None:
+def wait_until_up(lab: Lab, process: subprocess.Popen, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
+    while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib.request.urlopen(f"{url}/api", timeout=5).close()
+            lab.ask("")
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.25)
-    raise RuntimeError(f"JupyterLab did not start at {url}")
+    raise RuntimeError(f"JupyterLab did not start at {lab.url}")
 
 
 @pytest.fixture(scope="session")
 def lab(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab over a copy of the notebooks and the test notebook, with settings of its own."""
+    """JupyterLab as `make lab` starts it, with folders of its own."""
     home = tmp_path_factory.mktemp("lab")
-    folder = home / "notebooks"
-    folder.mkdir()
-    for notebook in NOTEBOOKS.glob("*.ipynb"):
-        shutil.copy(notebook, folder)
-    test_notebook = jupytext.read(HERE / "widget_notebook.py")
-    test_notebook.metadata["kernelspec"] = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
-    nbformat.write(test_notebook, folder / "widget_notebook.ipynb")
-    folders = {
-        name: str(home / name.lower())
-        for name in (
-            "JUPYTER_CONFIG_DIR",
-            "JUPYTER_DATA_DIR",
-            "JUPYTER_RUNTIME_DIR",
-            "JUPYTERLAB_SETTINGS_DIR",
-            "JUPYTERLAB_WORKSPACES_DIR",
-            "IPYTHONDIR",
-        )
-    }
+    root = home / "repository"
+    (root / "docs").mkdir(parents=True)
+    (root / "notebooks").mkdir()
+    for folder, pattern in (("notebooks", "*.ipynb"), ("docs", "*.md"), ("", "jupyter_lab_config.py")):
+        for file in (ROOT / folder).glob(pattern):
+            shutil.copy(file, root / folder)
+    folders = {name: str(home / name.lower()) for name in FOLDERS}
     overrides = Path(folders["JUPYTER_CONFIG_DIR"]) / "labconfig"
     overrides.mkdir(parents=True)
-    (overrides / "default_setting_overrides.json").write_text(QUIET_LAB)
-    port = free_port()
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
-    command += [f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="]
-    command += [f"--ServerApp.root_dir={folder}"]
-    environment = {**os.environ, **folders, "OMP_NUM_THREADS": "1"}
+    (overrides / "default_setting_overrides.json").write_text(json.dumps(WITHOUT_AUTOSAVE))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--config", root / "jupyter_lab_config.py"]
+    command += ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
+    # Without a token the server asks for none; without this its API would still refuse to stop kernels.
+    command += ["--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"]
     with open(home / "log", "w") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        environment = {**os.environ, **folders, "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
     try:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_up(url, process)
-        yield Lab(url, folder)
+        running = Lab(f"http://127.0.0.1:{port}", root)
+        wait_until_up(running, process)
+        yield running
     finally:
         process.terminate()
         try:
@@ -132,29 +121,20 @@ def lab(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             process.kill()
 
 
+@pytest.fixture(scope="module")
+def tab(lab: Lab, browser_path: str) -> Iterator:
+    """The page of a test file, in a browser of its own: 3D views of many files would use up its contexts."""
+    with launched(browser_path) as browser:
+        tab = browser.new_page(viewport={"width": 1400, "height": 1000})
+        tab.outside = keep_inside(tab, lab.url)
+        tab.on("dialog", lambda dialog: dialog.accept())
+        yield tab
+    lab.stop_kernels()
+
+
 @pytest.fixture
-def page(lab: Lab, browser_path: str, tmp_path: Path):
-    """A page of a fresh browser; ``page.outside`` collects every address beyond this Lab that it asked for.
-
-    The page's last state is kept as ``last.png`` in the test's temporary folder.
-    """
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=list(CHROMIUM_FLAGS))
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.outside = []
-
-        def gate(route):
-            if route.request.url.startswith((lab.url, "data:", "blob:")):
-                route.continue_()
-            else:
-                page.outside.append(route.request.url)
-                route.abort()
-
-        page.route("**/*", gate)
-        try:
-            yield page
-            page.screenshot(path=tmp_path / "last.png")
-        finally:
-            browser.close()
+def page(tab, tmp_path: Path) -> Iterator:
+    """The file's page; its last state is kept as ``last.png`` in the test's temporary folder."""
+    yield tab
+    tab.screenshot(path=tmp_path / "last.png")
+    assert tab.outside == []

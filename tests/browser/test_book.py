@@ -3,7 +3,6 @@
 import functools
 import http.server
 import json
-import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -16,13 +15,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from book_api import read_modules
 from build_book import SITE, read_recordings
-from conftest import CHROMIUM_FLAGS
-from support.lab_page import VIEW, ask, canvas_colours, click_joint
+from support.browser import keep_inside, launched
+from support.recorded_page import SECONDS, keep_complaints, wait_until_live
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-book" / "bin" / "python"
-SECONDS = 1000
-pytestmark = pytest.mark.usefixtures("book")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("book")]
 AUDITED = (
     "index.html",
     "docs/claims.html",
@@ -37,21 +35,18 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def said_while_building() -> str:
     """Builds the book from what is here now; what Sphinx had to say about it."""
     if not PYTHON.exists():
-        reason = "the book's environment isn't there: make book"
-        if os.environ.get("CI"):
-            pytest.fail(f"{reason}; CI must have it")
-        pytest.skip(reason)
-    command = [PYTHON, ROOT / "scripts" / "build_book.py"]
+        pytest.skip("the book's environment isn't there: make book")
+    command = [PYTHON, ROOT / "scripts" / "build" / "build_book.py"]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
     return built.stderr
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def book(said_while_building: str) -> Iterator[str]:
     """The address of the book, served from this machine."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=SITE))
@@ -64,40 +59,25 @@ def book(said_while_building: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium(browser_path: str):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=list(CHROMIUM_FLAGS))
+def chromium(browser_path: str) -> Iterator:
+    with launched(browser_path) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
-def open_page(chromium, book: str):
+def open_page(chromium, book: str) -> Iterator:
     """Opens a page of the book, with nothing to be had from anywhere else.
 
-    ``page.complaints`` collects every address beyond the book that it asked for, and every error.
+    ``page.complaints`` collects every error, ``page.outside`` every address beyond the book that it asked for.
     """
     contexts = []
 
-    def open_page(address: str, **options):
+    def open_page(name: str, **options):
         context = chromium.new_context(viewport={"width": 1300, "height": 1000}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.complaints = []
-
-        def gate(route):
-            if route.request.url.startswith((book, "data:", "blob:", SITE.as_uri())):
-                route.continue_()
-            else:
-                page.complaints.append(f"asked for {route.request.url}")
-                route.abort()
-
-        context.route("**/*", gate)
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
-        page.goto(address if ":" in address else f"{book}/{address}")
+        page.complaints, page.outside = keep_complaints(page), keep_inside(page, book)
+        page.goto(f"{book}/{name}")
         return page
 
     yield open_page
@@ -140,25 +120,6 @@ def read(name: str) -> Reading:
     return reading
 
 
-def wait_until_live(page, name: str) -> int:
-    """Scrolls to a recorded widget until it is drawn; returns its number among the page's views."""
-    place = page.locator(f'[data-recorded="{name}"]')
-    place.scroll_into_view_if_needed()
-    page.locator(f'.is-live[data-recorded="{name}"]').wait_for(timeout=60 * SECONDS)
-    number = page.evaluate(
-        f"""Array.from(document.querySelectorAll('{VIEW}'))
-        .indexOf(document.querySelector('[data-recorded="{name}"] {VIEW}'))"""
-    )
-    page.wait_for_function(
-        f"document.querySelectorAll('{VIEW}')[{number}].handlib.framesDrawn() > 0", timeout=60 * SECONDS
-    )
-    return number
-
-
-def words(page, name: str) -> str:
-    return page.locator(f'[data-recorded="{name}"] .recorded-words').inner_text()
-
-
 def test_the_build_has_nothing_to_warn_of(said_while_building):
     assert [line for line in said_while_building.splitlines() if "WARNING" in line or "ERROR" in line] == []
 
@@ -170,9 +131,10 @@ def test_no_page_asks_for_anything_elsewhere_or_complains(open_page, book):
         page.goto(f"{book}/{name}")
         page.wait_for_load_state("networkidle")
         broken = page.locator("mjx-merror").count()
-        if page.complaints or broken:
-            complaints[name] = [*page.complaints, f"{broken} broken formulas"]
+        if page.complaints or page.outside or broken:
+            complaints[name] = [*page.complaints, *page.outside, f"{broken} broken formulas"]
         page.complaints.clear()
+        page.outside.clear()
     assert complaints == {}
 
 
@@ -215,75 +177,12 @@ def test_solutions_are_there_and_collapsed():
         assert (reading.collapsed, reading.open_details) == (hidden, 0), path.stem
 
 
-def test_title_page_hands_draw_turn_step_through_stages_and_are_picked(open_page):
-    page = open_page("index.html")
-    view = wait_until_live(page, "00_stages")
-    assert canvas_colours(page, view) > 100
-    assert "stage 2" in words(page, "00_stages")
-    before, picture = ask(page, "vertex(1, 320)", view), page.locator(".recorded-picture")
-    shown = picture.get_attribute("src")
-    slider = page.get_by_role("slider", name="estimate")
-    slider.focus()
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowLeft")
-    assert slider.get_attribute("aria-valuetext") == "initial"
-    assert "initial: joints" in words(page, "00_stages")
-    page.wait_for_function(
-        f"before => document.querySelectorAll('{VIEW}')[{view}].handlib.vertex(1, 320)"
-        ".some((x, i) => Math.abs(x - before[i]) > 1e-3)",
-        arg=before,
-    )
-    assert picture.get_attribute("src") != shown
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
-
-    click_joint(page, 21 + 8, view)
-    page.locator(f"{VIEW} [role=status]:has-text('right index4')").wait_for(timeout=10 * SECONDS)
-    page.locator(f"{VIEW} canvas").nth(view).focus()
-    eye = ask(page, "eye()", view)
-    page.keyboard.press("ArrowLeft")
-    assert ask(page, "eye()", view)[0] < eye[0] - 0.01
-    page.keyboard.press("n")
-    page.locator(f"{VIEW} [role=status]:has-text('right middle1')").wait_for(timeout=10 * SECONDS)
-    assert page.complaints == []
-
-
-def test_sliders_of_the_hand_model_move_one_at_a_time(open_page):
-    page = open_page("notebooks/01_hand_model.html")
-    view = wait_until_live(page, "01_explorer")
-    pose, beta = (page.get_by_role("slider", name=name, exact=True) for name in ("pose 0", "beta 0"))
-    rest = ask(page, "vertex(1, 320)", view)
-    pose.press("End")
-    assert pose.get_attribute("aria-valuetext") == "3"
-    assert "moved 0 mm" not in words(page, "01_explorer")
-    page.wait_for_function(
-        f"rest => document.querySelectorAll('{VIEW}')[{view}].handlib.vertex(1, 320)"
-        ".some((x, i) => Math.abs(x - rest[i]) > 5e-3)",
-        arg=rest,
-    )
-    beta.press("ArrowRight")
-    assert pose.get_attribute("aria-valuetext") == "0"
-    assert beta.get_attribute("aria-valuetext") == "1.5"
-    assert page.complaints == []
-
-
-def test_picking_a_joint_of_the_transformer_draws_its_lines(open_page):
-    page = open_page("notebooks/06_transformer.html")
-    view = wait_until_live(page, "06_attention")
-    assert "right index4 attends to" in words(page, "06_attention")
-    page.get_by_role("combobox", name="picked joint").select_option(label="left thumb4")
-    assert "left thumb4 attends to" in words(page, "06_attention")
-    page.wait_for_function(f"document.querySelectorAll('{VIEW}')[{view}].handlib.link(9)[0] === 4")
-    assert ask(page, "linkCount()", view) == 10
-    assert page.complaints == []
-
-
 def test_every_recording_comes_alive_where_its_picture_was(open_page):
     for name, recording in read_recordings().items():
         page = open_page(f"notebooks/{recording['notebook']}.html")
-        view = wait_until_live(page, name)
-        assert canvas_colours(page, view) > 100, name
+        wait_until_live(page, name)
         assert not page.locator(f'[data-recorded="{name}"] > img').is_visible()
-        assert page.complaints == []
+        assert page.complaints + page.outside == []
 
 
 def test_pictures_stay_on_paper_and_without_javascript(open_page):
@@ -295,12 +194,6 @@ def test_pictures_stay_on_paper_and_without_javascript(open_page):
     assert not page.locator(".bd-sidebar-primary").is_visible()
     plain = open_page("notebooks/00_tour.html", java_script_enabled=False)
     assert plain.locator('[data-recorded="00_stages"] > img').is_visible()
-
-
-def test_hands_draw_from_a_folder_without_a_server(open_page):
-    page = open_page((SITE / "index.html").as_uri())
-    assert canvas_colours(page, wait_until_live(page, "00_stages")) > 100
-    assert page.complaints == []
 
 
 def test_search_finds_words_and_functions(open_page):

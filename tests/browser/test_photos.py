@@ -4,27 +4,40 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from support.lab_page import (
     IMAGE,
-    SECONDS,
-    last_image,
+    ask_points,
+    drag,
+    moves,
+    press,
     press_slider,
-    run_needed,
+    redraws,
+    run_cells,
     save_and_reload,
     says,
-    wait_for_answer,
+    wait_for_points,
     wait_until_idle,
-    wait_until_vertex_moved,
 )
 
 from handlib.data.rendered.scenes import make_scene
+from handlib.photos.photo_source import LARGEST_UPLOAD
 
-POINTS = ".handlib-points"
+SOURCE = ".handlib-source"
 
 
-def press(page, button: str) -> None:
-    page.get_by_role("button", name=button).click()
+@pytest.fixture(scope="module", autouse=True)
+def notebook(tab, lab):
+    run_cells(tab, lab, "13_your_own_photo.ipynb", "YourPhoto(")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A wide picture with a rendered pair of hands."""
+    square = make_scene("desk", 3, 1, "test").sample(300).image.permute(1, 2, 0).numpy()
+    Image.fromarray(np.pad(square, ((0, 0), (80, 140), (0, 0)), mode="edge")).save(tmp_path / "mine.png")
+    return tmp_path / "mine.png"
 
 
 def upload(page, path: Path) -> None:
@@ -34,71 +47,70 @@ def upload(page, path: Path) -> None:
     chooser.value.set_files(path)
 
 
-def hook(page, expression: str):
-    return page.evaluate(f"document.querySelector('{POINTS}').handlib.{expression}")
-
-
-def result(page) -> dict:
-    """What the link to the numbers hands out."""
+def download(page, name: str) -> bytes:
     with page.expect_download() as download:
-        page.locator('a[download="result.json"]').click()
-    return json.loads(Path(download.value.path()).read_text())
+        page.locator(f'a[download="{name}"]').click()
+    return Path(download.value.path()).read_bytes()
 
 
-def test_a_picture_is_uploaded_cut_out_reconstructed_and_taken_away(page, lab, tmp_path):
-    square = make_scene("desk", 3, 1, "test").sample(300).image.permute(1, 2, 0).numpy()
-    Image.fromarray(np.pad(square, ((0, 0), (80, 140), (0, 0)), mode="edge")).save(tmp_path / "mine.png")
+def test_a_large_file_arrives_and_a_too_large_one_is_refused_by_name(page, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (1500, 2500, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "large.png", compress_level=0)
+    assert (tmp_path / "large.png").stat().st_size > 11_000_000, "more than a message to the server may hold"
+    image = page.locator(IMAGE).last
+    with redraws(page, image):
+        upload(page, tmp_path / "large.png")
+        says(page, "2500 x 1500 pixels; looked at")
+
+    with open(tmp_path / "scan.tif", "wb") as file:
+        file.truncate(LARGEST_UPLOAD + 500_000)
+    before = image.get_attribute("src")
+    upload(page, tmp_path / "scan.tif")
+    refused = page.locator(f"{SOURCE} [role=status]:has-text('scan.tif')")
+    assert refused.inner_text() == "scan.tif: expected at most 100 MB, got 100.5 MB."
     (tmp_path / "notes.png").write_text("no picture at all")
+    upload(page, tmp_path / "notes.png")
+    says(page, "notes.png: expected a JPEG, PNG or WebP picture")
+    assert image.get_attribute("src") == before and refused.count() == 0
 
-    run_needed(page, lab, "13_your_own_photo.ipynb", "YourPhoto(")
-    image = last_image(page)
-    says(page, "320 x 320 pixels; looked at")
-    seen = [image.get_attribute("src")]
 
-    def changed() -> None:
-        wait_for_answer(page, image, seen)
-
-    vertex = page.evaluate("document.querySelector('.handlib-hands').handlib.vertex(1, 320)")
-    upload(page, tmp_path / "mine.png")
-    says(page, "520 x 300 pixels; looked at")
-    changed()
-    wait_until_vertex_moved(page, vertex)
+def test_a_picture_is_uploaded_cut_out_reconstructed_and_taken_away(page, photo):
+    image = page.locator(IMAGE).last
+    with redraws(page, image), moves(page):
+        upload(page, photo)
+        says(page, "520 x 300 pixels; looked at")
     width, height = image.evaluate("image => [image.clientWidth, image.clientHeight]")
     assert abs(width / height - 520 / 300) < 0.03
-    assert result(page)["picture"] == {"width": 520, "height": 300}
+    assert json.loads(download(page, "result.json"))["picture"] == {"width": 520, "height": 300}
 
     # A corner is dragged, then the box is moved by keyboard; only the button reconstructs.
-    corner, before = hook(page, "pointOnPage(0)"), hook(page, "point(0)")
-    page.mouse.move(*corner)
-    page.mouse.down()
-    page.mouse.move(corner[0] + 30, corner[1] + 20, steps=4)
-    page.mouse.up()
-    page.wait_for_function(
-        f"u => document.querySelector('{POINTS}').handlib.point(0)[0] > u + 0.05", arg=before[0]
-    )
+    before = ask_points(page, "point(0)")[0]
+    drag(page, ask_points(page, "pointOnPage(0)"), (30, 20))
+    wait_for_points(page, "point(0)[0] > given + 0.05", before)
     for slider in ("across (%)", "down (%)"):
         press_slider(page, slider, times=3)
     wait_until_idle(page)
+    with redraws(page, image):
+        press(page, "reconstruct in the box")
+        says(page, "looked at the box that you set")
+    box = json.loads(download(page, "result.json"))["box"]
+    assert box["origin"] == "given" and box["x"] > 0
+    assert download(page, "hands.glb")[:4] == b"glTF"
+    with redraws(page, image):
+        press(page, "find the hands")
+        says(page, "by its own segmentation")
+
+    save_and_reload(page)
+    says(page, "520 x 300 pixels; looked at")
     press(page, "reconstruct in the box")
-    says(page, "looked at the box that you set")
-    changed()
-    numbers = result(page)
-    assert numbers["box"]["origin"] == "given" and numbers["box"]["x"] > 0
-    with page.expect_download() as download:
-        page.locator('a[download="hands.glb"]').click()
-    assert Path(download.value.path()).read_bytes()[:4] == b"glTF"
+    says(page, "520 x 300 pixels; looked at the box that you set")
+    assert download(page, "overlay.png")[:4] == b"\x89PNG"
 
-    press(page, "find the hands")
-    says(page, "by its own segmentation")
-    changed()
-    upload(page, tmp_path / "notes.png")
-    says(page, "notes.png: expected a JPEG, PNG or WebP picture")
-    assert image.get_attribute("src") == seen[-1]
 
-    # A camera that the browser may not use, then one that it may.
+def test_the_camera_asks_first_and_is_shut_after_the_picture(page, lab, photo):
+    image, camera = page.locator(IMAGE).last, page.locator(SOURCE)
     before = image.get_attribute("src")
     press(page, "use the camera")
-    camera = page.locator(".handlib-camera")
     camera.get_by_text("The browser may not use the camera. Allow it beside the address").wait_for()
     assert image.get_attribute("src") == before
     page.context.grant_permissions(["camera"], origin=lab.url)
@@ -109,20 +121,9 @@ def test_a_picture_is_uploaded_cut_out_reconstructed_and_taken_away(page, lab, t
     video = page.get_by_label("what the camera sees, not mirrored")
     video.wait_for()
     width, height = video.evaluate("video => [video.videoWidth, video.videoHeight]")
-    page.keyboard.press("Enter")
-    says(page, f"{width} x {height} pixels; looked at")
-    changed()
+    with redraws(page, image):
+        page.keyboard.press("Enter")
+        says(page, f"{width} x {height} pixels; looked at")
     assert not camera.evaluate("camera => camera.handlib.isLive()")
-    upload(page, tmp_path / "mine.png")
+    upload(page, photo)
     says(page, "520 x 300 pixels; looked at")
-    upload(page, tmp_path / "notes.png")
-
-    save_and_reload(page)
-    page.locator(IMAGE).last.wait_for(timeout=120 * SECONDS)
-    says(page, "notes.png: expected")
-    press(page, "reconstruct in the box")
-    says(page, "520 x 300 pixels; looked at the box that you set")
-    assert (
-        page.locator('a[download="overlay.png"]').get_attribute("href").startswith("data:image/png;base64,")
-    )
-    assert page.outside == []

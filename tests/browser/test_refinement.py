@@ -1,52 +1,37 @@
 """Notebook 08 in a real JupyterLab: every control of the refinement widget is moved and does something."""
 
+import pytest
 from support.lab_page import (
     VIEW,
-    ask,
+    moves,
     press_slider,
-    run_needed,
-    save_and_reload,
+    redraws,
+    run_cells,
     says,
-    wait_for_another,
+    switch,
     wait_for_view,
-    wait_until_vertex_moved,
 )
 
-
-def switch(page, name: str) -> None:
-    """Presses a switch by keyboard."""
-    box = page.locator(f'.widget-checkbox:has-text("{name}") input')
-    box.focus()
-    page.keyboard.press("Space")
+pytestmark = pytest.mark.slow
 
 
 def test_every_control_of_the_refinement_widget(page, lab):
-    run_needed(page, lab, "08_refinement.ipynb", "show.RefinementExplorer(")
+    run_cells(page, lab, "08_refinement.ipynb", "show.RefinementExplorer(")
     wait_for_view(page)
     image = page.locator(f".jp-OutputArea-output:has({VIEW}) img.widget-image")
     says(page, "stage 2 again: joints")
-    course = page.locator('.widget-label:has-text("joints, mm: initial")')
-    seen = [image.get_attribute("src")]
-
-    def changed_picture() -> None:
-        wait_for_another(page, image, seen)
-
-    before = ask(page, "vertex(1, 320)")
-    press_slider(page, "estimate", "ArrowLeft", times=3)
+    with moves(page), redraws(page, image):
+        press_slider(page, "estimate", "ArrowLeft", times=3)
     says(page, "initial: joints")
-    wait_until_vertex_moved(page, before)
-    changed_picture()
 
-    before, numbers = ask(page, "vertex(1, 320)"), course.text_content()
-    press_slider(page, "turn (°)", times=6)
-    says(page, "(start turned by 30°)")
-    wait_until_vertex_moved(page, before)
-    changed_picture()
-    assert course.text_content() != numbers
-
-    press_slider(page, "shift (%)", times=5)
-    says(page, "(start turned by 30°; start shifted by 5 % of the side)")
-    changed_picture()
+    numbers = says(page, "joints, mm: initial")
+    with moves(page), redraws(page, image):
+        press_slider(page, "turn (°)", times=6)
+        says(page, "(start turned by 30°)")
+    assert says(page, "joints, mm: initial") != numbers
+    with redraws(page, image):
+        press_slider(page, "shift (%)", times=5)
+        says(page, "(start turned by 30°; start shifted by 5 % of the side)")
 
     press_slider(page, "estimate", times=2)
     says(page, "stage 2: joints")
@@ -55,20 +40,8 @@ def test_every_control_of_the_refinement_widget(page, lab):
         ("transformer", "; without GCN, transformer)"),
         ("enhancement", "; without GCN, transformer, enhancement)"),
     ):
-        before, numbers = ask(page, "vertex(1, 320)"), course.text_content()
-        switch(page, name)
-        says(page, said)
-        wait_until_vertex_moved(page, before)
-        changed_picture()
-        assert course.text_content() != numbers
-
-    save_and_reload(page)
-    wait_for_view(page)
-    says(page, "; without GCN, transformer, enhancement)")
-    before = ask(page, "vertex(1, 320)")
-    switch(page, "GCN")
-    says(page, "; without transformer, enhancement)")
-    wait_until_vertex_moved(page, before)
-    press_slider(page, "turn (°)", "ArrowLeft", times=6)
-    says(page, "(start shifted by 5 % of the side; without transformer, enhancement)")
-    assert page.outside == []
+        numbers = says(page, "joints, mm: initial")
+        with moves(page), redraws(page, image):
+            switch(page, name)
+            says(page, said)
+        assert says(page, "joints, mm: initial") != numbers

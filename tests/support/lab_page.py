@@ -2,6 +2,8 @@
 
 import io
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import nbformat
 import numpy as np
@@ -10,44 +12,115 @@ from support.needed_cells import needed_cells
 
 VIEW = ".handlib-hands"
 IMAGE = ".jp-OutputArea-output img.widget-image"
+POINTS = ".handlib-points"
+WORDS = ".jp-OutputArea .widget-label, .jp-OutputArea .widget-html-content"
+IDLE = "text=Python 3 (ipykernel) | Idle"
 SECONDS = 1000
+LONG = 300 * SECONDS
 
 
-def run_all(page, lab, notebook: str) -> None:
-    """Opens a notebook in a workspace of its own and asks for all its cells to be run."""
-    page.goto(f"{lab.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{notebook}")
-    # The status bar names the kernel once there is one; asked to run earlier, JupyterLab opens a dialogue.
-    page.locator("text=Python 3 (ipykernel) | Idle").first.wait_for(timeout=90 * SECONDS)
-    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=90 * SECONDS)
+def open_notebook(page, lab, notebook: str) -> None:
+    """Opens a notebook in a workspace of its own; returns when its kernel is there."""
+    page.goto(f"{lab.url}/lab/workspaces/{uuid.uuid4().hex}/tree/notebooks/{notebook}")
+    page.locator(IDLE).first.wait_for(timeout=LONG)
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=LONG)
+
+
+def begin_cells(page, lab, notebook: str, *texts: str) -> None:
+    """Opens a notebook of only the cells that hold one of the texts and those that these need; begins to run it."""
+    cut = needed_cells(nbformat.read(lab.notebooks / notebook, as_version=4), *texts)
+    nbformat.write(cut, lab.notebooks / f"cut_{notebook}")
+    open_notebook(page, lab, f"cut_{notebook}")
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
 
 
-def run_needed(page, lab, notebook: str, *texts: str) -> None:
-    """Opens a notebook of only the cells that hold one of the texts and those that these need; runs it."""
-    cut = needed_cells(nbformat.read(lab.folder / notebook, as_version=4), *texts)
-    nbformat.write(cut, lab.folder / f"cut_{notebook}")
-    run_all(page, lab, f"cut_{notebook}")
+def run_cells(page, lab, notebook: str, *texts: str) -> None:
+    """As :func:`begin_cells`; returns when the last text's widget is there, in view, and the kernel is done."""
+    begin_cells(page, lab, notebook, *texts)
+    wait_for_widget(page)
 
 
-def open_and_run(page, lab, notebook: str, view: int = 0) -> None:
-    """Opens a notebook and runs all cells; returns when a 3D view is drawn."""
-    run_all(page, lab, notebook)
-    wait_for_view(page, view)
-
-
-def wait_for_view(page, view: int = 0) -> None:
-    """Waits until the notebook's view of that number is on the page and drawn."""
-    page.locator(VIEW).nth(view).wait_for(timeout=300 * SECONDS)
-    page.locator(VIEW).nth(view).scroll_into_view_if_needed()
+def wait_for_widget(page) -> None:
+    """Waits until the page's last widget is there, scrolls to it, and waits until the kernel is done."""
+    page.locator(".jp-OutputArea-output .jupyter-widgets").last.wait_for(state="attached", timeout=LONG)
     page.wait_for_function(
-        f"document.querySelectorAll('{VIEW}')[{view}]?.handlib?.framesDrawn() > 0", timeout=120 * SECONDS
+        "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(p => p.textContent.includes('*'))",
+        timeout=2 * LONG,
     )
+    wait_until_idle(page)
+    page.locator(".jp-OutputArea-output:has(.jupyter-widgets)").last.scroll_into_view_if_needed()
 
 
 def wait_until_idle(page) -> None:
     """Waits until the kernel has run everything it was asked to: until then controls are not answered."""
-    page.locator("text=Python 3 (ipykernel) | Idle").first.wait_for(timeout=600 * SECONDS)
+    page.locator(IDLE).first.wait_for(timeout=2 * LONG)
+
+
+def wait_for_view(page, view: int = 0) -> None:
+    """Waits until the notebook's view of that number is on the page and drawn."""
+    page.locator(VIEW).nth(view).wait_for(timeout=LONG)
+    page.locator(VIEW).nth(view).scroll_into_view_if_needed()
+    page.wait_for_function(
+        f"document.querySelectorAll('{VIEW}')[{view}]?.handlib?.framesDrawn() > 0", timeout=LONG
+    )
+
+
+def save_and_reload(page) -> None:
+    """Saves the notebook and reloads the page; the kernel goes on."""
+
+    def saved(response) -> bool:
+        return response.request.method == "PUT" and "/api/contents/" in response.url
+
+    with page.expect_response(saved, timeout=LONG):
+        page.keyboard.press("Control+s")
+    page.reload()
+    page.locator(IDLE).first.wait_for(timeout=LONG)
+    wait_for_widget(page)
+
+
+# What the page shows
+
+
+def says(page, *texts: str) -> str:
+    """Waits until one line of words among the widgets holds all of the texts; returns it."""
+    line = page.locator(WORDS)
+    for text in texts:
+        line = line.filter(has_text=text)
+    line.first.wait_for(timeout=LONG)
+    return line.first.text_content()
+
+
+def says_no_more(page, text: str) -> None:
+    """Waits until no line of words among the widgets holds a text."""
+    page.locator(WORDS).filter(has_text=text).first.wait_for(state="detached", timeout=LONG)
+
+
+@contextmanager
+def redraws(page, *images) -> Iterator[None]:
+    """Waits afterwards until each image shows another picture and the kernel is done."""
+    before = [image.get_attribute("src") for image in images]
+    yield
+    for image, source in zip(images, before, strict=True):
+        page.wait_for_function(
+            "([image, source]) => image.getAttribute('src') !== source",
+            arg=[image.element_handle(), source],
+            timeout=LONG,
+        )
+    wait_until_idle(page)
+
+
+@contextmanager
+def moves(page, view: int = 0) -> Iterator[None]:
+    """Waits afterwards until the right hand's index fingertip is elsewhere."""
+    before = ask(page, "vertex(1, 320)", view)
+    yield
+    page.wait_for_function(
+        f"before => document.querySelectorAll('{VIEW}')[{view}].handlib.vertex(1, 320)"
+        ".some((x, i) => Math.abs(x - before[i]) > 1e-4)",
+        arg=before,
+        timeout=LONG,
+    )
 
 
 def ask(page, expression: str, view: int = 0):
@@ -55,26 +128,36 @@ def ask(page, expression: str, view: int = 0):
     return page.evaluate(f"document.querySelectorAll('{VIEW}')[{view}].handlib.{expression}")
 
 
+def ask_points(page, expression: str):
+    """Asks the test hook of the picture with points, as in ``point(0)``."""
+    return page.evaluate(f"document.querySelector('{POINTS}').handlib.{expression}")
+
+
+def wait_for_points(page, condition: str, given: float | None = None) -> None:
+    """Waits for something of the picture with points, as in ``point(0)[0] > given``."""
+    page.wait_for_function(
+        f"given => document.querySelector('{POINTS}').handlib.{condition}", arg=given, timeout=LONG
+    )
+
+
 def canvas_colours(page, view: int = 0) -> int:
-    """How many different colours a view's canvas shows."""
+    """Number of different colours on a view's canvas."""
     canvas = page.locator(f"{VIEW} canvas").nth(view)
     canvas.scroll_into_view_if_needed()
     shot = Image.open(io.BytesIO(canvas.screenshot())).convert("RGB")
     return len(np.unique(np.asarray(shot).reshape(-1, 3), axis=0))
 
 
-def press_slider(page, name: str, key: str = "ArrowRight", times: int = 5) -> None:
+# What the reader does
+
+
+def press_slider(page, name: str, key: str = "ArrowRight", times: int = 1) -> None:
     """Moves the slider of that name by keyboard."""
     slider = page.locator(f'.widget-slider:has(label:text-is("{name}")) .noUi-handle').first
     slider.scroll_into_view_if_needed()
     slider.focus()
     for _ in range(times):
         page.keyboard.press(key)
-
-
-def says(page, text: str) -> None:
-    """Waits until a line of words among the widgets holds a text."""
-    page.locator(f'.widget-label:has-text("{text}")').first.wait_for(timeout=120 * SECONDS)
 
 
 def choose(page, name: str, option: str) -> None:
@@ -84,30 +167,28 @@ def choose(page, name: str, option: str) -> None:
     dropdown.select_option(option)
 
 
-def wait_for_another(page, image, seen: list[str]) -> None:
-    """Waits until an image shows what it hasn't shown yet, and remembers that."""
-    page.wait_for_function(
-        "([image, seen]) => !seen.includes(image.getAttribute('src'))",
-        arg=[image.element_handle(), seen],
-        timeout=300 * SECONDS,
-    )
-    seen.append(image.get_attribute("src"))
+def pick_joint(page, label: str) -> None:
+    """Picks a joint in the list below a 3D view."""
+    page.get_by_role("combobox", name="picked joint").first.select_option(label=label)
 
 
-def last_image(page):
-    """The notebook's last picture of a widget, in view, once the kernel has run everything."""
-    image = page.locator(IMAGE).last
-    image.wait_for(timeout=600 * SECONDS)
-    wait_until_idle(page)
-    image.scroll_into_view_if_needed()
-    return image
+def press(page, button: str) -> None:
+    """Presses the button of exactly that name."""
+    page.get_by_role("button", name=button, exact=True).first.click()
 
 
-def wait_for_answer(page, image, seen: list[str]) -> None:
-    """Waits until an image shows what it hasn't shown yet and stays so, and remembers that."""
-    wait_for_another(page, image, seen)
-    wait_until_idle(page)
-    seen.append(image.get_attribute("src"))
+def switch(page, name: str) -> None:
+    """Presses a switch by keyboard."""
+    page.locator(f'.widget-checkbox:has-text("{name}") input').focus()
+    page.keyboard.press("Space")
+
+
+def drag(page, start: tuple[float, float], by: tuple[float, float]) -> None:
+    """Drags the mouse from a place of the page by so many pixels."""
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(start[0] + by[0], start[1] + by[1], steps=5)
+    page.mouse.up()
 
 
 def click_joint(page, joint: int, view: int = 0) -> None:
@@ -124,24 +205,3 @@ def click_joint(page, joint: int, view: int = 0) -> None:
         polling=300,
     )
     page.mouse.click(*ask(page, f"jointOnPage({joint})", view))
-
-
-def save_and_reload(page) -> None:
-    """Saves the notebook and reloads the page; the kernel goes on."""
-
-    def saved(response) -> bool:
-        return response.request.method == "PUT" and "/api/contents/" in response.url
-
-    with page.expect_response(saved, timeout=90 * SECONDS):
-        page.keyboard.press("Control+s")
-    page.reload()
-
-
-def wait_until_vertex_moved(page, before: list[float], view: int = 0) -> None:
-    """Waits until the right hand's index fingertip is elsewhere."""
-    page.wait_for_function(
-        f"before => document.querySelectorAll('{VIEW}')[{view}].handlib.vertex(1, 320)"
-        ".some((x, i) => Math.abs(x - before[i]) > 1e-4)",
-        arg=before,
-        timeout=90 * SECONDS,
-    )

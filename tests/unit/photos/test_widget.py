@@ -5,7 +5,6 @@ import io
 import json
 import re
 import zlib
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -170,6 +169,27 @@ def test_sliders_and_corners_move_the_same_box(widget: YourPhoto):
     assert widget.down.value == (round(100 * 29 / 90), round(100 * 61 / 90))
 
 
+def send(widget: YourPhoto, name: str, content: bytes, piece: int = 4000) -> None:
+    """Sends a file in pieces, as the browser does."""
+    pieces = [content[start : start + piece] for start in range(0, len(content), piece)]
+    for number, part in enumerate(pieces):
+        message = {"name": name, "piece": number, "count": len(pieces)}
+        widget.source._handle_custom_msg(message, [memoryview(part)])
+
+
+def test_a_picture_is_taken_once_all_its_pieces_are_there(widget: YourPhoto):
+    content = encoded(RNG.integers(0, 256, (50, 70, 3), dtype=np.uint8))
+    before = widget.photo
+    widget.source._handle_custom_msg({"name": "a.png", "piece": 0, "count": 3}, [memoryview(content[:9])])
+    assert widget.photo is before  # An upload that was broken off.
+    send(widget, "a.png", content)
+    assert widget.photo.shape == (50, 70, 3)
+    assert widget.status.value.startswith("70 x 50 pixels; looked at")
+    send(widget, "notes", b"not a picture", piece=5)
+    assert widget.status.value.startswith("notes: expected a JPEG, PNG or WebP picture")
+    assert widget.photo.shape == (50, 70, 3)
+
+
 def test_buttons_and_uploads_reconstruct(widget: YourPhoto):
     widget.across.value, widget.down.value = (10, 60), (20, 90)
     box, image, links = widget.box, widget.image.value, widget.links.value
@@ -177,8 +197,7 @@ def test_buttons_and_uploads_reconstruct(widget: YourPhoto):
     assert widget.answer.result.box == box and "the box that you set" in widget.status.value
     assert widget.image.value != image and widget.links.value != links
     tall = RNG.integers(0, 256, (200, 120, 3), dtype=np.uint8)
-    content = {"name": "tall.png", "type": "image/png", "size": 1, "content": memoryview(encoded(tall))}
-    widget.upload.value = ({**content, "last_modified": datetime.now(UTC)},)
+    send(widget, "tall.png", encoded(tall))
     np.testing.assert_array_equal(widget.photo, tall)
     assert (
         widget.status.value.startswith("120 x 200 pixels") and "box that you set" not in widget.status.value
@@ -195,17 +214,3 @@ def test_without_a_kernel_it_is_a_picture(widget: YourPhoto):
     data, _ = widget._repr_mimebundle_()
     assert {"image/png", "text/plain"} <= data.keys()
     assert repr(widget).startswith("YourPhoto")
-
-
-# The camera
-
-
-def test_a_picture_that_the_camera_took_is_treated_as_an_upload(widget: YourPhoto):
-    taken = np.full((48, 64, 3), 90, np.uint8)
-    # As it comes from a browser.
-    widget.camera.set_state({"taken": memoryview(encoded(taken, "JPEG"))})
-    assert widget.photo.shape == taken.shape
-    assert widget.status.value.startswith("64 x 48 pixels; looked at")
-    widget.camera.taken = b"not a picture"
-    assert widget.status.value.startswith("camera: expected a JPEG, PNG or WebP picture")
-    assert widget.photo.shape == taken.shape

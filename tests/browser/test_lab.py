@@ -1,0 +1,28 @@
+"""JupyterLab as `make lab` starts it: its first page, its links, what opening a notebook changes."""
+
+from build_notebooks import NOTEBOOKS
+from support.lab_page import IDLE, LONG, open_notebook
+
+
+def test_it_begins_with_the_tour_and_asks_nothing(page, lab):
+    page.goto(lab.url)
+    page.locator('.jp-NotebookPanel h1:has-text("The tour")').wait_for(timeout=LONG)
+    page.locator(IDLE).first.wait_for(timeout=LONG)
+    page.wait_for_timeout(1000)
+    assert page.locator(".Toastify__toast").count() == 0
+
+
+def test_a_link_to_the_glossary_opens_it(page, lab):
+    open_notebook(page, lab, "00_tour.ipynb")
+    page.locator('.jp-Notebook a[href*="docs/glossary.md"]').first.click()
+    page.locator('.jp-MarkdownViewer h2:has-text("procrustes alignment")').wait_for(timeout=LONG)
+
+
+def test_a_notebook_that_was_only_opened_stays_as_it_was(page, lab):
+    open_notebook(page, lab, "01_hand_model.ipynb")
+    assert page.locator(".jp-mod-dirty").count() == 0
+    with page.expect_response(lambda response: response.request.method == "PUT", timeout=LONG):
+        page.click('.lm-MenuBar-itemLabel:text-is("File")')
+        page.click('.lm-Menu-itemLabel:text-is("Save Notebook")')
+    name = "01_hand_model.ipynb"
+    assert (lab.notebooks / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
