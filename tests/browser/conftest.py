@@ -59,7 +59,11 @@ class Lab:
     def write(self, name: str, source: str) -> None:
         """Writes a notebook from text in percent format."""
         notebook = jupytext.reads(source, fmt="py:percent")
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata["kernelspec"] = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
         nbformat.write(notebook, self.notebooks / name)
 
     def ask(self, path: str, method: str = "GET") -> bytes:
@@ -103,7 +107,13 @@ def lab(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "jupyterlab", "--config", root / "jupyter_lab_config.py"]
-    command += ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
+    command += [
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+    ]
     # Without a token the server asks for none; without this its API would still refuse to stop kernels.
     command += ["--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"]
     with open(home / "log", "w") as log:

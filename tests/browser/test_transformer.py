@@ -39,7 +39,11 @@ def test_every_control_of_the_attention_lines(page, lab):
     with redraws(page, matrix):
         press(page, "is attended by")
         says(page, "right index4 is attended by", "that it gets comes from the left hand")
-    for name, option in (("head", "2"), ("layer", "stage 1, layer 2"), ("picture", "right hand painted over")):
+    for name, option in (
+        ("head", "2"),
+        ("layer", "stage 1, layer 2"),
+        ("picture", "right hand painted over"),
+    ):
         with redraws(page, matrix):
             choose(page, name, option)
     choose(page, "picture", "as it is")
