@@ -56,7 +56,7 @@ class HandMotion:
 
     def corrections(self) -> Float[Tensor, "frames 778 3"]:
         """What every frame's pose adds to the unposed surface."""
-        bent = (self.rotations[:, 1:] - torch.eye(3)).flatten(1)
+        bent = (self.rotations[:, 1:] - torch.eye(3, device=self.rotations.device)).flatten(1)
         return (bent @ self.hand.posedirs).unflatten(1, (-1, 3))
 
 

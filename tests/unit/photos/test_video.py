@@ -13,13 +13,16 @@ from PIL import Image, ImageSequence
 from support.colour_seer import ColourSeer, painted
 from support.commands import failing
 from support.glb import File, expected
+from support.other_device import OtherDevice, elsewhere
+from support.tiny import TINY
 
 from handlib import cli
 from handlib.data.photo import Box, PictureError
 from handlib.model.network import DIR
+from handlib.photos.frames import find_frames
 from handlib.photos.one_euro import OneEuro
 from handlib.photos.reconstruct import Reconstruction
-from handlib.photos.video import FILES, posed, reconstruct_frames, smoothed, track_of
+from handlib.photos.video import FILES, posed, reconstruct_frames, smoothed, track_of, write_sequence
 
 SIZE = (320, 240)
 
@@ -85,6 +88,19 @@ def test_smoothed_hands_are_hands(model: ColourSeer):
         torch.testing.assert_close(decoded.vertices, final.vertices, atol=1e-5, rtol=0)
         torch.testing.assert_close(decoded.joints, final.joints, atol=1e-5, rtol=0)
         torch.testing.assert_close(decoded.vertex_uv, final.vertex_uv, atol=1e-3, rtol=0)
+
+
+def test_a_network_on_another_device_gives_the_same_sequence(tmp_path: Path):
+    torch.manual_seed(0)
+    for k in range(2):
+        Image.fromarray(painted(60, 40, (10 + k, 10, 15), (30, 10, 15))).save(tmp_path / f"{k}.png")
+    here, frames, found = DIR(TINY).eval(), find_frames(tmp_path), []
+    with OtherDevice():
+        for name, network in (("here", here), ("elsewhere", elsewhere(here))):
+            results = reconstruct_frames(network, zip(frames.names, frames, strict=True), Box(5, 5, 50, 30))
+            write_sequence(smoothed(results, 10.0, OneEuro()), frames, None, tmp_path / name)
+            found.append(File(tmp_path / name / "hands.glb").skinned("right hand", 1))
+    np.testing.assert_allclose(*found, atol=1e-5)
 
 
 def test_bending_fingers_are_smoothed(model: ColourSeer):
