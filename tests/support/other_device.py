@@ -50,6 +50,10 @@ def elsewhere(module: Module) -> Module:
     for part in module.modules():
         for tensors in (part._parameters, part._buffers):
             tensors.update(
-                {name: t.detach().as_subclass(TensorElsewhere) for name, t in tensors.items() if t is not None}
+                {
+                    name: t.detach().as_subclass(TensorElsewhere)
+                    for name, t in tensors.items()
+                    if t is not None
+                }
             )
     return module
