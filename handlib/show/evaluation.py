@@ -9,7 +9,7 @@ from typing import Literal
 import ipywidgets
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from PIL import ImageDraw
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from handlib.data.sample import STRATA, Sample
@@ -28,13 +28,14 @@ from handlib.hand.hand import Hand
 from handlib.hand.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
 from handlib.model.estimate import Estimate, Prediction, estimate_names
 from handlib.show.core import palette
+from handlib.show.core.figures import figure_pixels, without_frame
 from handlib.show.core.hands import HandsView
 from handlib.show.core.hands_drawing import TRUE_HANDS, Links, framing_of
 from handlib.show.core.overlay import overlay_with_truth
 from handlib.show.core.panel import Explorer, Picture, choice, png_image
-from handlib.show.core.raster import Font, above, beside, blank, encode_png, rgb_bytes, words
+from handlib.show.core.raster import above, beside, encode_png, rgb_bytes, words
 
-PICTURE_SIDE, CHART_SIZE = 320, (640, 260)
+PICTURE_SIDE, CHART_SIZE, MARKERS = 320, (640, 260), "o^sD"
 SURFACE_OPACITY = 0.45
 OWN = "your own"
 
@@ -90,60 +91,28 @@ def draw_chart(
     errors: Float[np.ndarray, "pairs"], strata: Int[np.ndarray, "pairs"], pair: int, limit: float
 ) -> UInt8[np.ndarray, "height width 3"]:
     """All errors from the best to the worst, a shape per stratum, mean and median, one pair picked out."""
-    width, height = CHART_SIZE
-    left, right, top, bottom = 40.0, width - 84.0, 24.0, height - 28.0
-    image, draw, font = blank(*CHART_SIZE, 12)
-
-    def y_of(error: float | int) -> float:
-        return bottom - (bottom - top) * min(error, limit) / limit
-
-    for tick in range(0, int(limit) + 1, 20):
-        draw.line((left, y_of(tick), right, y_of(tick)), fill="#e4e4e4")
-        draw.text((left - 6, y_of(tick)), str(tick), fill=palette.INK, font=font, anchor="rm")
-    draw.text((4, 2), "MPJPE (mm)", fill=palette.INK, font=font)
-    draw.text((left, height - 18), "pairs, from the best to the worst:", fill=palette.INK, font=font)
-    _draw_level(draw, font, (left, y_of(errors.mean()), right), f"mean {errors.mean():.1f}", dashed=False)
-    _draw_level(
-        draw, font, (left, y_of(np.median(errors)), right), f"median {np.median(errors):.1f}", dashed=True
-    )
-    for rank, number in enumerate(order_of(errors)):
-        x = left + 6 + (right - left - 12) * rank / max(1, len(errors) - 1)
-        _draw_mark(draw, (x, y_of(errors[number])), int(strata[number]), picked=bool(number == pair))
-    x = left + 200
-    for stratum, name in enumerate(STRATA):
-        _draw_mark(draw, (x, height - 11.0), stratum, picked=False)
-        draw.text((x + 10, height - 11), name, fill=palette.INK, font=font, anchor="lm")
-        x += 30 + draw.textlength(name, font=font)
-    return np.asarray(image)
-
-
-def _draw_level(
-    draw: ImageDraw.ImageDraw,
-    font: Font,
-    line: tuple[float, float, float],
-    text: str,
-    dashed: bool,
-) -> None:
-    start, y, end = line
-    for x in np.arange(start, end, 8):
-        draw.line((x, y, min(x + (4 if dashed else 8), end), y), fill=palette.TRUTH)
-    # The mean's name stands above its line and the median's below: as a rule the mean is the larger one.
-    draw.text((end + 6, y), text, fill=palette.INK, font=font, anchor="lm" if dashed else "ld")
-
-
-def _draw_mark(draw: ImageDraw.ImageDraw, place: tuple[float, float], stratum: int, picked: bool) -> None:
-    """Apart: circle, near: triangle, touching: square, interlocked: diamond."""
-    (x, y), r = place, 6 if picked else 3.5
-    fill = palette.HIGHLIGHT if picked else ("#ffffff", "#c0c0c0", "#808080", "#000000")[stratum]
-    corners = {
-        1: ((x, y - r), (x + r, y + r), (x - r, y + r)),
-        2: ((x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)),
-        3: ((x, y - 1.3 * r), (x + 1.3 * r, y), (x, y + 1.3 * r), (x - 1.3 * r, y)),
-    }
-    if stratum in corners:
-        draw.polygon(corners[stratum], fill=fill, outline=palette.INK)
-    else:
-        draw.ellipse((x - r, y - r, x + r, y + r), fill=fill, outline=palette.INK)
+    figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
+    axes = figure.subplots()
+    figure.subplots_adjust(left=0.07, right=0.87, top=0.9, bottom=0.14)
+    ranks = np.argsort(order_of(errors))
+    axes.axhline(errors.mean(), color=palette.TRUTH, linewidth=1, zorder=0)
+    axes.axhline(np.median(errors), color=palette.TRUTH, linewidth=1, linestyle="--", zorder=0)
+    for stratum, (name, grey) in enumerate(zip(STRATA, ("w", "0.75", "0.5", "k"), strict=True)):
+        of, style = strata == stratum, {"color": grey, "markeredgecolor": palette.INK, "markersize": 6}
+        axes.plot(ranks[of], errors[of], MARKERS[stratum], label=name, **style)
+    picked = {"color": palette.HIGHLIGHT, "markeredgecolor": palette.INK, "markersize": 11}
+    axes.plot(ranks[pair], errors[pair], MARKERS[strata[pair]], **picked)
+    # The mean's name stands above its line, the median's below: as a rule the mean is the larger one.
+    beside = {"fontsize": 9, "transform": axes.get_yaxis_transform()}
+    axes.text(1.01, errors.mean(), f"mean {errors.mean():.1f}", va="bottom", **beside)
+    axes.text(1.01, np.median(errors), f"median {np.median(errors):.1f}", va="top", **beside)
+    axes.set(ylim=(0, limit), xticks=[])
+    axes.set_title("MPJPE (mm)", fontsize=9, loc="left", x=-0.05)
+    axes.set_xlabel("pairs, from the best to the worst", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.legend(frameon=False, fontsize=8, ncols=4, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0)
+    without_frame(axes)
+    return figure_pixels(figure)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """Which joints hear which through graph layers: Jacobian norms as colours on the hands and as bars."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import ipywidgets
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
 
 from handlib.hand.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, PAIR_JOINT_NAMES, SIDES
 from handlib.model.placed import PlacedHands
@@ -117,41 +115,28 @@ def _caption(strengths: np.ndarray, picked: int, layers: int, direction: str) ->
     return f"{text}. The other {rest} {end}: exactly 0."
 
 
-@lru_cache(maxsize=8)
-def _axes(highest: float) -> tuple[Image.Image, tuple[Callable[..., np.ndarray], ...]]:
-    """The chart without bars, drawn once for each height, and both rows' ways from data to pixels."""
-    figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
-    axes = figure.subplots(2, 1, sharex=True)
-    figure.subplots_adjust(left=0.11, right=0.99, top=0.94, bottom=0.18, hspace=0.24)
-    for axis, side in zip(axes, SIDES, strict=True):
-        axis.set_title(f"{side} hand", fontsize=9, loc="left", pad=2)
-        axis.tick_params(labelsize=8)
-        axis.set(xlim=(-0.7, NUM_JOINTS - 0.3), ylim=(0, 1.05 * highest))
-    without_frame(*axes)
-    axes[1].set_xticks(np.arange(NUM_JOINTS), JOINT_NAMES, rotation=90)
-    figure.supylabel("change per unit of nudge", fontsize=9, x=0.0)
-    return Image.fromarray(figure_pixels(figure)), tuple(axis.transData.transform for axis in axes)
-
-
 def draw_bars(state: InfluenceState, picked: int, highest: float) -> UInt8[np.ndarray, "height width 3"]:
     """Bars by joint, a row per hand, axes as high as ``highest``.
 
     The picked joint's bar has the highlight's edge, an exact zero says 0.
     """
-    empty, to_pixels = _axes(highest)
-    image = empty.copy()
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(9)
-    for hand, joint in np.ndindex(state.strengths.shape):
-        strength, chosen = state.strengths[hand, joint], NUM_JOINTS * hand + joint == picked
-        (left, bottom), (right, top) = to_pixels[hand]([(joint - 0.4, 0), (joint + 0.4, strength)])
-        bottom, top = image.height - 1 - bottom, image.height - 1 - top
-        if strength == 0:
-            draw.text(((left + right) / 2, bottom - 1), "0", palette.TRUTH, font, anchor="mb")
-            continue
-        edge, width = (palette.HIGHLIGHT, 2) if chosen else (palette.TRUTH, 1)
-        fill = tuple(state.colours[hand, joint].tolist())
-        draw.rectangle((left, min(top, bottom - 1), right, bottom), fill, edge, width)
-    return np.asarray(image)
+    figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
+    axes = figure.subplots(2, 1, sharex=True)
+    figure.subplots_adjust(left=0.11, right=0.99, top=0.94, bottom=0.18, hspace=0.24)
+    for hand, (axis, strengths) in enumerate(zip(axes, state.strengths, strict=True)):
+        chosen = np.arange(NUM_JOINTS) + NUM_JOINTS * hand == picked
+        edges, widths = np.where(chosen, palette.HIGHLIGHT, palette.TRUTH), np.where(chosen, 1.5, 0.7)
+        colours = state.colours[hand] / 255
+        axis.bar(np.arange(NUM_JOINTS), strengths, color=colours, edgecolor=edges, linewidth=widths)
+        for joint in np.flatnonzero(strengths == 0):
+            axis.text(joint, 0, "0", fontsize=7, color=palette.TRUTH, ha="center", va="bottom")
+        axis.set_title(f"{SIDES[hand]} hand", fontsize=9, loc="left", pad=2)
+        axis.tick_params(labelsize=8)
+        axis.set(xlim=(-0.7, NUM_JOINTS - 0.3), ylim=(0, 1.05 * highest))
+    without_frame(*axes)
+    axes[1].set_xticks(np.arange(NUM_JOINTS), JOINT_NAMES, rotation=90)
+    figure.supylabel("change per unit of nudge", fontsize=9, x=0.0)
+    return figure_pixels(figure)
 
 
 class InfluenceExplorer(Explorer[InfluenceState]):

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from handlib.analysis.interventions import MECHANISMS, Disturbance, Experiment
 from handlib.data.sample import Sample
-from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import Estimate
 from handlib.model.placed import check_one, place
 from handlib.show.core.error_colours import BAR_HEIGHT, colour_bar, error_colours
 from handlib.show.core.hands import HandsView
-from handlib.show.core.hands_drawing import draw_hands, framing_of
+from handlib.show.core.hands_drawing import framing_of
 from handlib.show.core.overlay import overlay_with_truth
 from handlib.show.core.panel import Explorer, Picture, png_image
-from handlib.show.core.raster import above, beside, encode_png, resized, words
+from handlib.show.core.raster import above, encode_png
+from handlib.show.tour import StageState, stage_sheet
 from handlib.utils.arguments import check_some
 from handlib.utils.errors import InputError
 
@@ -111,27 +111,6 @@ def refinement_state(
     )
 
 
-def refinement_sheet(
-    states: Sequence[RefinementState],
-    faces: Sequence[Int[np.ndarray, "faces 3"]],
-    framing: Sequence[float],
-) -> UInt8[np.ndarray, "height width 3"]:
-    """All stages at once, overlays above and 3D views below: what a reader without a kernel sees."""
-    side = 260
-
-    def column(state: RefinementState, errors: StageErrors) -> Picture:
-        title = f"{state.name}: {errors.millimetres:.1f} mm, {errors.percent:.1f} %"
-        overlay = np.asarray(resized(state.picture[:PICTURE_SIDE], side - 10, side - 10))
-        colours = error_colours(state.vertex_errors)
-        scene = draw_hands(
-            state.vertices, state.joints, faces, SIDES, framing, colours, size=(side, side - 60)
-        )
-        return above(words(title, side), overlay, scene)
-
-    columns = (column(state, state.errors[k]) for k, state in enumerate(states))
-    return above(beside(*columns), colour_bar(PICTURE_SIDE))
-
-
 class RefinementExplorer(Explorer[RefinementState]):
     """A slider over the start and every stage, sliders that move the start away, switches for mechanisms.
 
@@ -178,8 +157,13 @@ class RefinementExplorer(Explorer[RefinementState]):
 
     def picture(self) -> Picture:
         """All stages at once."""
-        states = [self.compute(k) for k in range(len(self.names))]
-        return refinement_sheet(states, self.view.faces, self.view.framing)
+        columns = []
+        for k in range(len(self.names)):
+            state = self.compute(k)
+            said = f"{state.name}: {state.errors[k].millimetres:.1f} mm, {state.errors[k].percent:.1f} %"
+            overlay, colours = state.picture[:PICTURE_SIDE], error_colours(state.vertex_errors)
+            columns.append(StageState(state.name, state.vertices, state.joints, overlay, said, colours))
+        return above(stage_sheet(columns, self.view.faces, self.view.framing), colour_bar(PICTURE_SIDE))
 
     def __repr__(self) -> str:
         return (

@@ -13,7 +13,7 @@ from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import Prediction, estimate_names
 from handlib.model.placed import place
 from handlib.show.core.hands import HandsView
-from handlib.show.core.hands_drawing import draw_hands, framing_of
+from handlib.show.core.hands_drawing import Colours, draw_hands, framing_of
 from handlib.show.core.overlay import overlay_picture
 from handlib.show.core.panel import Explorer, Picture, png_image
 from handlib.show.core.raster import above, beside, encode_png, resized, words
@@ -24,13 +24,14 @@ PICTURE_SIDE = 360
 
 @dataclass(frozen=True)
 class StageState:
-    """All that the widget shows of one estimate."""
+    """All that the widget shows of one estimate; without ``colours`` the surfaces have their plain ones."""
 
     name: str
     vertices: Float[np.ndarray, "hand=2 778 3"]
     joints: Float[np.ndarray, "hand=2 21 3"]
     overlay: UInt8[np.ndarray, "height width 3"]
     summary: str
+    colours: Colours | None = None
 
 
 def stage_states(
@@ -66,7 +67,8 @@ def stage_sheet(
     side = 280
 
     def column(state: StageState) -> Picture:
-        scene = draw_hands(state.vertices, state.joints, faces, SIDES, framing, size=(side, side - 64))
+        size = (side, side - 64)
+        scene = draw_hands(state.vertices, state.joints, faces, SIDES, framing, state.colours, size=size)
         overlay = np.asarray(resized(state.overlay, side - 12, side - 12))
         return above(words(state.summary, side), overlay, scene)
 

@@ -128,3 +128,34 @@ def test_links_joint_colours_and_opacity_follow_python(page):
     assert len({ask(page, f"jointColour({k})", LINKED) for k in range(42)}) == 2
     page.wait_for_timeout(300)
     assert canvas_colours(page, LINKED) > faded
+
+
+def test_a_finger_scrolls_the_page_over_the_view_until_a_tap_takes_hold_of_it(page):
+    canvas = page.locator(f"{VIEW} canvas").first
+    canvas.scroll_into_view_if_needed()
+
+    def touch_action() -> str:
+        return canvas.evaluate("canvas => getComputedStyle(canvas).touchAction")
+
+    assert touch_action() == "pan-y"
+    canvas.click()
+    assert touch_action() == "none"
+    canvas.evaluate("canvas => canvas.blur()")
+    assert touch_action() == "pan-y"
+
+
+def choose_theme(page, name: str) -> None:
+    for item in ("Settings", "Theme", name):
+        page.click(f'.lm-MenuBar-itemLabel:text-is("{item}"), .lm-Menu-itemLabel:text-is("{item}")')
+    page.locator(f'body[data-jp-theme-name="{name}"]').wait_for(state="attached")
+
+
+def test_in_a_dark_theme_panels_are_cards_that_do_not_glare(page):
+    choose_theme(page, "JupyterLab Dark")
+    card = page.locator(".handlib-card").first
+    style = card.evaluate("card => (({filter, color}) => [filter, color])(getComputedStyle(card))")
+    assert style == ["brightness(0.86)", "rgb(34, 34, 34)"]
+    label = card.locator("label:text-is('pose 0')")
+    assert label.evaluate("label => getComputedStyle(label).color") == "rgb(34, 34, 34)"
+    assert card.locator(VIEW).evaluate("view => getComputedStyle(view).filter") == "none", "dimmed once"
+    choose_theme(page, "JupyterLab Light")

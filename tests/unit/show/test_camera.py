@@ -39,12 +39,6 @@ def test_the_crops_camera_sees_the_joints_where_the_crop_shows_them(sample, zoom
     torch.testing.assert_close(in_picture, uv_to_pixels(sample.uv, 64), atol=1e-3, rtol=1e-4)
 
 
-def test_no_zoom_and_no_shift_only_resample(sample):
-    state = fitted_state(sample, 1, 1.0, (0.0, 0.0))
-    torch.testing.assert_close(state.intrinsics, sample.intrinsics * (CROP_SIZE / sample.size))
-    torch.testing.assert_close(state.uv, sample.uv, atol=1e-6, rtol=1e-5)
-
-
 @pytest.mark.parametrize("hand", [0, 1])
 def test_no_camera_beside_the_fitted_one_has_a_smaller_squared_error(sample, hand):
     best = fitted_state(sample, hand, 1.5, (4.0, -6.0))

@@ -16,7 +16,7 @@ from handlib.data.shards import load_dataset
 from handlib.data.shipped import store_samples
 from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
 from handlib.hand.skeleton import SIDES
-from handlib.show.training import MOST_PICTURES, History, draw_curves, draw_predictions, measure
+from handlib.show.training import MOST_PICTURES, measure
 from handlib.training.loop import train
 from handlib.training.losses import LossWeights
 from handlib.training.schedule import TrainConfig
@@ -66,36 +66,13 @@ def test_it_measures_first_last_and_every_so_often(network, pairs):
     redrawn = [step for step, (a, b) in enumerate(pairwise(drawn), start=1) if a != b]
     assert redrawn == [1, 3, 6, 7]
     assert panel.history.losses == [10.0 / step for step in range(1, 8)]
+    assert [panel.history.loss_of_estimate(k) for k in (0, 1)] == pytest.approx([5 / 7, 2.5 / 7])
+    assert repr(panel) == "TrainingPanel: 7 steps, measured every 3 of them"
     last = panel.history.measured[-1]
     names = ("initial", "stage 1", "stage 2")
     said = ", ".join(f"{name} {error:.1f}" for name, error in zip(names, last.errors, strict=True))
     held_out = f"; on pairs it isn't trained on {last.held_out[-1]:.1f}"
     assert panel.caption.value == f"step 7 of 7: MPJPE in mm: {said}{held_out}"
-
-
-def test_history_adds_up_the_terms_of_an_estimate(network):
-    history = History()
-    listen(history, network, 1, 8.0)
-    assert history.loss_of_estimate(0) == 4.0 and history.loss_of_estimate(1) == 2.0
-
-
-def test_curves_and_pictures_show_what_is_there(network, pairs):
-    empty, begun = History(), History()
-    listen(begun, network, 1, 8.0)
-    begun.measured.append(measure(network, 1, pairs))
-    assert draw_curves(empty, 10).shape == draw_curves(begun, 10).shape
-    assert not np.array_equal(draw_curves(empty, 10), draw_curves(begun, 10))
-    true, guess = draw_predictions(pairs, None), draw_predictions(pairs, begun.measured[0].uv)
-    assert true.shape == guess.shape and not np.array_equal(true, guess)
-    assert draw_predictions(pairs[:1], None).shape[1] < true.shape[1]
-
-
-def test_without_a_kernel_the_picture_is_that_of_the_moment(network, pairs):
-    panel = show.TrainingPanel(pairs, total=4)
-    before = panel._repr_mimebundle_()[0]
-    assert before["text/plain"] == "TrainingPanel: 4 steps, measured every 5 of them"
-    listen(panel, network, 1, 8.0)
-    assert panel._repr_mimebundle_()[0]["image/png"] != before["image/png"]
 
 
 def test_it_hears_of_a_real_training_on_stored_samples(tmp_path: Path, pairs):

@@ -111,13 +111,6 @@ def test_the_matrix_is_black_where_the_weight_is_largest_and_frames_the_picked_r
     np.testing.assert_array_equal(framed[1][:side], framed[2][:side].T)
 
 
-def test_one_trace_needs_no_choice_of_picture():
-    panel = show.AttentionLines({"one": trace_of(0)})
-    assert panel.picture_choice not in panel.controls
-    both = show.AttentionLines({"one": trace_of(0), "two": trace_of(1)})
-    assert both.picture_choice in both.controls
-
-
 def test_the_weights_are_those_of_the_chosen_picture_layer_and_head():
     first, second = trace_of(0), trace_of(7)
     panel = show.AttentionLines({"one": first, "two": second}, index=1)
@@ -127,5 +120,5 @@ def test_the_weights_are_those_of_the_chosen_picture_layer_and_head():
     panel.direction.value, panel.view.picked = "is attended by", 3
     assert "left thumb3 is attended by" in panel.caption.value
     assert (panel.view.links.pairs[:, 0] == 3).all() and len(panel.view.links.pairs) == PARTNERS
-    panel.view.picked = -1
-    assert len(panel.view.links.pairs) == 0
+    assert panel.picture_choice in panel.controls
+    assert "picture" not in [c.description for c in show.AttentionLines({"one": first}).controls]
