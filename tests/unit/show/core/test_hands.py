@@ -1,4 +1,3 @@
-
 import numpy as np
 import pytest
 from support.random_pairs import HANDS, random_pairs, true_estimate
