@@ -19,7 +19,6 @@ import numpy as np
 import roma
 import torch
 from jaxtyping import Float, Int
-from matplotlib.colors import to_rgb
 from torch import Tensor
 
 from handlib.geometry.mesh import vertex_normals
@@ -28,6 +27,7 @@ from handlib.hand.hand import Hand
 from handlib.hand.skeleton import MANO_JOINT_NAMES, MANO_PARENTS, SIDES
 from handlib.model.estimate import LENGTH_UNIT, Estimate
 from handlib.show.core.palette import HANDS
+from handlib.show.core.raster import rgb
 from handlib.utils.arguments import check_finite
 from handlib.utils.errors import InputError
 from handlib.utils.files import replacing
@@ -158,7 +158,7 @@ def influences(weights: Float[np.ndarray, "778 16"]) -> dict[str, np.ndarray]:
 
 def linear(colour: str) -> list[float]:
     """The light of a colour that screens are told in sRGB: red, green, blue from 0 to 1 (IEC 61966-2-1)."""
-    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb(colour).tolist()]
 
 
 def add_surface(

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from PIL import Image, ImageShow
+from PIL import Image
 from torch import Tensor
 
 from handlib.data.photo import (
@@ -150,6 +150,8 @@ class Reconstruction:
     def show(self) -> None:
         """Shows the overlay and, in a notebook, the hands in 3D; elsewhere your picture viewer opens it."""
         if not _in_notebook():
+            from PIL import ImageShow  # Imports IPython, where it is installed.
+
             if not (_has_screen() and ImageShow.show(Image.fromarray(self.overlay()), "handlib")):
                 print("show: no screen or no picture viewer here; save(folder) writes overlay.png")
             return
