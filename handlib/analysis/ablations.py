@@ -127,7 +127,7 @@ class AblationResult:
 
 
 def results_folder() -> Path:
-    """Where the repository keeps its results."""
+    """Where the results that ship lie."""
     return samples_folder() / RESULTS
 
 
@@ -137,13 +137,13 @@ def result_path(folder: Path, name: str, seed: int) -> Path:
 
 
 def load_results(folder: Path | None = None) -> list[AblationResult]:
-    """All results of a folder (the repository's own by default), in the order of ``ABLATIONS``, then seeds.
+    """All results of a folder (those that ship by default), in the order of ``ABLATIONS``, then seeds.
 
     Raises:
-        InputError: a file isn't a result.
+        InputError: a file isn't a result, or there is none.
     """
-    found = []
-    for path in sorted((folder or results_folder()).glob("*.json")):
+    found, folder = [], folder or results_folder()
+    for path in sorted(folder.glob("*.json")):
         with reading(path, "the result of an ablation"):
             content = json.loads(path.read_text())
             for part in ("data", "test"):
@@ -153,6 +153,8 @@ def load_results(folder: Path | None = None) -> list[AblationResult]:
             if not isinstance(result.mpjpe, float):
                 raise ValueError("mpjpe isn't a number")
             found.append(result)
+    if not found:
+        raise InputError(f"{folder}: expected results of 'handlib ablate --run NAME --out', found none")
     order = list(ABLATIONS)
     unknown = sorted({result.name for result in found} - set(order))
     if unknown:

@@ -1,7 +1,9 @@
 """``handlib data``: pairs of hands with exact truth, rendered or read from data sets."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from tyro.conf import arg
 
 from handlib.commands.common import mano_hands
 from handlib.data.rendered.names import PartName, Split, WorldName
@@ -15,7 +17,7 @@ def make(
     seed: int = 0,
     world: WorldName = "desk",
     workers: int = 1,
-    photographs: tuple[Path, ...] = (),
+    photographs: Annotated[tuple[Path, ...], arg(help_behavior_hint="")] = (),
 ) -> None:
     """Render pairs of hands with their exact truth.
 

@@ -11,7 +11,7 @@ from handlib.utils.resources import DEFAULT_NETWORK
 
 
 def reconstruct(
-    pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="PICTURE...")],
+    pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="PICTURE...", help_behavior_hint="")],
     out: Path,
     box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None,
     boxes: Annotated[Path | None, arg(metavar="FILE")] = None,

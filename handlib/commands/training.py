@@ -83,7 +83,7 @@ def train(
     losses: Annotated[dict[str, Any], changes(LossWeights, _of("losses"))] = {},  # noqa: B006
     augmentation: Annotated[dict[str, Any], changes(Augmentation, _of("augmentation"))] = {},  # noqa: B006
 ) -> None:
-    """Train a network on pairs that ``handlib data`` has written. The same command goes on after a stop.
+    """Train a network on pairs that 'handlib data' has written. The same command goes on after a stop.
 
     Args:
         data: folder of training pairs, as large in pixels as the network's pictures.
@@ -148,7 +148,7 @@ def evaluate(
     Args:
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
         split: all pairs of this split of the benchmark; if not given, fresh pairs are rendered.
-        pairs: folder that ``handlib data benchmark``, or another command of ``data``, has written to.
+        pairs: folder that 'handlib data benchmark', or another command of 'data', has written to.
         count: how many fresh pairs.
         seed: of the fresh pairs.
         world: how varied the fresh pairs are; the -full ones have interlocked hands too.

@@ -18,6 +18,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from handlib.geometry.camera import pixels_to_uv, uv_to_pixels
+from handlib.utils.arguments import check_sorts
 from handlib.utils.errors import InputError
 
 MAX_PIXELS = 100_000_000
@@ -97,6 +98,7 @@ def read_picture(path: str | Path) -> Picture:
             return to_rgb(image)
 
 
+@check_sorts
 def as_picture(picture: AnyPicture) -> Picture:
     """A file, a Pillow picture, an array or a tensor as upright 8-bit RGB.
 
@@ -105,16 +107,14 @@ def as_picture(picture: AnyPicture) -> Picture:
     OpenCV's pictures are BGR: give ``picture[..., ::-1]``.
 
     Raises:
-        PictureError: it is none of these; the message says what was expected.
+        PictureError: it is no picture; the message says what was expected.
+        InputError: it is of another type.
     """
     if isinstance(picture, str | Path):
         return read_picture(picture)
     if isinstance(picture, Image.Image):
         with decoding(Path(getattr(picture, "filename", "") or "picture")):
             return to_rgb(ImageOps.exif_transpose(picture))
-    if not isinstance(picture, np.ndarray | Tensor):
-        kinds = "a path, a Pillow picture, an array or a tensor"
-        raise PictureError(f"picture: expected {kinds}, got {type(picture).__name__}")
     channels_first = isinstance(picture, Tensor)
     if isinstance(picture, Tensor):
         picture = picture.detach().cpu()
@@ -220,7 +220,7 @@ def as_box(box: Box | Sequence[int | float]) -> Box:
         return box
     try:
         x, y, width, height = box
-    except (TypeError, ValueError):
+    except ValueError:
         raise BoxError(f"box: expected (left, top, width, height) in pixels, got {box!r:.200}") from None
     return Box(x, y, width, height)
 

@@ -38,10 +38,8 @@ def shipped_findings(folder: Path) -> list[Finding]:
     try:
         manifest = json.loads((folder / "MANIFEST.json").read_text())
     except FileNotFoundError:
-        told = "not there: handlib was installed without its repository"
-        return [
-            Finding("data_samples", "missing", told, "clone the repository for notebooks and checkpoints")
-        ]
+        told = f"{folder}: no MANIFEST.json in it"
+        return [Finding("data_samples", "missing", told, "install the package again")]
     groups: dict[str, list[str]] = {}
     for name in manifest:
         groups.setdefault(_group(name), []).append(name)

@@ -177,19 +177,19 @@ class DIR(
 
 def _network_folder(name: str) -> Path:
     """The folder of a network that ships, or a folder; anything else is an ``InputError``."""
-    shipped = models()
+    shipped, told = models(), f"network {name}: expected"
     folder = networks_folder() / name if name in shipped else Path(name)
-    if folder.suffix in (".pth", ".pt", ".pkl", ".ckpt") and not folder.is_dir():
-        raise InputError(
-            f"{name}: expected a network's folder, got a file of PyTorch's; the authors' weights are read by "
-            "handlib.released.checkpoint.load_checkpoint"
-        )
-    if folder.suffix == ".safetensors" and not folder.is_dir():
-        raise InputError(f"{name}: expected a network's folder, got its weights; name the folder they are in")
     if not folder.is_dir():
-        expected = f"one that ships ({', '.join(shipped)}), a folder, or {HUB}OWNER/NAME on the hub"
-        raise InputError(f"network {name}: expected {expected}")
+        if folder.suffix in (".pth", ".pt", ".pkl", ".ckpt"):
+            reader = "handlib.released.checkpoint.load_checkpoint"
+            raise InputError(f"{told} a folder, got a file; {reader} reads the authors' weights")
+        if folder.suffix == ".safetensors":
+            raise InputError(
+                f"{told} a folder, got a file; name the folder that holds it and its config.json"
+            )
+        ours = ", ".join(shipped) or "none is there: install handlib again"
+        raise InputError(f"{told} one that ships ({ours}), a folder, or {HUB}OWNER/NAME on the hub")
     missing = [file for file in ("config.json", "model.safetensors") if not (folder / file).is_file()]
     if missing:
-        raise InputError(f"network {name}: expected {' and '.join(missing)} in this folder")
+        raise InputError(f"{told} {' and '.join(missing)} in this folder")
     return folder

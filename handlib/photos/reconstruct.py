@@ -34,6 +34,7 @@ from handlib.model.network import DIR
 from handlib.model.placed import place
 from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
 from handlib.show.core.overlay import draw_overlay
+from handlib.utils.arguments import check_sorts
 from handlib.utils.errors import InputError
 from handlib.utils.reprs import in_shapes
 from handlib.utils.resources import DEFAULT_NETWORK
@@ -220,6 +221,7 @@ def look(network: Network, picture: Picture, box: Box, share: int | float) -> tu
     return crop, network(normalise(image))
 
 
+@check_sorts
 def reconstruct(
     picture: AnyPicture,
     box: Box | Sequence[int | float] | None = None,
@@ -238,13 +240,11 @@ def reconstruct(
     Raises:
         PictureError: the picture can't be read or isn't one.
         BoxError: the box lies outside the picture.
-        InputError: there is no such network, or it is in training mode.
+        InputError: there is no such network, it is in training mode, or an argument is of another type.
     """
     picture = as_picture(picture)
     given = None if box is None else as_box(box).inside(picture)
     network = DIR.from_pretrained(model) if isinstance(model, str | Path) else model
-    if not isinstance(network, Network):
-        raise InputError(f"model: expected a name, a folder or a network, got {type(model).__name__}")
     if getattr(network, "training", False):
         raise InputError("model: expected a network in evaluation mode; call its eval() first")
 

@@ -13,7 +13,6 @@ from .core.hands_drawing import Links as Links
 from .core.hands_drawing import upright as upright
 from .core.overlay import draw_overlay as draw_overlay
 from .core.overlay import overlay_with_truth as overlay_with_truth
-from .core.overlay_figure import overlay as overlay
 from .core.panel import Panel as Panel
 from .core.picture_points import PicturePoints as PicturePoints
 from .encoder import AttentionExplorer as AttentionExplorer

@@ -2,23 +2,15 @@
 
 from pathlib import Path
 
-from handlib.utils.errors import InputError
-
 DEFAULT_NETWORK = "small"
 """The network that answers where none is named."""
 
 
 def samples_folder() -> Path:
-    """``data_samples``: a wheel holds it inside the package, a checkout beside it.
-
-    Raises:
-        InputError: it is in neither place.
-    """
+    """``data_samples``: a wheel holds it inside the package, a checkout beside it."""
     package = Path(__file__).parents[1]
-    for folder in (package / "data_samples", package.parent / "data_samples"):
-        if folder.is_dir():
-            return folder
-    raise InputError(f"{package}: expected data_samples in it or beside it; install handlib again")
+    inside = package / "data_samples"
+    return inside if inside.is_dir() else package.parent / "data_samples"
 
 
 def networks_folder() -> Path:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from support.commands import failing
 from support.tiny import TINY
 
 from handlib.analysis import ablations
@@ -118,6 +119,10 @@ def test_what_is_not_a_result_is_refused_by_name(tmp_path):
     (tmp_path / "full-0.json").write_text('{"name": "full"}')
     with pytest.raises(InputError, match=r"full-0\.json"):
         ablations.load_results(tmp_path)
+
+
+def test_no_results_are_no_table(tmp_path, capsys):
+    assert "found none" in failing(capsys, "ablate", "--table", "--out", tmp_path)
 
 
 def test_an_unknown_ablation_is_refused(folders):

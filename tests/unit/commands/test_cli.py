@@ -1,8 +1,11 @@
 """The command line: what it runs, what it says, and how it fails."""
 
+import io
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import torch
 from PIL import Image
 from support.commands import failing
 
+import handlib
 import handlib.training.loop
 from handlib import cli
 from handlib.commands.options import field_help
@@ -84,21 +88,13 @@ def test_what_the_user_can_mend_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_checkpoints_that_cannot_be_loaded(
+def test_a_damaged_checkpoint_is_one_line(
     checkpoint: Path, photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    def complaint(name: object) -> str:
-        return failing(capsys, "reconstruct", photograph, "--checkpoint", name, "--out", tmp_path / "out")
-
-    assert "expected" in complaint("no-such-network")
-    assert "expected config.json" in complaint(tmp_path)
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    for file in checkpoint.iterdir():
-        (broken / file.name).write_bytes(file.read_bytes())
-    weights = broken / "model.safetensors"
+    weights = shutil.copytree(checkpoint, tmp_path / "broken") / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    assert "expected a network that save_pretrained has written" in complaint(broken)
+    command = ("reconstruct", photograph, "--checkpoint", weights.parent, "--out", tmp_path / "out")
+    assert "expected a network that save_pretrained has written" in failing(capsys, *command)
 
 
 def test_hand_export_writes_hands_that_can_be_read_back(tmp_path: Path):
@@ -195,9 +191,7 @@ def test_faults_of_the_package_keep_their_traceback(monkeypatch: pytest.MonkeyPa
         cli.main(["reconstruct", str(photograph), "--out", "unused"])
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["reconstruct"], ["data", "make", "--count", "many"], ["nonsense"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["reconstruct"], ["data", "make", "--count", "many"], ["hand"]])
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
@@ -205,25 +199,51 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "reconstruct",
-        "video",
-        "export onnx",
-        "hand export",
-        "data make",
-        "data benchmark",
-        "data interhand",
-        "data intaghand",
-        "train",
-    ],
-)
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]):
+def command_names(commands: Mapping[str, cli.Command | cli.Group] = cli.COMMANDS) -> Iterator[str]:
+    for name, command in commands.items():
+        yield name
+        if isinstance(command, cli.Group):
+            yield from (f"{name} {inner}" for inner in command_names(command.commands))
+
+
+@pytest.mark.parametrize("command", ["", *command_names()])
+def test_every_command_explains_itself_on_any_terminal(command: str, monkeypatch: pytest.MonkeyPatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
     with pytest.raises(SystemExit) as stopped:
         cli.main([*command.split(), "--help"])
     assert stopped.value.code == 0
-    assert "--out" in capsys.readouterr().out
+    terminal.seek(0)
+    said = " ".join(terminal.read().split())
+    assert f"usage: handlib {command}".strip() in said
+    assert not any(noise in said for noise in ("``", "{None", "None}", "(default: )"))
+
+
+def test_names_that_the_terminal_cannot_print_are_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    cli.main(["hand", "export", "--out", str(tmp_path / "руки")])
+    terminal.seek(0)
+    assert r"\u0440\u0443\u043a\u0438" in terminal.read()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("reconstrct", "reconstrct: no such command; did you mean reconstruct?"),
+        ("data mak", "mak: no such command; did you mean make?"),
+        ("xyzzy", "xyzzy: no such command; expected one of reconstruct, video, models"),
+    ],
+)
+def test_a_mistyped_command_is_one_line(typed: str, said: str, capsys: pytest.CaptureFixture[str]):
+    assert said in failing(capsys, *typed.split())
+
+
+def test_version_and_models(capsys: pytest.CaptureFixture[str]):
+    cli.main(["--version"])
+    assert capsys.readouterr().out == f"handlib {handlib.__version__}\n"
+    cli.main(["models"])
+    assert capsys.readouterr().out.startswith("small        a DIR trained without a GPU (the default)\n")
 
 
 def test_help_does_not_wait_for_heavy_imports():

@@ -16,6 +16,8 @@ from handlib.data.photo import (
     BoxError,
     Crop,
     PictureError,
+    as_box,
+    as_picture,
     parse_box,
     read_picture,
     square_crop,
@@ -265,3 +267,66 @@ def test_crop_of_extreme_shapes(height: int, width: int):
     picture = np.full((height, width, 3), 77, np.uint8)
     square, _ = square_crop(picture, Box.around(picture), 32)
     assert (square == 77).all()
+
+
+GREY, RGBA = RGB[..., 1], np.dstack((RGB, np.full(RGB.shape[:2], 255, np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (Image.fromarray(RGB), RGB),
+        (Image.fromarray(RGBA), RGB),
+        (RGBA, RGB),
+        (GREY, np.dstack((GREY,) * 3)),
+        (GREY[..., None], np.dstack((GREY,) * 3)),
+        (RGB[..., ::-1], RGB[..., ::-1]),
+        (RGB.transpose(2, 0, 1)[:, :, :2], RGB[:, :2]),
+        (RGB / 255, RGB),
+        ((RGB / 255).astype(np.float16), RGB),
+        (torch.from_numpy(RGB), RGB),
+        (torch.from_numpy(RGB).permute(2, 0, 1), RGB),
+        ((torch.from_numpy(RGB).permute(2, 0, 1) / 255).requires_grad_(), RGB),
+        ((torch.from_numpy(RGB) / 255).bfloat16(), RGB),
+        (np.stack((RGB[:, 0],) * 3), np.stack((RGB[:, 0],) * 3)),
+        (torch.from_numpy(RGB[:, :2].repeat(2, 0)[:3]).permute(2, 0, 1), RGB[:, :2].repeat(2, 0)[:3]),
+    ],
+)
+def test_every_kind_of_picture_becomes_rgb_bytes(given: object, expected: np.ndarray):
+    """Height 2, width 3; where channels could be first or last, arrays have them last, tensors first."""
+    found = as_picture(given)
+    assert found.dtype == np.uint8 and found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).max() <= (
+        1 if "16" in str(getattr(given, "dtype", "")) else 0
+    )
+    assert not np.shares_memory(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (RGB.astype(np.int64), r"expected bytes, or floats from 0 to 1, got int64 .* from 5 to 250"),
+        (RGB.astype(float), "got float64 .* from 5 to 250"),
+        (torch.randn(3, 8, 8), "got float32 .* from -"),
+        (np.full((4, 4, 3), np.nan), "got float64 .* from nan to nan"),
+        (RGB > 9, "got bool of shape"),
+        (
+            np.zeros((2, 8, 8, 3), np.uint8),
+            r"expected one of shape \(height, width, 3\) .*, got uint8 of shape",
+        ),
+        (np.zeros((0, 4, 3), np.uint8), "got uint8 of shape"),
+        (torch.zeros(8, 8, 2), "got float32 of shape"),
+    ],
+)
+def test_what_is_no_picture_is_one_line(given: object, said: str):
+    with pytest.raises(PictureError, match=f"^picture: .*{said}") as refused:
+        as_picture(given)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_box_is_a_box_or_four_numbers():
+    assert as_box((1, 2, 30, 40)) == as_box([1, 2, 30, 40]) == as_box(Box(1, 2, 30, 40)) == Box(1, 2, 30, 40)
+    with pytest.raises(
+        BoxError, match=r"^box: expected \(left, top, width, height\) in pixels, got \(1, 2, 3\)"
+    ):
+        as_box((1, 2, 3))

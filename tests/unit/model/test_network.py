@@ -268,3 +268,36 @@ def test_the_same_seed_builds_the_same_network():
     first, second, third = (build(seed).state_dict() for seed in (4, 4, 5))
     assert all(value.equal(second[name]) for name, value in first.items())
     assert not all(value.equal(third[name]) for name, value in first.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("smal", r"one that ships \(small"),
+        ("runs/mien", "one that ships .* a folder, or hf://OWNER/NAME on the hub"),
+        ("released.pth", "expected a folder, got a file; handlib.released.checkpoint.load_checkpoint reads"),
+        ("runs/mine/model.safetensors", "name the folder that holds it and its config.json"),
+        (".", "expected config.json and model.safetensors in this folder"),
+    ],
+)
+def test_a_name_of_no_network_is_one_line_and_asks_nobody(
+    name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delattr("huggingface_hub.hub_mixin.hf_hub_download")
+    with pytest.raises(InputError, match=said) as refused:
+        DIR.from_pretrained(name)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_hub_is_asked_by_its_prefix(model: DIR, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    model.save_pretrained(tmp_path)
+    asked = []
+
+    def download(repo_id: str, filename: str, **_: object) -> str:
+        asked.append(f"{repo_id}/{filename}")
+        return str(tmp_path / filename)
+
+    monkeypatch.setattr("huggingface_hub.hub_mixin.hf_hub_download", download)
+    assert DIR.from_pretrained("hf://owner/hands").name == "hf://owner/hands"
+    assert asked == ["owner/hands/config.json", "owner/hands/model.safetensors"]

@@ -23,6 +23,7 @@ from handlib.model.estimate import LENGTH_UNIT
 from handlib.model.network import DIR
 from handlib.photos.reconstruct import box_of_hands, reconstruct
 from handlib.photos.results import FILES
+from handlib.utils.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,32 @@ def test_given_box_is_the_only_look(model: ColourSeer):
     assert_wrists_at(result.joint_pixels, (70, 70), (120, 80), within=1.5)
     with pytest.raises(BoxError, match="overlap the picture"):
         reconstruct(picture, Box(600, 0, 10, 10), model)
+
+
+def test_the_result_is_both_hands_in_one_frame(model: ColourSeer):
+    result = reconstruct(painted(600, 400, (200, 100, 90), (320, 120, 90)), (150, 50, 300, 200), model)
+    final = result.prediction.final
+    np.testing.assert_allclose(result.left.vertices, final.vertices[0, 0].numpy(), atol=1e-7)
+    np.testing.assert_allclose(result.right.joints[0], OFFSET[0].numpy() * LENGTH_UNIT, atol=1e-7)
+    assert torch.equal(result.right.params.to_vector(), final.params.to_vector()[0, 1])
+    assert result.faces.shape == (2, 1538, 3)
+    np.testing.assert_array_equal(result.faces[1], model.hands["right"].faces)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"picture": None}, r"picture: expected str \| .*, got NoneType"),
+        ({"model": 7}, "model: expected .*Network, got int 7"),
+        ({"box": "1,2,3,4"}, "box: expected .*Box .*, got str"),
+        ({"box": (1, 2, 3)}, "box: expected"),
+        ({"model": DIR(TINY)}, "call its eval"),
+    ],
+)
+def test_wrong_arguments_are_one_line(wrong: dict[str, object], said: str):
+    with pytest.raises(InputError, match=said) as refused:
+        reconstruct(**{"picture": painted(60, 40), **wrong})
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("squares", [(), ((300, 200, 12),)])

@@ -3,7 +3,6 @@
 import itertools
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -109,13 +108,6 @@ def test_no_file_names_a_path_of_a_machine():
         if hit := MACHINE_PATH.search(text):
             guilty[str(path.relative_to(ROOT))] = text[hit.start() : hit.end() + 40]
     assert guilty == {}
-
-
-def test_importing_the_package_is_light():
-    code = "import handlib, sys; print(*sorted(sys.modules), sep='\\n')"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "handlib" in loaded.split()
-    assert {"matplotlib", "plotly", "IPython", "ipywidgets", "jupyterlab"}.isdisjoint(loaded.split())
 
 
 def test_make_says_which_python_it_needs(tmp_path: Path):
