@@ -80,7 +80,8 @@ def test_a_network_and_a_reconstruction_need_no_widget_and_no_plot():
     code = """if True:
         import sys, numpy, handlib
         print(*sys.modules, sep=",")
-        handlib.reconstruct(numpy.zeros((80, 60, 3), numpy.uint8), model=handlib.DIR(handlib.DIRConfig.small()).eval())
+        model = handlib.DIR(handlib.DIRConfig.small()).eval()
+        handlib.reconstruct(numpy.zeros((80, 60, 3), numpy.uint8), model=model).overlay()
         print(*sys.modules, sep=",")
     """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
