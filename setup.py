@@ -14,7 +14,9 @@ class BuildWithSamples(build_py):
         """Builds as ever, then copies."""
         super().run()
         if not self.editable_mode:
-            shutil.copytree("data_samples", Path(self.build_lib, "handlib", "data_samples"), dirs_exist_ok=True)
+            shutil.copytree(
+                "data_samples", Path(self.build_lib, "handlib", "data_samples"), dirs_exist_ok=True
+            )
 
 
 setup(cmdclass={"build_py": BuildWithSamples})
