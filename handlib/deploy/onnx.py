@@ -10,13 +10,12 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from handlib.data.sample import IMAGE_MEAN, IMAGE_STD
-from handlib.hand.skeleton import JOINT_NAMES, MANO_PARENTS
+from handlib.hand.skeleton import JOINT_NAMES
 from handlib.model.blocks import bias_of
 from handlib.model.estimate import LENGTH_UNIT
 from handlib.model.network import DIR
@@ -70,10 +69,6 @@ class NamedOutputs(nn.Module):
     def __init__(self, network: DIR):
         super().__init__()
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        for hand in self.network.hands.values():
-            # A tensor as an index would make the exported graph depend on its values; numbers are constants.
-            del hand.parents
-            hand.parents = np.array(MANO_PARENTS)  # type: ignore[assignment]
         for name, module in list(self.network.named_modules()):
             if isinstance(module, MultiPlaneProjection):
                 self.network.set_submodule(name, LiteralProjection(module))

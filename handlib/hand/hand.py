@@ -1,7 +1,7 @@
 """The hand model: shape and pose parameters in, vertices and 21 joints out.
 
 The model is a file in the MANO format (Romero et al., "Embodied Hands", 2017): the open hand that ships with
-this package, or MANO itself for those who have it. Skinning is smplx's. Lengths are metres, angles radians.
+this package, or MANO itself for those who have it. Lengths are metres, angles radians.
 """
 
 from collections.abc import ItemsView, ValuesView
@@ -13,13 +13,14 @@ import numpy as np
 import roma
 import torch
 from jaxtyping import Float, Int
-from smplx.lbs import lbs
 from torch import Tensor, nn
 
 from handlib.geometry.rotation import rotation_from_6d
 from handlib.hand.mano_file import HandData, find_mano, open_hand_data, read_mano, repair_left_shapedirs
 from handlib.hand.skeleton import MANO_PARENTS, MANO_TO_21, SIDES, Side, joint_index, tip_vertices
+from handlib.hand.skinning import carry, forward_kinematics, skin
 from handlib.utils.arguments import check_choice, check_finite
+from handlib.utils.errors import InputError
 from handlib.utils.reprs import in_shapes
 
 NUM_FINGER_JOINTS = 15
@@ -64,17 +65,17 @@ class HandOutput:
 class Hand(nn.Module):
     """One hand, left or right, as a differentiable function of its parameters.
 
-    ``tips`` names the convention for the fingertip vertices (``skeleton.TIP_CONVENTIONS``).
+    ``tips`` names the convention for the fingertip vertices (``skeleton.TIP_CONVENTIONS``). A hand computes in
+    float32, or in float64 after ``.double()``, and brings what it is given to that type.
     """
 
     v_template: Float[Tensor, "778 3"]
     shapedirs: Float[Tensor, "778 3 10"]
-    posedirs: Float[Tensor, "135 2334"]
+    posedirs: Float[Tensor, "778 3 135"]
     J_regressor: Float[Tensor, "16 778"]
     weights: Float[Tensor, "778 16"]
     hands_mean: Float[Tensor, "45"]
     hands_components: Float[Tensor, "45 45"]
-    parents: Int[Tensor, "16"]
     tip_ids: Int[Tensor, "5"]
     joint_order: Int[Tensor, "21"]
 
@@ -90,12 +91,11 @@ class Hand(nn.Module):
 
         buffer("v_template", data.v_template)
         buffer("shapedirs", data.shapedirs)
-        buffer("posedirs", data.posedirs.reshape(-1, data.posedirs.shape[-1]).T)
+        buffer("posedirs", data.posedirs)
         buffer("J_regressor", data.J_regressor)
         buffer("weights", data.weights)
         buffer("hands_mean", data.hands_mean)
         buffer("hands_components", data.hands_components)
-        self.register_buffer("parents", torch.tensor(MANO_PARENTS), persistent=False)
         self.register_buffer("tip_ids", torch.tensor(tip_vertices(tips, data.side)), persistent=False)
         self.register_buffer("joint_order", torch.tensor(MANO_TO_21), persistent=False)
 
@@ -121,6 +121,15 @@ class Hand(nn.Module):
         if side == "left":
             data = repair_left_shapedirs(data, read_mano(find_mano(path, "right"), "right"))
         return cls(data, tips)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the hand computes in; less than float32 is an :class:`InputError`."""
+        if self.v_template.dtype not in (torch.float32, torch.float64):
+            raise InputError(
+                f"hand: expected float32 or float64, got {self.v_template.dtype}; for speed use torch.autocast"
+            )
+        return self.v_template.dtype
 
     def pca_to_axis_angle(self, coefficients: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch 45"]:
         """Finger pose from the first k principal components: mean + coefficients @ components."""
@@ -185,41 +194,46 @@ class Hand(nn.Module):
         shape: Float[Tensor, "*#batch 10"],
         centre: str | None,
     ) -> HandOutput:
-        """Linear blend skinning, joints in this package's order, the origin moved to ``centre``."""
+        """The skinned hand, joints in this package's order, the origin moved to ``centre``."""
         batch = torch.broadcast_shapes(root.shape[:-2], pose.shape[:-3], shape.shape[:-1])
         rotations = torch.cat(
             (root.expand(*batch, 3, 3).unsqueeze(-3), pose.expand(*batch, NUM_FINGER_JOINTS, 3, 3)), dim=-3
         )
-        vertices, joints = lbs(
-            shape.expand(*batch, 10).reshape(-1, 10),
-            rotations.reshape(-1, 16, 3, 3),
-            self.v_template,
-            self.shapedirs,
-            self.posedirs,
-            self.J_regressor,
-            self.parents,
-            self.weights,
-            pose2rot=False,
-        )
-        joints = torch.cat((joints, vertices[:, self.tip_ids]), dim=1)[:, self.joint_order]
+        surface, rest = self.at_rest(shape.expand(*batch, 10))
+        transforms = forward_kinematics(rotations, rest, MANO_PARENTS)
+        vertices = skin(surface + self.correctives(rotations), self.weights, transforms)
+        joints = torch.cat((carry(transforms, rest), vertices[..., self.tip_ids, :]), dim=-2)[
+            ..., self.joint_order, :
+        ]
         if centre is not None:
-            origin = joints[:, joint_index(centre), None]
+            origin = joints[..., joint_index(centre), None, :]
             vertices, joints = vertices - origin, joints - origin
-        return HandOutput(vertices.reshape(*batch, -1, 3), joints.reshape(*batch, -1, 3))
+        return HandOutput(vertices, joints)
+
+    def at_rest(
+        self, betas: Float[Tensor, "*batch 10"]
+    ) -> tuple[Float[Tensor, "*batch 778 3"], Float[Tensor, "*batch 16 3"]]:
+        """Surface and joints of the flat hand of a shape, in the model's frame and joint order."""
+        surface = self.v_template + torch.einsum("vxs,...s->...vx", self.shapedirs, betas)
+        return surface, self.J_regressor @ surface
+
+    def correctives(self, rotations: Float[Tensor, "*batch 16 3 3"]) -> Float[Tensor, "*batch 778 3"]:
+        """What a pose adds to the surface at rest: linear in R - I of the 15 finger joints."""
+        bends = rotations[..., 1:, :, :] - torch.eye(3, dtype=rotations.dtype, device=rotations.device)
+        return torch.einsum("vxp,...p->...vx", self.posedirs, bends.flatten(-3))
 
     def regress_joints(self, vertices: Float[Tensor, "*batch 778 3"]) -> Float[Tensor, "*batch 21 3"]:
         """Joints from a posed surface, as evaluation protocols take them: 16 regressed, 5 tips picked."""
         joints = torch.cat((self.J_regressor @ vertices, vertices[..., self.tip_ids, :]), dim=-2)
         return joints[..., self.joint_order, :]
 
-    @staticmethod
-    def _checked(name: str, value: Tensor, shape: tuple[int | None, ...]) -> Tensor:
+    def _checked(self, name: str, value: Tensor, shape: tuple[int | None, ...]) -> Tensor:
         tail = value.shape[-len(shape) :]
         fits = len(tail) == len(shape) and all(s in (None, t) for s, t in zip(shape, tail, strict=True))
         if not fits:
             expected = ", ".join("k" if s is None else str(s) for s in shape)
             raise ValueError(f"{name}: expected shape (..., {expected}), got {tuple(value.shape)}")
-        return value
+        return value.to(self.dtype)
 
     def _root(self, six: Tensor | None, axis_angle: Tensor | None, rotation: Tensor | None) -> Tensor:
         if sum(x is not None for x in (six, axis_angle, rotation)) > 1:
@@ -230,7 +244,7 @@ class Hand(nn.Module):
             return roma.rotvec_to_rotmat(self._checked("root_axis_angle", axis_angle, (3,)))
         if rotation is not None:
             return self._checked("root_rotation", rotation, (3, 3))
-        return torch.eye(3, dtype=self.v_template.dtype, device=self.v_template.device)
+        return torch.eye(3, dtype=self.dtype, device=self.v_template.device)
 
     def _pose(self, pca: Tensor | None, axis_angle: Tensor | None, rotation: Tensor | None) -> Tensor:
         if sum(x is not None for x in (pca, axis_angle, rotation)) > 1:

@@ -49,16 +49,6 @@ class HandMotion:
     rotations: Float[Tensor, "frames 16 3 3"]
     wrist: Float[Tensor, "frames 3"]
 
-    def rest(self) -> tuple[Float[Tensor, "778 3"], Float[Tensor, "16 3"]]:
-        """Surface and joints of the unposed hand."""
-        surface = self.hand.v_template + self.hand.shapedirs @ self.betas
-        return surface, self.hand.J_regressor @ surface
-
-    def corrections(self) -> Float[Tensor, "frames 778 3"]:
-        """What every frame's pose adds to the unposed surface."""
-        bent = (self.rotations[:, 1:] - torch.eye(3, device=self.rotations.device)).flatten(1)
-        return (bent @ self.hand.posedirs).unflatten(1, (-1, 3))
-
 
 def motions_of(estimates: Sequence[Estimate], hands: dict[str, Hand], index: int = 0) -> list[HandMotion]:
     """Both hands of one picture of every estimate, in order; left wrist at the origin, mean shape."""
@@ -200,8 +190,8 @@ def add_skeleton(document: Document, motion: HandMotion, joints: Float[Tensor, "
 
 def add_hand(document: Document, motion: HandMotion) -> tuple[int, list[int]]:
     """Surface, skeleton and skin of a hand; the numbers of the surface's node and of the joints' ones."""
-    surface, joints = motion.rest()
-    corrections = motion.corrections()
+    surface, joints = motion.hand.at_rest(motion.betas)
+    corrections = motion.hand.correctives(motion.rotations)
     several = len(corrections) > 1
     drawn = (surface if several else surface + corrections[0]).numpy(force=True)
     content, side = document.content, motion.hand.side

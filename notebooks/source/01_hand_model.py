@@ -356,9 +356,10 @@ print(
 assert curled[index_tip, 1] < right_data.v_template[index_tip, 1] - 0.05
 
 # %% [markdown]
-# `handlib.hand.hand.Hand` does this for batches, with gradients, on smplx's implementation of skinning. For a random pose and
-# shape all three must agree: ours, `Hand`, and the MANO layer of the smplx package, which reads our hand from a file
-# as it would read MANO's. (It remarks that ten betas are few. MANO has ten.)
+# `handlib.hand.hand.Hand` does this for batches, with gradients: `about` and `bone_transforms` are `forward_kinematics`
+# in `handlib/hand/skinning.py`, `skin` has its name. For a random pose and shape three hands must agree: ours, `Hand`,
+# and the MANO layer of the smplx package, an independent implementation that reads our hand from a file as it would
+# read MANO's. (It remarks that ten betas are few. MANO has ten.)
 
 # %%
 rng = np.random.default_rng(0)

@@ -16,6 +16,7 @@ from handlib.geometry.rotation import rotation_from_6d, rotation_to_6d
 from handlib.hand.hand import Hand, HandParams
 from handlib.hand.mano_file import export_open_hand
 from handlib.hand.skeleton import JOINT_NAMES, MANO_TO_21, SIDES
+from handlib.utils.errors import InputError
 
 BATCH = 5
 
@@ -161,6 +162,30 @@ def test_no_components_is_the_mean_pose(hand: Hand):
         atol=1e-6,
         rtol=0,
     )
+
+
+def test_double_precision_is_computed_in_double_precision():
+    parameters = random_parameters(10)
+    single, double = Hand.open("left"), Hand.open("left").double()
+    output = double(**parameters)
+    assert output.vertices.dtype == output.joints.dtype == torch.float64
+    torch.testing.assert_close(output.vertices.float(), single(**parameters).vertices, atol=1e-6, rtol=0)
+    assert single(**{k: v.double() for k, v in parameters.items()}).vertices.dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_refused(dtype: torch.dtype):
+    with pytest.raises(InputError, match=r"hand: expected float32 or float64, got torch\.\w+16; .*autocast"):
+        Hand.open("left").to(dtype)(betas=torch.zeros(10))
+
+
+def test_nothing_of_the_hand_stays_on_the_cpu():
+    """The meta device refuses tensors of other devices, as every GPU does."""
+    hand = Hand.open("right").to("meta")
+    output = hand.from_params(HandParams.from_vector(torch.zeros(2, 64, device="meta")))
+    assert output.vertices.is_meta and output.joints.is_meta
+    assert hand.correctives(torch.zeros(2, 16, 3, 3, device="meta")).is_meta
+    assert hand.axis_angle_to_pca(torch.zeros(2, 45, device="meta")).is_meta
 
 
 @pytest.mark.parametrize("centre", ["wrist", "middle1"])
