@@ -4,8 +4,8 @@ What a mechanism does for a trained network is seen by taking it out or by feedi
 isn't what the mechanism is worth: a network trained without it finds other ways, which only training shows.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -16,12 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from handlib.data.sample import Sample
-from handlib.geometry.camera import fit_weak_perspective
-from handlib.geometry.rotation import rotation_to_6d
-from handlib.hand.hand import Hand, HandParams
 from handlib.hand.skeleton import SIDES
-from handlib.model.estimate import LENGTH_UNIT, Estimate, StageTrace
+from handlib.model.estimate import Estimate, StageTrace, estimate_of
 from handlib.model.network import DIR
 
 MECHANISMS: dict[str, dict[str, Any]] = {
@@ -111,43 +107,17 @@ def disturb(model: DIR, estimate: Estimate, by: Disturbance, seed: int = 0) -> E
     turn = roma.rotvec_to_rotmat(np.radians(by.rotation) * normalize(axes, dim=-1))
     # Turning both predicted 3-vectors turns the rotation that they stand for and keeps their lengths.
     root = (estimate.params.root.unflatten(-1, (2, 3)) @ turn.mT).flatten(-2)
-    scale, places = estimate.params.camera.split((1, 2), dim=-1)
-    scale = scale + np.log(by.size) if model.config.log_scale else scale * by.size
+    scale, places = estimate.camera.split((1, 2), dim=-1)
     places = places + by.shift * torch.stack((angles.cos(), angles.sin()), dim=-1)
-    camera = torch.cat((scale, places), dim=-1)
+    camera = torch.cat((by.size * scale, places), dim=-1)
     bends = normalize(torch.from_numpy(rng.normal(size=(*shape, 15, 3))).to(estimate.offset), dim=-1)
     bends = np.radians(by.pose) * bends.flatten(-2)
     pose = estimate.params.pose + torch.stack(
-        [bend @ torch.linalg.inv(hand.hands_components) for bend, hand in _per_hand(model, bends)], dim=1
+        [bends[:, h] @ torch.linalg.inv(model.hands[side].hands_components) for h, side in enumerate(SIDES)],
+        dim=1,
     )
     params = replace(estimate.params, root=root, pose=pose, camera=camera)
-    return model.decode(params.to_vector(), estimate.offset)
-
-
-def _per_hand(model: DIR, values: Float[Tensor, "batch hand=2 *rest"]) -> Iterator[tuple[Tensor, Hand]]:
-    return zip(values.unbind(1), (model.hands[side] for side in SIDES), strict=True)
-
-
-def true_estimate(model: DIR, batch: Sample) -> Estimate:
-    """The truth in the words of the network: its numbers, decoded.
-
-    A weak-perspective camera can't say all that a pinhole camera does; this one is the best, so places are
-    off by a little.
-    """
-    wrists = batch.joints[:, :, 0]
-    camera = fit_weak_perspective(batch.joints - wrists[:, :, None], batch.uv)
-    if model.config.log_scale:
-        camera = torch.cat((camera[..., :1].log(), camera[..., 1:]), dim=-1)
-    pose = torch.stack([hand.axis_angle_to_pca(x) for x, hand in _per_hand(model, batch.pose)], dim=1)
-    params = HandParams(rotation_to_6d(batch.root), pose, batch.betas, camera)
-    return model.decode(params.to_vector(), (wrists[:, 1] - wrists[:, 0]) / LENGTH_UNIT)
-
-
-def reorder(estimate: Estimate, order: Sequence[int]) -> Estimate:
-    """The estimates of a batch's pictures in another order: every picture gets one that isn't its own."""
-    chosen = list(order)
-    points = {f.name: getattr(estimate, f.name)[chosen] for f in fields(Estimate) if f.name != "params"}
-    return Estimate(params=HandParams.from_vector(estimate.params.to_vector()[chosen]), **points)
+    return estimate_of(params, estimate.offset, model.hands, model.config.log_scale)
 
 
 Experiment = Callable[[Disturbance, frozenset[str]], tuple[Estimate, ...]]

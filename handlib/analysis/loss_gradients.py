@@ -14,8 +14,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from handlib.data.sample import Sample
-from handlib.geometry.camera import fit_weak_perspective, project_weak_perspective
 from handlib.geometry.rotation import rotation_from_6d, rotation_to_6d
 from handlib.hand.hand import Hand, HandParams
 from handlib.hand.skeleton import MANO_JOINT_NAMES
@@ -40,26 +38,6 @@ CHANGED_HAND = 1
 BENT = tuple(MANO_JOINT_NAMES.index(f"index{k}") - 1 for k in (1, 2, 3))
 
 
-def true_estimate(sample: Sample, hands: Sequence[Hand]) -> Estimate:
-    """The best that DIR can say about a batch: the true hands, seen by the best weak-perspective cameras.
-
-    ``hands`` (left, right) say what pose coefficients mean. The camera's scale is the scale itself, not its
-    logarithm.
-    """
-    wrist = sample.joints[:, :, :1]
-    joints, vertices = sample.joints - wrist, sample.vertices - wrist
-    camera = fit_weak_perspective(joints, sample.uv)
-    pose = [hand.axis_angle_to_pca(sample.pose[:, h]) for h, hand in enumerate(hands)]
-    return Estimate(
-        params=HandParams(rotation_to_6d(sample.root), torch.stack(pose, dim=1), sample.betas, camera),
-        joints=joints,
-        vertices=vertices,
-        uv=project_weak_perspective(joints, camera),
-        vertex_uv=project_weak_perspective(vertices, camera),
-        offset=(wrist[:, 1, 0] - wrist[:, 0, 0]) / LENGTH_UNIT,
-    )
-
-
 def change(estimate: Estimate, hands: Sequence[Hand], kind: str, amount: float) -> Estimate:
     """An estimate whose right hand is changed; the camera's scale stays as it is.
 
@@ -73,7 +51,7 @@ def change(estimate: Estimate, hands: Sequence[Hand], kind: str, amount: float) 
     if kind not in UNITS:
         raise ValueError(f"kind: expected one of {', '.join(UNITS)}, got {kind!r}")
     h, hand, params = CHANGED_HAND, hands[CHANGED_HAND], estimate.params
-    root, pose, camera = params.root.clone(), params.pose.clone(), params.camera.clone()
+    root, pose, camera = params.root.clone(), params.pose.clone(), estimate.camera.clone()
     offset = estimate.offset.clone()
     size = 1 + amount / 100 if kind == "size" else 1.0
     if kind in ("sideways", "depth"):
@@ -91,14 +69,8 @@ def change(estimate: Estimate, hands: Sequence[Hand], kind: str, amount: float) 
     posed = hand.from_params(HandParams(root[:, h], pose[:, h], params.betas[:, h], camera[:, h]))
     joints, vertices = estimate.joints.clone(), estimate.vertices.clone()
     joints[:, h], vertices[:, h] = size * posed.joints, size * posed.vertices
-    return Estimate(
-        params=HandParams(root, pose, params.betas, camera),
-        joints=joints,
-        vertices=vertices,
-        uv=project_weak_perspective(joints, camera),
-        vertex_uv=project_weak_perspective(vertices, camera),
-        offset=offset,
-    )
+    changed = HandParams(root, pose, params.betas, camera)
+    return Estimate.seen(changed, camera, joints, vertices, offset)
 
 
 def bent(hand: Hand, pose: Float[Tensor, "batch 45"], degrees: float) -> Float[Tensor, "batch 45"]:
@@ -154,14 +126,8 @@ def pulls_of(
     with torch.enable_grad():
         vertices, joints = (x.detach().clone().requires_grad_() for x in (estimate.vertices, estimate.joints))
         shift = torch.zeros_like(joints[:, :, 0]).requires_grad_()
-        leaf = replace(
-            estimate,
-            vertices=vertices,
-            joints=joints,
-            uv=project_weak_perspective(joints, estimate.params.camera),
-            vertex_uv=project_weak_perspective(vertices, estimate.params.camera),
-            offset=estimate.offset + (shift[:, 1] - shift[:, 0]) / LENGTH_UNIT,
-        )
+        offset = estimate.offset + (shift[:, 1] - shift[:, 0]) / LENGTH_UNIT
+        leaf = Estimate.seen(estimate.params, estimate.camera, joints, vertices, offset)
         weights = point_weights(target_centre)
         others: dict[str, Any] = {
             f.name: 0 for f in fields(LossWeights) if f.name in TERMS and f.name != term

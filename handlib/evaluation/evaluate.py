@@ -14,7 +14,7 @@ from handlib.data.rendered.synthetic import make_sample
 from handlib.data.sample import Sample, normalise, stack
 from handlib.evaluation.metrics import INTAG_MCP, UNITS, Protocol
 from handlib.evaluation.scores import format_table
-from handlib.geometry.camera import fit_weak_perspective, project_weak_perspective
+from handlib.geometry.camera import fit_weak_perspective
 from handlib.geometry.rotation import rotation_to_6d
 from handlib.hand.hand import Hand, HandParams, Hands
 from handlib.hand.skeleton import SIDES
@@ -75,25 +75,16 @@ class MeanPredictor(nn.Module):
         joints, vertices = (torch.stack([getattr(p, name) for p in posed]) for name in ("joints", "vertices"))
         wrists = pairs.joints[:, :, 0]
         camera = fit_weak_perspective(pairs.joints - wrists.unsqueeze(2), pairs.uv).mean(0)
-        self.estimate = Estimate(
-            params=HandParams(rotation_to_6d(rotation), torch.zeros(2, 45), torch.zeros(2, 10), camera),
-            joints=joints[None],
-            vertices=vertices[None],
-            uv=project_weak_perspective(joints, camera)[None],
-            vertex_uv=project_weak_perspective(vertices, camera)[None],
-            offset=((wrists[:, 1] - wrists[:, 0]) / LENGTH_UNIT).mean(0)[None],
+        params = HandParams.from_vector(
+            torch.cat((rotation_to_6d(rotation), torch.zeros(2, 55), camera), dim=-1)[None]
         )
+        offset = ((wrists[:, 1] - wrists[:, 0]) / LENGTH_UNIT).mean(0)
+        self.estimate = Estimate.seen(params, camera[None], joints[None], vertices[None], offset[None])
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
         """The one estimate, once per picture; the pixels are all background."""
-        count, e = len(image), self.estimate
-        params = HandParams(*(part.expand(count, -1, -1) for part in vars(e.params).values()))
-        points = {
-            name: getattr(e, name).expand(count, *getattr(e, name).shape[1:])
-            for name in ("joints", "vertices", "uv", "vertex_uv", "offset")
-        }
-        background = image.new_tensor([1.0, 0.0, 0.0])[:, None, None].expand(count, 3, 1, 1)
-        return Prediction((Estimate(params, **points),), background, torch.zeros_like(background))
+        background = image.new_tensor([1.0, 0.0, 0.0])[:, None, None].expand(len(image), 3, 1, 1)
+        return Prediction((self.estimate[[0] * len(image)],), background, torch.zeros_like(background))
 
 
 def fresh_batches(world: str, count: int, size: int, seed: int, batch_size: int = 25) -> Iterator[Sample]:

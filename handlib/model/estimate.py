@@ -1,11 +1,17 @@
 """What the network says: one estimate of both hands, all of them, and all that was computed on the way."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from handlib.hand.hand import HandParams
+from handlib.data.sample import Sample
+from handlib.geometry.camera import fit_weak_perspective, project_weak_perspective
+from handlib.geometry.rotation import rotation_to_6d
+from handlib.hand.hand import Hand, HandParams, Hands
+from handlib.hand.skeleton import SIDES
 from handlib.utils.reprs import in_shapes
 
 LENGTH_UNIT = 0.15
@@ -16,13 +22,15 @@ LENGTH_UNIT = 0.15
 class Estimate:
     """Both hands after the initial estimate or after one stage; ``hand`` is (left, right).
 
-    ``params`` are as predicted: with ``DIRConfig.log_scale`` the camera's first number is its scale's
-    logarithm. ``joints`` and ``vertices`` are metres, each hand centred on its own wrist; ``uv`` and
-    ``vertex_uv`` are their weak-perspective projections in [-1, 1]; ``offset`` leads from the left wrist to
-    the right one, in units of ``LENGTH_UNIT``.
+    ``params`` are as predicted: with ``DIRConfig.log_scale`` their camera's first number is its scale's
+    logarithm. ``camera`` is the weak perspective (s, tx, ty) with the scale itself. ``joints`` and
+    ``vertices`` are metres, each hand centred on its own wrist; ``uv`` and ``vertex_uv`` are their
+    projections in [-1, 1]; ``offset`` leads from the left wrist to the right one, in units of
+    ``LENGTH_UNIT``. An index or a slice chooses pictures of the batch.
     """
 
     params: HandParams
+    camera: Float[Tensor, "batch hand=2 3"]
     joints: Float[Tensor, "batch hand=2 21 3"]
     vertices: Float[Tensor, "batch hand=2 778 3"]
     uv: Float[Tensor, "batch hand=2 21 2"]
@@ -30,6 +38,72 @@ class Estimate:
     offset: Float[Tensor, "batch 3"]
 
     __repr__ = in_shapes
+
+    @classmethod
+    def seen(
+        cls,
+        params: HandParams,
+        camera: Float[Tensor, "batch hand=2 3"],
+        joints: Float[Tensor, "batch hand=2 21 3"],
+        vertices: Float[Tensor, "batch hand=2 778 3"],
+        offset: Float[Tensor, "batch 3"],
+    ) -> "Estimate":
+        """Hands as a weak-perspective camera sees them."""
+        uv, vertex_uv = (project_weak_perspective(points, camera) for points in (joints, vertices))
+        return cls(params, camera, joints, vertices, uv, vertex_uv, offset)
+
+    def __getitem__(self, chosen: slice | Sequence[int]) -> "Estimate":
+        """The estimates of some pictures of the batch, in that order."""
+        params = HandParams.from_vector(self.params.to_vector()[chosen])
+        return Estimate(params, *(getattr(self, field.name)[chosen] for field in fields(self)[1:]))
+
+
+def decode(
+    vectors: Float[Tensor, "batch hand=2 64"], offset: Float[Tensor, "batch 3"], hands: Hands, log_scale: bool
+) -> Estimate:
+    """From what a network predicts to posed hands: hand model, then camera, at least in float32."""
+    with torch.autocast(vectors.device.type, enabled=False):
+        precise = torch.promote_types(vectors.dtype, torch.float32)
+        params = HandParams.from_vector(vectors.to(precise))
+        camera = params.camera
+        if log_scale:
+            camera = torch.cat((camera[..., :1].clamp(-4, 6).exp(), camera[..., 1:]), dim=-1)
+        posed = [
+            hands[side].from_params(HandParams(*(part[:, h] for part in vars(params).values())))
+            for h, side in enumerate(SIDES)
+        ]
+        joints = torch.stack([hand.joints for hand in posed], dim=1)
+        vertices = torch.stack([hand.vertices for hand in posed], dim=1)
+        return Estimate.seen(params, camera, joints, vertices, offset.to(precise))
+
+
+def estimate_of(
+    params: HandParams, offset: Float[Tensor, "batch 3"], hands: Hands, log_scale: bool
+) -> Estimate:
+    """The estimate of a network that predicts these hands; their cameras have the scale itself."""
+    camera = params.camera
+    if log_scale:
+        camera = torch.cat((camera[..., :1].log(), camera[..., 1:]), dim=-1)
+    return decode(replace(params, camera=camera).to_vector(), offset, hands, log_scale)
+
+
+def true_estimate(sample: Sample, hands: Sequence[Hand]) -> Estimate:
+    """The best that can be said of a batch: the true hands, seen by the best weak-perspective cameras.
+
+    ``hands`` (left, right) say what pose coefficients mean. Both cameras are linear, ``params.camera`` too;
+    :func:`estimate_of` says the same in a network's numbers.
+    """
+    wrist = sample.joints[:, :, :1]
+    joints = sample.joints - wrist
+    camera = fit_weak_perspective(joints, sample.uv)
+    pose = torch.stack([hand.axis_angle_to_pca(sample.pose[:, h]) for h, hand in enumerate(hands)], dim=1)
+    return Estimate.seen(
+        HandParams(rotation_to_6d(sample.root), pose, sample.betas, camera),
+        camera,
+        joints,
+        sample.vertices - wrist,
+        (wrist[:, 1, 0] - wrist[:, 0, 0]) / LENGTH_UNIT,
+    )
 
 
 @dataclass(frozen=True)

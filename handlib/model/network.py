@@ -5,18 +5,16 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import torch
 from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handlib.geometry.camera import project_weak_perspective
-from handlib.hand.hand import Hand, HandParams, Hands
+from handlib.hand.hand import Hand, Hands
 from handlib.hand.skeleton import SIDES
 from handlib.hand.submesh import submesh
 from handlib.model.config import NUM_VERTEX_TOKENS, DIRConfig
 from handlib.model.encoder import Encoder
-from handlib.model.estimate import Estimate, Prediction, StageTrace, Trace
+from handlib.model.estimate import Estimate, Prediction, StageTrace, Trace, decode
 from handlib.model.inference import InferenceDIR
 from handlib.model.refinement import RefinementStage
 from handlib.utils.errors import InputError
@@ -116,29 +114,8 @@ class DIR(
         return model
 
     def decode(self, vectors: Float[Tensor, "batch hand=2 64"], offset: Float[Tensor, "batch 3"]) -> Estimate:
-        """Hand vectors to posed hands: hand model, then weak-perspective camera, both in float32."""
-        with torch.autocast(vectors.device.type, enabled=False):
-            params = HandParams.from_vector(vectors.float())
-            if self.config.log_scale:
-                camera = torch.cat(
-                    (params.camera[..., :1].clamp(-4, 6).exp(), params.camera[..., 1:]), dim=-1
-                )
-            else:
-                camera = params.camera
-            posed = [
-                self.hands[side].from_params(HandParams(*(part[:, h] for part in vars(params).values())))
-                for h, side in enumerate(SIDES)
-            ]
-            joints = torch.stack([hand.joints for hand in posed], dim=1)
-            vertices = torch.stack([hand.vertices for hand in posed], dim=1)
-            return Estimate(
-                params=params,
-                joints=joints,
-                vertices=vertices,
-                uv=project_weak_perspective(joints, camera),
-                vertex_uv=project_weak_perspective(vertices, camera),
-                offset=offset.float(),
-            )
+        """Hand vectors to posed hands, as :func:`handlib.model.estimate.decode` does it."""
+        return decode(vectors, offset, self.hands, self.config.log_scale)
 
     def trace(self, image: Float[Tensor, "batch 3 size size"]) -> Trace:
         """A forward pass that keeps everything it computed; ``image`` is normalised (``sample.normalise``).

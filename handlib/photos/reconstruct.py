@@ -25,7 +25,7 @@ from handlib.data.photo import (
     square_crop,
 )
 from handlib.data.sample import BACKGROUND, normalise
-from handlib.geometry.camera import fit_weak_perspective, pixels_to_uv
+from handlib.geometry.camera import pixels_to_uv
 from handlib.hand.hand import HandParams, Hands
 from handlib.hand.skeleton import SIDES
 from handlib.model.config import DIRConfig
@@ -125,7 +125,8 @@ class Reconstruction:
     @property
     def camera(self) -> Float[Tensor, "hand=2 3"]:
         """The weak perspective (s, tx, ty) from metres around each hand's own wrist to pixels."""
-        return fit_weak_perspective(self.prediction.final.joints[0], self.joint_pixels)
+        scale, place = self.prediction.final.camera[0].split((1, 2), dim=-1)
+        return torch.cat((scale * (self.crop.side / 2), self.crop.to_picture(place)), dim=-1)
 
     @property
     def presence(self) -> Presence:

@@ -18,11 +18,10 @@ from PIL import Image
 from torch import Tensor
 
 from handlib.data.photo import MID_GREY, Box, Picture, PictureError
-from handlib.geometry.camera import project_weak_perspective
 from handlib.geometry.rotation import rotation_from_6d, rotation_to_6d
 from handlib.hand.hand import HandParams
 from handlib.hand.skeleton import JOINT_NAMES, SIDES
-from handlib.model.estimate import Estimate
+from handlib.model.estimate import estimate_of
 from handlib.photos.frames import Frames
 from handlib.photos.gltf import motions_of, write_hands
 from handlib.photos.one_euro import OneEuro, smooth_rotations, smooth_vectors
@@ -85,37 +84,25 @@ def smooth_track(track: Track, rate: float, settings: OneEuro) -> Track:
 def posed(track: Track, results: Sequence[Reconstruction]) -> list[Reconstruction]:
     """The results with the track's hands in place of their last estimates."""
     model, extent = results[0].network, max(results[0].picture.shape[:2])
-    hands = [
-        model.hands[side](
-            root_rotation=track.rotations[:, h, 0],
-            pose_rotation=track.rotations[:, h, 1:],
-            betas=track.betas[:, h],
-            centre="wrist",
-        )
-        for h, side in enumerate(SIDES)
-    ]
-    joints, vertices = (torch.stack([getattr(hand, k) for hand in hands], 1) for k in ("joints", "vertices"))
     angles = roma.rotmat_to_rotvec(track.rotations[:, :, 1:]).flatten(-2)
     pose = torch.stack([model.hands[side].axis_angle_to_pca(angles[:, h]) for h, side in enumerate(SIDES)], 1)
-    found = []
-    for k, result in enumerate(results):
+    cameras = []
+    for result, camera in zip(results, extent * track.camera, strict=True):
         # The camera of the crop that the network saw, in which an estimate is told.
-        pixels = extent * track.camera[k]
-        scale, place = pixels[:, :1] * (2 / result.crop.side), result.crop.to_uv(pixels[:, 1:])
-        camera = torch.cat((scale, place), dim=-1)
-        predicted = torch.cat((scale.log() if model.config.log_scale else scale, place), dim=-1)
-        params = (rotation_to_6d(track.rotations[k, :, 0]), pose[k], track.betas[k], predicted)
-        estimate = Estimate(
-            HandParams(*(part[None] for part in params)),
-            joints[k, None],
-            vertices[k, None],
-            project_weak_perspective(joints[k], camera)[None],
-            project_weak_perspective(vertices[k], camera)[None],
-            track.offset[k, None],
+        scale, place = camera.split((1, 2), dim=-1)
+        cameras.append(torch.cat((scale * (2 / result.crop.side), result.crop.to_uv(place)), dim=-1))
+    root = rotation_to_6d(track.rotations[:, :, 0])
+    params = HandParams(root, pose, track.betas, torch.stack(cameras))
+    smooth = estimate_of(params, track.offset, model.hands, model.config.log_scale)
+    return [
+        replace(
+            result,
+            prediction=replace(
+                result.prediction, estimates=(*result.prediction.estimates[:-1], smooth[k : k + 1])
+            ),
         )
-        estimates = (*result.prediction.estimates[:-1], estimate)
-        found.append(replace(result, prediction=replace(result.prediction, estimates=estimates)))
-    return found
+        for k, result in enumerate(results)
+    ]
 
 
 @torch.no_grad()

@@ -16,12 +16,11 @@ from handlib.analysis.loss_gradients import (
     change,
     pulls_of,
     term_values,
-    true_estimate,
 )
 from handlib.data.sample import Sample, stack
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
-from handlib.model.estimate import Estimate
+from handlib.model.estimate import Estimate, true_estimate
 from handlib.model.placed import PlacedHands, check_one, place
 from handlib.show.core import palette
 from handlib.show.core.hands import HandsView

@@ -326,13 +326,14 @@ assert network_error > floor[:16].mean()
 # One camera for both hands would have to give both the same mean depth, and two hands that reach past each other don't have
 # it.
 #
-# The trace shows the camera at work. `params.camera` holds the three numbers per hand. The small network predicts the scale's
-# logarithm (`log_scale`), which keeps it positive; the released one predicts the scale itself.
+# The trace shows the camera at work. `camera` holds the three numbers per hand, `params.camera` what the network predicted: the
+# small network predicts the scale's logarithm (`log_scale`), which keeps it positive; the released one predicts the scale itself.
 
 # %%
 assert model.config.log_scale
 raw = final.params.camera
-network_cameras = torch.cat((raw[..., :1].exp(), raw[..., 1:]), dim=-1)
+network_cameras = final.camera
+assert torch.allclose(network_cameras[..., 0], raw[..., 0].exp())
 assert torch.allclose(project_weak_perspective(final.joints, network_cameras), final.uv, atol=1e-6)
 wrist_seen = network_cameras[..., 1:] - final.uv[:, :, 0]
 assert wrist_seen.abs().max() < 1e-5

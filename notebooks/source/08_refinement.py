@@ -530,7 +530,6 @@ from handlib.analysis.interventions import (
     encode,
     experiment,
     refine_from,
-    reorder,
 )
 
 start = encode(model, normalise(test.image))
@@ -838,7 +837,7 @@ assert left_share["shift", 5.0] < left_share["shift", 30.0]
 # One more bad start: every picture gets the initial estimate of the picture after it. It is a sensible estimate, of other hands. Ten passes of stage 1, then stage 2.
 
 # %%
-foreign = reorder(start.estimate, [*range(1, len(test)), 0])
+foreign = start.estimate[[*range(1, len(test)), 0]]
 ways = {
     "stages 1, 2": (0, 1),
     "stage 1 ten times, then 2": (*[0] * 10, 1),

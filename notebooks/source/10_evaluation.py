@@ -225,9 +225,9 @@ for name, estimated, expected in (
 # So scaling doesn't always help the number; it puts all trust in one bone. Now whole hands: an oracle that knows the truth and says it twice as large.
 
 # %%
-from handlib.analysis.interventions import true_estimate
+from handlib.model.estimate import true_estimate
 
-oracle = true_estimate(model, fresh)
+oracle = true_estimate(fresh, hands)
 doubled = replace(oracle, joints=2 * oracle.joints, vertices=2 * oracle.vertices)
 for protocol in (INTAG_WRIST, INTERNET):
     number = float(mpjpe(align(doubled, fresh, protocol, hands)).mean())

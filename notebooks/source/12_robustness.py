@@ -343,11 +343,16 @@ for start, predicted in ((10, [8, 7, 6.5]), (0, [3, 4.5, 5.25]), (6, [6, 6, 6]))
 # (its 64 numbers, with the weak-perspective camera that fits best). Both are moved away by growing amounts, and the two stages run.
 
 # %%
-from handlib.analysis.interventions import Disturbance, disturb, encode, refine_from, true_estimate
+from handlib.analysis.interventions import Disturbance, disturb, encode, refine_from
+from handlib.model.estimate import estimate_of, true_estimate
 
 batch = stack(desk)
 start = encode(model, normalise(batch.image))
-departures = {"from its own": start.estimate, "from the truth": true_estimate(model, batch)}
+truth = true_estimate(batch, hands)
+departures = {
+    "from its own": start.estimate,
+    "from the truth": estimate_of(truth.params, truth.offset, model.hands, model.config.log_scale),
+}
 kinds = {
     "rotation": ("turned (degrees)", (0, 5, 10, 20, 40, 60), "mpjpe", "MPJPE (mm)"),
     "pose": ("bent (degrees)", (0, 5, 10, 15, 25, 35), "mpjpe", "MPJPE (mm)"),

@@ -25,7 +25,7 @@ picked
 import torch
 
 from handlib.data.rendered.synthetic import make_sample
-from handlib.geometry.camera import fit_weak_perspective, project_weak_perspective
+from handlib.geometry.camera import fit_weak_perspective
 from handlib.geometry.rotation import rotation_to_6d
 from handlib.hand.hand import HandParams
 from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
@@ -45,8 +45,7 @@ def bent(share):
     joints, vertices = torch.stack([p.joints for p in posed]), torch.stack([p.vertices for p in posed])
     camera = fit_weak_perspective(joints, sample.uv)
     offset = (sample.joints[1, 0] - sample.joints[0, 0]) / LENGTH_UNIT
-    uv, vertex_uv = project_weak_perspective(joints, camera), project_weak_perspective(vertices, camera)
-    return Estimate(params, joints[None], vertices[None], uv[None], vertex_uv[None], offset[None])
+    return Estimate.seen(params, camera[None], joints[None], vertices[None], offset[None])
 
 
 prediction = Prediction((bent(0.0), bent(0.6), bent(1.0)), torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4))

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from handlib.data.sample import STRATA, Sample
-from handlib.geometry.camera import fit_weak_perspective, project_weak_perspective
-from handlib.geometry.rotation import rotation_to_6d
+from handlib.geometry.camera import project_weak_perspective
 from handlib.hand.hand import Hand, HandParams
 from handlib.hand.skeleton import SIDES
-from handlib.model.estimate import LENGTH_UNIT, Estimate
+from handlib.model import estimate
+from handlib.model.estimate import Estimate
 
 HANDS = tuple(Hand.open(side) for side in SIDES)
 FACES = torch.stack([torch.from_numpy(hand.faces) for hand in HANDS])
@@ -50,38 +50,23 @@ def random_pairs(count: int, seed: int = 0, size: int = 16) -> Sample:
 
 
 def true_estimate(sample: Sample) -> Estimate:
-    """Truth in the network's words; its cameras are the best weak-perspective ones, its uv exact."""
-    wrist = sample.joints[:, :, :1]
-    joints = sample.joints - wrist
-    pose = [hand.axis_angle_to_pca(sample.pose[:, h]) for h, hand in enumerate(HANDS)]
-    return Estimate(
-        params=HandParams(
-            root=rotation_to_6d(sample.root),
-            pose=torch.stack(pose, dim=1),
-            betas=sample.betas,
-            camera=fit_weak_perspective(joints, sample.uv),
-        ),
-        joints=joints,
-        vertices=sample.vertices - wrist,
-        uv=sample.uv,
-        vertex_uv=sample.vertex_uv,
-        offset=(wrist[:, 1, 0] - wrist[:, 0, 0]) / LENGTH_UNIT,
-    )
+    """Truth in the network's words, but its uv are exact: what the sample's pinhole camera sees."""
+    return replace(estimate.true_estimate(sample, HANDS), uv=sample.uv, vertex_uv=sample.vertex_uv)
 
 
 def noisy_estimate(sample: Sample, seed: int = 1, scale: float = 0.01) -> Estimate:
     """Truth plus noise on everything (metres; other quantities in proportion); wrists stay at the origin."""
     g = np.random.default_rng(seed)
-    estimate = true_estimate(sample)
+    truth = true_estimate(sample)
 
     def noisy(x: Tensor, by: float) -> Tensor:
         return x + torch.from_numpy(g.normal(scale=by, size=tuple(x.shape))).float()
 
-    params = estimate.params
-    joints = noisy(estimate.joints, scale)
+    params = truth.params
+    joints = noisy(truth.joints, scale)
     joints = joints - joints[:, :, :1]
     return replace(
-        estimate,
+        truth,
         params=HandParams(
             noisy(params.root, 20 * scale),
             noisy(params.pose, 20 * scale),
@@ -89,8 +74,8 @@ def noisy_estimate(sample: Sample, seed: int = 1, scale: float = 0.01) -> Estima
             params.camera,
         ),
         joints=joints,
-        vertices=noisy(estimate.vertices, scale),
+        vertices=noisy(truth.vertices, scale),
         uv=project_weak_perspective(joints, params.camera),
-        vertex_uv=noisy(estimate.vertex_uv, scale),
-        offset=noisy(estimate.offset, scale),
+        vertex_uv=noisy(truth.vertex_uv, scale),
+        offset=noisy(truth.offset, scale),
     )

@@ -13,10 +13,8 @@ from handlib.analysis.loss_gradients import (
     change,
     pulls_of,
     term_values,
-    true_estimate,
 )
-from handlib.geometry.camera import project_weak_perspective
-from handlib.model.estimate import LENGTH_UNIT
+from handlib.model.estimate import LENGTH_UNIT, Estimate, true_estimate
 from handlib.training.losses import HUBER_DELTA
 from handlib.training.targets import Targets
 
@@ -111,18 +109,12 @@ def test_a_pull_is_minus_the_gradient(term):
         joints[:, 1], vertices[:, 1] = (torch.randn(n, 3, generator=g).double() for n in (21, 778))
 
     def value(by: float) -> float:
-        moved_joints, moved_vertices, camera = (
+        moved = Estimate.seen(
+            wrong.params,
+            wrong.camera,
             wrong.joints + by * joints,
             wrong.vertices + by * vertices,
-            wrong.params.camera,
-        )
-        moved = replace(
-            wrong,
-            joints=moved_joints,
-            vertices=moved_vertices,
-            uv=project_weak_perspective(moved_joints, camera),
-            vertex_uv=project_weak_perspective(moved_vertices, camera),
-            offset=wrong.offset + by * joints[:, 1, 0] / LENGTH_UNIT,
+            wrong.offset + by * joints[:, 1, 0] / LENGTH_UNIT,
         )
         return float(term_values(moved, targets, FACES)[term].sum())
 

@@ -253,14 +253,7 @@ def test_batches_add_up_to_the_whole():
     first, second = noisy_estimate(sample, 1), noisy_estimate(sample, 2, 0.003)
     together.update(prediction_of(first, second), sample)
     for part in (slice(0, 3), slice(3, 7)):
-        cut = [
-            Estimate(
-                type(e.params).from_vector(e.params.to_vector()[part]),
-                *(x[part] for x in (e.joints, e.vertices, e.uv, e.vertex_uv, e.offset)),
-            )
-            for e in (first, second)
-        ]
-        apart.update(prediction_of(*cut), sample[part])
+        apart.update(prediction_of(first[part], second[part]), sample[part])
     whole = together.compute()
     assert list(whole) == ["initial", "stage 1"]
     for name in whole:

@@ -7,7 +7,6 @@ import torch
 from support.tiny import TINY
 from torch import Tensor
 
-from handlib.geometry.camera import project_weak_perspective
 from handlib.hand.hand import HandParams
 from handlib.model.config import DIRConfig
 from handlib.model.encoder import nominal_vectors
@@ -29,14 +28,7 @@ def decode(vectors: Tensor, offset: Tensor) -> Estimate:
     params = HandParams.from_vector(vectors)
     joints = FLAT + params.betas[..., :1, None]
     vertices = joints.repeat(1, 1, 38, 1)[:, :, :778]
-    return Estimate(
-        params=params,
-        joints=joints,
-        vertices=vertices,
-        uv=project_weak_perspective(joints, params.camera),
-        vertex_uv=project_weak_perspective(vertices, params.camera),
-        offset=offset,
-    )
+    return Estimate.seen(params, params.camera, joints, vertices, offset)
 
 
 def previous(scale: float = 5.0) -> tuple[Tensor, Tensor]:

@@ -35,8 +35,7 @@ def estimates(frames: int, seed: int = 0) -> list[Estimate]:
         vertices, joints = (
             torch.stack([getattr(p, k) for p in posed], dim=1) for k in ("vertices", "joints")
         )
-        uv = torch.zeros(1, 2, 21, 2), torch.zeros(1, 2, 778, 2)
-        found.append(Estimate(params, joints, vertices, *uv, offset))
+        found.append(Estimate.seen(params, params.camera, joints, vertices, offset))
     return found
 
 

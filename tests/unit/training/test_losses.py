@@ -42,8 +42,8 @@ def prediction_of(*estimates: Estimate, seed: int = 0) -> Prediction:
 
 def with_gradients(estimate: Estimate) -> tuple[Estimate, list[Tensor]]:
     params = [getattr(estimate.params, f.name).clone().requires_grad_() for f in fields(estimate.params)]
-    others = [getattr(estimate, f.name).clone().requires_grad_() for f in fields(estimate)[1:]]
-    return Estimate(type(estimate.params)(*params), *others), params + others
+    others = [getattr(estimate, f.name).clone().requires_grad_() for f in fields(estimate)[2:]]
+    return Estimate(type(estimate.params)(*params), estimate.camera, *others), params + others
 
 
 def test_huber_is_quadratic_then_linear():
