@@ -6,10 +6,10 @@ import math
 import numpy as np
 import torch
 
+from handlib.analysis.projection import plane_shares, read_back_error, seen_at_joints
 from handlib.exercises import Wrong, ask, exercise
 from handlib.hand.skeleton import BONES
 from handlib.model.projection import joint_masks
-from handlib.show.projection import plane_shares, read_back_error, seen_at_joints
 
 _OUTSIDE = 9.0
 _LONG_ENOUGH, _MIXED_ENOUGH = 1.2, 0.45

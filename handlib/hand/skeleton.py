@@ -8,6 +8,9 @@ use 21: the wrist, then four per finger from the thumb to the little finger, fro
 
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Int
+
 from handlib.utils.arguments import check_choice
 
 Side = Literal["left", "right"]
@@ -53,3 +56,15 @@ def joint_index(name: str) -> int:
     """Position of a joint in the 21-joint order; an unknown name is an ``InputError``."""
     check_choice("joint", name, JOINT_NAMES)
     return JOINT_NAMES.index(name)
+
+
+def bones_between() -> Int[np.ndarray, "21 21"]:
+    """How many bones lead from one joint to another."""
+    step = np.eye(NUM_JOINTS, dtype=int)
+    for a, b in BONES:
+        step[a, b] = step[b, a] = 1
+    reach, bones = np.eye(NUM_JOINTS, dtype=int), np.zeros((NUM_JOINTS, NUM_JOINTS), dtype=int)
+    while not reach.all():
+        bones += reach == 0
+        reach = np.minimum(reach @ step, 1)
+    return bones

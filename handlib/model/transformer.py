@@ -1,8 +1,11 @@
 """The inter-hand transformer: all 42 joints of both hands attend to each other (Sec. 3.2.2)."""
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from handlib.hand.skeleton import NUM_JOINTS
 
 
 class SelfAttention(nn.Module):
@@ -75,3 +78,9 @@ class TwoHandTransformer(nn.Module):
             x = self.norm(x)
         none_ran = x.new_zeros(x.shape[0], 0, self.heads, x.shape[1], x.shape[1])
         return self.head(x), torch.stack(weights, dim=1) if weights else none_ran
+
+
+def cross_hand_share(weights: Float[np.ndarray, "*lead 42 42"]) -> Float[np.ndarray, "*lead 42"]:
+    """How much of each token's attention goes to the other hand; half of it, if it is spread evenly."""
+    to_right = weights[..., NUM_JOINTS:].sum(-1)
+    return np.where(np.arange(2 * NUM_JOINTS) < NUM_JOINTS, to_right, weights.sum(-1) - to_right)

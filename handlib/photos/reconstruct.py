@@ -159,7 +159,7 @@ class Reconstruction:
             return
         from IPython.display import display
 
-        from handlib.show import HandsView
+        from handlib.show.core.hands import HandsView
 
         placed = place(self.prediction.final)
         display(Image.fromarray(self.overlay(NOTEBOOK_SIDE)))

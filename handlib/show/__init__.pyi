@@ -26,7 +26,7 @@ from .interhand import FitView as FitView
 from .losses import LossExplorer as LossExplorer
 from .projection import ProjectionExplorer as ProjectionExplorer
 from .refinement import RefinementExplorer as RefinementExplorer
-from .robustness import Hardship as Hardship
+from .robustness import Perturbation as Perturbation
 from .robustness import RobustnessExplorer as RobustnessExplorer
 from .sampling import SamplingExplorer as SamplingExplorer
 from .tour import StagesPanel as StagesPanel

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from handlib.hand.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, PAIR_JOINT_NAMES, SIDES
+from handlib.hand.skeleton import JOINT_NAMES, NUM_JOINTS, PAIR_JOINT_NAMES, SIDES, bones_between
 from handlib.model.placed import PlacedHands
 from handlib.show.core import palette
 from handlib.show.core.figures import figure_pixels, without_frame
@@ -18,8 +18,8 @@ from handlib.show.core.panel import Explorer, Picture, choice, png_image, toggle
 from handlib.show.core.raster import above, beside, encode_png, words
 from handlib.utils.arguments import check_between, check_some
 
-FEELERS, FELT = "who feels the joint", "whom the joint feels"
-DIRECTIONS = (FEELERS, FELT)
+RECEIVERS, SENDERS = "receivers of the joint", "senders to the joint"
+DIRECTIONS = (RECEIVERS, SENDERS)
 UNREACHED, UNREACHED_SURFACE = (255, 255, 255), (222, 222, 222)
 """Where the influence is exactly zero: a joint's ball, and the surface around it."""
 CHART_SIZE = (520, 360)
@@ -49,18 +49,6 @@ class InfluenceState:
     caption: str
 
 
-def bones_between() -> Int[np.ndarray, "21 21"]:
-    """How many bones lead from one joint to another."""
-    step = np.eye(NUM_JOINTS, dtype=int)
-    for a, b in BONES:
-        step[a, b] = step[b, a] = 1
-    reach, bones = np.eye(NUM_JOINTS, dtype=int), np.zeros((NUM_JOINTS, NUM_JOINTS), dtype=int)
-    while not reach.all():
-        bones += reach == 0
-        reach = np.minimum(reach @ step, 1)
-    return bones
-
-
 def strength_colours(strengths: Float[np.ndarray, "*n"], strongest: float) -> UInt8[np.ndarray, "*n 3"]:
     """Darker is stronger, by the root of the share of ``strongest``; exactly zero is white."""
     share = np.sqrt(np.clip(strengths / strongest, 0, 1))
@@ -85,7 +73,7 @@ def influence_state(influence: Influence, picked: int, layers: int, direction: s
     if picked >= 0:
         hand, joint = divmod(picked, NUM_JOINTS)
         norms = influence.norms[layers, hand]
-        strengths[hand] = norms[:, joint] if direction == FEELERS else norms[joint]
+        strengths[hand] = norms[:, joint] if direction == RECEIVERS else norms[joint]
     return InfluenceState(
         strengths=strengths,
         colours=strength_colours(strengths, float(influence.norms.max())),
@@ -101,7 +89,7 @@ def _caption(strengths: np.ndarray, picked: int, layers: int, direction: str) ->
     others = reached[reached != picked]
     count, rest = f"{len(reached)} of {len(flat)} joints", len(flat) - len(reached)
     after = f"After {layers} layer{'' if layers == 1 else 's'}"
-    if direction == FEELERS:
+    if direction == RECEIVERS:
         text = f"{after} a nudge at {name} moves {count}: itself by {flat[picked]:.2f}"
         link, end = "", "don't move at all"
     else:

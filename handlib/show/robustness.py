@@ -28,7 +28,7 @@ NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
-class Hardship:
+class Perturbation:
     """What is done to a pair and to the network.
 
     ``thing`` is a kind of thing or ``nothing``, centred at ``across`` and ``down`` (% of the picture), its
@@ -43,7 +43,7 @@ class Hardship:
     disturbance: Disturbance = UNDISTURBED
 
 
-EASY = Hardship()
+UNPERTURBED = Perturbation()
 
 
 @dataclass(frozen=True)
@@ -62,27 +62,31 @@ class RobustnessState:
     picture: UInt8[np.ndarray, "height width 3"]
 
 
-def harder(scene: Scene, hardship: Hardship, others: OtherHands) -> Scene:
-    """The scene with what a hardship puts into it."""
+def harder(scene: Scene, perturbation: Perturbation, others: OtherHands) -> Scene:
+    """The scene with what a perturbation puts into it."""
     things: tuple[Thing, ...] = ()
-    if hardship.thing != NOTHING:
-        place = np.array([hardship.across, hardship.down]) / 100
+    if perturbation.thing != NOTHING:
+        place = np.array([perturbation.across, perturbation.down]) / 100
         direction = np.append((place - scene.intrinsics[2:]) / scene.intrinsics[:2], 1.0)
         nearest = float(seen_of_hands(scene.built).depth.min())
         thing = replace(
-            sample_thing(np.random.default_rng(1), cast(Kind, hardship.thing)), pattern="stripes", waves=2.5
+            sample_thing(np.random.default_rng(1), cast(Kind, perturbation.thing)),
+            pattern="stripes",
+            waves=2.5,
         )
-        things = (in_front(thing, hardship.millimetres / 2000, direction, nearest),)
-    return replace(scene, things=things, others=(others,) if hardship.others else ())
+        things = (in_front(thing, perturbation.millimetres / 2000, direction, nearest),)
+    return replace(scene, things=things, others=(others,) if perturbation.others else ())
 
 
-def in_words(hardship: Hardship, hidden: float) -> str:
+def in_words(perturbation: Perturbation, hidden: float) -> str:
     """What was done; ``hidden`` is the share of the hands that the thing hides."""
-    thing = f"{hardship.thing} of {hardship.millimetres:.0f} mm hides {100 * hidden:.0f} % of the hands"
+    thing = (
+        f"{perturbation.thing} of {perturbation.millimetres:.0f} mm hides {100 * hidden:.0f} % of the hands"
+    )
     said = (
-        thing * (hardship.thing != NOTHING),
-        "other hands behind" * hardship.others,
-        describe(hardship.disturbance),
+        thing * (perturbation.thing != NOTHING),
+        "other hands behind" * perturbation.others,
+        describe(perturbation.disturbance),
     )
     return "; ".join(words for words in said if words) or "nothing done"
 
@@ -90,16 +94,16 @@ def in_words(hardship: Hardship, hidden: float) -> str:
 def robustness_state(
     scene: Scene,
     run: Callable[[Sample, Disturbance], Trial],
-    hardship: Hardship,
+    perturbation: Perturbation,
     others: OtherHands,
     size: int,
 ) -> RobustnessState:
-    """What the widget shows of a bare scene after a hardship; ``run`` asks the network, ``size`` is its
+    """What the widget shows of a bare scene after a perturbation; ``run`` asks the network, ``size`` is its
     picture's.
     """
-    changed = harder(scene, hardship, others)
+    changed = harder(scene, perturbation, others)
     bare, sample = scene.sample(size), changed.sample(size)
-    answers = run(bare, UNDISTURBED), run(sample, hardship.disturbance)
+    answers = run(bare, UNDISTURBED), run(sample, perturbation.disturbance)
     visible = np.stack([s.visibility[0] for s in (scene, changed)])
     errors = np.stack([mm for _, mm in answers])
     seen = np.asarray(resized(picture_of(sample), PICTURE_SIDE, PICTURE_SIDE))
@@ -113,7 +117,7 @@ def robustness_state(
         visible=visible,
         errors=errors,
         hidden=hidden,
-        caption=in_words(hardship, hidden),
+        caption=in_words(perturbation, hidden),
         course=", ".join(
             f"{side} hand: {100 * after:.0f} % visible, {e[0]:.1f} -> {e[1]:.1f} mm"
             for side, after, e in zip(SIDES, visible[1], errors.T, strict=True)
@@ -145,16 +149,16 @@ class RobustnessExplorer(Explorer[RobustnessState]):
         others: Sequence[OtherHands],
         run: Callable[[Sample, Disturbance], Trial],
         size: int,
-        hardship: Hardship = EASY,
+        perturbation: Perturbation = UNPERTURBED,
     ):
         self.scenes, self.others, self.run, self.size = tuple(scenes), tuple(others), run, size
-        slider, by = ipywidgets.IntSlider, hardship.disturbance
+        slider, by = ipywidgets.IntSlider, perturbation.disturbance
         self.pair = slider(1, 1, len(self.scenes), description="pair")
-        self.thing = choice("thing", [NOTHING, *KINDS], hardship.thing)
-        self.across = slider(round(hardship.across), 0, 100, 5, description="across (%)")
-        self.down = slider(round(hardship.down), 0, 100, 5, description="down (%)")
-        self.millimetres = slider(round(hardship.millimetres), 10, 200, 10, description="size (mm)")
-        self.other_hands = ipywidgets.Checkbox(hardship.others, description="other hands", indent=False)
+        self.thing = choice("thing", [NOTHING, *KINDS], perturbation.thing)
+        self.across = slider(round(perturbation.across), 0, 100, 5, description="across (%)")
+        self.down = slider(round(perturbation.down), 0, 100, 5, description="down (%)")
+        self.millimetres = slider(round(perturbation.millimetres), 10, 200, 10, description="size (mm)")
+        self.other_hands = ipywidgets.Checkbox(perturbation.others, description="other hands", indent=False)
         self.rotation = slider(round(by.rotation), 0, 90, 5, description="turn (°)")
         self.pose = slider(round(by.pose), 0, 40, 5, description="bend (°)")
         self.shift = slider(round(50 * by.shift), 0, 30, 1, description="shift (%)")
@@ -168,12 +172,12 @@ class RobustnessExplorer(Explorer[RobustnessState]):
         super().__init__([*rows, self.caption, self.course, self.image])
 
     @property
-    def hardship(self) -> Hardship:
+    def perturbation(self) -> Perturbation:
         """What the controls say."""
         by = Disturbance(
             rotation=float(self.rotation.value), shift=self.shift.value / 50, pose=float(self.pose.value)
         )
-        return Hardship(
+        return Perturbation(
             self.thing.value,
             self.across.value,
             self.down.value,
@@ -185,7 +189,7 @@ class RobustnessExplorer(Explorer[RobustnessState]):
     def compute(self) -> RobustnessState:
         """The chosen pair before and after."""
         k = self.pair.value - 1
-        return robustness_state(self.scenes[k], self.run, self.hardship, self.others[k], self.size)
+        return robustness_state(self.scenes[k], self.run, self.perturbation, self.others[k], self.size)
 
     def draw(self, state: RobustnessState) -> None:
         """Shows pictures and words."""

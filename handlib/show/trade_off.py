@@ -16,7 +16,7 @@ from handlib.show.core import palette
 from handlib.show.core.figures import detached_figure, figure_pixels, without_frame
 from handlib.show.core.panel import with_picture
 from handlib.show.core.raster import encode_png
-from handlib.utils.arguments import check_some, check_sorts
+from handlib.utils.arguments import check_some, check_types
 
 PLOTLY = "application/vnd.plotly.v1+json"
 BY_STAGES = {
@@ -37,7 +37,7 @@ class TradeOff:
     is a picture.
     """
 
-    @check_sorts
+    @check_types
     def __init__(self, results: Sequence[AblationResult]):
         """The mean MPJPE (mm) of every kind's seeds against what one picture costs; lines reach from the best
         seed to the worst.

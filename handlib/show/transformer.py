@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from handlib.hand.skeleton import JOINT_NAMES, NUM_JOINTS, PAIR_JOINT_NAMES, SIDES
 from handlib.model.estimate import Trace
 from handlib.model.placed import place
+from handlib.model.transformer import cross_hand_share
 from handlib.show.core import palette
 from handlib.show.core.hands import HandsView
 from handlib.show.core.hands_drawing import HAND_COLOURS, Links, framing_of
@@ -46,12 +47,6 @@ class AttentionState:
     joint_colours: UInt8[np.ndarray, "hand=2 21 3"]
     picture: UInt8[np.ndarray, "height width 3"]
     caption: str
-
-
-def cross_hand_share(weights: Float[np.ndarray, "*lead 42 42"]) -> Float[np.ndarray, "*lead 42"]:
-    """How much of each token's attention goes to the other hand; half of it, if it is spread evenly."""
-    to_right = weights[..., NUM_JOINTS:].sum(-1)
-    return np.where(np.arange(2 * NUM_JOINTS) < NUM_JOINTS, to_right, weights.sum(-1) - to_right)
 
 
 def attention_state(weights: Matrix, joint: int, direction: str = "attends to") -> AttentionState:

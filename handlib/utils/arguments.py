@@ -1,4 +1,4 @@
-"""What is given from outside, checked where it enters: sorts, ranges, and numbers that must be finite.
+"""What is given from outside, checked where it enters: types, ranges, and numbers that must be finite.
 
 Entry points check (files, metrics, exports, widgets, posing a hand by hand); the modules of the network
 don't, so that a forward pass stays as fast as it is and can be traced.
@@ -70,10 +70,10 @@ def check_some(name: str, values: Collection[object]) -> None:
         raise InputError(f"{name}: expected at least one, got none")
 
 
-def check_sorts(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """A function that refuses arguments of other sorts than its signature says, with an ``InputError``.
+def check_types(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """A function that refuses arguments of other types than its signature says, with an ``InputError``.
 
-    For what a reader of a notebook calls. Sorts of arrays include their shapes; every element of a sequence
+    For what a reader of a notebook calls. Types of arrays include their shapes; every element of a sequence
     or mapping is looked at.
     """
     signature = inspect.signature(function)
@@ -107,7 +107,7 @@ def _hints_of(called: Callable) -> dict[str, Any]:
 
 
 def _is_of(value: object, hint: Any) -> bool:
-    """Whether a value is of a sort; numpy's whole numbers are whole numbers, fields of dataclasses count."""
+    """Returns whether a value is of a type; numpy's whole numbers are whole numbers, fields of dataclasses count."""
     if isinstance(value, np.integer):
         value = int(value)
     if not is_bearable(value, hint, conf=INT_IS_FLOAT):

@@ -468,7 +468,7 @@ check("cross_hand_share", cross_hand_share_solution)
 # head:
 
 # %%
-from handlib.show.transformer import cross_hand_share as library_share
+from handlib.model.transformer import cross_hand_share as library_share
 from handlib.show.transformer import matrix_picture
 
 for number, each in enumerate(stages, start=1):

@@ -32,12 +32,12 @@ from torch.nn.functional import conv1d, conv2d
 from torch.utils.flop_counter import FlopCounterMode
 
 from handlib import DIR, load_samples, show
+from handlib.analysis.projection import plane_shares, read_back_error, seen_at_joints
 from handlib.data.sample import STRATA, normalise, resize, stack
 from handlib.exercises import check
 from handlib.model.projection import bone_masks, conv_of_masks, joint_masks, planes_then_conv, project_planes
 from handlib.show.core.palette import HIGHLIGHT
-from handlib.show.projection import PROJECTION_NAMES, plane_shares, projection_picture, projection_state
-from handlib.show.projection import read_back_error, seen_at_joints
+from handlib.show.projection import PROJECTION_NAMES, projection_picture, projection_state
 from handlib.hand.skeleton import BONES
 
 torch.set_num_threads(1)

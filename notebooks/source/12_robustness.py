@@ -863,7 +863,7 @@ show.RobustnessExplorer(
     [scene.others[0] for scene in with_others],
     trials(model),
     SIZE,
-    show.Hardship("ellipsoid", across=30, down=55, millimetres=50),
+    show.Perturbation("ellipsoid", across=30, down=55, millimetres=50),
 )
 
 # %% [markdown]

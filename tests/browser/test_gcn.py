@@ -34,7 +34,7 @@ def test_every_control_of_the_influence_explorer(page, lab):
 
     click_joint(page, 21 + 8)
     says(page, "a nudge at right index4 moves 2 of 42 joints", "right index3")
-    press(page, "whom the joint feels")
+    press(page, "senders to the joint")
     says(page, "right index4 is moved by nudges at 2 of 42 joints")
 
     with redraws(page, chart):
@@ -49,5 +49,5 @@ def test_every_control_of_the_influence_explorer(page, lab):
     page.locator(f"{VIEW} canvas").first.focus()
     page.keyboard.press("n")
     says(page, "left index1 is moved by nudges")
-    press(page, "who feels the joint")
+    press(page, "receivers of the joint")
     says(page, "a nudge at left index1 moves")

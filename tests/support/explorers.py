@@ -156,7 +156,7 @@ def robustness_explorer() -> show.RobustnessExplorer:
         [scene.others[0] for scene in scenes],
         oracle,
         64,
-        show.Hardship("cylinder", across=35, down=55, millimetres=70),
+        show.Perturbation("cylinder", across=35, down=55, millimetres=70),
     )
 
 

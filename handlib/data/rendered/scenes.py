@@ -25,7 +25,7 @@ from handlib.data.rendered.placement import WORLDS, Pair, look_at, place_pair
 from handlib.data.rendered.render import PairScene
 from handlib.data.rendered.shading import Appearance
 from handlib.data.sample import STRATA, Sample
-from handlib.utils.arguments import check_between, check_choice, check_sorts
+from handlib.utils.arguments import check_between, check_choice, check_types
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 # Linear multipliers of the baked skin, from very light to very dark.
@@ -91,7 +91,7 @@ class Scene:
         """Tone, light and background as ``looks`` has them, for a picture of ``size`` pixels."""
         return sample_appearance(deepcopy(self.looks), size)
 
-    @check_sorts
+    @check_types
     def sample(self, size: int, appearance: Appearance | None = None) -> Sample:
         """The scene drawn, ``size`` pixels square, with its truth; in another appearance if one is given."""
         check_between("size", size, 1, LARGEST)
@@ -128,7 +128,7 @@ def check_names(world: str, split: str) -> None:
         check_choice(name, value, known)
 
 
-@check_sorts
+@check_types
 def make_scene(world: str, seed: int, index: int, split: str = "train") -> Scene:
     """Scene number ``index`` of a split of a world.
 

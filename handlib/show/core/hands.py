@@ -31,7 +31,7 @@ from handlib.show.core.hands_drawing import (
     framing_of,
 )
 from handlib.show.core.panel import Pictured
-from handlib.utils.arguments import check_choice, check_finite, check_some, check_sorts
+from handlib.utils.arguments import check_choice, check_finite, check_some, check_types
 from handlib.utils.errors import InputError
 
 SHOWN = ("both", "surface", "skeleton")
@@ -71,7 +71,7 @@ class HandsView(Pictured, anywidget.AnyWidget):
     picked = traitlets.Int(-1).tag(sync=True)
     hover = traitlets.Int(-1).tag(sync=True)
 
-    @check_sorts
+    @check_types
     def __init__(
         self,
         vertices: Vertices,
@@ -209,7 +209,7 @@ class HandsView(Pictured, anywidget.AnyWidget):
         return f"HandsView: {self.description}"
 
 
-@check_sorts
+@check_types
 def hands(hands: Estimate | Sample, index: int = 0, **options: Any) -> HandsView:
     """The 3D view of an estimate or a sample; ``options`` are those of :class:`HandsView`."""
     placed = place(hands, index)

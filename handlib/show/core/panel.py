@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from handlib.show.core.raster import encode_png
-from handlib.utils.arguments import check_sorts
+from handlib.utils.arguments import check_types
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Row = ipywidgets.Widget | Sequence[ipywidgets.Widget]
@@ -50,7 +50,7 @@ class Panel(Pictured, ipywidgets.VBox):
         """Lets a subclass check what a reader gives to it."""
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
-            cls.__init__ = check_sorts(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = check_types(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, rows: Sequence[Row]):
         style = ipywidgets.HTML(f"<style>{CARD}</style>", layout={"display": "none"})

@@ -5,18 +5,17 @@ from PIL import Image
 from support.explorers import gcn_explorer, layers_of
 from support.random_pairs import random_pairs
 
-from handlib.hand.skeleton import joint_index
+from handlib.hand.skeleton import bones_between, joint_index
 from handlib.model.gcn import SkeletonGCN, skeleton_adjacency
 from handlib.model.placed import place
 from handlib.show.gcn import (
     CHART_SIZE,
-    FEELERS,
-    FELT,
+    RECEIVERS,
+    SENDERS,
     UNREACHED,
     UNREACHED_SURFACE,
     Influence,
     InfluenceExplorer,
-    bones_between,
     draw_bars,
     influence_state,
     nearby_joints,
@@ -24,7 +23,7 @@ from handlib.show.gcn import (
 )
 
 INDEX1 = joint_index("index1")
-NOTHING = influence_state(Influence("none", np.ones((1, 2, 21, 21))), -1, 0, FEELERS)
+NOTHING = influence_state(Influence("none", np.ones((1, 2, 21, 21))), -1, 0, RECEIVERS)
 
 
 @pytest.fixture
@@ -46,10 +45,10 @@ def test_bones_between_are_counted_along_the_skeleton():
 
 def test_reach_grows_by_a_bone_per_layer_and_never_to_the_other_hand(influence):
     for layers in range(9):
-        state = influence_state(influence, 21 + 4, layers, FEELERS)
+        state = influence_state(influence, 21 + 4, layers, RECEIVERS)
         np.testing.assert_array_equal(state.strengths[1] > 0, bones_between()[4] <= layers)
         assert not state.strengths[0].any()
-    assert "1 of 42 joints" in influence_state(influence, 25, 0, FEELERS).caption
+    assert "1 of 42 joints" in influence_state(influence, 25, 0, RECEIVERS).caption
     assert not NOTHING.strengths.any() and NOTHING.caption.startswith("Pick a joint")
     assert (NOTHING.colours == UNREACHED).all()
 
@@ -58,19 +57,19 @@ def test_directions_are_the_column_and_the_row():
     norms = np.zeros((1, 2, 21, 21))
     norms[0, 0, 3, 7], norms[0, 0, 7, 3] = 0.4, 0.9
     influence = Influence("uneven", norms)
-    felt_by = influence_state(influence, 7, 0, FEELERS)
-    feels = influence_state(influence, 7, 0, FELT)
+    felt_by = influence_state(influence, 7, 0, RECEIVERS)
+    feels = influence_state(influence, 7, 0, SENDERS)
     assert felt_by.strengths[0, 3] == 0.4 and feels.strengths[0, 3] == 0.9
     assert "left thumb3, by 0.40" in felt_by.caption and "at left thumb3, by 0.90" in feels.caption
 
 
 def test_caption_counts_names_and_measures(influence):
-    caption = influence_state(influence, 0, 2, FEELERS).caption
+    caption = influence_state(influence, 0, 2, RECEIVERS).caption
     assert caption == (
         "After 2 layers a nudge at left wrist moves 11 of 42 joints: itself by 6.00; then most left thumb1, "
         "by 2.00; up to 2 bones away. The other 31 don't move at all: exactly 0."
     )
-    assert influence_state(influence, 20, 1, FELT).caption == (
+    assert influence_state(influence, 20, 1, SENDERS).caption == (
         "After 1 layer left little4 is moved by nudges at 2 of 42 joints: at itself, by 1.00; then most at "
         "left little3, by 1.00; up to 1 bone away. The other 40 don't move it at all: exactly 0."
     )
@@ -78,7 +77,7 @@ def test_caption_counts_names_and_measures(influence):
 
 def test_what_does_not_exist_is_refused(influence):
     with pytest.raises(ValueError, match="layers: expected 0 to 8, got 9"):
-        influence_state(influence, 0, 9, FEELERS)
+        influence_state(influence, 0, 9, RECEIVERS)
     with pytest.raises(ValueError, match="direction: expected one of"):
         influence_state(influence, 0, 1, "sideways")
 
@@ -115,7 +114,7 @@ def test_true_jacobians_of_a_network_fit_in():
 
     jacobian = torch.autograd.functional.jacobian(through, torch.randn(21, 8))
     norms = (jacobian.square().sum((1, 3)).sqrt() / 8**0.5).double().numpy()
-    state = influence_state(Influence("two", np.stack((norms, norms))[None]), 0, 0, FEELERS)
+    state = influence_state(Influence("two", np.stack((norms, norms))[None]), 0, 0, RECEIVERS)
     assert (state.strengths[0] > 0).tolist() == (bones_between()[0] <= 2).tolist()
 
 
@@ -132,7 +131,7 @@ def test_bars_are_as_high_as_the_strengths():
     def bar_height(strength: float) -> int:
         norms = np.zeros((1, 2, 21, 21))
         norms[0, 0, INDEX1, 0] = strength
-        state = influence_state(Influence("one", norms), 0, 0, FEELERS)
+        state = influence_state(Influence("one", norms), 0, 0, RECEIVERS)
         bars, empty = (draw_bars(s, 0, 10.0)[: CHART_SIZE[1] // 2] for s in (state, NOTHING))
         return int((bars != empty).any(axis=(1, 2)).sum())
 

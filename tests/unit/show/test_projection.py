@@ -1,4 +1,4 @@
-"""The projection explorer: read-back errors with known values, and a panel that follows its controls."""
+"""The projection explorer: what meeting hands lose, and a panel that follows its controls."""
 
 import math
 
@@ -9,18 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.random_pairs import random_pairs
 
+from handlib.analysis.projection import plane_shares, read_back_error, seen_at_joints
 from handlib.hand.skeleton import BONES, joint_index
-from handlib.model.projection import plane_count
 from handlib.show.projection import (
     MAP_SIZES,
     PROJECTION_NAMES,
     ProjectionExplorer,
     bring_together,
-    plane_shares,
     projection_picture,
     projection_state,
-    read_back_error,
-    seen_at_joints,
 )
 
 SIZE, HALF_WIDTH = 16, 0.125
@@ -47,46 +44,6 @@ def random_uv(seed: int) -> torch.Tensor:
 def all_errors(uv: torch.Tensor, projection: str, size: int = SIZE) -> torch.Tensor:
     shares = plane_shares(uv, size, HALF_WIDTH, projection)
     return read_back_error(seen_at_joints(shares, uv)).diagonal()
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_joints_that_share_one_value_lose_all_but_their_part(count):
-    errors = read_back_error(torch.ones(1, 1, count))
-    torch.testing.assert_close(errors, torch.full((1, count), 1 - 1 / count).double())
-
-
-def test_what_is_not_seen_is_lost_and_what_is_alone_is_not():
-    seen = torch.tensor([[[1.0, 0, 0], [0, 0.2, 0]]])
-    torch.testing.assert_close(read_back_error(seen), torch.tensor([[0.0, 0, 1]]).double())
-
-
-def test_error_is_that_of_the_fitted_reader():
-    g = np.random.default_rng(0)
-    shares, features = g.uniform(size=(3, 5)), g.normal(size=(5, 100_000))
-    seen = shares @ features
-    fitted = features @ seen.T @ np.linalg.inv(seen @ seen.T)
-    missed = ((fitted @ seen - features) ** 2).mean(1) / (features**2).mean(1)
-    errors = read_back_error(torch.from_numpy(shares)[None].float())[0]
-    np.testing.assert_allclose(errors, missed, atol=0.01)
-
-
-@pytest.mark.parametrize("projection", PROJECTIONS)
-def test_shares_of_a_drawn_pixel_name_their_joints(projection):
-    uv = two_fingers(gap=4)
-    shares = plane_shares(uv, SIZE, HALF_WIDTH, projection)
-    assert shares.shape == (plane_count(projection), 42, SIZE, SIZE)
-    at_left_tip = shares[:, :, 7, 7].sum(0)
-    expected = torch.zeros(42)
-    expected[TIP] = 1
-    torch.testing.assert_close(at_left_tip, expected, atol=1e-5, rtol=0)
-
-
-def test_a_joint_outside_the_map_sees_nothing():
-    uv = random_uv(0)
-    uv[1, 5] = torch.tensor([1.01, 0.0])
-    seen = seen_at_joints(plane_shares(uv, SIZE, 0.5, "joint"), uv)
-    assert not seen[21 + 5].any()
-    assert seen[torch.arange(42) != 21 + 5].flatten(1).any(1).all()
 
 
 def test_tips_in_one_place_lose_half_on_a_shared_plane_and_nothing_on_their_own():

@@ -11,7 +11,7 @@ from handlib.analysis.interventions import Disturbance
 from handlib.show.robustness import (
     EASY,
     PICTURE_SIDE,
-    Hardship,
+    Perturbation,
     RobustnessState,
     harder,
     in_words,
@@ -26,7 +26,7 @@ BARE = replace(WITH_OTHERS, others=())
 @pytest.fixture
 def state_of():
     def state(**changes) -> RobustnessState:
-        return robustness_state(BARE, oracle, Hardship(**changes), WITH_OTHERS.others[0], SIZE)
+        return robustness_state(BARE, oracle, Perturbation(**changes), WITH_OTHERS.others[0], SIZE)
 
     return state
 
@@ -55,8 +55,8 @@ def test_a_larger_thing_hides_more_and_the_caption_says_it(state_of):
 
 def test_the_thing_is_where_the_sliders_say():
     for across, down in ((20, 30), (50, 50), (80, 70)):
-        hardship = Hardship("ellipsoid", across=across, down=down, millimetres=50)
-        (thing,) = harder(BARE, hardship, WITH_OTHERS.others[0]).things
+        perturbation = Perturbation("ellipsoid", across=across, down=down, millimetres=50)
+        (thing,) = harder(BARE, perturbation, WITH_OTHERS.others[0]).things
         place = thing.centre[:2] / thing.centre[2] * BARE.intrinsics[:2] + BARE.intrinsics[2:]
         np.testing.assert_allclose(100 * place, (across, down), atol=0.01)
         assert 2 * thing.half_sizes.max() == pytest.approx(0.05)
@@ -79,6 +79,6 @@ def test_what_the_sliders_say_reaches_the_network():
     panel = robustness_explorer()
     for name, value in {"thing": "box", "millimetres": 90, "rotation": 20, "pose": 10, "shift": 3}.items():
         getattr(panel, name).value = value
-    assert panel.hardship.disturbance == Disturbance(rotation=20.0, shift=0.06, pose=10.0)
+    assert panel.perturbation.disturbance == Disturbance(rotation=20.0, shift=0.06, pose=10.0)
     assert panel.caption.value.startswith("box of 90 mm hides")
     np.testing.assert_allclose(panel.state.errors[1] - 10 * (1 - panel.state.visible[1]), 20 + 10 / 3 + 0.6)

@@ -6,6 +6,7 @@ from support.explorers import random_weights, trace_of
 
 from handlib import show
 from handlib.hand.skeleton import PAIR_JOINT_NAMES
+from handlib.model.transformer import cross_hand_share
 from handlib.show.core import palette
 from handlib.show.core.raster import rgb
 from handlib.show.transformer import (
@@ -13,7 +14,6 @@ from handlib.show.transformer import (
     MARGIN,
     PARTNERS,
     attention_state,
-    cross_hand_share,
     matrix_picture,
 )
 

@@ -21,7 +21,7 @@ from handlib.photos.one_euro import OneEuro, smooth_rotations, smooth_vectors
 from handlib.show.core.hands import HandsView
 from handlib.training.losses import LossWeights
 from handlib.training.schedule import TrainConfig
-from handlib.utils.arguments import check_between, check_choice, check_finite, check_some, check_sorts
+from handlib.utils.arguments import check_between, check_choice, check_finite, check_some, check_types
 from handlib.utils.errors import InputError
 
 PAIRS = random_pairs(2)
@@ -150,7 +150,7 @@ def test_whatever_holds_no_floating_point_numbers_passes():
         check_finite("value", value)
 
 
-@check_sorts
+@check_types
 def four(count: int, share: float = 0.5, names: Sequence[str] = (), numbers: Mapping[str, int] | None = None):
     return count
 
@@ -167,7 +167,7 @@ def test_sorts_by_the_signature():
             four(*arguments)
 
 
-@check_sorts
+@check_types
 def perhaps(names: Sequence[str] | None = None):
     return names
 
