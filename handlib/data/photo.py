@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
 from handlib.geometry.camera import pixels_to_uv, uv_to_pixels
-from handlib.utils.arguments import check_sorts
+from handlib.utils.arguments import check_types
 from handlib.utils.errors import InputError
 
 MAX_PIXELS = 100_000_000
@@ -98,7 +98,7 @@ def read_picture(path: str | Path) -> Picture:
             return to_rgb(image)
 
 
-@check_sorts
+@check_types
 def as_picture(picture: AnyPicture) -> Picture:
     """A file, a Pillow picture, an array or a tensor as upright 8-bit RGB.
 

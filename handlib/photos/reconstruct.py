@@ -34,7 +34,7 @@ from handlib.model.network import DIR
 from handlib.model.placed import place
 from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
 from handlib.show.core.overlay import draw_overlay
-from handlib.utils.arguments import check_sorts
+from handlib.utils.arguments import check_types
 from handlib.utils.errors import InputError
 from handlib.utils.reprs import in_shapes
 from handlib.utils.resources import DEFAULT_NETWORK
@@ -222,7 +222,7 @@ def look(network: Network, picture: Picture, box: Box, share: int | float) -> tu
     return crop, network(normalise(image))
 
 
-@check_sorts
+@check_types
 def reconstruct(
     picture: AnyPicture,
     box: Box | Sequence[int | float] | None = None,
