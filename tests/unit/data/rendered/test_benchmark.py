@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from handlib import cli
-from handlib.commands.common import WorldName
 from handlib.data import shards
 from handlib.data.rendered import benchmark
 from handlib.data.rendered.benchmark import (
@@ -23,6 +22,7 @@ from handlib.data.rendered.benchmark import (
     published_sums,
     scenes_sum,
 )
+from handlib.data.rendered.names import WorldName
 from handlib.data.rendered.placement import WORLDS
 from handlib.data.rendered.synthetic import make_sample
 from handlib.data.shards import load_dataset
