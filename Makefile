@@ -107,7 +107,7 @@ checkpoint: setup
 	$(BIN)/python scripts/build/ship_checkpoint.py $(RUNS) --benchmark $(BENCHMARK)
 	$(BIN)/python scripts/build/ship_checkpoint.py --measure --benchmark $(BENCHMARK)
 	$(BIN)/python scripts/build/ship_checkpoint.py --card
-	$(BIN)/python scripts/experiments/robustness.py --threads 2 --workers 2
+	$(BIN)/python scripts/build/robustness.py --threads 2 --workers 2
 	$(BIN)/python scripts/build/claims.py
 	$(BIN)/python scripts/build/make_readme_picture.py
 	$(BIN)/python scripts/build/build_notebooks.py

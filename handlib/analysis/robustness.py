@@ -29,7 +29,7 @@ from handlib.utils.files import reading
 from handlib.utils.resources import samples_folder
 
 RESULT = "robustness.json"
-"""Of ``scripts/experiments/robustness.py``, in ``data_samples``."""
+"""Of ``scripts/build/robustness.py``, in ``data_samples``."""
 HandErrors = dict[str, Float[Tensor, "batch hand=2"]]
 """Per hand: ``mpjpe`` (mm), ``uv_percent`` (% of side), ``rotation_deg``; as in ``metrics.UNITS``."""
 
@@ -110,7 +110,7 @@ def covered(scenes: Sequence[Scene], share: float, seed: int) -> list[Scene]:
 
 @dataclass(frozen=True)
 class Robustness:
-    """What ``scripts/experiments/robustness.py`` measured of a checkpoint, and of what a little more training made of it.
+    """What ``scripts/build/robustness.py`` measured of a checkpoint, and of what a little more training made of it.
 
     ``visible[set]`` holds the shares that show, ``errors[network][set]["initial" or "final"]`` MPJPE in mm,
     both (pairs, hand), the latter under ``protocol``. Sets show the same pairs: ``cover 0.3`` with things
@@ -138,7 +138,7 @@ def load_robustness(path: Path | None = None) -> Robustness:
         InputError: the file isn't such a result.
     """
     path = path or samples_folder() / RESULT
-    with reading(path, "what scripts/experiments/robustness.py writes"):
+    with reading(path, "what scripts/build/robustness.py writes"):
         content = json.loads(path.read_text())
         visible = {name: np.array(values) for name, values in content.pop("visible").items()}
         errors = {

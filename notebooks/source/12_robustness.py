@@ -177,7 +177,7 @@ for first, last in zip(*bins.values()):
     print(f"{first.low:.1f} to {first.high:.1f} {first.count:10} {columns}")
 
 # %% [markdown]
-# With so few hands per bin the means are uncertain by several millimetres. `scripts/experiments/robustness.py` has done the same with 360 such pairs (and more, see below); its result comes with the repository. In
+# With so few hands per bin the means are uncertain by several millimetres. `scripts/build/robustness.py` has done the same with 360 such pairs (and more, see below); its result comes with the repository. In
 # finer bins:
 
 # %%
@@ -654,7 +654,7 @@ print("the loss falls, and so does the error on these eight pairs")
 # %% [markdown]
 # It learns these eight by heart, which shows that the machinery works and no more. The real experiment takes some minutes and was run by
 #
-#     python scripts/experiments/robustness.py --checkpoint small
+#     python scripts/build/robustness.py --checkpoint small
 #
 # Its result lies in `data_samples/robustness.json`: errors of each hand of every test pair, for the checkpoint as it was and for both trainings.
 

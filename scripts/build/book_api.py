@@ -16,28 +16,23 @@ ENTRY = re.compile(r"^([\w`][\w`., ()]*?): (.*)$")
 ROLE = re.compile(r":(func|class|meth|attr|data|mod):`([A-Za-z_][\w.]*)`")
 LITERAL = re.compile(r"(``.*?``)", re.DOTALL)
 TITLES = {
-    "hand": "Hand and cameras",
-    "network": "Network",
-    "learning": "Learning",
-    "measuring": "Measuring",
+    "hand": "The hand",
+    "geometry": "Cameras, rotations, meshes",
+    "model": "The network",
+    "training": "Learning",
+    "evaluation": "Measuring",
+    "analysis": "Asking why",
     "data": "Pairs of hands",
-    "photographs": "Pictures from outside",
+    "photos": "Pictures from outside",
+    "released": "The authors' weights",
+    "deploy": "Other programs",
     "show": "Pictures and widgets",
     "exercises": "Exercises",
-    "commands": "Commands and files",
+    "doctor": "What this machine has",
+    "commands": "Commands",
+    "utils": "What every room uses",
 }
-"""The pages of the reference, in order."""
-FOLDERS = ("data", "show", "exercises", "commands")
-"""Subpackages with a page of their own."""
-NAMED = {
-    "hand": "hand mano_file skeleton rotation camera submesh normals gltf",
-    "network": "config network encoder refine sampling gcn transformer mfp blocks estimate inference packed "
-    "winograd released released_names released_export",
-    "photographs": "reconstruct batch video smoothing presence onnx_export",
-    "learning": "targets losses pulls optimiser schedule train run_folder processes processor",
-    "measuring": "metrics hand_metrics scores evaluate cost ablate comparison interventions robustness gap",
-}
-"""Modules of the package itself by page; the others are on the last one."""
+"""The pages of the reference, in order: a page per room, ``commands`` with what lies in none."""
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -186,14 +181,12 @@ def module_section(module: Module) -> str:
 
 def group_of(module: str) -> str:
     """The page that a module belongs on."""
-    parts = module.split(".")
-    if len(parts) > 1 and parts[1] in FOLDERS:
-        return parts[1]
-    return next((page for page, names in NAMED.items() if parts[-1] in names.split()), "commands")
+    room = module.split(".")[1:2]
+    return room[0] if room and room[0] in TITLES else "commands"
 
 
 def pages(modules: list[Module]) -> dict[str, str]:
-    """The reference: one page per group of modules, and ``modules`` in front of them."""
+    """The reference: one page per room, and ``modules`` in front of them."""
     grouped: dict[str, list[Module]] = {page: [] for page in TITLES}
     for module in modules:
         grouped[group_of(module.name)].append(module)

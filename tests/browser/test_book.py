@@ -25,7 +25,7 @@ AUDITED = (
     "index.html",
     "docs/claims.html",
     "notebooks/01_hand_model.html",
-    "api/learning.html",
+    "api/training.html",
     "search.html",
 )
 

@@ -129,7 +129,7 @@ def test_another_file_is_one_clear_error(tmp_path):
     path = tmp_path / "r.json"
     for content in ("{", "[]", json.dumps({"visible": {}, "errors": {}}), json.dumps({"visible": 3})):
         path.write_text(content)
-        with pytest.raises(ValueError, match=r"expected what scripts/experiments/robustness\.py writes"):
+        with pytest.raises(ValueError, match=r"expected what scripts/build/robustness\.py writes"):
             load_robustness(path)
 
 

@@ -1,7 +1,7 @@
 """Measures how a checkpoint holds out against things before hands, other people's hands and hidden hands,
 and what a little training with things gives back. Writes ``data_samples/robustness.json``.
 
-    python scripts/experiments/robustness.py --checkpoint small --threads 1
+    python scripts/build/robustness.py --checkpoint small --threads 1
 
 Two networks start from the checkpoint's weights and see as many pairs: one the pairs of ``desk``, the other
 the same pairs with things (``desk-objects``). What more training gives by itself shows in the first. The same
@@ -31,7 +31,7 @@ from handlib.utils.resources import samples_folder
 TRAIN_SEED, TEST_SEED = 31, 41
 COVERS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8)
 WORLDS = {"more desk pairs": "desk", "desk pairs with things": "desk-objects"}
-ORIGIN = "scripts/experiments/robustness.py"
+ORIGIN = "scripts/build/robustness.py"
 
 
 def fine_tuned(args: argparse.Namespace, start: DIR, folder: Path, world: str) -> DIR:
