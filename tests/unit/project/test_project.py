@@ -121,3 +121,11 @@ def test_make_says_which_python_it_needs(tmp_path: Path):
     assert "Python 3.11 or newer" in result.stderr
     assert "Python 3.8.1" in result.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_the_rooms_are_those_of_the_map():
+    rows = re.findall(r"^\| `([\w/]+/)` \| (.*) \|$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    listed = {room + name for room, modules in rows for name in re.findall(r"`(\w+\.py)`", modules)}
+    package = ROOT / "handlib"
+    there = {path.relative_to(package).as_posix() for path in package.rglob("*/*.py")}
+    assert listed == {name for name in there if "node_modules" not in name and "__init__" not in name}
