@@ -124,7 +124,9 @@ def test_make_says_which_python_it_needs(tmp_path: Path):
 
 
 def test_the_rooms_are_those_of_the_map():
-    rows = re.findall(r"^\| `([\w/]+/)` \| (.*) \|$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `([\w/]+/)` \| (.*) \|$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE
+    )
     listed = {room + name for room, modules in rows for name in re.findall(r"`(\w+\.py)`", modules)}
     package = ROOT / "handlib"
     there = {path.relative_to(package).as_posix() for path in package.rglob("*/*.py")}
