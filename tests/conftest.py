@@ -11,22 +11,19 @@ install_import_hook("handlib", "beartype.beartype")
 
 SLOWEST_FIRST = (
     "test_book.py",
-    "test_robustness.py",
-    "test_train.py",
-    "test_processes.py",
-    "test_your_photo.py",
-    "test_training.py",
-    "test_forward.py",
-    "test_real_thing.py",
-    "test_ablations.py",
-    "test_widget.py",
     "test_killed.py",
-    "test_ablate.py",
-    "test_fuzz.py",
-    "test_onnx_export.py",
+    "test_distributed.py",
+    "test_photos.py",
+    "test_hands_view.py",
+    "test_lab.py",
+    "test_forward.py",
+    "test_onnx.py",
+    "test_network.py",
+    "test_loop.py",
+    "test_convert.py",
+    "test_metrics.py",
     "test_batch.py",
-    "test_released_losses.py",
-    "test_released_export.py",
+    "test_cli.py",
 )
 """Files that take longest: begun last, one of them would run on while the other process has nothing to do."""
 

@@ -17,7 +17,7 @@ from handlib.model.network import DIR
 from handlib.released.checkpoint import load_checkpoint
 
 
-@pytest.fixture(scope="session", params=reference.SEEDS)
+@pytest.fixture(scope="session", params=[pytest.param(2, marks=pytest.mark.slow), 108])
 def seed(request: pytest.FixtureRequest) -> int:
     """Which made-up network; 2 has all joints inside the picture, 108 some outside."""
     return request.param

@@ -32,6 +32,7 @@ def test_every_stored_number(
     assert_agrees({name: value.numpy() for name, value in outputs.items()}, stored_outputs)
 
 
+@pytest.mark.slow
 def test_the_command_with_a_mano_folder(
     checkpoint_file: Path,
     mano_folder: Path,

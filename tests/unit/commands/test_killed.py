@@ -97,6 +97,7 @@ def test_data_generation(tmp_path: Path):
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_indexing_and_conversion(tmp_path: Path):
     root, hands = tmp_path / "data", tuple(Hand.open(side) for side in SIDES)
     write_interhand(root, "train", list(small_moments()))
@@ -121,6 +122,7 @@ def test_indexing_and_conversion(tmp_path: Path):
     assert contents(tmp_path / "killed pairs") == contents(tmp_path / "whole pairs")
 
 
+@pytest.mark.slow
 def test_training(tmp_path: Path):
     make_dataset(tmp_path / "pairs", "train", 8, 64, seed=0)
     config = TrainConfig(steps=12, batch_size=4, save_every=1, evaluate_every=4)

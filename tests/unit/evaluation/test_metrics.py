@@ -273,17 +273,29 @@ def one_process(rank: int, folder: str) -> None:
     torch.distributed.destroy_process_group()
 
 
-def test_processes_add_up_to_the_whole(tmp_path):
-    torch.multiprocessing.spawn(one_process, (str(tmp_path),), nprocs=2)
+def assert_is_the_whole(found) -> None:
     alone = HandMetrics(INTERNET, HANDS, 2)
     for rank in (0, 1):
         alone.update(*shard(rank, 2))
+    for name, rows in alone.compute().items():
+        assert found[name].keys() == rows.keys()
+        for row in rows:
+            assert found[name][row] == pytest.approx(rows[row], rel=1e-5)
+
+
+def test_parts_add_up_to_the_whole():
+    first, second = (HandMetrics(INTERNET, HANDS, 2) for _ in range(2))
+    first.update(*shard(0, 2))
+    second.update(*shard(1, 2))
+    first.merge_state(second)
+    assert_is_the_whole(first.compute())
+
+
+@pytest.mark.slow
+def test_processes_add_up_to_the_whole(tmp_path):
+    torch.multiprocessing.spawn(one_process, (str(tmp_path),), nprocs=2)
     for rank in (0, 1):
-        found = torch.load(tmp_path / f"{rank}.pt")
-        for name, rows in alone.compute().items():
-            assert found[name].keys() == rows.keys()
-            for row in rows:
-                assert found[name][row] == pytest.approx(rows[row], rel=1e-5)
+        assert_is_the_whole(torch.load(tmp_path / f"{rank}.pt"))
 
 
 @every_protocol

@@ -119,6 +119,7 @@ def test_every_reader_refuses_broken_files(every_target):
     assert refused > 4 * len(reports)
 
 
+@pytest.mark.slow
 def test_what_readers_of_notebooks_give():
     """In a process of its own: here every call is checked against its signature, which hides what isn't."""
     command = [sys.executable, fuzz.__file__, "--only", "notebook", "--count", "8", "--seed", "1"]

@@ -70,6 +70,7 @@ def alone(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
 def test_processes_train_as_one_does_and_a_run_goes_on_with_another_number_of_processes(
     pairs: Path, alone: Path, tmp_path: Path, before: int, after: int

@@ -48,7 +48,7 @@ def run(pairs: Path, out: Path, config: TrainConfig = SHORT, network: DIRConfig 
     )
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+@pytest.mark.parametrize("optimiser", ["adamw", pytest.param("muon", marks=pytest.mark.slow)])
 def test_a_killed_run_resumes_to_the_same_weights(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: Literal["adamw", "muon"]
 ) -> None:

@@ -27,7 +27,7 @@ from handlib.data.shipped import load_samples
 from handlib.hand.hand import Hand
 from handlib.hand.mano_file import export_open_hand, open_hand_data, write_mano
 from handlib.hand.skeleton import SIDES
-from handlib.model.config import DIRConfig
+from handlib.training.config import RECIPES
 from handlib.utils.errors import InputError
 
 HANDS = tuple(Hand.open(side) for side in SIDES)
@@ -226,7 +226,7 @@ def test_each_layout_is_converted_trained_on_and_evaluated_from_the_command_line
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
-    monkeypatch.setattr(DIRConfig, "small", classmethod(lambda cls: TINY))
+    monkeypatch.setitem(RECIPES, "small", replace(RECIPES["small"], network=TINY))
     write = {"interhand": write_interhand, "intaghand": write_intaghand}[layout]
     for split in ("train", "test"):
         write(tmp_path / "real", split, list(small_moments()))
@@ -260,7 +260,7 @@ def test_pairs_of_another_hand_are_not_trained_or_measured_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
-    monkeypatch.setattr(DIRConfig, "small", classmethod(lambda cls: TINY))
+    monkeypatch.setitem(RECIPES, "small", replace(RECIPES["small"], network=TINY))
     other = tmp_path / "other"
     other.mkdir()
     for side in SIDES:

@@ -28,6 +28,7 @@ def folder(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_bytes_dont_depend_on_the_number_of_workers(folder, tmp_path):
     make_dataset(tmp_path / "b", "train", 5, 24, seed=7, workers=2)
     assert shard_bytes(tmp_path / "b") == shard_bytes(folder)
