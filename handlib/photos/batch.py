@@ -36,16 +36,18 @@ ABOUT = {
 
 @dataclass(frozen=True)
 class Job:
-    """One pair of hands to reconstruct: where to look (None: anywhere) and where to write."""
+    """One pair of hands to reconstruct: in which box (None: anywhere), where to write, all that was asked."""
 
     box: Box | None
     folder: Path
+    asked: dict
 
-    def finished(self, asked: dict) -> bool:
-        """Returns whether the folder holds the answer to this very question."""
+    @property
+    def finished(self) -> bool:
+        """Whether the folder holds the answer to this very question."""
         try:
             answered = json.loads((self.folder / "result.json").read_text())["asked"]
-            return answered == asked and all((self.folder / file).is_file() for file in FILES)
+            return answered == self.asked and all((self.folder / file).is_file() for file in FILES)
         except (OSError, ValueError, KeyError, TypeError):  # Not there, or not written by this version.
             return False
 
@@ -65,23 +67,22 @@ def network_sum(model: DIR) -> str:
     return hashlib.sha256(f"{model.config} {weights_sum(model)}".encode()).hexdigest()
 
 
-def questions(picture: Path, network: str, jobs: Iterable[Job]) -> list[dict]:
-    """Returns all that each job's answer depends on; ``network`` is a :func:`network_sum`.
+def jobs_of(picture: Path, network: str, folder: Path, boxes: tuple[Box, ...]) -> list[Job]:
+    """The folder itself for one result, numbered folders in it for one per box.
+
+    ``network`` is a :func:`network_sum`.
 
     Raises:
-        PictureError: the file can't be read.
+        PictureError: the picture's file can't be read.
     """
     with decoding(picture), picture.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
     common = {"picture_sha256": content, "network_sha256": network, "handlib": version("handlib")}
-    return [common | {"box": job.box and asdict(job.box)} for job in jobs]
-
-
-def jobs_of(folder: Path, boxes: tuple[Box, ...]) -> list[Job]:
-    """The picture's own folder for one result, numbered folders in it for one per box."""
-    if len(boxes) < 2:
-        return [Job(boxes[0] if boxes else None, folder)]
-    return [Job(box, folder / str(number)) for number, box in enumerate(boxes, start=1)]
+    folders = [folder / str(k) for k in range(1, len(boxes) + 1)] if len(boxes) > 1 else [folder]
+    return [
+        Job(box, place, common | {"box": box and asdict(box)})
+        for box, place in zip(boxes or (None,), folders, strict=True)
+    ]
 
 
 def check_names(boxes: Boxes, names: Iterable[str]) -> None:
@@ -99,7 +100,7 @@ def check_out(out: Path, names: Iterable[str]) -> None:
         raise InputError(f"out: expected a folder other than the pictures' own, got {out}")
 
 
-def reconstruct_picture(model: DIR, network: str, path: Path, jobs: list[Job]) -> None:
+def reconstruct_picture(model: DIR, path: Path, jobs: list[Job]) -> None:
     """Writes every result of a picture that isn't there yet; one picture is in memory at a time.
 
     Raises:
@@ -107,15 +108,14 @@ def reconstruct_picture(model: DIR, network: str, path: Path, jobs: list[Job]) -
         BoxError: a box lies outside the picture; nothing has been written then.
         OSError: a folder can't be written.
     """
-    asked = questions(path, network, jobs)
-    if all(job.finished(question) for job, question in zip(jobs, asked, strict=True)):
+    if all(job.finished for job in jobs):
         return
     picture = read_picture(path)
     for job in jobs:
         if job.box:
             job.box.inside(picture)
-    for job, question in zip(jobs, asked, strict=True):
-        write_results(reconstruct(picture, job.box, model), job.folder, question)
+    for job in jobs:
+        write_results(reconstruct(picture, job.box, model), job.folder, job.asked)
 
 
 def reconstruct_all(model: DIR, pictures: dict[str, Path], boxes: Boxes, out: Path) -> Iterator[dict]:
@@ -128,9 +128,9 @@ def reconstruct_all(model: DIR, pictures: dict[str, Path], boxes: Boxes, out: Pa
     """
     network = network_sum(model)
     for name, path in pictures.items():
-        jobs = jobs_of(out / name, boxes.get(same_name(name), ()))
         try:
-            reconstruct_picture(model, network, path, jobs)
+            jobs = jobs_of(path, network, out / name, boxes.get(same_name(name), ()))
+            reconstruct_picture(model, path, jobs)
             entry = {"picture": name, "results": [job.summary(out) for job in jobs]}
         except BoxError as error:
             entry = {"picture": name, "error": f"{path}: {error}"}

@@ -79,7 +79,7 @@ def download_links(files: dict[str, bytes]) -> str:
 
 
 class YourPhoto(Panel):
-    """Upload or take a picture, move the box by its corners or by sliders, reconstruct, look, download.
+    """Upload or take a picture, move the box by its corners, reconstruct, look, download.
 
     ``picture`` is what it begins with; ``model`` is in evaluation mode.
     """
@@ -93,9 +93,6 @@ class YourPhoto(Panel):
         self.find = ipywidgets.Button(description="find the hands")
         self.go = ipywidgets.Button(description="reconstruct in the box")
         self.go.layout.width = "auto"
-        range_slider = ipywidgets.IntRangeSlider
-        self.across = range_slider(min=0, max=100, value=(0, 100), description="across (%)")
-        self.down = range_slider(min=0, max=100, value=(0, 100), description="down (%)")
         self.status, self.seen = ipywidgets.Label(), ipywidgets.Label()
         self.corners = PicturePoints(
             framed(self.photo, self.box, FRAME_SIDE),
@@ -111,8 +108,6 @@ class YourPhoto(Panel):
         self.view = HandsView(placed.vertices, placed.joints, faces, caption="from the camera")
         self.links = ipywidgets.HTML()
         self.corners.observe(self._on_corners, names="points")
-        for slider in (self.across, self.down):
-            slider.observe(self._on_sliders, names="value")
         self.find.on_click(lambda _: self.reconstruct(None))
         self.go.on_click(lambda _: self.reconstruct(self.box))
         self.set_box(self.box)
@@ -121,7 +116,6 @@ class YourPhoto(Panel):
             [
                 self.source,
                 [self.find, self.go],
-                [self.across, self.down],
                 self.status,
                 [self.corners, self.image],
                 self.seen,
@@ -158,16 +152,11 @@ class YourPhoto(Panel):
         self._show_answer()
 
     def set_box(self, box: Box) -> None:
-        """Moves the box, its corners and the sliders."""
-        self.box, frame = box, Frame.around(self.photo)
-        self._moving = True
+        """Moves the box and its corners."""
+        self.box, self._moving = box, True
         try:
-            self.corners.update(framed(self.photo, box, FRAME_SIDE), frame.corners(box))
-            for slider, start, length, extent in (
-                (self.across, box.x, box.width, frame.width),
-                (self.down, box.y, box.height, frame.height),
-            ):
-                slider.value = round(100 * start / extent), round(100 * (start + length) / extent)
+            corners = Frame.around(self.photo).corners(box)
+            self.corners.update(framed(self.photo, box, FRAME_SIDE), corners)
         finally:
             self._moving = False
 
@@ -180,9 +169,3 @@ class YourPhoto(Panel):
     def _on_corners(self, _: object) -> None:
         if not self._moving:
             self.set_box(Frame.around(self.photo).box(self.corners.uv))
-
-    def _on_sliders(self, _: object) -> None:
-        if not self._moving:
-            frame = Frame.around(self.photo)
-            ends = np.array([self.across.value, self.down.value]).T / 100 * (frame.width, frame.height)
-            self.set_box(frame.box(frame.to_uv(ends)))

@@ -233,7 +233,7 @@ assert by_given < 10 and by_found < 20
 #
 # ## Your turn
 #
-# Upload a picture: JPEG, PNG or WebP, with two bare hands in it, as large as you like. Or press *use the camera*, if the page comes from your own machine or by https: the browser asks you first, the preview isn't mirrored, and the camera is shut after the picture. Or play with the rendered one first. The widget looks for the hands; then drag the box's corners, or move its sliders, and press *reconstruct in the box*. What
+# Upload a picture: JPEG, PNG or WebP, with two bare hands in it, as large as you like. Or press *use the camera*, if the page comes from your own machine or by https: the browser asks you first, the preview isn't mirrored, and the camera is shut after the picture. Or play with the rendered one first. The widget looks for the hands; then drag the box's corners, or focus one and press arrow keys, and press *reconstruct in the box*. What
 # the segmentation saw stands below; the links hand out the drawing, both hands as a 3D file and all numbers. Try:
 #
 # 1. The rendered picture: make the box half as large, then twice. At which size does the answer break?

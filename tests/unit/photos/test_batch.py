@@ -143,32 +143,31 @@ def test_a_second_run_does_only_what_is_missing(
 
 
 def test_an_answer_to_another_question_is_no_answer(tmp_path: Path):
-    picture, job = tmp_path / "a.png", batch.Job(Box(-5, 5, 30, 20), tmp_path / "out")
+    picture, out, box = tmp_path / "a.png", tmp_path / "out", Box(-5, 5, 30, 20)
     noise(40, 50, 3).save(picture)
     torch.manual_seed(0)
     model = DIR(TINY).eval()
-    network = batch.network_sum(model)
-    batch.reconstruct_picture(model, network, picture, [job])
 
-    def finished(job: batch.Job) -> bool:
-        return job.finished(*batch.questions(picture, batch.network_sum(model), [job]))
+    def jobs(*boxes: Box) -> list[batch.Job]:
+        return batch.jobs_of(picture, batch.network_sum(model), out, boxes)
 
-    assert finished(job)
-    assert not finished(replace(job, box=Box(0, 5, 20, 20))) and not finished(replace(job, box=None))
-    assert not finished(replace(job, folder=tmp_path / "elsewhere"))
+    batch.reconstruct_picture(model, picture, jobs(box))
+    assert jobs(box)[0].finished
+    assert not jobs(Box(0, 5, 20, 20))[0].finished and not jobs()[0].finished
+    assert not any(job.finished for job in jobs(box, box))
     noise(40, 51, 3).save(picture)
     os.utime(picture, (0, 0))
-    assert not finished(job)
+    assert not jobs(box)[0].finished
     noise(40, 50, 3).save(picture)
-    assert finished(job)
+    assert jobs(box)[0].finished
     model.config = replace(TINY, log_scale=not TINY.log_scale)
-    assert not finished(job)
+    assert not jobs(box)[0].finished
     model.config = TINY
     next(model.parameters()).data[0] += 1
-    assert batch.network_sum(model) != network and not finished(job)
+    assert not jobs(box)[0].finished
+    (out / "result.json").write_text("{}")
     next(model.parameters()).data[0] -= 1
-    (job.folder / "result.json").write_text("{}")
-    assert not finished(job)
+    assert not jobs(box)[0].finished
 
 
 def test_boxes_give_several_pairs_of_a_picture(
@@ -198,15 +197,11 @@ def test_boxes_give_several_pairs_of_a_picture(
     assert [result["box"]["x"] for result in entries["two.png"]["results"]] == [0, 45]
     assert {result["box"]["origin"] for result in entries["two.png"]["results"]} == {"given"}
     assert entries["none.png"]["results"][0]["box"]["origin"] != "given"
-    assert (out / "two.png" / "2" / "overlay.png").exists()
-
-
-def test_one_file_with_boxes_is_a_folder_of_results(checkpoint: Path, tmp_path: Path):
-    noise(60, 90, 3).save(tmp_path / "a.png")
-    (tmp_path / "boxes.csv").write_text("a.png,0,0,40,60\na.png,45,0,40,60\n")
-    boxes = ("--boxes", tmp_path / "boxes.csv")
-    assert run(tmp_path / "a.png", "--checkpoint", checkpoint, "--out", tmp_path / "out", *boxes) == 0
-    assert {p.parent.name for p in (tmp_path / "out").rglob("hands.glb")} == {"1", "2"}
+    (tmp_path / "boxes.csv").write_text("two.png,0,0,40,60\ntwo.png,45,0,40,60\n")
+    single = (photos / "two.png", "--boxes", tmp_path / "boxes.csv", "--out", tmp_path / "single")
+    assert run(*single, "--checkpoint", checkpoint) == 0
+    for folder in (out, tmp_path / "single"):
+        assert {p.name for p in (folder / "two.png" / "2").iterdir()} == set(FILES)
 
 
 def test_what_the_user_can_mend_comes_before_the_work(
