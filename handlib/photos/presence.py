@@ -51,8 +51,8 @@ def hands_present(segmentation: Float[Tensor, "3 height width"]) -> Presence:
     It can be no better than the network. The shipped checkpoint has only learnt from pictures with two hands
     and finds a bit of both in nearly everything, also on an empty desk, where it is less sure of them. Of
     rendered pictures with both hands, one or none it judges more than three in four rightly
-    (``tests/unit/photos/test_presence.py``); hands that are hard to see fall below the threshold. On photographs,
-    which it has never seen, nothing was measured.
+    (``tests/unit/photos/test_presence.py``); hands that are hard to see fall below the threshold. On
+    photographs, which it has never seen, nothing was measured.
     """
     probability, label = segmentation.softmax(0), segmentation.argmax(0)
     found = [probability[side][label == side] for side in (LEFT, RIGHT)]

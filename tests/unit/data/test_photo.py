@@ -33,11 +33,45 @@ def saved(path: Path, image: Image.Image, **options: object) -> Path:
     return path
 
 
+GREY16 = np.array([[0, 257 * 100, 65535]], np.uint16)
+WITH_ALPHA = np.dstack((RGB, np.array([[255, 0, 255], [255, 0, 128]], np.uint8)))
+LOSSLESS = {
+    "RGB": (Image.fromarray(RGB), {}, RGB.tolist()),
+    "one pixel": (Image.new("RGB", (1, 1), (1, 2, 3)), {}, [[[1, 2, 3]]]),
+    "palette": (Image.fromarray(RGB).quantize(6), {}, RGB.tolist()),
+    "bilevel": (Image.fromarray(np.array([[True, False]])), {}, [[[255] * 3, [0] * 3]]),
+    "16 bits": (Image.fromarray(GREY16), {}, [[[0] * 3, [100] * 3, [255] * 3]]),
+    "grey, alpha": (
+        Image.fromarray(np.array([[[200, 255], [200, 0]]], np.uint8), mode="LA"),
+        {},
+        [[[200] * 3, [128] * 3]],
+    ),
+    "transparent colour": (
+        Image.fromarray(np.array([[7, 200]], np.uint8)),
+        {"transparency": 7},
+        [[[128] * 3, [200] * 3]],
+    ),
+}
+
+
 @pytest.mark.parametrize("name", ["p.png", "p.webp", "p.PNG", "no_suffix"])
-def test_lossless_kinds_come_back_as_they_are(tmp_path: Path, name: str):
+def test_lossless_files_come_back_as_they_are(tmp_path: Path, name: str):
     kind = "webp" if name.endswith("webp") else "png"
     path = saved(tmp_path / name, Image.fromarray(RGB), format=kind, lossless=True)
     np.testing.assert_array_equal(read_picture(path), RGB)
+
+
+@pytest.mark.parametrize("mode", LOSSLESS)
+def test_every_mode_becomes_rgb_and_what_is_transparent_mid_grey(tmp_path: Path, mode: str):
+    image, options, expected = LOSSLESS[mode]
+    assert read_picture(saved(tmp_path / "p.png", image, **options)).tolist() == expected
+
+
+def test_half_transparency_is_mixed_with_mid_grey(tmp_path: Path):
+    picture = read_picture(saved(tmp_path / "p.png", Image.fromarray(WITH_ALPHA)))
+    np.testing.assert_array_equal(picture[0, 0], RGB[0, 0])
+    np.testing.assert_array_equal(picture[:, 1], [[128] * 3] * 2)
+    assert abs(int(picture[1, 2, 0]) - (5 + 128) // 2) <= 1
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
@@ -48,9 +82,11 @@ def test_jpeg_in_every_mode(tmp_path: Path, mode: str):
     assert np.abs(picture.astype(int) - 160).max() <= 2
 
 
-def test_phone_jpeg_with_several_pictures_gives_the_first(tmp_path: Path):
+@pytest.mark.parametrize("kind", ["MPO", "WEBP"])
+def test_of_several_pictures_the_first_is_taken(tmp_path: Path, kind: str):
+    """Phones write several into a JPEG; an animation is several, too."""
     frames = [Image.new("RGB", (16, 8), colour) for colour in ("red", "blue")]
-    path = saved(tmp_path / "p.jpg", frames[0], format="MPO", save_all=True, append_images=frames[1:])
+    path = saved(tmp_path / "p.jpg", frames[0], format=kind, save_all=True, append_images=frames[1:])
     picture = read_picture(path)
     assert picture.shape == (8, 16, 3)
     assert (picture[..., 0] > 240).all()
@@ -76,45 +112,6 @@ def test_every_exif_orientation_comes_upright(tmp_path: Path, orientation: int):
     np.testing.assert_array_equal(read_picture(saved(tmp_path / "p.png", image, exif=exif)), upright)
     jpeg = read_picture(saved(tmp_path / "p.jpg", image, exif=exif, quality=100, subsampling=0))
     assert np.abs(jpeg.astype(int) - upright).max() < 12
-
-
-def test_palette_and_bilevel(tmp_path: Path):
-    palette = Image.fromarray(RGB).quantize(6)
-    np.testing.assert_array_equal(read_picture(saved(tmp_path / "p.png", palette)), RGB)
-    bilevel = Image.fromarray(np.array([[True, False]]))
-    np.testing.assert_array_equal(read_picture(saved(tmp_path / "b.png", bilevel))[0], [[255] * 3, [0] * 3])
-
-
-def test_transparency_shows_mid_grey(tmp_path: Path):
-    rgba = np.dstack((RGB, np.array([[255, 0, 255], [255, 0, 128]], np.uint8)))
-    picture = read_picture(saved(tmp_path / "p.png", Image.fromarray(rgba)))
-    np.testing.assert_array_equal(picture[0, 0], RGB[0, 0])
-    np.testing.assert_array_equal(picture[:, 1], [[128] * 3] * 2)
-    assert abs(int(picture[1, 2, 0]) - (5 + 128) // 2) <= 1
-
-    grey_alpha = Image.fromarray(np.array([[[200, 255], [200, 0]]], np.uint8), mode="LA")
-    np.testing.assert_array_equal(read_picture(saved(tmp_path / "la.png", grey_alpha))[0, :, 0], [200, 128])
-
-    keyed = Image.fromarray(np.array([[7, 200]], np.uint8))
-    path = saved(tmp_path / "key.png", keyed, transparency=7)
-    np.testing.assert_array_equal(read_picture(path)[0, :, 0], [128, 200])
-
-
-def test_sixteen_bits_keep_their_range(tmp_path: Path):
-    grey = np.array([[0, 257 * 100, 65535]], np.uint16)
-    picture = read_picture(saved(tmp_path / "p.png", Image.fromarray(grey)))
-    np.testing.assert_array_equal(picture[0], [[0] * 3, [100] * 3, [255] * 3])
-
-
-def test_animation_gives_its_first_frame(tmp_path: Path):
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ((9, 8, 7), (200, 0, 0))]
-    path = saved(tmp_path / "p.webp", frames[0], save_all=True, append_images=frames[1:], lossless=True)
-    assert (read_picture(path) == (9, 8, 7)).all()
-
-
-def test_one_pixel(tmp_path: Path):
-    picture = read_picture(saved(tmp_path / "p.png", Image.new("RGB", (1, 1), (1, 2, 3))))
-    assert picture.tolist() == [[[1, 2, 3]]]
 
 
 def test_long_texts_within_a_picture_do_no_harm(tmp_path: Path):
@@ -165,15 +162,13 @@ def test_parse_box():
     assert parse_box(str(Box(-3, 0.5, 10, 20))) == Box(-3, 0.5, 10, 20)
 
 
-@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1;2;3;4", "1,2,3,"])
-def test_what_is_no_box_says_what_one_is(text: str):
-    with pytest.raises(BoxError, match="expected x,y,width,height in pixels"):
-        parse_box(text)
+NO_BOXES = dict.fromkeys(["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1;2;3;4", "1,2,3,"], "x,y,width,height")
+NO_AREAS = {"0,0,0,5": "a positive", "0,0,5,-1": "a positive", "nan,0,5,5": "finite", "0,0,inf,5": "finite"}
 
 
-@pytest.mark.parametrize("text", ["0,0,0,5", "0,0,5,-1", "nan,0,5,5", "0,0,inf,5"])
-def test_boxes_without_an_area(text: str):
-    with pytest.raises(BoxError, match="box: expected"):
+@pytest.mark.parametrize(("text", "expected"), (NO_BOXES | NO_AREAS).items())
+def test_what_is_no_box_says_what_one_is(text: str, expected: str):
+    with pytest.raises(BoxError, match=f"box: expected {expected}"):
         parse_box(text)
 
 

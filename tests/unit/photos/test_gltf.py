@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import roma
 import torch
-import trimesh
 from support.glb import File, expected
 
 from handlib.geometry.rotation import rotation_to_6d
@@ -78,17 +77,6 @@ def test_a_vertex_with_many_joints_keeps_them_all(tmp_path: Path):
         -1,
     ]
     assert np.abs(difference).max() < 1e-5
-
-
-def test_trimesh_reads_both_surfaces(tmp_path: Path):
-    write_hands(tmp_path / "hands.glb", motions_of(estimates(3), HANDS))
-    scene = trimesh.load(tmp_path / "hands.glb")
-    assert set(scene.geometry) == {"left hand", "right hand"}
-    for side in SIDES:
-        mesh = scene.geometry[f"{side} hand"]
-        assert mesh.vertices.shape == (778, 3) and np.array_equal(mesh.faces, HANDS[side].faces)
-        assert 0.1 < mesh.extents.max() < 0.3
-        assert mesh.visual.material.name == f"{side} hand"
 
 
 def test_frames_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path: Path):

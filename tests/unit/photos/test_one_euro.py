@@ -31,21 +31,19 @@ def test_response_of_a_low_pass_filter():
     assert response(1.0, 30.0) == pytest.approx(2 * math.pi / (2 * math.pi + 30))
 
 
-def test_numbers_by_hand():
-    """At 2 pi Hz with both cutoffs 1 Hz, every filter begins with a half.
+@pytest.mark.parametrize(
+    ("beta", "expected"),
+    [(1 / math.pi, (0, 2 / 3, 2 / 3 + 11 / 17 / 3)), (0.0, (0, 1 / 2, 3 / 4, 7 / 8))],
+)
+def test_numbers_by_hand(beta: float, expected: tuple[float, ...]):
+    """At 2 pi Hz with both cutoffs 1 Hz, every filter begins with a half; without beta it stays so.
 
     0, 1, 1: the second sample's velocity is half of 1 x 2 pi, so pi; the cutoff 1 + beta pi = 2 for
     beta = 1 / pi, whose response is 2 / 3. The third: step 1/3, velocity pi + (2 pi / 3 - pi) / 2 = 5 pi / 6,
     cutoff 11 / 6, response 11 / 17.
     """
-    wanted = column(0, 2 / 3, 2 / 3 + 11 / 17 / 3)
-    found = smooth_vectors(column(0, 1, 1), 2 * math.pi, OneEuro(1.0, 1 / math.pi, 1.0))
-    torch.testing.assert_close(found, wanted)
-
-
-def test_without_beta_it_is_a_low_pass_filter():
-    found = smooth_vectors(column(0, 1, 1, 1), 2 * math.pi, OneEuro(1.0, 0.0))
-    torch.testing.assert_close(found, column(0, 1 / 2, 3 / 4, 7 / 8))
+    found = smooth_vectors(column(0, 1, 1, 1), 2 * math.pi, OneEuro(1.0, beta, 1.0))
+    torch.testing.assert_close(found[: len(expected)], column(*expected))
 
 
 def test_rest_stays_at_rest():

@@ -122,14 +122,6 @@ def test_bad_uploads_are_told_in_one_line_and_change_nothing(
         read_upload(name, content)
 
 
-def test_an_animation_gives_its_first_frame(widget: YourPhoto):
-    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "blue")]
-    file = io.BytesIO()
-    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
-    widget.take("moving.webp", file.getvalue())
-    assert (widget.photo == (255, 0, 0)).all()
-
-
 # The widget
 
 
