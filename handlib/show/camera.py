@@ -83,6 +83,7 @@ def crop_state(
 
     weak_uv, errors = projected(centred.new_tensor(camera))
     least = float(projected(fit_in_crop(sample, hand, crop))[1].mean())
+    (fx, fy, cx, cy), (s, tx, ty), worst = intrinsics.tolist(), camera, int(errors.argmax())
     return CropState(
         crop=crop,
         intrinsics=intrinsics,
@@ -92,27 +93,13 @@ def crop_state(
         least=least,
         whole=_draw_whole(sample, crop),
         cropped=_draw_cropped(sample, crop, uv, weak_uv),
-        summary=_summary(crop, intrinsics, hand, camera, errors, least),
-    )
-
-
-def _summary(
-    crop: Crop,
-    intrinsics: Tensor,
-    hand: int,
-    camera: tuple[float, float, float],
-    errors: Tensor,
-    least: float,
-) -> tuple[str, str, str]:
-    fx, fy, cx, cy = intrinsics.tolist()
-    s, tx, ty = camera
-    worst = int(errors.argmax())
-    return (
-        f"Crop: {crop.side:.0f} pixels from ({crop.x:.0f}, {crop.y:.0f}), resampled to {CROP_SIZE}. "
-        f"There fx = {fx:.0f}, fy = {fy:.0f}, cx = {cx:.1f}, cy = {cy:.1f}.",
-        f"Weak camera of the {SIDES[hand]} hand: s = {s:.2f}, tx = {tx:.2f}, ty = {ty:.2f}.",
-        f"It is {errors.mean():.1f} pixels off on average, {errors[worst]:.1f} at {JOINT_NAMES[worst]}; "
-        f"the one of least squares would be {least:.1f}.",
+        summary=(
+            f"Crop: {crop.side:.0f} pixels from ({crop.x:.0f}, {crop.y:.0f}), resampled to {CROP_SIZE}. "
+            f"There fx = {fx:.0f}, fy = {fy:.0f}, cx = {cx:.1f}, cy = {cy:.1f}.",
+            f"Weak camera of the {SIDES[hand]} hand: s = {s:.2f}, tx = {tx:.2f}, ty = {ty:.2f}.",
+            f"It is {errors.mean():.1f} pixels off on average, {errors[worst]:.1f} at {JOINT_NAMES[worst]}; "
+            f"the one of least squares would be {least:.1f}.",
+        ),
     )
 
 

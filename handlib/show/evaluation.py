@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal
+from typing import Any, Literal
 
 import ipywidgets
 import numpy as np
@@ -94,18 +94,19 @@ def draw_chart(
     figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
     axes = figure.subplots()
     figure.subplots_adjust(left=0.07, right=0.87, top=0.9, bottom=0.14)
-    ranks = np.argsort(order_of(errors))
+    ranks, heights = np.argsort(order_of(errors)), np.minimum(errors, limit)
     axes.axhline(errors.mean(), color=palette.TRUTH, linewidth=1, zorder=0)
     axes.axhline(np.median(errors), color=palette.TRUTH, linewidth=1, linestyle="--", zorder=0)
     for stratum, (name, grey) in enumerate(zip(STRATA, ("w", "0.75", "0.5", "k"), strict=True)):
-        of, style = strata == stratum, {"color": grey, "markeredgecolor": palette.INK, "markersize": 6}
-        axes.plot(ranks[of], errors[of], MARKERS[stratum], label=name, **style)
-    picked = {"color": palette.HIGHLIGHT, "markeredgecolor": palette.INK, "markersize": 11}
-    axes.plot(ranks[pair], errors[pair], MARKERS[strata[pair]], **picked)
+        of, style = strata == stratum, dict[str, Any](markeredgecolor=palette.INK, clip_on=False)
+        axes.plot(ranks[of], heights[of], MARKERS[stratum], color=grey, markersize=6, label=name, **style)
+    axes.plot(
+        ranks[pair], heights[pair], MARKERS[strata[pair]], color=palette.HIGHLIGHT, markersize=11, **style
+    )
     # The mean's name stands above its line, the median's below: as a rule the mean is the larger one.
-    beside = {"fontsize": 9, "transform": axes.get_yaxis_transform()}
-    axes.text(1.01, errors.mean(), f"mean {errors.mean():.1f}", va="bottom", **beside)
-    axes.text(1.01, np.median(errors), f"median {np.median(errors):.1f}", va="top", **beside)
+    at_the_right: dict[str, Any] = {"fontsize": 9, "transform": axes.get_yaxis_transform()}
+    axes.text(1.01, errors.mean(), f"mean {errors.mean():.1f}", va="bottom", **at_the_right)
+    axes.text(1.01, np.median(errors), f"median {np.median(errors):.1f}", va="top", **at_the_right)
     axes.set(ylim=(0, limit), xticks=[])
     axes.set_title("MPJPE (mm)", fontsize=9, loc="left", x=-0.05)
     axes.set_xlabel("pairs, from the best to the worst", fontsize=9)

@@ -48,13 +48,13 @@ def stage_states(
     for name, estimate in zip(estimate_names(len(prediction.estimates)), prediction.estimates, strict=True):
         placed = place(estimate, index)
         drawn = overlay_picture(picture, estimate, index, faces)
-        drawn = resized(drawn, round(PICTURE_SIDE * drawn.shape[1] / drawn.shape[0]), PICTURE_SIDE)
+        shown = resized(drawn, round(PICTURE_SIDE * drawn.shape[1] / drawn.shape[0]), PICTURE_SIDE)
         summary = name
         if isinstance(picture, Sample):
             true = place(picture, index).joints
             error = (placed.joints - placed.joints[:, :1]) - (true - true[:, :1])
             summary = f"{name}: joints {1000 * np.linalg.norm(error, axis=-1).mean():.1f} mm from the truth"
-        states.append(StageState(name, placed.vertices, placed.joints, np.asarray(drawn), summary))
+        states.append(StageState(name, placed.vertices, placed.joints, np.asarray(shown), summary))
     return tuple(states)
 
 

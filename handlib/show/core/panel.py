@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import ipywidgets
 import numpy as np
@@ -14,7 +14,7 @@ from handlib.show.core.raster import encode_png
 from handlib.utils.arguments import check_types
 
 Picture = UInt8[np.ndarray, "height width 3"]
-Row = ipywidgets.Widget | Sequence[ipywidgets.Widget]
+Row: TypeAlias = ipywidgets.Widget | Sequence[ipywidgets.Widget]
 State = TypeVar("State", bound=Any)
 OUTPUTS = (ipywidgets.Label, ipywidgets.HTML, ipywidgets.Image)
 """Widgets whose value nobody changes but Python."""

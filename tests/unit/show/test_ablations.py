@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from handlib.analysis.ablations import (
@@ -14,7 +13,6 @@ from handlib.analysis.ablations import (
     load_results,
 )
 from handlib.show.ablations import (
-    CHART_SIZE,
     MEASURES,
     STRATA,
     Choice,
@@ -82,24 +80,6 @@ def test_another_reference_turns_the_difference_round():
     assert backward.value == pytest.approx(-forward.value) and backward.chance == pytest.approx(
         forward.chance
     )
-
-
-def test_every_choice_changes_the_chart():
-    charts = [
-        ablations_state(RESULTS, choice).picture
-        for choice in (
-            Choice(),
-            Choice(picked="single_plane"),
-            Choice(reference="no_refinement"),
-            Choice(estimate="initial"),
-            Choice(cost="parameters"),
-            Choice(measure="pa_mpjpe"),
-            Choice(stratum="near"),
-        )
-    ]
-    for number, chart in enumerate(charts):
-        assert chart.shape == (CHART_SIZE[1], CHART_SIZE[0], 3)
-        assert not any(np.array_equal(chart, other) for other in charts[:number])
 
 
 def test_what_was_not_trained_is_refused():
