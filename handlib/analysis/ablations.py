@@ -87,7 +87,7 @@ PAPER_ROWS = {"no_gcn_no_transformer": 3, "gcn_only": 4, "transformer_only": 5, 
 
 
 def changes() -> dict[str, dict[str, Any]]:
-    """What each ablation changes: the options in which it differs from ``full``."""
+    """Returns the changes of each ablation: the options in which it differs from ``full``."""
     full = asdict(FULL)
     return {
         name: {option: value for option, value in asdict(config).items() if value != full[option]}

@@ -28,7 +28,7 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Whether it is larger than chance explains."""
+        """Returns whether it is larger than chance explains."""
         return abs(self.value) > self.chance
 
     @property

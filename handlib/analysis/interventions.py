@@ -37,7 +37,7 @@ class Start:
 
 
 def encode(model: DIR, image: Float[Tensor, "batch 3 size size"]) -> Start:
-    """What the network's own stages would begin with; ``image`` is normalised."""
+    """Returns the start of the network's own stages; ``image`` is normalised."""
     features, _, vectors, offset = model.encoder(image)
     return Start(tuple(features), model.decode(vectors, offset))
 

@@ -124,7 +124,7 @@ class Hand(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the hand computes in; less than float32 is an :class:`InputError`."""
+        """The type that the hand computes in; less than float32 is an :class:`InputError`."""
         if self.v_template.dtype not in (torch.float32, torch.float64):
             raise InputError(
                 f"hand: expected float32 or float64, got {self.v_template.dtype}; for speed use torch.autocast"
@@ -218,7 +218,7 @@ class Hand(nn.Module):
         return surface, self.J_regressor @ surface
 
     def correctives(self, rotations: Float[Tensor, "*batch 16 3 3"]) -> Float[Tensor, "*batch 778 3"]:
-        """What a pose adds to the surface at rest: linear in R - I of the 15 finger joints."""
+        """Returns the shift that a pose adds to the surface at rest: linear in R - I of the 15 finger joints."""
         bends = rotations[..., 1:, :, :] - torch.eye(3, dtype=rotations.dtype, device=rotations.device)
         return torch.einsum("vxp,...p->...vx", self.posedirs, bends.flatten(-3))
 

@@ -168,7 +168,7 @@ def read_mano(path: str | Path, side: Side) -> HandData:
 
 
 def left_has_sign_fault(left: HandData, right: HandData) -> bool:
-    """Whether the x parts of both hands' shape directions agree, where a mirror image has opposite ones."""
+    """Returns whether the x parts of both hands' shape directions agree, where a mirror image has opposite ones."""
     return bool(np.abs(left.shapedirs[:, 0] - right.shapedirs[:, 0]).sum() < 1)
 
 

@@ -55,7 +55,7 @@ class PixelHeads(nn.Module):
 
 
 def weights_sum(model: nn.Module) -> str:
-    """What names a network's weights: the SHA256 of all of them and of its buffers."""
+    """Returns the name of a network's weights: the SHA256 of all of them and of its buffers."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.contiguous().numpy(force=True).tobytes())

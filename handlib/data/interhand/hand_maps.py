@@ -8,17 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import trimesh
 from jaxtyping import Float, UInt8
-from scipy.spatial.distance import cdist
 
 from handlib.data.rendered.render import rest_colours
 from handlib.data.sample import BACKGROUND
-from handlib.geometry.rays import RayScene, ray_scene
+from handlib.geometry.rays import ray_scene
+from handlib.geometry.surfaces import edges_of, pierces, surface_distance
 from handlib.hand.hand import Hand
-
-# Vertices of either hand, the nearest to the other one, from which the surfaces' distance is measured.
-NUM_NEAREST = 24
 
 
 @dataclass(frozen=True)
@@ -29,10 +25,6 @@ class HandMaps:
     dense: UInt8[np.ndarray, "size size 3"]
     depth: Float[np.ndarray, "size size"]
     visible: Float[np.ndarray, "2"]
-
-
-def _scene(vertices: Float[np.ndarray, "778 3"], hand: Hand) -> RayScene:
-    return ray_scene((vertices, hand.faces))
 
 
 def pixel_rays(intrinsics: Float[np.ndarray, "4"], size: int) -> Float[np.ndarray, "pixels 3"]:
@@ -61,7 +53,7 @@ def hand_maps(
     dense = np.zeros((2, len(rays), 3), dtype=np.uint8)
     colours = rest_colours(hands[1].v_template.numpy())
     for h, hand in enumerate(hands):
-        hits = _scene(vertices[h], hand).first_hits(np.zeros_like(rays), rays)
+        hits = ray_scene((vertices[h], hand.faces)).first_hits(np.zeros_like(rays), rays)
         ray = np.flatnonzero(hits.met)
         second, third = hits.u[ray], hits.v[ray]
         weights = np.stack((1 - second - third, second, third), axis=1)
@@ -82,28 +74,8 @@ def hand_maps(
 
 
 def hands_distance(hands: Sequence[Hand], vertices: Float[np.ndarray, "2 778 3"]) -> float:
-    """Smallest distance between the surfaces of two hands in metres; 0 if they cross, as fits often do.
-
-    Measured from the vertices that are nearest to the other hand; where edge meets edge, the true distance
-    may be smaller by a fraction of a millimetre.
-    """
-    if any(_pierces(hands[h], vertices[h], hands[1 - h], vertices[1 - h]) for h in (0, 1)):
-        return 0.0
-    between = cdist(vertices[0], vertices[1])
-    nearest = np.inf
-    for h, gaps in enumerate((between.min(1), between.min(0))):
-        points = vertices[h][gaps.argsort()[:NUM_NEAREST]]
-        triangles = vertices[1 - h][hands[1 - h].faces]
-        count = len(triangles)
-        pairs = np.tile(triangles, (len(points), 1, 1)), np.repeat(points, count, axis=0)
-        closest = trimesh.triangles.closest_point(*pairs)
-        nearest = min(nearest, float(np.linalg.norm(closest - pairs[1], axis=1).min()))
-    return nearest
-
-
-def _pierces(hand: Hand, vertices: np.ndarray, other: Hand, others: np.ndarray) -> bool:
-    """Whether an edge of the hand goes through the other one's surface."""
-    start = vertices[hand.faces].reshape(-1, 3).astype(np.float32)
-    end = vertices[np.roll(hand.faces, -1, axis=1)].reshape(-1, 3).astype(np.float32)
-    hits = _scene(others, other).first_hits(start, end - start)
-    return bool((hits.met & (hits.way <= 1)).any())
+    """Smallest distance between the surfaces of two hands in metres; 0 if they cross, as fits often do."""
+    for h, hand in enumerate(hands):
+        if pierces(vertices[h], edges_of(hand.faces), ray_scene((vertices[1 - h], hands[1 - h].faces))):
+            return 0.0
+    return surface_distance(*vertices, hands[0].faces, hands[1].faces)

@@ -90,7 +90,7 @@ class Fit:
         The hand turns about its root joint J, which isn't the model's origin, so that the camera's rotation R
         moves it by R J - J more than it moves the translation (``trans' = R trans + t + R J - J``).
         """
-        joint = hand.J_regressor[0] @ (hand.v_template + hand.shapedirs @ self.betas)
+        joint = hand.at_rest(self.betas)[1][0]
         return replace(
             self,
             root=camera.rotation @ self.root,

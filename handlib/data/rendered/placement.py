@@ -22,11 +22,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from handlib.data.rendered.contact import slide_to_contact, surface_distance
+from handlib.data.rendered.arm import hand_faces
+from handlib.data.rendered.contact import slide_to_contact
 from handlib.data.rendered.interlock import sample_interlocked
 from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, MIRROR, Arm, hands, pose_arm
 from handlib.data.rendered.poses import joint_axes, sample_finger_pose
 from handlib.data.sample import STRATA
+from handlib.geometry.surfaces import surface_distance
 from handlib.hand.hand import Hand
 
 # Metres: below the first the hands touch, above the second they are apart.
@@ -172,7 +174,8 @@ def _bring_together(
     offset = offset + (contact[0] + gap) * direction
     if stratum == "touching":
         return offset, 0.0
-    distance = surface_distance((left.vertices + offset).astype(np.float32), right.vertices)
+    at = (left.vertices + offset).astype(np.float32)
+    distance = surface_distance(at, right.vertices, hand_faces(), hand_faces())
     fits = distance > NEAR_TO if stratum == "apart" else NEAR_FROM < distance <= NEAR_TO
     return (offset, distance) if fits else None
 

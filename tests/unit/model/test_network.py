@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -225,6 +226,24 @@ def test_half_precision_files_load_to_single_precision(model: DIR, tmp_path: Pat
     }
     close, expected = again(picture()).final, model(picture()).final
     torch.testing.assert_close(close.uv, expected.uv, atol=1e-2, rtol=0)
+
+
+@torch.no_grad()
+def test_nothing_of_the_network_stays_on_the_cpu(monkeypatch: pytest.MonkeyPatch):
+    """The meta device refuses tensors of other devices, as every GPU does; autocast doesn't know it."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    prediction = build().eval().to("meta")(picture().to("meta"))
+    assert prediction.final.vertex_uv.is_meta and prediction.segmentation.is_meta
+
+
+@torch.no_grad()
+def test_double_precision_agrees_and_half_precision_is_refused():
+    single = build().eval()
+    expected, double = single(picture()).final, build().eval().double()(picture().double()).final
+    assert double.uv.dtype == double.vertices.dtype == torch.float64
+    torch.testing.assert_close(double.uv.float(), expected.uv, atol=1e-4, rtol=0)
+    with pytest.raises(InputError, match=r"hand: expected float32 or float64, .* use torch\.autocast"):
+        single.half()(picture().half())
 
 
 def test_another_hand_model_can_be_given(model: DIR):

@@ -8,10 +8,11 @@ from scipy.spatial.transform import Rotation
 from support.geometry import cover, penetration
 
 from handlib.data.rendered.arm import add_forearm, arm_faces, hand_faces
-from handlib.data.rendered.contact import build_scene, count_self_crossings, surface_distance
+from handlib.data.rendered.contact import build_scene, count_self_crossings
 from handlib.data.rendered.placement import NEAR_FROM, NEAR_TO, WORLDS, Pair, hands, look_at, place_pair
 from handlib.data.rendered.posed_arm import BACK_TO_CAMERA
 from handlib.data.rendered.poses import joint_axes
+from handlib.geometry.surfaces import surface_distance
 from handlib.hand.skeleton import MANO_JOINT_NAMES, SIDES
 
 STRATA_SHARES = {
@@ -66,9 +67,10 @@ def test_distance_of_parallel_hands_is_their_shift():
     flat = hands()[1]().vertices.numpy()
     beyond = flat[:, 1].max() - flat[:, 1].min()
     shift = np.array([0, beyond + 0.01, 0], dtype=np.float32)
-    assert surface_distance(flat, flat + shift) >= 0.01
+    faces = hand_faces(), hand_faces()
+    assert surface_distance(flat, flat + shift, *faces) >= 0.01
     side = np.array([0, 0, 0.3], dtype=np.float32)
-    found = surface_distance(flat, flat + side)
+    found = surface_distance(flat, flat + side, *faces)
     assert found == pytest.approx(dense_distance(flat, flat + side, below=found + 0.001), abs=2e-4)
 
 
