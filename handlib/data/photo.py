@@ -115,24 +115,25 @@ def as_picture(picture: AnyPicture) -> Picture:
     if isinstance(picture, Image.Image):
         with decoding(Path(getattr(picture, "filename", "") or "picture")):
             return to_rgb(ImageOps.exif_transpose(picture))
-    channels_first = isinstance(picture, Tensor)
     if isinstance(picture, Tensor):
-        picture = picture.detach().cpu()
-        picture = (picture.float() if picture.is_floating_point() else picture).numpy()
-    told = f"got {picture.dtype} of shape {picture.shape}"
-    layouts = [axis for axis in (0, -1) if picture.ndim == 3 and picture.shape[axis] in (1, 3, 4)]
-    if picture.ndim == 2:
-        picture, layouts = picture[..., None], [-1]
-    if not layouts or 0 in picture.shape:
+        plain = picture.detach().cpu()
+        # numpy knows no bfloat16.
+        array, among_both = (plain.float() if plain.is_floating_point() else plain).numpy(), 0
+    else:
+        array, among_both = picture, -1
+    told = f"got {array.dtype} of shape {array.shape}"
+    channels = [axis for axis in (0, -1) if array.ndim == 3 and array.shape[axis] in (1, 3, 4)]
+    if array.ndim == 2:
+        array, channels = array[..., None], [-1]
+    if not channels or 0 in array.shape:
         raise PictureError(f"picture: expected one of shape (height, width, 3) or (3, height, width), {told}")
-    picture = np.moveaxis(picture, layouts[0 if channels_first else -1], -1)
-    if picture.dtype.kind == "f" and 0 <= picture.min() <= picture.max() <= 1:
-        picture = np.rint(picture * 255).astype(np.uint8)
-    if picture.dtype != np.uint8:
-        raise PictureError(f"picture: expected bytes, or floats from 0 to 1, {told}{_range_of(picture)}")
-    return to_rgb(
-        Image.fromarray(np.ascontiguousarray(picture[..., 0] if picture.shape[-1] == 1 else picture))
-    )
+    array = np.moveaxis(array, channels[among_both], -1)
+    if array.dtype.kind == "f" and 0 <= array.min() <= array.max() <= 1:
+        array = np.rint(array * 255).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise PictureError(f"picture: expected bytes, or floats from 0 to 1, {told}{_range_of(array)}")
+    pixels = array[..., 0] if array.shape[-1] == 1 else array
+    return to_rgb(Image.fromarray(np.ascontiguousarray(pixels)))
 
 
 def _range_of(numbers: np.ndarray) -> str:
