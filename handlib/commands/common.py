@@ -1,13 +1,16 @@
-"""What several commands need: hands, networks and numbers that were named on the command line."""
+"""What several commands need: hands and numbers that were named on the command line, a bar of progress."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from handlib.utils.arguments import check_at_least
 from handlib.utils.errors import InputError
 
 if TYPE_CHECKING:
     from handlib.hand.hand import Hand
+
+Item = TypeVar("Item")
 
 
 def mano_hands(folder: Path, tips: str = "smplx") -> "dict[str, Hand]":
@@ -28,3 +31,12 @@ def use_threads(threads: int) -> None:
     if threads:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+
+
+def progress(items: Iterable[Item], what: str, total: int) -> Iterable[Item]:
+    """The items, and meanwhile a bar on stderr that says how many have passed, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(items, what, total=total, console=console, transient=True, disable=not console.is_terminal)

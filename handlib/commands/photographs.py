@@ -6,6 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from handlib.commands.common import progress
 from handlib.utils.errors import InputError
 from handlib.utils.resources import DEFAULT_NETWORK
 
@@ -43,12 +44,12 @@ def reconstruct(
 
 def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str) -> None:
     """Writes a picture's results and prints what was seen."""
-    from handlib.data.photo import parse_box
+    from handlib.data.photo import as_box
     from handlib.hand.skeleton import SIDES
     from handlib.photos.reconstruct import reconstruct
     from handlib.photos.results import FILES
 
-    result = reconstruct(picture, parse_box(box) if box else None, checkpoint)
+    result = reconstruct(picture, as_box(box) if box else None, checkpoint)
     result.save(out)
     print(f"box: {result.box} ({result.origin})")
     print(f"seen: {result.presence}")
@@ -59,9 +60,6 @@ def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str) 
 
 def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, checkpoint: str) -> None:
     """Writes results of all pictures and a summary; bad files are told at the end and exit with code 1."""
-    from rich.console import Console
-    from rich.progress import track
-
     from handlib.data.photo_folders import find_pictures
     from handlib.model.network import DIR
     from handlib.photos.batch import (
@@ -83,16 +81,8 @@ def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, ch
         print(f"{name}: only its folders of colour pictures are read")
     if found.left_out:
         print(f"left out, no pictures by their names: {found.left_out.total()} files")
-    console = Console(stderr=True)
-    progress = track(
-        reconstruct_all(model, found.pictures, wanted, out),
-        "pictures",
-        total=len(found.pictures),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    entries = list(progress)
+    answers = reconstruct_all(model, found.pictures, wanted, out)
+    entries = list(progress(answers, "pictures", len(found.pictures)))
     write_summary(out, model, entries)
     print(in_words(entries))
     print(f"{out / SUMMARY}")
@@ -130,10 +120,7 @@ def video(
     from collections import Counter
     from dataclasses import replace
 
-    from rich.console import Console
-    from rich.progress import track
-
-    from handlib.data.photo import parse_box
+    from handlib.data.photo import as_box
     from handlib.model.network import DIR
     from handlib.photos.frames import find_frames
     from handlib.photos.one_euro import OneEuro
@@ -142,19 +129,11 @@ def video(
     if fps is not None and not 0 < fps < 1000:
         raise InputError(f"fps: expected pictures per second, between 0 and 1000, got {fps:g}")
     settings = OneEuro(min_cutoff, beta) if smooth else None
-    wanted = parse_box(box) if box else None
+    wanted = as_box(box) if box else None
     found = find_frames(frames)
     found = replace(found, rate=fps or found.rate)
     model = DIR.from_pretrained(checkpoint)
-    console = Console(stderr=True)
-    named = track(
-        zip(found.names, found, strict=True),
-        "frames",
-        total=len(found),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    named = progress(zip(found.names, found, strict=True), "frames", len(found))
     results = reconstruct_frames(model, named, wanted)
     if settings:
         results = smoothed(results, found.rate, settings)

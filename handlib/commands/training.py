@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from handlib.commands.common import mano_hands, use_threads
+from handlib.commands.common import mano_hands, progress, use_threads
 from handlib.commands.options import changes
 from handlib.data.config import Augmentation
 from handlib.data.rendered.names import PartName, WorldName
@@ -156,9 +156,6 @@ def evaluate(
         json: file to write all numbers to; its folder is made if missing.
         mano: folder of the MANO files that the network was trained with; the open hand if not given.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     from handlib.evaluation import metrics
     from handlib.evaluation.evaluate import evaluate, fresh_batches, tables, write_report
     from handlib.model.network import DIR
@@ -184,13 +181,7 @@ def evaluate(
     else:
         measured = fresh_batches(world, count, size, seed, together)
         source = {"world": world, "seed": seed, "count": count, "size": size}
-    shown = track(
-        measured,
-        f"batches of {together} pairs",
-        total=-(-source["count"] // together),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    shown = progress(measured, f"batches of {together} pairs", -(-source["count"] // together))
     report = evaluate(model, shown, chosen)
     report |= {"checkpoint": checkpoint, **source}
     print(tables(report, chosen))

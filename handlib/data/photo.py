@@ -202,27 +202,22 @@ class Box:
         return both / (self.width * self.height + other.width * other.height - both)
 
     def __str__(self) -> str:
-        """As :func:`parse_box` reads it."""
+        """As :func:`as_box` reads it."""
         return f"{self.x:g},{self.y:g},{self.width:g},{self.height:g}"
 
 
-def parse_box(text: str) -> Box:
-    """A box from ``x,y,width,height`` in pixels; anything else is a :class:`BoxError`."""
-    try:
-        x, y, width, height = map(float, text.split(","))
-    except ValueError:
-        raise BoxError(f"box: expected x,y,width,height in pixels, got {text!r}") from None
-    return Box(x, y, width, height)
+def as_box(box: Box | str | Sequence[int | float]) -> Box:
+    """A box, or left, top, width and height as one, in pixels; text has commas between them.
 
-
-def as_box(box: Box | Sequence[int | float]) -> Box:
-    """A box, or left, top, width and height as one; anything else is a :class:`BoxError`."""
+    Raises:
+        BoxError: it is no such thing, or has no area.
+    """
     if isinstance(box, Box):
         return box
     try:
-        x, y, width, height = box
+        x, y, width, height = map(float, box.split(",")) if isinstance(box, str) else box
     except ValueError:
-        raise BoxError(f"box: expected (left, top, width, height) in pixels, got {box!r:.200}") from None
+        raise BoxError(f"box: expected x,y,width,height in pixels, got {box!r:.200}") from None
     return Box(x, y, width, height)
 
 

@@ -22,7 +22,7 @@ from handlib.data.interhand.files import KINDS
 from handlib.data.interhand.intaghand import IntagHand
 from handlib.data.interhand.interhand import InterHand
 from handlib.data.interhand.stand_ins import make_moments, write_intaghand, write_interhand
-from handlib.data.photo import parse_box, read_picture
+from handlib.data.photo import as_box, read_picture
 from handlib.data.rendered.synthetic import make_dataset
 from handlib.data.shards import load_dataset
 from handlib.data.shipped import load_samples
@@ -114,7 +114,7 @@ def picture_targets(folder: Path) -> Iterator[Target]:
     csv_path.write_text("picture,x,y,width,height\na.jpg,10,20,300,200\nb.jpg,0,0,90,90\n")
     yield Target("boxes, csv", csv_path, lambda: read_boxes(csv_path))
     text_path.write_text("10,20,300,200")
-    yield Target("box, command line", text_path, lambda: parse_box(text_path.read_text(errors="replace")))
+    yield Target("box, command line", text_path, lambda: as_box(text_path.read_text(errors="replace")))
 
 
 def data_targets(folder: Path) -> Iterator[Target]:

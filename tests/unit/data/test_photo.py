@@ -18,7 +18,6 @@ from handlib.data.photo import (
     PictureError,
     as_box,
     as_picture,
-    parse_box,
     read_picture,
     square_crop,
 )
@@ -157,19 +156,19 @@ def test_missing_files_and_folders(tmp_path: Path):
         read_picture(tmp_path / "missing.png")
 
 
-def test_parse_box():
-    assert parse_box("1, 2.5,30,40") == Box(1, 2.5, 30, 40)
-    assert parse_box(str(Box(-3, 0.5, 10, 20))) == Box(-3, 0.5, 10, 20)
+def test_a_box_is_four_numbers():
+    assert as_box("1, 2.5,30,40") == as_box((1, 2.5, 30, 40)) == as_box([1, 2.5, 30, 40])
+    assert as_box(str(Box(-3, 0.5, 10, 20))) == as_box(Box(-3, 0.5, 10, 20)) == Box(-3, 0.5, 10, 20)
 
 
-NO_BOXES = dict.fromkeys(["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1;2;3;4", "1,2,3,"], "x,y,width,height")
+NO_BOXES = dict.fromkeys(["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1;2;3;4", (1, 2, 3)], "x,y,width,height")
 NO_AREAS = {"0,0,0,5": "a positive", "0,0,5,-1": "a positive", "nan,0,5,5": "finite", "0,0,inf,5": "finite"}
 
 
-@pytest.mark.parametrize(("text", "expected"), (NO_BOXES | NO_AREAS).items())
-def test_what_is_no_box_says_what_one_is(text: str, expected: str):
+@pytest.mark.parametrize(("box", "expected"), (NO_BOXES | NO_AREAS).items())
+def test_what_is_no_box_says_what_one_is(box: object, expected: str):
     with pytest.raises(BoxError, match=f"box: expected {expected}"):
-        parse_box(text)
+        as_box(box)
 
 
 def test_box_is_cut_to_the_picture():
@@ -291,9 +290,7 @@ def test_every_kind_of_picture_becomes_rgb_bytes(given: object, expected: np.nda
     """Height 2, width 3; where channels could be first or last, arrays have them last, tensors first."""
     found = as_picture(given)
     assert found.dtype == np.uint8 and found.shape == expected.shape
-    assert np.abs(found.astype(int) - expected).max() <= (
-        1 if "16" in str(getattr(given, "dtype", "")) else 0
-    )
+    assert np.abs(found.astype(int) - expected).max() <= ("16" in str(getattr(given, "dtype", "")))
     assert not np.shares_memory(found, expected)
 
 
@@ -305,10 +302,7 @@ def test_every_kind_of_picture_becomes_rgb_bytes(given: object, expected: np.nda
         (torch.randn(3, 8, 8), "got float32 .* from -"),
         (np.full((4, 4, 3), np.nan), "got float64 .* from nan to nan"),
         (RGB > 9, "got bool of shape"),
-        (
-            np.zeros((2, 8, 8, 3), np.uint8),
-            r"expected one of shape \(height, width, 3\) .*, got uint8 of shape",
-        ),
+        (np.zeros((2, 8, 8, 3), np.uint8), "expected one of shape .*, got uint8 of shape"),
         (np.zeros((0, 4, 3), np.uint8), "got uint8 of shape"),
         (torch.zeros(8, 8, 2), "got float32 of shape"),
     ],
@@ -317,11 +311,3 @@ def test_what_is_no_picture_is_one_line(given: object, said: str):
     with pytest.raises(PictureError, match=f"^picture: .*{said}") as refused:
         as_picture(given)
     assert "\n" not in str(refused.value)
-
-
-def test_a_box_is_a_box_or_four_numbers():
-    assert as_box((1, 2, 30, 40)) == as_box([1, 2, 30, 40]) == as_box(Box(1, 2, 30, 40)) == Box(1, 2, 30, 40)
-    with pytest.raises(
-        BoxError, match=r"^box: expected \(left, top, width, height\) in pixels, got \(1, 2, 3\)"
-    ):
-        as_box((1, 2, 3))
