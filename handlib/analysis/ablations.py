@@ -25,7 +25,7 @@ from handlib.model.network import DIR
 from handlib.training.losses import LossWeights
 from handlib.training.schedule import TrainConfig
 from handlib.utils.errors import InputError
-from handlib.utils.files import reading, record_from
+from handlib.utils.files import make_folder, reading, record_from
 from handlib.utils.resources import samples_folder
 
 STEPS = 2000
@@ -215,7 +215,7 @@ def run(
         protocol=report["protocol"],
         scores=report["scores"],
     )
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_result(out, result)
     return result
 

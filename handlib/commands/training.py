@@ -159,10 +159,11 @@ def evaluate(
     from handlib.evaluation import metrics
     from handlib.evaluation.evaluate import evaluate, fresh_batches, tables, write_report
     from handlib.model.network import DIR
+    from handlib.utils.files import make_folder
 
     check_at_least("count", count, 1)
     if json:
-        json.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(json.parent)
     if mano and not split:
         raise InputError("mano: fresh pairs show the open hand; name a --split of real ones")
     model = DIR.from_pretrained(checkpoint)

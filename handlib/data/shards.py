@@ -25,7 +25,7 @@ from handlib.hand.mano_file import MODEL_ARRAYS, open_hand_file
 from handlib.hand.skeleton import SIDES
 from handlib.utils.arguments import check_finite
 from handlib.utils.errors import InputError
-from handlib.utils.files import reading, record_from, replacing, write_text
+from handlib.utils.files import make_folder, reading, record_from, replacing, write_text
 
 FORMAT = 1
 SHARD_SIZE = 250
@@ -107,7 +107,7 @@ def prepare_folder(folder: Path, info: DatasetInfo) -> None:
         if wrong:
             raise InputError(f"{folder}: already holds another data set: {', '.join(wrong)}")
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     made_with = {name: version(name) for name in ("handlib", "numpy", "torch")} | {"rays": RAY_CASTER}
     write_text(path, json.dumps({**asdict(info), "made_with": made_with}, indent=2) + "\n")
 

@@ -21,7 +21,7 @@ from handlib.model.estimate import LENGTH_UNIT
 from handlib.model.network import DIR
 from handlib.model.projection import MultiPlaneProjection, planes_then_conv, project_planes
 from handlib.utils.errors import InputError
-from handlib.utils.files import replacing
+from handlib.utils.files import make_folder, replacing
 
 NEEDED = ("onnx", "onnxscript")
 INPUT = "image"
@@ -116,7 +116,7 @@ def export_onnx(network: DIR, path: Path) -> None:
         )
     from onnxscript import optimizer
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     size = network.config.image_size
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

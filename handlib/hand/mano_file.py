@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from handlib.hand.array_pickle import ChumpyArray, read_restricted_pickle
 from handlib.hand.skeleton import MANO_PARENTS, SIDES, Side
 from handlib.utils.errors import InputError
-from handlib.utils.files import reading, replacing
+from handlib.utils.files import make_folder, reading, replacing
 
 NUM_VERTICES, NUM_FACES, NUM_BETAS, NUM_PCA = 778, 1538, 10, 45
 
@@ -236,7 +236,7 @@ def export_open_hand(out: Path) -> list[Path]:
 
     It has MANO's format, not its values. Returns the four paths; what can't be written is an ``OSError``.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     paths = []
     for side in SIDES:
         for suffix in (".pkl", ".npz"):

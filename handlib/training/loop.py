@@ -42,7 +42,7 @@ from handlib.training.run_folder import (
 from handlib.training.schedule import Steps, TrainConfig, learning_rate
 from handlib.training.targets import Targets
 from handlib.utils.errors import InputError
-from handlib.utils.files import reading
+from handlib.utils.files import make_folder, reading
 
 
 def batches(pairs: Dataset, size: int = 50, rank: int = 0, processes: int = 1) -> Iterator[Sample]:
@@ -135,7 +135,7 @@ def train(
         raise InputError(
             f"batch_size: expected a multiple of the {fabric.world_size} processes, got {config.batch_size}"
         )
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     settings = {
         "network": asdict(network),
         "training": asdict(config),

@@ -18,7 +18,7 @@ from handlib.data.sample import Sample, stack
 from handlib.data.shards import DatasetInfo, hands_sha256, prepare_folder, shard_path, write_shard
 from handlib.hand.hand import Hand
 from handlib.utils.errors import InputError
-from handlib.utils.files import reading, record_from, write_text
+from handlib.utils.files import make_folder, reading, record_from, write_text
 
 REPORT = "conversion.json"
 
@@ -157,7 +157,7 @@ def convert(
         (out / "dataset.json").unlink(missing_ok=True)
         state.go_back(mended)
         state.save(out)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     _write_shards(source, out, size, strict, state, total)
     if state.written == 0:
         (out / REPORT).unlink()

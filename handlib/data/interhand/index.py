@@ -30,7 +30,7 @@ from handlib.data.interhand.files import (
 )
 from handlib.hand.skeleton import SIDES
 from handlib.utils.errors import InputError
-from handlib.utils.files import reading
+from handlib.utils.files import make_folder, reading
 
 DAMAGED = "a whole index (remove this file to make it anew)"
 TABLES = {
@@ -165,7 +165,7 @@ def build_index(sources: Sources, path: Path, strict: bool = False) -> None:
     """
     unfinished = path.with_name(f"{path.name}.part")
     with _writing(path, OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     with _writing(path, sqlite3.Error), closing(sqlite3.connect(unfinished)) as database:
         database.execute("CREATE TABLE IF NOT EXISTS finished (name, stamp)")
         _write_tables(sources, database, strict)
