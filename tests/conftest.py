@@ -4,9 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 install_import_hook("handlib", "beartype.beartype")
+
+# Examples of properties: few and the same ones each time, or many with --hypothesis-profile=thorough.
+QUICK = settings(
+    max_examples=30, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None
+)
+settings.register_profile("quick", QUICK)
+settings.register_profile("thorough", QUICK, max_examples=1000, derandomize=False)
+settings.load_profile("quick")
 
 
 SLOWEST_FIRST = (

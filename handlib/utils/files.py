@@ -83,7 +83,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def reading(path: Path, expected: str) -> Iterator[None]:
+def reading(path: Path | str, expected: str) -> Iterator[None]:
     """Whatever goes wrong in reading a file becomes an :class:`InputError` that says what was expected.
 
     For blocks that do nothing but read: damaged files make parsers raise almost anything.

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from handlib.hand.skeleton import FINGERS, SIDES
 from handlib.utils.errors import InputError
+from handlib.utils.files import reading
 
 Annotators = Literal["both", "human", "machine"]
 KINDS = ("data", "camera", "joint_3d", "MANO_NeuralAnnot")
@@ -105,17 +106,15 @@ class Shallow:
 
 def stream_items(file: Readable, prefix: str, name: str) -> Iterator[Any]:
     """The entries of a list in a JSON file, one after another; damage is an :class:`InputError`."""
-    try:
+    with reading(name, "a whole JSON file"):
         yield from ijson.items(Shallow(file, name), f"{prefix}.item", use_float=True)
-    except ijson.JSONError as error:
-        raise InputError(f"{name}: not a whole JSON file: {error}") from error
 
 
 def stream_moments(file: Readable, name: str) -> Iterator[tuple[int, int, Any]]:
     """Capture, frame and value of every entry of a JSON file that is a mapping of mappings."""
     depth, keys = 0, ["", ""]
     builder = None
-    try:
+    with reading(name, "captures with frames in JSON"):
         for event, value in ijson.basic_parse(Shallow(file, name), use_float=True):
             if builder is None and event == "map_key":
                 keys[depth - 1] = value
@@ -128,8 +127,6 @@ def stream_moments(file: Readable, name: str) -> Iterator[tuple[int, int, Any]]:
                 if depth == 2:
                     yield *_small(keys), builder.value
                     builder = None
-    except (ijson.JSONError, ValueError, LookupError) as error:
-        raise InputError(f"{name}: expected captures with frames in JSON: {error}") from error
 
 
 def _small(keys: list[str]) -> tuple[int, int]:

@@ -72,10 +72,8 @@ def _unpacked(content: bytes, *shape: int) -> np.ndarray:
     return np.frombuffer(content, dtype=np.float64).reshape(shape).copy()
 
 
-def _image_rows(entries: Iterable[Any]) -> Iterator[Row]:
+def _image_rows(entries: Iterable[dict[str, Any]]) -> Iterator[Row]:
     for entry in entries:
-        if not isinstance(entry, dict):
-            raise InputError(f"images: expected an object each, got {entry!r:.80}")
         if (number := _integer(entry.get("id"))) is not None:
             texts = (entry.get(name) for name in ("file_name", "camera"))
             file_name, camera = (None if text is None else str(text) for text in texts)
@@ -129,7 +127,7 @@ def _usable(database: sqlite3.Connection, annotation: dict[str, Any]) -> Row | s
 
 
 def _picture_rows(
-    annotations: Iterable[Any],
+    annotations: Iterable[dict[str, Any]],
     database: sqlite3.Connection,
     some_wanted: bool,
     counts: tuple[Counter[str], Counter[str]],
@@ -140,8 +138,6 @@ def _picture_rows(
     wanted = "SELECT 1 FROM wanted WHERE annotation = ?"
     row = 0
     for place, annotation in enumerate(annotations):
-        if not isinstance(annotation, dict):
-            raise InputError(f"annotations: expected an object each, got {annotation!r:.80}")
         if some_wanted and not database.execute(wanted, (_integer(annotation.get("id")),)).fetchone():
             left_out["other annotators"] += 1
         elif annotation.get("hand_type") != "interacting":
@@ -194,9 +190,12 @@ def _write_tables(sources: Sources, database: sqlite3.Connection, strict: bool) 
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(*columns, console=Console(stderr=True, force_jupyter=False)))
 
-        def items(name: str) -> Iterator[Any]:
+        def items(name: str) -> Iterator[dict[str, Any]]:
             file = stack.enter_context(progress.open(sources.data, "rb", description=sources.data.name))
-            yield from stream_items(file, name, sources.data.name)
+            for item in stream_items(file, name, sources.data.name):
+                if not isinstance(item, dict):
+                    raise InputError(f"{sources.data.name}: {name}: expected objects, got {item!r:.80}")
+                yield item
 
         def moments(path: Path) -> Iterator[tuple[int, int, Any]]:
             file = stack.enter_context(progress.open(path, "rb", description=path.name))

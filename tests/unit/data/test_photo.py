@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
+from support.malformed import assert_read_or_refused, malformed_bytes
 from support.pictures import png_claiming, truncated
 
 from handlib.data.photo import (
@@ -311,3 +312,13 @@ def test_what_is_no_picture_is_one_line(given: object, said: str):
     with pytest.raises(PictureError, match=f"^picture: .*{said}") as refused:
         as_picture(given)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@given(data=st.data())
+def test_broken_pictures_are_refused_in_one_line_that_names_them(
+    tmp_path: Path, suffix: str, data: st.DataObject
+):
+    path = saved(tmp_path / f"p.{suffix}", Image.fromarray(np.kron(RGB, np.ones((8, 8, 1), np.uint8))))
+    path.write_bytes(data.draw(malformed_bytes(path.read_bytes())))
+    assert_read_or_refused(lambda: read_picture(path), path.name)

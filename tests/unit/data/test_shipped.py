@@ -5,7 +5,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from support.malformed import assert_read_or_refused, malformed_bytes
 
 from handlib.data.rendered.synthetic import make_sample
 from handlib.data.sample import Sample
@@ -102,3 +105,17 @@ def test_missing_samples_are_one_clear_error(tmp_path):
     shutil.rmtree(tmp_path)
     with pytest.raises(ValueError, match="split: expected one of train, test"):
         load_samples("val", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["truth.npz", "0000.png", "truth/0000_label.png", "truth/0000_depth.png"])
+@given(data=st.data())
+def test_broken_pairs_are_refused_in_one_line_that_names_the_folder(tmp_path, name, data):
+    whole = samples_folder() / "test"
+    for pictures in ("0000.png", "truth/0000_label.png", "truth/0000_dense.png", "truth/0000_depth.png"):
+        (tmp_path / "test" / pictures).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(whole / pictures, tmp_path / "test" / pictures)
+    with np.load(whole / "truth.npz") as truth:
+        np.savez(tmp_path / "test" / "truth.npz", **{field: values[:1] for field, values in truth.items()})
+    path = tmp_path / "test" / name
+    path.write_bytes(data.draw(malformed_bytes(path.read_bytes())))
+    assert_read_or_refused(lambda: load_samples("test", tmp_path), tmp_path.name)

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from support.malformed import assert_read_or_refused, malformed_bytes, malformed_json
 
 from handlib.data.photo import Box, BoxError
 from handlib.photos.boxes import read_boxes
@@ -72,3 +74,17 @@ def test_what_is_no_file_of_boxes_says_where(tmp_path: Path, name: str, content:
 def test_a_missing_file(tmp_path: Path):
     with pytest.raises(BoxError, match=r"none\.json: can't be read"):
         read_boxes(tmp_path / "none.json")
+
+
+@given(malformed_json({"a.jpg": [1, 2, 30, 40], "b.jpg": [[0, 0, 9, 9], [20.5, 0, 9, 9]]}))
+def test_broken_json_is_refused_in_one_line_that_names_it(tmp_path: Path, content: bytes):
+    path = tmp_path / "boxes.json"
+    path.write_bytes(content)
+    assert_read_or_refused(lambda: read_boxes(path), path.name)
+
+
+@given(malformed_bytes(b"picture,x,y,width,height\na.jpg,1,2,30,40\nb.jpg,0,0,9,9\n"))
+def test_broken_csv_is_refused_in_one_line_that_names_it(tmp_path: Path, content: bytes):
+    path = tmp_path / "boxes.csv"
+    path.write_bytes(content)
+    assert_read_or_refused(lambda: read_boxes(path), path.name)

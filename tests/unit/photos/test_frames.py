@@ -4,7 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from support.malformed import assert_read_or_refused, malformed_bytes
 from support.pictures import png_claiming
 
 from handlib.data.photo import PictureError
@@ -77,3 +80,12 @@ def test_what_is_no_sequence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ):
         with pytest.raises(PictureError, match=expected):
             list(find_frames(tmp_path / name))
+
+
+@given(data=st.data())
+def test_broken_animations_are_refused_in_one_line_that_names_them(tmp_path: Path, data: st.DataObject):
+    path = tmp_path / "a.gif"
+    first, *others = images()
+    first.save(path, save_all=True, append_images=others)
+    path.write_bytes(data.draw(malformed_bytes(path.read_bytes())))
+    assert_read_or_refused(lambda: list(find_frames(path)), path.name)

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from support.malformed import assert_read_or_refused, malformed_bytes, malformed_content
 
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
@@ -105,3 +108,14 @@ def test_errors_are_short_and_never_advise_to_switch_safety_off(tmp_path: Path):
 def test_reading_weights_does_not_load_what_training_needs():
     command = "import handlib.released.checkpoint, sys; sys.exit('handlib.training.losses' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command]).returncode == 0
+
+
+@given(data=st.data())
+def test_broken_checkpoints_are_refused_in_one_line_that_names_them(tmp_path: Path, data: st.DataObject):
+    content = {"net": {"a.weight": torch.ones(3, 4), "a.count": torch.tensor(3)}, "epoch": 3}
+    if data.draw(st.booleans()):
+        path = saved(data.draw(malformed_content(content)), tmp_path)
+    else:
+        path = saved(content, tmp_path)
+        path.write_bytes(data.draw(malformed_bytes(path.read_bytes())))
+    assert_read_or_refused(lambda: read_checkpoint(path), path.name)

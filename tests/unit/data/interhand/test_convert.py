@@ -11,12 +11,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.commands import failing
+from support.malformed import assert_read_or_refused, malformed_json
 from support.real_layouts import edit, small_moments
 from support.tiny import TINY
 
 from handlib import cli
 from handlib.data import shards
-from handlib.data.interhand.convert import convert
+from handlib.data.interhand.convert import Conversion, convert
 from handlib.data.interhand.intaghand import IntagHand
 from handlib.data.interhand.interhand import InterHand
 from handlib.data.interhand.mano_fits import Unusable
@@ -281,3 +282,14 @@ def test_pairs_of_another_hand_are_not_trained_or_measured_on(
     assert "fresh pairs" in failing(capsys, "eval", "--checkpoint", run, "--mano", other)
     cli.main([*map(str, [*measure, "--mano", other])])
     assert "mm" in capsys.readouterr().out
+
+
+@given(
+    malformed_json(
+        {"asked": {}, "left_out": {"one hand": 1}, "skipped": {}, "read": 9, "passed": [[2, 4, "x", True]]}
+    )
+)
+def test_a_broken_state_is_refused_in_one_line_that_names_it(tmp_path: Path, content: bytes):
+    (tmp_path / "conversion.json").write_bytes(content)
+    source = Numbered({}, 9)
+    assert_read_or_refused(lambda: Conversion.resumed(tmp_path, source, {}), tmp_path.name)

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.malformed import assert_read_or_refused, malformed_bytes, malformed_json
 from support.real_layouts import annotations, edit, small_moments
 
 from handlib.data.interhand import index as interhand_index
 from handlib.data.interhand.files import (
     ANNOTATED_TO_21,
+    KINDS,
     find_sources,
     parse_fit,
     parse_joints,
@@ -208,7 +210,7 @@ def test_changed_annotations_are_indexed_again(root: Path):
     assert len(opened(root)) == 5
 
 
-@pytest.mark.parametrize("kind", ["data", "camera", "joint_3d", "MANO_NeuralAnnot"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_damaged_files_are_one_clear_error(root: Path, kind: str):
     path = annotations(root, kind)
     path.write_text(path.read_text()[: path.stat().st_size // 2])
@@ -217,7 +219,7 @@ def test_damaged_files_are_one_clear_error(root: Path, kind: str):
     assert not (root / "index.sqlite").exists()
 
 
-@pytest.mark.parametrize("kind", ["data", "camera", "joint_3d", "MANO_NeuralAnnot"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_missing_files_are_named(root: Path, kind: str):
     path = annotations(root, kind)
     path.unlink()
@@ -240,3 +242,23 @@ def test_subsets_come_from_lists_or_from_folders_of_their_own(root: Path):
     assert chosen("human") == [10]
     with pytest.raises(InputError, match="is missing"):
         find_sources(root, "train", "machine")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_broken_annotations_are_refused_in_one_line_that_names_the_file(
+    root: Path, kind: str, data: st.DataObject
+):
+    write_interhand(root, "train", list(small_moments())[:1])
+    path = annotations(root, kind)
+    path.write_bytes(data.draw(malformed_json(json.loads(path.read_text()))))
+    assert_read_or_refused(lambda: [opened(root)[k] for k in range(len(opened(root)))], path.name)
+
+
+@given(data=st.data())
+def test_a_broken_index_is_refused_in_one_line_that_names_it(root: Path, data: st.DataObject):
+    path = root / "index.sqlite"
+    path.unlink(missing_ok=True)
+    opened(root)
+    path.write_bytes(data.draw(malformed_bytes(path.read_bytes())))
+    assert_read_or_refused(lambda: [opened(root)[k] for k in range(len(opened(root)))], path.name)

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from support.malformed import assert_read_or_refused, malformed_bytes, malformed_content
 from support.random_pairs import HANDS
 from support.real_layouts import small_moments
 
@@ -134,3 +137,15 @@ def test_pictures_and_annotations_that_cannot_be_read(single: Path):
     assert reason(single) == "broken annotation"
     with pytest.raises(InputError, match=r"expected annotations as train/anno/0\.pkl"):
         IntagHand(single, "train", HANDS)
+
+
+@given(data=st.data())
+def test_broken_annotations_are_refused_in_one_line_that_names_the_file(single: Path, data: st.DataObject):
+    path = annotation(single, 0)
+    whole = path.read_bytes()
+    if data.draw(st.booleans()):
+        path.write_bytes(pickle.dumps(data.draw(malformed_content(pickle.loads(whole)))))
+    else:
+        path.write_bytes(data.draw(malformed_bytes(whole)))
+    assert_read_or_refused(lambda: IntagHand(single, "test", HANDS).sample(0, 16), path.name)
+    path.write_bytes(whole)

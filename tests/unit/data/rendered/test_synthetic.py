@@ -1,7 +1,11 @@
 import json
+import shutil
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from support.malformed import assert_read_or_refused, malformed_bytes, malformed_json
 
 from handlib.data import shards
 from handlib.data.rendered.synthetic import make_dataset, make_sample
@@ -146,3 +150,14 @@ def test_what_is_no_data_set_is_one_clear_error(tmp_path, folder):
 def test_numbers_outside_the_data_set_are_refused(folder):
     with pytest.raises(IndexError, match="0 to 4"):
         load_dataset(folder).sample(torch.tensor([5]))
+
+
+@given(data=st.data())
+def test_broken_data_sets_are_refused_in_one_line_that_names_the_file(folder, tmp_path, data):
+    copy = shutil.copytree(folder, tmp_path / "copy", dirs_exist_ok=True)
+    info, shard = copy / "dataset.json", copy / "shard-00000.safetensors"
+    if data.draw(st.booleans()):
+        info.write_bytes(data.draw(malformed_json(json.loads(info.read_text()))))
+    else:
+        shard.write_bytes(data.draw(malformed_bytes(shard.read_bytes())))
+    assert_read_or_refused(lambda: load_dataset(copy).sample(torch.arange(5)), copy.name)
