@@ -75,6 +75,7 @@ test-quick: setup
 
 test-all: setup $(BOOK_STAMP)
 	$(PYTEST) $(TWO) tests
+	$(PYTEST) $(TWO) --hypothesis-profile=thorough -k broken tests/unit
 	$(NBVAL)
 
 test-notebooks: setup

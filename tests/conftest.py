@@ -14,7 +14,7 @@ QUICK = settings(
     max_examples=30, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
 settings.register_profile("quick", QUICK)
-settings.register_profile("thorough", QUICK, max_examples=1000, derandomize=False)
+settings.register_profile("thorough", QUICK, max_examples=300, derandomize=False)
 settings.load_profile("quick")
 
 

@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
 from support.commands import failing
+from support.malformed import assert_read_or_refused, malformed_json
 from support.tiny import TINY
 
 from handlib.analysis import ablations
@@ -115,10 +117,10 @@ def test_costs_are_measured_again_and_nothing_else_changes(folders, tiny_ablatio
     }
 
 
-def test_what_is_not_a_result_is_refused_by_name(tmp_path):
-    (tmp_path / "full-0.json").write_text('{"name": "full"}')
-    with pytest.raises(InputError, match=r"full-0\.json"):
-        ablations.load_results(tmp_path)
+@given(malformed_json(json.loads(next(ablations.results_folder().glob("full-0.json")).read_text())))
+def test_broken_results_are_refused_in_one_line_that_names_the_file(tmp_path, content):
+    (tmp_path / "full-0.json").write_bytes(content)
+    assert_read_or_refused(lambda: ablations.load_results(tmp_path), "full-0.json")
 
 
 def test_no_results_are_no_table(tmp_path, capsys):

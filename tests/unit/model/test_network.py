@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file
+from support.malformed import assert_read_or_refused, malformed_bytes, malformed_json
 from support.tiny import TINY
 
 from handlib.hand.hand import Hand
@@ -320,3 +323,14 @@ def test_the_hub_is_asked_by_its_prefix(model: DIR, tmp_path: Path, monkeypatch:
     monkeypatch.setattr("huggingface_hub.hub_mixin.hf_hub_download", download)
     assert DIR.from_pretrained("hf://owner/hands").name == "hf://owner/hands"
     assert asked == ["owner/hands/config.json", "owner/hands/model.safetensors"]
+
+
+@given(data=st.data())
+def test_broken_networks_are_refused_in_one_line_that_names_the_folder(model: DIR, tmp_path: Path, data):
+    model.save_pretrained(tmp_path)
+    config, weights = tmp_path / "config.json", tmp_path / "model.safetensors"
+    if data.draw(st.booleans()):
+        config.write_bytes(data.draw(malformed_json(json.loads(config.read_text()))))
+    else:
+        weights.write_bytes(data.draw(malformed_bytes(weights.read_bytes())))
+    assert_read_or_refused(lambda: DIR.from_pretrained(tmp_path), tmp_path.name)
