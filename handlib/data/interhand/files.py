@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-import ijson
 import numpy as np
 from jaxtyping import Float
 
@@ -104,16 +103,24 @@ class Shallow:
         return chunk
 
 
+def _ijson() -> Any:
+    try:
+        import ijson
+    except ModuleNotFoundError as error:
+        told = "reading InterHand2.6M's annotations needs the package ijson: pip install 'handlib[interhand]'"
+        raise InputError(told) from error
+    return ijson
+
+
 def stream_items(file: Readable, prefix: str, name: str) -> Iterator[Any]:
     """The entries of a list in a JSON file, one after another; damage is an :class:`InputError`."""
     with reading(name, "a whole JSON file"):
-        yield from ijson.items(Shallow(file, name), f"{prefix}.item", use_float=True)
+        yield from _ijson().items(Shallow(file, name), f"{prefix}.item", use_float=True)
 
 
 def stream_moments(file: Readable, name: str) -> Iterator[tuple[int, int, Any]]:
     """Capture, frame and value of every entry of a JSON file that is a mapping of mappings."""
-    depth, keys = 0, ["", ""]
-    builder = None
+    ijson, depth, keys, builder = _ijson(), 0, ["", ""], None
     with reading(name, "captures with frames in JSON"):
         for event, value in ijson.basic_parse(Shallow(file, name), use_float=True):
             if builder is None and event == "map_key":

@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +226,12 @@ def test_missing_files_are_named(root: Path, kind: str):
     path.unlink()
     with pytest.raises(InputError, match=f"annotations/train/{path.name} is missing"):
         find_sources(root, "train", "both")
+
+
+def test_without_ijson_it_says_what_to_install(root: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "ijson", None)
+    with pytest.raises(InputError, match=r"ijson: pip install 'handlib\[interhand\]'"):
+        opened(root)
 
 
 def test_subsets_come_from_lists_or_from_folders_of_their_own(root: Path):
