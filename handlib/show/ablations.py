@@ -37,7 +37,7 @@ CHART_SIZE = (920, 400)
 
 @dataclass(frozen=True)
 class Choice:
-    """What is looked at: a measure on a stratum's pairs, of an estimate, against a cost."""
+    """A choice of what is compared: a measure on a stratum's pairs, of an estimate, against a cost."""
 
     reference: str = "full"
     picked: str = "no_refinement"
@@ -64,13 +64,13 @@ def told(values: Sequence[float]) -> str:
 
 
 def costs_of(results: Sequence[AblationResult], names: Iterable[str], cost: str) -> list[float]:
-    """What the first training of each kind cost, in the units of ``COSTS``."""
+    """Returns the cost of the first training of each kind, in the units of ``COSTS``."""
     first = {result.name: result for result in reversed(results)}
     return [getattr(first[name], cost) / (1e6 if cost in IN_MILLIONS else 1) for name in names]
 
 
 def ablations_state(results: Sequence[AblationResult], choice: Choice) -> AblationsState:
-    """What the widget shows for a choice.
+    """Returns what there is to see for a choice.
 
     Raises:
         ValueError: the reference or the picked one was not trained.

@@ -72,7 +72,7 @@ class CropState:
 def crop_state(
     sample: Sample, hand: int, zoom: float, shift: tuple[float, float], camera: tuple[float, float, float]
 ) -> CropState:
-    """What is to be seen of one sample; ``hand`` (0 left, 1 right) is the one that ``camera`` projects."""
+    """Returns the state of one sample; ``hand`` (0 left, 1 right) is the one that ``camera`` projects."""
     crop = crop_window(sample.size, zoom, shift)
     intrinsics, uv = intrinsics_in_crop(sample, crop), uv_in_crop(sample, crop)
     centred = sample.joints[hand] - sample.joints[hand, :1]
@@ -196,7 +196,7 @@ class CropExplorer(Explorer[CropState]):
         self.refresh()
 
     def compute(self) -> CropState:
-        """What is seen of the crop, and of the weak camera in it."""
+        """Returns the state of the crop and of the weak camera in it."""
         camera = (self.scale.value, *(control.value for control in self.translation))
         return crop_state(self.sample, SIDES.index(self.hand.value), *self.position, camera)
 

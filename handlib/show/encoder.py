@@ -71,14 +71,14 @@ def map_centre(attention: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray
 
 
 def effective_cells(attention: Float[np.ndarray, "rows columns"]) -> float:
-    """How many equally weighted cells would be as spread out: the exponential of the weights' entropy."""
+    """Returns the number of equal cells that are as spread out: the exponential of the weights' entropy."""
     weights = attention[attention > 0] / attention.sum()
     return float(np.exp(-(weights * np.log(weights)).sum()))
 
 
 @dataclass(frozen=True)
 class MapFacts:
-    """What the widget says of one hand's map and of its first estimate.
+    """The numbers that are given of one hand's map and of its first estimate.
 
     ``share`` is how much of the map's weight lies on the true (left, right) hand, ``area`` how much of the
     picture these cover. ``millimetres`` is the mean distance of the joints from the truth, measured from the
@@ -107,7 +107,7 @@ class AttentionMapsState:
 def attention_maps_state(
     sample: Sample, trace: Trace, painted: Painted = "neither", side: int = SIDE
 ) -> AttentionMapsState:
-    """What is shown of a single sample and the network's trace of its picture.
+    """Returns the state of a single sample and the network's trace of its picture.
 
     ``painted`` says which hand isn't in the picture although it is in the sample's truth.
     """
@@ -223,7 +223,7 @@ class AttentionExplorer(Explorer[AttentionMapsState]):
         super().__init__([controls, [self.maps, self.estimate], self.caption])
 
     def compute(self) -> AttentionMapsState:
-        """What there is to show, from memory if it was shown before."""
+        """Returns the chosen variant's state, from memory if it was shown before."""
         key = (self.choice.value, self.mirrored.value, self.painted.value)
         if key not in self._states:
             sample = variant(self.samples[key[0]], key[1], key[2])

@@ -42,7 +42,7 @@ OWN = "your own"
 
 @dataclass(frozen=True)
 class Measure:
-    """How joint errors are taken: what both hands are centred on, what size is given away, which joints.
+    """A way to take joint errors: what both hands are centred on, what size is given away, which joints.
 
     ``Procrustes`` turns, shifts and scales each hand onto the truth, so that the root plays no part.
     """
@@ -53,7 +53,7 @@ class Measure:
 
     @classmethod
     def of(cls, protocol: Protocol) -> "Measure":
-        """What a protocol says of it."""
+        """Returns the measure that a protocol uses."""
         return cls(protocol.root, "bone" if protocol.scaled else "none", protocol.joints)
 
     def align(self, estimate: Estimate, sample: Sample, hands: Sequence[Hand]) -> Aligned:
@@ -138,7 +138,7 @@ class EvaluationState:
 def evaluation_state(
     sample: Sample, estimate: Estimate, aligned: Aligned, measure: Measure, pair: int, limit: float
 ) -> EvaluationState:
-    """What the widget shows of one of a batch's pairs; the chart ends at ``limit`` mm.
+    """Returns the state of one of a batch's pairs; the chart ends at ``limit`` mm.
 
     ``aligned`` is ``measure``'s answer for the estimate.
     """
@@ -222,7 +222,7 @@ class EvaluationExplorer(Explorer[EvaluationState]):
             self.pair = int(self.state.order[self.rank.value - 1])
 
     def compute(self) -> EvaluationState:
-        """What there is to show of the chosen pair."""
+        """Returns the state of the chosen pair."""
         stage, measure = self.stage.index, self.measure
         aligned = self.aligned(stage, measure)
         return evaluation_state(self.sample, self.estimates[stage], aligned, measure, self.pair, self.limit)

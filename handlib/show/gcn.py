@@ -1,4 +1,4 @@
-"""Which joints hear which through graph layers: Jacobian norms as colours on the hands and as bars."""
+"""The reach of joints through graph layers: Jacobian norms as colours on the hands and as bars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ COLOUR_RADIUS = 0.012
 
 @dataclass(frozen=True)
 class Influence:
-    """How strongly the joints of a hand move each other after 0, 1, 2, ... graph layers.
+    """The strength with which joints of a hand move each other after 0, 1, 2, ... graph layers.
 
     ``norms[n, h, i, j]``: the Frobenius norm of the Jacobian of joint i's features after n layers with
     respect to joint j's features before the first, in hand h, divided by the root of the number of features.
@@ -57,14 +57,14 @@ def strength_colours(strengths: Float[np.ndarray, "*n"], strongest: float) -> UI
 
 
 def nearby_joints(hands: PlacedHands) -> Float[np.ndarray, "hand=2 778 21"]:
-    """How much each vertex takes of each joint's colour: shares that sum to 1, nearly all to the nearest."""
+    """Returns each vertex's shares of the joints' colours: they sum to 1, the nearest joint has nearly all."""
     squares = np.square(hands.vertices[:, :, None] - hands.joints[:, None]).sum(-1)
     closeness = np.exp((squares.min(2, keepdims=True) - squares) / COLOUR_RADIUS**2)
     return closeness / closeness.sum(2, keepdims=True)
 
 
 def influence_state(influence: Influence, picked: int, layers: int, direction: str) -> InfluenceState:
-    """What there is to see of joint ``picked`` (0-41, or -1 for none) after so many layers."""
+    """Returns the state of joint ``picked`` (0-41, or -1 for none) after so many layers."""
     if direction not in DIRECTIONS:
         raise ValueError(f"direction: expected one of {', '.join(DIRECTIONS)}; got {direction!r}")
     if not 0 <= layers < len(influence.norms):
@@ -154,7 +154,7 @@ class InfluenceExplorer(Explorer[InfluenceState]):
         self.layers.max = len(self.influences[self.network.value].norms) - 1
 
     def compute(self) -> InfluenceState:
-        """What there is to see of the picked joint."""
+        """Returns the state of the picked joint."""
         influence = self.influences[self.network.value]
         return influence_state(influence, self.view.picked, self.layers.value, self.direction.value)
 

@@ -93,7 +93,7 @@ def annotated_hands(joints: Float[Tensor, "42 3"], order: str) -> Float[Tensor, 
 
 
 def fit_state(view: FitView, hands: Sequence[Hand], translation: str, order: str, degrees: float) -> FitState:
-    """What the widget shows of a view whose world is turned by ``degrees``."""
+    """Returns the state of a view whose world is turned by ``degrees``."""
     view = turned_world(view, hands, degrees)
     camera = view.camera
 

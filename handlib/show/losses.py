@@ -1,4 +1,4 @@
-"""What every loss sees of a changed hand, and where one of them pulls."""
+"""Every loss of a changed hand, and where one of them pulls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from handlib.training.targets import Targets
 
 WEIGHTS = {"paper": LossWeights.paper(), "small": LossWeights.small()}
 LARGEST = {"sideways": 80, "depth": 80, "turn": 180, "tilt": 180, "size": 60, "bend": 60}
-"""How far the slider goes, in the kind's unit."""
+"""The ends of the slider, in the kind's unit."""
 ROUNDING = {"edge": 1e-5, "normal": 1e-5}
 """Terms of weight 1 up to this are rounding: the hand is as they want it. The Huber loss squares its own."""
 VIEWS = {"from the front": (0, 1), "from the side, camera on the left": (2, 1)}
@@ -84,7 +84,7 @@ class LossState:
 def loss_state(
     case: LossCase, term: str, kind: str, amount: float, weights: LossWeights | None = None
 ) -> LossState:
-    """What ``term`` sees of a right hand that :func:`handlib.analysis.loss_gradients.change` changed."""
+    """Returns what ``term`` sees once :func:`handlib.analysis.loss_gradients.change` changed the right hand."""
     weights = weights or WEIGHTS["paper"]
     estimate = change(case.truth, case.hands, kind, amount)
     per_hand = term_values(estimate, case.targets, case.faces)

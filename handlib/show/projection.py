@@ -74,9 +74,9 @@ def projection_state(
     size: int,
     joint: int = joint_index("index4"),
 ) -> ProjectionState:
-    """What two hands draw once a joint of both is ``gap`` map pixels apart; ``half_width`` is in uv units.
+    """Returns what two hands draw once a joint of both is ``gap`` map pixels apart.
 
-    The joint must not be the wrist: it is read from the plane of the bone that ends in it.
+    ``half_width`` is in uv units. The joint must not be the wrist: it is read from the plane of the bone that ends in it.
     """
     moved = bring_together(uv, joint, gap * 2 / size)
     shares = plane_shares(moved, size, half_width, projection)
@@ -143,7 +143,7 @@ def _mark(
 
 
 def _bars(errors: Float[np.ndarray, "hand=2"]) -> Image.Image:
-    """What is lost of each hand's feature, 0 to 100 %."""
+    """Draws what is lost of each hand's feature, 0 to 100 %."""
     width, top, bottom = 158, 18, TILE - 22
     tile, draw, font = blank(width, TILE)
     for percent in (0, 50, 100):
@@ -195,7 +195,7 @@ class ProjectionExplorer(Explorer[ProjectionState]):
         super().__init__([*rows, self.image, self.caption])
 
     def compute(self) -> ProjectionState:
-        """What both hands draw and lose."""
+        """Returns what both hands draw and lose."""
         return projection_state(
             self.uv, self.gap.value, self.projection.value, self.half_width.value, self.size.value, self.joint
         )

@@ -27,7 +27,7 @@ UNDISTURBED = Disturbance()
 
 @dataclass(frozen=True)
 class StageErrors:
-    """How far one estimate is from the truth, mean over both hands' joints.
+    """The distances of one estimate from the truth, mean over both hands' joints.
 
     ``millimetres`` measures each hand from its wrist and gives no size away, ``percent`` is in the picture,
     in % of its side.
@@ -81,7 +81,7 @@ def refinement_state(
     by: Disturbance = UNDISTURBED,
     without: frozenset[str] = frozenset(),
 ) -> RefinementState:
-    """What the widget shows at a stage (0 is the start) for given interference.
+    """Returns the state at a stage (0 is the start) for given interference.
 
     ``sample`` is the picture that ``run`` answers for, with its truth; ``names`` are those of the start and
     of every stage that ``run`` runs.
@@ -143,7 +143,7 @@ class RefinementExplorer(Explorer[RefinementState]):
         super().__init__([*controls, self.caption, self.course, [self.image, self.view]])
 
     def compute(self, stage: int | None = None) -> RefinementState:
-        """What there is to show at a stage, the chosen one if none is given."""
+        """Returns the state at a stage, the chosen one if none is given."""
         by = Disturbance(rotation=float(self.rotation.value), shift=self.shift.value / 50)
         without = frozenset(name for name, switch in self.switches.items() if not switch.value)
         stage = self.stage.index if stage is None else stage

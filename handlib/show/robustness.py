@@ -29,7 +29,7 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True)
 class Perturbation:
-    """What is done to a pair and to the network.
+    """Changes to a pair and to the network's start.
 
     ``thing`` is a kind of thing or ``nothing``, centred at ``across`` and ``down`` (% of the picture), its
     longest side ``millimetres`` long; ``others`` says whether somebody else's hands are there.
@@ -79,7 +79,7 @@ def harder(scene: Scene, perturbation: Perturbation, others: OtherHands) -> Scen
 
 
 def in_words(perturbation: Perturbation, hidden: float) -> str:
-    """What was done; ``hidden`` is the share of the hands that the thing hides."""
+    """Returns what was done, in words; ``hidden`` is the share of the hands that the thing hides."""
     thing = (
         f"{perturbation.thing} of {perturbation.millimetres:.0f} mm hides {100 * hidden:.0f} % of the hands"
     )
@@ -98,7 +98,7 @@ def robustness_state(
     others: OtherHands,
     size: int,
 ) -> RobustnessState:
-    """What the widget shows of a bare scene after a perturbation; ``run`` asks the network, ``size`` is its
+    """Returns the state of a bare scene after a perturbation; ``run`` asks the network, ``size`` is its
     picture's.
     """
     changed = harder(scene, perturbation, others)
@@ -173,7 +173,7 @@ class RobustnessExplorer(Explorer[RobustnessState]):
 
     @property
     def perturbation(self) -> Perturbation:
-        """What the controls say."""
+        """Returns the perturbation that the controls say."""
         by = Disturbance(
             rotation=float(self.rotation.value), shift=self.shift.value / 50, pose=float(self.pose.value)
         )

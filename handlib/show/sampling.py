@@ -1,4 +1,4 @@
-"""What a joint reads from a feature map: four cells, four weights, one feature, and where else it occurs."""
+"""A joint's reading of a feature map: four cells, four weights, one feature, and where else it occurs."""
 
 from dataclasses import dataclass
 
@@ -182,7 +182,7 @@ class SamplingExplorer(Explorer[SamplingState]):
             self._put(self.read_at[self.map.value])
 
     def compute(self) -> SamplingState:
-        """What is read where the point is."""
+        """Returns what is read where the point is."""
         name = PAIR_JOINT_NAMES[self.joint.value]
         return sampling_state(self.maps[self.map.value], self.point.uv[0], name)
 

@@ -40,7 +40,7 @@ def stage_states(
     index: int = 0,
     faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None,
 ) -> tuple[StageState, ...]:
-    """What the slider shows at each of its positions.
+    """Returns the state at each position of the slider.
 
     Given a sample, the summary says how far the joints are from the truth, each hand measured from its wrist.
     """

@@ -1,4 +1,4 @@
-"""What every kind of training costs and how far off it is, as dots that say what they are under the mouse."""
+"""Cost and error of every kind of training, as dots that say what they are under the mouse."""
 
 import json
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ MOST_PICTURES = 4
 
 @dataclass(frozen=True)
 class Measurement:
-    """Where a network stood after ``step`` steps; errors are MPJPE in mm, one per estimate.
+    """The errors of a network after ``step`` steps: MPJPE in mm, one per estimate.
 
     ``held_out`` are those on pairs it isn't trained on; empty if there are none. ``uv`` is where the last
     estimate puts the joints of the first pairs.
@@ -80,7 +80,7 @@ def measure(network: DIR, step: int, pairs: Sample, held_out: Sample | None = No
 
 
 def training_caption(history: History, total: int) -> str:
-    """How far it is, in words and numbers."""
+    """Returns the progress in words and numbers."""
     if not history.measured:
         return f"not a step yet of {total}"
     last = history.measured[-1]

@@ -1,4 +1,4 @@
-"""What the inter-hand transformer attends to: lines between two hands, and the matrix they come from."""
+"""The attention of the inter-hand transformer: lines between two hands, and the matrix they come from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class AttentionState:
 
 
 def attention_state(weights: Matrix, joint: int, direction: str = "attends to") -> AttentionState:
-    """What is shown when a joint (0-41, or -1 for none) is picked.
+    """Returns the state with a joint (0-41, or -1 for none) picked.
 
     Row i of ``weights`` says how much token i takes from each token; rows sum to 1. Lines go to the ten
     partners with the largest weights, as wide as the weight is beside the largest one. Lines to the other
@@ -203,7 +203,7 @@ class AttentionLines(Explorer[AttentionState]):
         return chosen.detach().cpu().double().numpy()
 
     def compute(self) -> AttentionState:
-        """What there is to see of the picked joint."""
+        """Returns the state of the picked joint."""
         return attention_state(self.weights, self.view.picked, self.direction.value)
 
     def draw(self, state: AttentionState) -> None:

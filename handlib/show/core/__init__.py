@@ -1,1 +1,1 @@
-"""What the pictures and widgets share."""
+"""Parts that pictures and widgets share."""

@@ -34,7 +34,7 @@ MEASURES = {
     "uv_percent": "uv error (% of the side)",
     "rotation_wrong": "rotations wrong by > 45°",
 }
-"""What a training measures as time goes by."""
+"""Measures of a training as time goes by."""
 
 
 def detached_figure(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
@@ -138,7 +138,7 @@ def principal_colours(
 def joint_paths(
     sample: Sample, estimates: Sequence[Estimate], index: int, hand: int, joints: Sequence[int]
 ) -> Figure:
-    """Where the estimates put some joints of one hand: arrows from each to the next, crosses at the truth.
+    """Draws where estimates put some joints of one hand: arrows from each to the next, crosses at the truth.
 
     ``sample`` and ``estimates`` are batches; ``index`` chooses the picture, ``hand`` 0 left, 1 right.
     """

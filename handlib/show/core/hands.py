@@ -35,7 +35,7 @@ from handlib.utils.arguments import check_choice, check_finite, check_some, chec
 from handlib.utils.errors import InputError
 
 SHOWN = ("both", "surface", "skeleton")
-"""What of the hands a view shows."""
+"""The parts of the hands that a view can show."""
 
 
 class HandsView(Pictured, anywidget.AnyWidget):

@@ -23,7 +23,7 @@ HAND_COLOURS: dict[str, tuple[str, str]] = {
 }
 """Colour of the surface and of the skeleton of each hand."""
 TRUE_HANDS = tuple(f"true {side}" for side in SIDES)
-"""What true hands are called where they stand beside estimated ones, in grey."""
+"""Names of true hands where they stand beside estimated ones, in grey."""
 HAND_COLOURS |= dict.fromkeys(TRUE_HANDS, ("#d8d8d8", palette.TRUTH))
 
 PICTURE_SIZE = (560, 360)
@@ -96,7 +96,7 @@ def draw_hands(
     links: Links | None = None,
     surface_opacity: float = 1.0,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """What the widget shows before anybody turns it, drawn without a browser."""
+    """Draws what the widget shows before anybody turns it, without a browser."""
     width, height = (SUPERSAMPLING * s for s in size)
     *centre, half_height = framing
     half_height *= max(1, PICTURE_SIZE[0] / PICTURE_SIZE[1] * height / width)

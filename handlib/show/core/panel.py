@@ -19,7 +19,7 @@ State = TypeVar("State", bound=Any)
 OUTPUTS = (ipywidgets.Label, ipywidgets.HTML, ipywidgets.Image)
 """Widgets whose value nobody changes but Python."""
 CARD = (files("handlib") / "assets" / "card.css").read_text(encoding="utf-8")
-"""How panels look: light in light and dark themes, since the colours of their pictures are made for white."""
+"""The look of panels: light in every theme, since the colours of their pictures are made for white."""
 
 
 def with_picture(bundle: tuple[dict, dict] | dict | None, png: bytes, text: str) -> tuple[dict, dict]:
@@ -32,7 +32,7 @@ class Pictured:
     """Mixed into a widget: its MIME bundle also holds its ``picture()`` and ``repr`` of that moment."""
 
     def picture(self) -> Picture:
-        """What a reader without a kernel sees."""
+        """Returns what a reader without a kernel sees."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
@@ -86,7 +86,7 @@ class Explorer(Panel, Generic[State]):
             widget.observe(self._on_move, names=trait)
 
     def compute(self) -> State:
-        """What there is to show as the controls stand."""
+        """Returns what there is to show as the controls stand."""
         raise NotImplementedError
 
     def draw(self, state: State) -> None:
@@ -94,7 +94,7 @@ class Explorer(Panel, Generic[State]):
         self.image.value, self.caption.value = encode_png(state.picture), state.caption
 
     def picture(self) -> Picture:
-        """What a reader without a kernel sees, as of now."""
+        """Returns what a reader without a kernel sees, as of now."""
         return self.state.picture
 
     def moved(self, control: ipywidgets.Widget) -> None:

@@ -98,7 +98,7 @@ class PicturePoints(Pictured, anywidget.AnyWidget):
 
     @property
     def uv(self) -> Float[np.ndarray, "n 2"]:
-        """Where the points are."""
+        """The places of the points."""
         return np.array(self.points, dtype=float).reshape(-1, 2)
 
     def picture(self) -> UInt8[np.ndarray, "height width 3"]:
