@@ -57,7 +57,7 @@ def strength_colours(strengths: Float[np.ndarray, "*n"], strongest: float) -> UI
 
 
 def nearby_joints(hands: PlacedHands) -> Float[np.ndarray, "hand=2 778 21"]:
-    """Returns each vertex's shares of the joints' colours: they sum to 1, the nearest joint has nearly all."""
+    """Returns each vertex's shares of the joints' colours: the nearest one has nearly all."""
     squares = np.square(hands.vertices[:, :, None] - hands.joints[:, None]).sum(-1)
     closeness = np.exp((squares.min(2, keepdims=True) - squares) / COLOUR_RADIUS**2)
     return closeness / closeness.sum(2, keepdims=True)

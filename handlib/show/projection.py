@@ -76,7 +76,8 @@ def projection_state(
 ) -> ProjectionState:
     """Returns what two hands draw once a joint of both is ``gap`` map pixels apart.
 
-    ``half_width`` is in uv units. The joint must not be the wrist: it is read from the plane of the bone that ends in it.
+    ``half_width`` is in uv units. The joint must not be the wrist: it is read from the plane of the bone that
+    ends in it.
     """
     moved = bring_together(uv, joint, gap * 2 / size)
     shares = plane_shares(moved, size, half_width, projection)
