@@ -3,6 +3,7 @@
 import itertools
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
