@@ -84,7 +84,7 @@ class LossState:
 def loss_state(
     case: LossCase, term: str, kind: str, amount: float, weights: LossWeights | None = None
 ) -> LossState:
-    """Returns what ``term`` sees after a :func:`~handlib.analysis.loss_gradients.change` of the right hand."""
+    """Returns what ``term`` sees after :func:`~handlib.analysis.loss_gradients.change` of the right hand."""
     weights = weights or WEIGHTS["paper"]
     estimate = change(case.truth, case.hands, kind, amount)
     per_hand = term_values(estimate, case.targets, case.faces)
