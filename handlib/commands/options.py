@@ -1,5 +1,6 @@
 """Options from dataclasses: a command changes the fields of a recipe, and nothing is written down twice."""
 
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import fields
@@ -10,7 +11,7 @@ import tyro
 
 def field_help(config: type) -> dict[str, str]:
     """What a dataclass's docstring says of its fields, in lines that begin with their names."""
-    lines = re.findall(r"^( +)([a-z]\w*(?:, \w+)*): (.+(?:\n\1 +.+)*)", config.__doc__ or "", re.M)
+    lines = re.findall(r"^( *)([a-z]\w*(?:, \w+)*): (.+(?:\n\1 +.+)*)", inspect.getdoc(config) or "", re.M)
     return {
         name: re.sub(r"\s+", " ", text).replace("``", "")
         for _, names, text in lines
