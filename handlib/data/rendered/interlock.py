@@ -7,12 +7,13 @@ cross. Last, one hand moves in a random direction until the two touch.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from handlib.data.rendered.contact import arms_cross, travel_to_contact
 from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, MIRROR, Arm, hands, pose_arm
 from handlib.data.rendered.poses import FOUR_FINGERS, finger_angles, joint_axes, pose_from_angles
+from handlib.geometry.rays import NumpyRays
 from handlib.hand.skeleton import BONES, joint_index
 
 # A pair is interlocked if at least so many fingers of either hand pass between fingers of the other.
@@ -35,25 +36,6 @@ def _gaps(joints: Float[np.ndarray, "21 3"]) -> Float[np.ndarray, "18 3 3"]:
     return np.concatenate((near, far), axis=1).reshape(-1, 3, 3)
 
 
-def segments_cross(
-    start: Float[np.ndarray, "n 3"], end: Float[np.ndarray, "n 3"], triangles: Float[np.ndarray, "m 3 3"]
-) -> Bool[np.ndarray, "n m"]:
-    """Which segments cross which triangles (Möller and Trumbore 1997)."""
-    along = (end - start)[:, None]
-    origin, first, second = (
-        triangles[:, 0],
-        triangles[:, 1] - triangles[:, 0],
-        triangles[:, 2] - triangles[:, 0],
-    )
-    away = start[:, None] - origin
-    across, around = np.cross(along, second), np.cross(away, first)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 1 / (across * first).sum(-1)
-        u, v = scale * (across * away).sum(-1), scale * (around * along).sum(-1)
-        t = scale * (around * second).sum(-1)
-    return (u >= 0) & (v >= 0) & (u + v <= 1) & (t >= 0) & (t <= 1)
-
-
 def count_interlocked(left: Float[np.ndarray, "21 3"], right: Float[np.ndarray, "21 3"]) -> int:
     """How many of the ten fingers pass between two fingers of the other hand.
 
@@ -62,10 +44,11 @@ def count_interlocked(left: Float[np.ndarray, "21 3"], right: Float[np.ndarray, 
     """
     count = 0
     for own, other in ((left, right), (right, left)):
-        fingers = own[1:].reshape(5, 4, 3).astype(np.float64)
+        fingers = own[1:].reshape(5, 4, 3)
         start, end = fingers[:, :-1].reshape(-1, 3), fingers[:, 1:].reshape(-1, 3)
-        crossing = segments_cross(start, end, _gaps(other.astype(np.float64)))
-        count += int(crossing.reshape(5, -1).any(1).sum())
+        gaps = _gaps(other).reshape(-1, 3)
+        first = NumpyRays([(gaps, np.arange(len(gaps)).reshape(-1, 3))]).first_hits(start, end - start)
+        count += int((first.met & (first.way <= 1)).reshape(5, 3).any(1).sum())
     return count
 
 

@@ -25,6 +25,11 @@ def test_rays_meet_the_nearest_surface_before_them(caster: type[EmbreeRays | Num
     assert (np.abs(hits.normal[:2]) > 0).tolist() == [[False, False, True]] * 2
 
 
+def test_a_ray_in_a_triangles_own_plane_passes_by() -> None:
+    along = NumpyRays([(SQUARE, FACES)]).first_hits(np.float32([[-3, 0.2, 2]]), np.float32([[1, 0, 0]]))
+    assert not along.met.any()
+
+
 def test_without_embree_a_picture_and_its_truth_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = make_scene("desk", 3, 0)
     hands, intrinsics, appearance = scene.pair.vertices, scene.intrinsics * 16, scene.appearance(16)

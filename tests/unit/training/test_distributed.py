@@ -8,12 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from handlib.data.augment import Augmentation
 from handlib.data.rendered.synthetic import make_dataset
@@ -33,9 +32,9 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def start(pairs: Path, out: Path, devices: int) -> subprocess.Popen:
+def start(pairs: Path, out: Path, devices: int, batch: int = BATCH) -> subprocess.Popen:
     """A training in single precision with a checkpoint and a measurement after every step."""
-    settings = f"--steps {STEPS} --batch-size {BATCH} --learning-rate 5e-4 --evaluate-every 1 --save-every 1"
+    settings = f"--steps {STEPS} --batch-size {batch} --learning-rate 5e-4 --evaluate-every 1 --save-every 1"
     places = ["--data", str(pairs), "--validation", str(pairs), "--out", str(out)]
     command = [str(Path(sys.executable).with_name("handlib")), "train", *places, *settings.split()]
     command += ["--precision", "32-true", "--threads", "1", "--devices", str(devices)]
@@ -90,53 +89,51 @@ def test_processes_train_as_one_does_and_a_run_goes_on_with_another_number_of_pr
     assert_same_training(alone, out)
 
 
-@pytest.fixture
-def group_of_one(tmp_path: Path) -> Iterator[None]:
-    torch.distributed.init_process_group("gloo", f"file://{tmp_path / 'store'}", rank=0, world_size=1)
-    yield
+def batch_norm_step(norm: nn.Module, x: Tensor, gradient: Tensor) -> list[Tensor]:
+    """What a training step makes of a batch norm: values, gradients and running statistics."""
+    with torch.no_grad():
+        norm.weight.copy_(torch.linspace(0.5, 2, 5))
+        norm.bias.copy_(torch.linspace(-1, 1, 5))
+    x.requires_grad_()
+    out = norm(x)
+    out.backward(gradient)
+    return [out.detach(), x.grad, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var]
+
+
+def one_of_two(rank: int, folder: str, cases: list[tuple[Tensor, Tensor]]) -> None:
+    torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
+    found = [batch_norm_step(SharedBatchNorm(5), *(t[rank::2].clone() for t in case)) for case in cases]
+    torch.save(found, f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
-@pytest.mark.usefixtures("group_of_one")
-@pytest.mark.parametrize("shape", [(6, 5, 4, 3), (7, 5)])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.03)])
-def test_a_shared_batch_norm_alone_is_torchs(
-    shape: tuple[int, ...], dtype: torch.dtype, tolerance: float
-) -> None:
+def test_two_processes_share_a_batch_norm(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(3)
-    plain = nn.BatchNorm2d(5) if len(shape) == 4 else nn.BatchNorm1d(5)
-    with torch.no_grad():
-        plain.weight.uniform_(0.5, 2, generator=generator)
-        plain.bias.uniform_(-1, 1, generator=generator)
-    shared = SharedBatchNorm(5)
-    shared.load_state_dict(plain.state_dict())
-    values, gradient = (torch.randn(shape, generator=generator).to(dtype) for _ in range(2))
-    results = []
-    for module in (plain, shared):
-        x = (2 * values + 1).requires_grad_()
-        out = module(x)
-        out.backward(gradient)
-        results.append(
-            (out, x.grad, module.weight.grad, module.bias.grad, module.running_mean, module.running_var)
-        )
-    for expected, got in zip(*results, strict=True):
-        assert got.dtype == expected.dtype
-        torch.testing.assert_close(got, expected, atol=tolerance, rtol=tolerance)
+    drawn = [torch.randn(2, *shape, generator=generator) for shape in ((6, 5, 4, 3), (8, 5), (6, 5, 2, 2))]
+    cases = [(2 * x + 1, gradient) for x, gradient in drawn]
+    cases[2] = tuple(t.bfloat16() for t in cases[2])
+    torch.multiprocessing.spawn(one_of_two, (str(tmp_path), cases), nprocs=2)
+    for case, *shares in zip(cases, *(torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)), strict=True):
+        norm = nn.BatchNorm2d(5) if case[0].ndim == 4 else nn.BatchNorm1d(5)
+        out, to_x, to_weight, to_bias, mean, variance = batch_norm_step(norm, *case)
+        tolerance = 1e-5 if out.dtype == torch.float32 else 0.03
+        for rank, share in enumerate(shares):
+            assert share[0].dtype == out.dtype
+            for found, whole in zip(
+                share, (out[rank::2], to_x[rank::2], None, None, mean, variance), strict=True
+            ):
+                if whole is not None:
+                    torch.testing.assert_close(found, whole, atol=tolerance, rtol=tolerance)
+        for k, whole in ((2, to_weight), (3, to_bias)):
+            torch.testing.assert_close(shares[0][k] + shares[1][k], whole, atol=1e-4, rtol=tolerance)
 
 
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_out_is_refused(pairs: Path, tmp_path: Path) -> None:
-    command = [
-        str(Path(sys.executable).with_name("handlib")),
-        "train",
-        "--data",
-        str(pairs),
-        "--devices",
-        "2",
-    ]
-    command += ["--out", str(tmp_path / "run"), "--batch-size", "3"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    run = start(pairs, tmp_path / "run", devices=2, batch=3)
+    _, messages = run.communicate(timeout=300)
     assert run.returncode == 2
-    assert "batch_size: expected a multiple of the 2 processes, got 3" in run.stderr
+    assert "batch_size: expected a multiple of the 2 processes, got 3" in messages
     assert not (tmp_path / "run").exists()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from handlib.data.rendered.interlock import INTERLOCKED_FROM, count_interlocked, push_apart, segments_cross
+from handlib.data.rendered.interlock import INTERLOCKED_FROM, count_interlocked, push_apart
 from handlib.data.rendered.placement import DESK, Pair, look_at, place_pair
 from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, MIRROR, hands
 from handlib.data.rendered.poses import joint_axes
@@ -22,16 +22,6 @@ def desk_pairs(stratum: int, count: int) -> list[Pair]:
 @pytest.fixture(scope="module")
 def interlocked() -> list[Pair]:
     return desk_pairs(3, 4)
-
-
-def test_a_segment_crosses_a_triangle_inside_it_only():
-    triangle = np.array([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]])
-    feet = np.array([[0.2, 0.2, 0.0], [0.6, 0.6, 0.0], [0.2, -0.1, 0.0], [0.2, 0.2, 2.0]])
-    up = np.array([0.1, 0.0, 1.0])
-    found = segments_cross(feet - up, feet + up, triangle)[:, 0]
-    np.testing.assert_array_equal(found, [True, False, False, False])
-    # A segment in the triangle's own plane doesn't pass through it.
-    assert not segments_cross(np.array([[-1.0, 0.2, 0]]), np.array([[1.0, 0.2, 0]]), triangle).any()
 
 
 def comb(heights: list[float], direction: float) -> np.ndarray:
