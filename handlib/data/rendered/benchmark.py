@@ -17,7 +17,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from handlib.data.rendered.names import PartName, Split
+from handlib.data.rendered.names import Split
 from handlib.data.rendered.synthetic import make_datasets
 from handlib.data.shards import shard_path, shard_ranges
 from handlib.utils.errors import InputError
@@ -38,7 +38,7 @@ class Part:
     sizes: tuple[int, ...]
 
 
-PARTS: dict[PartName, Part] = {
+PARTS: dict[str, Part] = {
     "train": Part("desk-full", "train", 50_000, (64, 128)),
     "val": Part("desk-full", "val", 1_000, (64, 128)),
     "test": Part("desk-full", "test", 2_000, (64, 128, 256)),
@@ -93,7 +93,7 @@ def check_sums(folder: Path, count: int) -> None:
 
 
 def make_benchmark(
-    out: Path, names: Sequence[PartName], sizes: Sequence[int], workers: int = 1
+    out: Path, names: Sequence[str], sizes: Sequence[int], workers: int = 1
 ) -> Iterator[tuple[str, str]]:
     """Makes the named splits in the folder ``out``, in those of ``sizes`` that they have.
 
