@@ -150,7 +150,11 @@ class Reconstruction:
         return draw_overlay(np.asarray(image), vertices, vertex_uv, joint_uv, list(self.faces))
 
     def show(self) -> None:
-        """Shows the overlay and, in a notebook, the hands in 3D; elsewhere your picture viewer opens it."""
+        """Shows the overlay and, in a notebook, the hands in 3D; elsewhere your picture viewer opens it.
+
+        Raises:
+            InputError: the packages for notebooks aren't installed.
+        """
         if not _in_notebook():
             from PIL import ImageShow  # Imports IPython, where it is installed.
 
