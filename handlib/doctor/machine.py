@@ -115,7 +115,7 @@ def chromium() -> str | None:
 
 
 def browser_finding() -> Finding:
-    """What ``make test-browser`` drives."""
+    """What ``make test`` drives."""
     path = chromium()
     if path:
         return Finding("Chromium", "ok", path)
