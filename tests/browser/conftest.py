@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import jupytext
-import nbformat
 import pytest
 from support.browser import keep_inside, launched
 
@@ -57,14 +55,8 @@ class Lab:
         return self.root / "notebooks"
 
     def write(self, name: str, source: str) -> None:
-        """Writes a notebook from text in percent format."""
-        notebook = jupytext.reads(source, fmt="py:percent")
-        notebook.metadata["kernelspec"] = {
-            "name": "python3",
-            "display_name": "Python 3",
-            "language": "python",
-        }
-        nbformat.write(notebook, self.notebooks / name)
+        """Writes the source of a notebook, text in percent format."""
+        (self.notebooks / "source" / f"{name}.py").write_text(source)
 
     def ask(self, path: str, method: str = "GET") -> bytes:
         """An answer of the server's API."""
@@ -95,8 +87,14 @@ def lab(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     home = tmp_path_factory.mktemp("lab")
     root = home / "repository"
     (root / "docs").mkdir(parents=True)
-    (root / "notebooks").mkdir()
-    for folder, pattern in (("notebooks", "*.ipynb"), ("docs", "*.md"), ("", "jupyter_lab_config.py")):
+    (root / "notebooks" / "source").mkdir(parents=True)
+    copied = (
+        ("notebooks", "*.ipynb"),
+        ("notebooks/source", "*.py"),
+        ("docs", "*.md"),
+        ("", "jupyter_lab_config.py"),
+    )
+    for folder, pattern in copied:
         for file in (ROOT / folder).glob(pattern):
             shutil.copy(file, root / folder)
     folders = {name: str(home / name.lower()) for name in FOLDERS}

@@ -7,7 +7,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_control_of_the_ablations_widget(page, lab):
-    run_cells(page, lab, "11_ablations.ipynb", "show.AblationsExplorer(")
+    run_cells(page, lab, "11_ablations", "show.AblationsExplorer(")
     says(page, "no stages: MPJPE (mm)")
     for name, value, said in (
         ("training", "no left/right attention", "no left/right attention: MPJPE (mm)"),

@@ -19,7 +19,7 @@ def errors(page) -> tuple[float, float]:
 
 
 def test_crop_explorer_follows_every_control(page, lab):
-    run_cells(page, lab, "02_cameras.ipynb", "show.CropExplorer(")
+    run_cells(page, lab, "02_cameras", "show.CropExplorer(")
     whole, crop = (page.locator("img.widget-image").nth(k) for k in range(2))
     left, right = whole.bounding_box(), crop.bounding_box()
     assert left["width"] == pytest.approx(left["height"], rel=0.02)

@@ -21,7 +21,7 @@ def centre_u(text: str, side: str) -> float:
 
 
 def test_attention_explorer_follows_every_control(page, lab):
-    run_cells(page, lab, "03_encoder.ipynb", "show.AttentionExplorer(")
+    run_cells(page, lab, "03_encoder", "show.AttentionExplorer(")
     maps, estimate = (page.locator("img.widget-image").nth(k) for k in range(2))
     plain = says(page, "The left map")
     assert "spread over" in plain and "painted out" not in plain

@@ -29,7 +29,7 @@ def wait_until_chosen(page, name: str, value: str) -> None:
 
 
 def test_every_control_of_the_evaluation_widget(page, lab):
-    run_cells(page, lab, "10_evaluation.ipynb", "show.EvaluationExplorer(")
+    run_cells(page, lab, "10_evaluation", "show.EvaluationExplorer(")
     wait_for_view(page)
     chart, picture = (
         page.locator(f".jp-OutputArea-output:has({VIEW}) img.widget-image").nth(k) for k in (0, 1)

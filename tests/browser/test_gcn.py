@@ -20,7 +20,7 @@ FIRST_OF_INDEX = 5
 
 
 def test_every_control_of_the_influence_explorer(page, lab):
-    run_cells(page, lab, "05_gcn.ipynb", "show.InfluenceExplorer(")
+    run_cells(page, lab, "05_gcn", "show.InfluenceExplorer(")
     wait_for_view(page)
     says(page, "a nudge at left wrist moves", "exactly 0")
     chart = page.locator(IMAGE).first

@@ -27,8 +27,8 @@ STAGES, LINKED = 1, 2
 
 @pytest.fixture(scope="module", autouse=True)
 def notebook(tab, lab):
-    lab.write("widget_notebook.ipynb", Path(__file__).with_name("widget_notebook.py").read_text())
-    run_cells(tab, lab, "widget_notebook.ipynb", "")
+    lab.write("widget_notebook", Path(__file__).with_name("widget_notebook.py").read_text())
+    run_cells(tab, lab, "widget_notebook", "")
     wait_for_view(tab)
 
 

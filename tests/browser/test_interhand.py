@@ -8,7 +8,7 @@ RIGHT = "left 0 mm or 0 px, right 0 mm or 0 px"
 
 
 def test_fits_are_moved_and_joints_are_read(page, lab):
-    run_cells(page, lab, "14_the_real_thing.ipynb", "show.FitExplorer(")
+    run_cells(page, lab, "14_the_real_thing", "show.FitExplorer(")
     image = page.locator(IMAGE).last
     naive = says(page, "surface off by")
     assert RIGHT not in naive and "0 mm from the fits' joints" in naive

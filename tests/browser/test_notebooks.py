@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
     ],
 )
 def test_view_moves_and_is_picked_in(page, lab, name, widget, slider, key):
-    run_cells(page, lab, f"{name}.ipynb", widget)
+    run_cells(page, lab, name, widget)
     wait_for_view(page)
     assert canvas_colours(page) > 100
     with moves(page):

@@ -28,7 +28,7 @@ SOURCE = ".handlib-source"
 
 @pytest.fixture(scope="module", autouse=True)
 def notebook(tab, lab):
-    run_cells(tab, lab, "13_your_own_photo.ipynb", "YourPhoto(")
+    run_cells(tab, lab, "13_your_own_photo", "YourPhoto(")
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ show.Panel([told, more], points.picture, "what was moved")
 
 @pytest.fixture(scope="module", autouse=True)
 def notebook(tab, lab):
-    lab.write("picture_points.ipynb", SOURCE.lstrip())
-    run_cells(tab, lab, "picture_points.ipynb", "")
+    lab.write("picture_points", SOURCE.lstrip())
+    run_cells(tab, lab, "picture_points", "")
     wait_for_points(tab, "pictureLoaded()")
 
 

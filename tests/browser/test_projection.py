@@ -6,7 +6,7 @@ OVERLAP = "of both hands"
 
 
 def test_explorer_follows_every_control(page, lab):
-    run_cells(page, lab, "07_projection.ipynb", "show.ProjectionExplorer(")
+    run_cells(page, lab, "07_projection", "show.ProjectionExplorer(")
     says(page, OVERLAP, "a plane per bone", "0.5 px apart", "16 x 16")
     picture = page.locator("img.widget-image").last
     with redraws(page, picture):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_control_of_the_refinement_widget(page, lab):
-    run_cells(page, lab, "08_refinement.ipynb", "show.RefinementExplorer(")
+    run_cells(page, lab, "08_refinement", "show.RefinementExplorer(")
     wait_for_view(page)
     image = page.locator(f".jp-OutputArea-output:has({VIEW}) img.widget-image")
     says(page, "stage 2 again: joints")

@@ -7,7 +7,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_control_of_the_robustness_widget(page, lab):
-    run_cells(page, lab, "12_robustness.ipynb", "show.RobustnessExplorer(")
+    run_cells(page, lab, "12_robustness", "show.RobustnessExplorer(")
     image = page.locator(IMAGE).last
     says(page, "ellipsoid of 50 mm hides")
     with redraws(page, image):

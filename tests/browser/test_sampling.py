@@ -29,7 +29,7 @@ def caption(page, name: str) -> str:
 
 
 def test_explorer_follows_mouse_keys_and_menus(page, lab):
-    run_cells(page, lab, "04_sampling.ipynb", "show.SamplingExplorer(")
+    run_cells(page, lab, "04_sampling", "show.SamplingExplorer(")
     wait_for_points(page, "pictureLoaded()")
     before = caption(page, "left index4")
     assert len(weights(before)) == 4 and sum(weights(before)) == pytest.approx(1, abs=0.021)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_curves_move_while_the_network_trains(page, lab):
-    begin_cells(page, lab, "09_training.ipynb", 'learn("one", ')
+    begin_cells(page, lab, "09_training", 'learn("one", ')
     says(page, " of 60: MPJPE in mm")
     curve = page.locator('.jp-OutputArea-output:has-text(" of 60: MPJPE in mm") img.widget-image')
     before = curve.get_attribute("src")
@@ -29,7 +29,7 @@ def test_curves_move_while_the_network_trains(page, lab):
 
 
 def test_every_control_of_the_losses(page, lab):
-    run_cells(page, lab, "09_training.ipynb", "show.LossExplorer(")
+    run_cells(page, lab, "09_training", "show.LossExplorer(")
     wait_for_view(page)
     image = page.locator(f".jp-OutputArea-output:has({VIEW}) img.widget-image")
     says(page, "right hand: tilt +30 °. vertices with weight 1:")

@@ -23,7 +23,7 @@ RIGHT_INDEX_TIP, LEFT_INDEX_TIP = 21 + 8, 8
 
 
 def test_every_control_of_the_attention_lines(page, lab):
-    run_cells(page, lab, "06_transformer.ipynb", "show.AttentionLines(")
+    run_cells(page, lab, "06_transformer", "show.AttentionLines(")
     wait_for_view(page)
     says(page, "right index4 attends to", "of its attention goes to the left hand")
     assert ask(page, "linkCount()") == 10

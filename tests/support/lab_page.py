@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import jupytext
 import nbformat
 import numpy as np
 from PIL import Image
@@ -26,18 +27,22 @@ def open_notebook(page, lab, notebook: str) -> None:
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=LONG)
 
 
-def begin_cells(page, lab, notebook: str, *texts: str) -> None:
-    """Opens a notebook of only the cells that hold one of the texts and those that these need; begins to run it."""
-    cut = needed_cells(nbformat.read(lab.notebooks / notebook, as_version=4), *texts)
-    nbformat.write(cut, lab.notebooks / f"cut_{notebook}")
-    open_notebook(page, lab, f"cut_{notebook}")
+def begin_cells(page, lab, name: str, *texts: str) -> None:
+    """Opens a notebook of only the cells that hold one of the texts and those that these need; begins to run it.
+
+    The cells are those of the notebook's source.
+    """
+    cut = needed_cells(jupytext.read(lab.notebooks / "source" / f"{name}.py"), *texts)
+    cut.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(cut, lab.notebooks / f"cut_{name}.ipynb")
+    open_notebook(page, lab, f"cut_{name}.ipynb")
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
 
 
-def run_cells(page, lab, notebook: str, *texts: str) -> None:
+def run_cells(page, lab, name: str, *texts: str) -> None:
     """As :func:`begin_cells`; returns when the last text's widget is there, in view, and the kernel is done."""
-    begin_cells(page, lab, notebook, *texts)
+    begin_cells(page, lab, name, *texts)
     wait_for_widget(page)
 
 
