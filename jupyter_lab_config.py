@@ -15,8 +15,8 @@ def is_python(model: dict) -> bool:
 class UnchangedNotebooks(AsyncLargeFileManager):
     """A notebook that was only opened is neither unsaved in Lab nor changed in git.
 
-    Lab writes the names of the kernel and the version of its Python into every notebook that it opens. Here it
-    finds them there already, and they are not saved.
+    Lab writes the name of the kernel and the version of its Python into every notebook that it opens. Here
+    it finds them there already, and they are not saved.
     """
 
     async def get(self, *arguments: object, **options: object) -> dict:
@@ -46,7 +46,7 @@ def without_news(_: object, page_config: dict) -> dict:
     return page_config
 
 
-c = get_config()  # noqa: F821
+c = get_config()
 c.ServerApp.root_dir = str(Path(__file__).resolve().parent)  # Notebooks link to pages in docs/.
 c.ServerApp.contents_manager_class = UnchangedNotebooks
 c.ServerApp.tornado_settings = {"page_config_hook": without_news}

@@ -1,4 +1,4 @@
-"""A real JupyterLab on this machine, driven by a real browser: one Lab per process, one page per test file."""
+"""A real JupyterLab on this machine and a real browser: one Lab per process, one page per test file."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""Notebook 11 in a real JupyterLab: every control of the ablations' widget, and the chart of the trade-off."""
+"""Notebook 11 in a real JupyterLab: every control of the ablations' widget, the trade-off's chart."""
 
 import pytest
 from support.lab_page import IMAGE, LONG, choose, open_notebook, redraws, run_cells, says

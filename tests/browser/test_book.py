@@ -68,7 +68,7 @@ def chromium(browser_path: str) -> Iterator:
 def open_page(chromium, book: str) -> Iterator:
     """Opens a page of the book, with nothing to be had from anywhere else.
 
-    ``page.complaints`` collects every error, ``page.outside`` every address beyond the book that it asked for.
+    ``page.complaints`` collects every error, ``page.outside`` every address beyond the book.
     """
     contexts = []
 

@@ -31,7 +31,7 @@ def launched(browser_path: str) -> Iterator:
 
 
 def keep_inside(page, *addresses: str) -> list[str]:
-    """Lets a page or context ask only for what begins with an address; returns the list of all else it asks for."""
+    """Lets a page ask only for what begins with an address; returns the list of all else it asks for."""
     outside = []
 
     def gate(route):

@@ -28,10 +28,7 @@ def open_notebook(page, lab, notebook: str) -> None:
 
 
 def begin_cells(page, lab, name: str, *texts: str) -> None:
-    """Opens a notebook of only the cells that hold one of the texts and those that these need; begins to run it.
-
-    The cells are those of the notebook's source.
-    """
+    """Begins to run those cells of a notebook's source that hold a text, and those that these need."""
     cut = needed_cells(jupytext.read(lab.notebooks / "source" / f"{name}.py"), *texts)
     cut.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(cut, lab.notebooks / f"cut_{name}.ipynb")
@@ -41,7 +38,7 @@ def begin_cells(page, lab, name: str, *texts: str) -> None:
 
 
 def run_cells(page, lab, name: str, *texts: str) -> None:
-    """As :func:`begin_cells`; returns when the last text's widget is there, in view, and the kernel is done."""
+    """As :func:`begin_cells`; returns when the last widget is there, in view, and the kernel is done."""
     begin_cells(page, lab, name, *texts)
     wait_for_widget(page)
 
