@@ -78,4 +78,4 @@ def hands_distance(hands: Sequence[Hand], vertices: Float[np.ndarray, "2 778 3"]
     for h, hand in enumerate(hands):
         if pierces(vertices[h], edges_of(hand.faces), ray_scene((vertices[1 - h], hands[1 - h].faces))):
             return 0.0
-    return surface_distance(*vertices, hands[0].faces, hands[1].faces)
+    return surface_distance(vertices[0], vertices[1], hands[0].faces, hands[1].faces)
