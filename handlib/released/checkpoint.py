@@ -31,7 +31,7 @@ FEW = 4
 """How many entries of a kind a message names."""
 _WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+|_orig_mod\.")
 """What DistributedDataParallel and torch.compile put into names."""
-_NUMPY = [
+_NUMPY: list[Any] = [
     np.ndarray,
     np.dtype,
     *{type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"},

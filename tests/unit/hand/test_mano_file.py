@@ -244,17 +244,6 @@ def test_chumpy_array_without_its_array(tmp_path: Path):
         read_mano(path, "right")
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
-@pytest.mark.parametrize("suffix", [".pkl", ".npz"])
-def test_truncated(tmp_path: Path, share: float, suffix: str):
-    path = tmp_path / f"MANO_RIGHT{suffix}"
-    write_mano(open_hand_data("right"), path)
-    written = path.read_bytes()
-    path.write_bytes(written[: int(share * len(written))])
-    with pytest.raises(HandFileError, match=f"MANO_RIGHT{suffix}: expected an? "):
-        read_mano(path, "right")
-
-
 @pytest.mark.parametrize("suffix", [".pkl", ".npz"])
 @given(data=st.data())
 def test_broken_files_are_refused_in_one_line_that_names_them(
