@@ -17,7 +17,8 @@ def multiplies_bfloat16(device: str) -> bool:
     """Whether a kind of device has instructions for matrices in bfloat16; GPUs are taken to have them."""
     if device != "cpu":
         return True
-    capabilities = torch.cpu.get_capabilities()
+    # PyTorch 2.9 can't be asked; there the answer is no.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name, False) for name in MULTIPLY_BFLOAT16)
 
 
