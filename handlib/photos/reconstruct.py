@@ -163,10 +163,13 @@ class Reconstruction:
             return
         from IPython.display import display
 
-        from handlib.show.core.hands import HandsView
-
-        placed = place(self.prediction.final)
         display(Image.fromarray(self.overlay(NOTEBOOK_SIDE)))
+        try:
+            from handlib.show.core.hands import HandsView
+        except ModuleNotFoundError as error:
+            told = f"the view in 3D needs {error.name}: pip install 'handlib[notebooks]'"
+            raise InputError(told) from error
+        placed = place(self.prediction.final)
         display(HandsView(placed.vertices, placed.joints, list(self.faces)))
 
     def save(self, folder: str | Path) -> None:
