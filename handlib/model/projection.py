@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 from handlib.hand.skeleton import BONES, NUM_BONES, NUM_JOINTS
 from handlib.model.blocks import bias_of
@@ -113,24 +113,22 @@ def conv_of_masks(
 ) -> Float[Tensor, "batch out size size"]:
     """The factorised form: the same numbers without ever making a plane.
 
-    Each picture gets a kernel of its own, the weights contracted with its joint features; what is convolved
-    are the masks, which have no channels.
+    Each picture gets kernels of its own, the weights contracted with its joint features. What is convolved
+    are the masks, which have no channels: unfolded, every pixel has a row of what the masks show around it,
+    tap by tap, and the convolution is one product of matrices.
     """
     masks, joints = masks_and_joints(uv, size, half_width, projection)
-    shown = features[:, :, joints]
-    hands, planes = (1, 1) if projection == "single" else masks.shape[1:3]
-    kernel = weight.flatten(-2).unflatten(1, (hands, planes, features.shape[-1]))
-    kernel = kernel.expand(-1, *shown.shape[1:3], -1, -1)
-    kernels = torch.einsum("bhkec,ohkcx->bohkex", shown, kernel)
-    batch, out_channels = len(features), len(weight)
-    # One group per picture, so that each picture's masks meet its own kernel.
-    out = conv2d(
-        masks.reshape(1, -1, size, size),
-        kernels.reshape(batch * out_channels, -1, *weight.shape[-2:]),
-        padding="same",
-        groups=batch,
-    )
-    return out.unflatten(1, (batch, out_channels))[0] + bias[:, None, None]
+    batch, out_channels, k = features.shape[0], weight.shape[0], weight.shape[-1]
+    planes = 1 if projection == "single" else masks.shape[1] * masks.shape[2]
+    shown = features[:, :, joints].reshape(batch, planes, -1, features.shape[-1])
+    blocks = weight.permute(0, 2, 3, 1).unflatten(-1, (planes, -1)).flatten(0, 2).permute(1, 2, 0)
+    kernels = shown.transpose(0, 1).flatten(1, 2) @ blocks
+    kernels = kernels.view(planes, batch, -1, out_channels, k, k).permute(1, 4, 5, 0, 2, 3).flatten(1, 4)
+
+    padded = pad(masks.flatten(1, 3).to(kernels.dtype), [k // 2] * 4).permute(0, 2, 3, 1)
+    rows = torch.cat([padded[:, y : y + size, x : x + size] for y in range(k) for x in range(k)], dim=-1)
+    out = rows.flatten(1, 2) @ kernels + bias
+    return out.transpose(1, 2).unflatten(-1, (size, size))
 
 
 class MultiPlaneProjection(nn.Module):
