@@ -1,10 +1,12 @@
-"""The network as an ONNX file, for programs that have no PyTorch.
+"""The network as an ONNX file: for programs that have no PyTorch, and for onnxruntime, which is quicker.
 
-Needs the packages onnx and onnxscript: the extra ``export`` of this package, part of ``dev``.
+Needs the extra ``export`` of this package, part of ``dev``.
 """
 
 import copy
+import hashlib
 import json
+import sys
 import warnings
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -14,16 +16,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+import handlib
 from handlib.data.sample import IMAGE_MEAN, IMAGE_STD
+from handlib.hand.hand import HandParams
 from handlib.hand.skeleton import JOINT_NAMES
-from handlib.model.blocks import bias_of
-from handlib.model.estimate import LENGTH_UNIT
-from handlib.model.network import DIR
-from handlib.model.projection import MultiPlaneProjection, planes_then_conv, project_planes
+from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.model.network import DIR, weights_sum
 from handlib.utils.errors import InputError
 from handlib.utils.files import make_folder, replacing
 
-NEEDED = ("onnx", "onnxscript")
+NEEDED = ("onnx", "onnxscript", "onnxruntime", "platformdirs")
 INPUT = "image"
 OUTPUTS = {
     "vertices": "batch x (left, right) x 778 x 3, metres around each hand's own wrist; x right, y down, "
@@ -39,28 +41,11 @@ OUTPUTS = {
 """What the file's outputs are, in order."""
 
 
-class LiteralProjection(nn.Module):
-    """A :class:`handlib.model.projection.MultiPlaneProjection` that makes all planes, and convolves them.
-
-    The factorised form gives every picture a kernel of its own by one group per picture, but in ONNX a
-    convolution's number of groups is fixed. Both give the same numbers.
-    """
-
-    def __init__(self, projection: MultiPlaneProjection):
-        super().__init__()
-        self.projection = projection
-
-    def forward(
-        self,
-        features: Float[Tensor, "batch hand=2 joints channels"],
-        uv: Float[Tensor, "batch hand=2 joints 2"],
-        size: int,
-    ) -> Float[Tensor, "batch out size size"]:
-        """Draws the features at uv on a map of the given size."""
-        own = self.projection
-        planes = project_planes(features, uv, size, own.half_width, own.projection)
-        gathered = planes_then_conv(planes, own.gather.weight, bias_of(own.gather))
-        return own.mix(own.norm(gathered).relu())
+def check_installed() -> None:
+    """Refuses, in one line, where the extra ``export`` isn't installed."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise InputError(f"onnx: expected the packages {', '.join(NEEDED)}; pip install {' '.join(missing)}")
 
 
 class NamedOutputs(nn.Module):
@@ -69,9 +54,6 @@ class NamedOutputs(nn.Module):
     def __init__(self, network: DIR):
         super().__init__()
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        for name, module in list(self.network.named_modules()):
-            if isinstance(module, MultiPlaneProjection):
-                self.network.set_submodule(name, LiteralProjection(module))
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> tuple[Tensor, ...]:
         """What ``OUTPUTS`` says."""
@@ -106,14 +88,12 @@ def export_onnx(network: DIR, path: Path) -> None:
     The file's metadata hold :func:`description`.
 
     Raises:
-        InputError: the packages for it aren't installed.
+        InputError: the extra ``export`` isn't installed, or ``path`` is a folder.
         OSError: the file can't be written.
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise InputError(
-            f"onnx: expected the packages {' and '.join(NEEDED)}; pip install {' '.join(missing)}"
-        )
+    check_installed()
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file to write, got a folder; try {path / 'network.onnx'}")
     from onnxscript import optimizer
 
     make_folder(path.parent)
@@ -137,3 +117,57 @@ def export_onnx(network: DIR, path: Path) -> None:
     program.model.metadata_props.update(description(network))
     with replacing(path) as temporary:
         program.save(temporary, external_data=False)
+
+
+def cached_file(network: DIR) -> Path:
+    """Where the network's ONNX file is kept: a name for these weights and hands and this version of handlib.
+
+    In the user's cache folder (``~/.cache/handlib`` on Linux); what lies there may be deleted at any time.
+    """
+    from platformdirs import user_cache_path
+
+    digest = hashlib.sha256(f"{handlib.__version__} {network.config} {weights_sum(network)}".encode())
+    for hand in network.hands.values():
+        for buffer in hand.buffers():
+            digest.update(buffer.numpy(force=True).tobytes())
+    return user_cache_path("handlib", appauthor=False) / f"{network.name}-{digest.hexdigest()[:16]}.onnx"
+
+
+class OnnxNetwork:
+    """A network that onnxruntime runs, on the CPU, for :func:`handlib.reconstruct` and alike.
+
+    ``threads``: how many, 0 for all cores. The first one of a network exports it, which takes a minute or two
+    (:func:`cached_file`).
+
+    Raises:
+        InputError: the extra ``export`` isn't installed.
+    """
+
+    def __init__(self, network: DIR, threads: int = 0):
+        check_installed()
+        from onnxruntime import InferenceSession, SessionOptions
+
+        self.name, self.config, self.hands = network.name, network.config, network.hands
+        path = cached_file(network)
+        if not path.is_file():
+            print(f"onnx: exporting {network.name} to {path}, a minute or two, once", file=sys.stderr)
+            export_onnx(network, path)
+        options = SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        self.session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
+        """The last estimate and the segmentation; ``dense`` isn't computed and NaN."""
+        arrays = self.session.run(list(OUTPUTS), {INPUT: image.numpy(force=True)})
+        found = dict(zip(OUTPUTS, map(torch.from_numpy, arrays), strict=True))
+        estimate = Estimate(
+            params=HandParams.from_vector(found["params"]),
+            joints=found["joints"],
+            vertices=found["vertices"],
+            uv=found["joints_uv"],
+            vertex_uv=found["vertices_uv"],
+            offset=found["offset"] / LENGTH_UNIT,
+        )
+        scores = found["segmentation"].log()
+        return Prediction((estimate,), scores, torch.full_like(scores, torch.nan))

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import unfold
 
 
 def bias_of(layer: nn.Conv2d) -> Float[Tensor, "channels"]:
@@ -18,25 +17,6 @@ def memory_format_of(x: Float[Tensor, "batch channels height width"]) -> torch.m
     """How a map lies in memory: convolutions are slow where their input's parts lie in different ways."""
     last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
     return torch.channels_last if last else torch.contiguous_format
-
-
-class PatchConv2d(nn.Conv2d):
-    """A convolution computed as the definition says: patches times weights, one matrix product.
-
-    For weights that are large beside the map, as over c4: an ordinary convolution on the CPU first rearranges
-    its weights in every call, which for one picture takes longer than the arithmetic. For a training's many
-    pictures it is the quicker one, and taken. Stride 1, one group, padding that keeps the map's size.
-    """
-
-    padding: tuple[int, ...]
-
-    def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out height width"]:
-        """The convolution of x."""
-        if self.training:
-            return super().forward(x)
-        patches = unfold(x, self.kernel_size, padding=self.padding)
-        out = self.weight.flatten(1) @ patches + bias_of(self)[:, None]
-        return out.unflatten(-1, x.shape[-2:])
 
 
 class ResidualBlock(nn.Module):

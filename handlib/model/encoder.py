@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handlib.hand.hand import HAND_VECTOR_SIZE
-from handlib.model.blocks import PatchConv2d
 from handlib.model.config import DIRConfig
 
 LAYOUT_CHANNELS, LAYOUT_FEATURES, HEAD_FEATURES = 16, 256, 192
@@ -74,7 +73,7 @@ class HandAttention(nn.Module):
         super().__init__()
         self.maps = nn.ModuleList(
             nn.Sequential(
-                PatchConv2d(channels, hidden, 3, padding=1),
+                nn.Conv2d(channels, hidden, 3, padding=1),
                 nn.BatchNorm2d(hidden),
                 nn.ReLU(),
                 nn.Conv2d(hidden, 1, 1),

@@ -15,7 +15,6 @@ from handlib.hand.submesh import submesh
 from handlib.model.config import NUM_VERTEX_TOKENS, DIRConfig
 from handlib.model.encoder import Encoder
 from handlib.model.estimate import Estimate, Prediction, StageTrace, Trace, decode
-from handlib.model.inference import InferenceDIR
 from handlib.model.refinement import RefinementStage
 from handlib.utils.errors import InputError
 from handlib.utils.files import reading
@@ -141,10 +140,6 @@ class DIR(
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
         """The answer alone."""
         return self.trace(image).prediction
-
-    def optimize_for_inference(self) -> InferenceDIR:
-        """A copy that computes the same on a CPU in less time and can't be trained; see ``inference.py``."""
-        return InferenceDIR(self)
 
     def __repr__(self) -> str:
         size, count = self.config.image_size, sum(p.numel() for p in self.parameters())

@@ -145,8 +145,6 @@ class MultiPlaneProjection(nn.Module):
         super().__init__()
         self.half_width, self.projection = half_width, projection
         self.gather = nn.Conv2d(plane_count(projection, joints) * plane_channels, channels, 3, padding=1)
-        # Input channels first in memory: a plane's weights are contracted with its features where they lie.
-        self.gather.weight.data = self.gather.weight.data.transpose(0, 1).contiguous().transpose(0, 1)
         self.norm = nn.BatchNorm2d(channels)
         self.mix = nn.Conv2d(channels, channels, 1)
 
