@@ -2,13 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from handlib.commands.common import progress
 from handlib.utils.errors import InputError
 from handlib.utils.resources import DEFAULT_NETWORK
+
+if TYPE_CHECKING:
+    from handlib.photos.reconstruct import Network
+
+Engine = Literal["torch", "onnx"]
 
 
 def reconstruct(
@@ -17,6 +22,7 @@ def reconstruct(
     box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None,
     boxes: Annotated[Path | None, arg(metavar="FILE")] = None,
     checkpoint: str = DEFAULT_NETWORK,
+    engine: Engine = "torch",
 ) -> None:
     """Reconstruct the two hands of photographs: overlay.png, left.glb, right.glb, hands.glb, result.json.
 
@@ -31,25 +37,35 @@ def reconstruct(
         boxes: a JSON or CSV file that tells where the hands are, several pairs in a picture if need be:
             {"a.jpg": [x, y, w, h], "b.jpg": [[x, y, w, h], ...]}, or lines of a.jpg,x,y,w,h.
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
+        engine: what runs the network: PyTorch, or onnxruntime, which is quicker on a CPU and exports the
+            network first, once, to the user's cache folder.
     """
     if not pictures:
         raise InputError("reconstruct: expected pictures or folders, got none")
     if len(pictures) > 1 or boxes or pictures[0].is_dir():
         if box:
             raise InputError("box: expected a single picture; for several, write a file for --boxes")
-        reconstruct_many(pictures, out, boxes, checkpoint)
+        reconstruct_many(pictures, out, boxes, checkpoint, engine)
     else:
-        reconstruct_one(pictures[0], out, box, checkpoint)
+        reconstruct_one(pictures[0], out, box, checkpoint, engine)
 
 
-def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str) -> None:
+def load(checkpoint: str, engine: Engine) -> "Network":
+    """The network, run by this engine."""
+    from handlib.model.network import DIR
+    from handlib.photos.reconstruct import run_by
+
+    return run_by(engine, DIR.from_pretrained(checkpoint))
+
+
+def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str, engine: Engine) -> None:
     """Writes a picture's results and prints what was seen."""
     from handlib.data.photo import as_box
     from handlib.hand.skeleton import SIDES
     from handlib.photos.reconstruct import reconstruct
     from handlib.photos.results import FILES
 
-    result = reconstruct(picture, as_box(box) if box else None, checkpoint)
+    result = reconstruct(picture, as_box(box) if box else None, checkpoint, engine)
     result.save(out)
     print(f"box: {result.box} ({result.origin})")
     print(f"seen: {result.presence}")
@@ -58,10 +74,9 @@ def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str) 
     print(f"{out}: {', '.join(FILES)}")
 
 
-def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, checkpoint: str) -> None:
+def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, checkpoint: str, engine: Engine) -> None:
     """Writes results of all pictures and a summary; bad files are told at the end and exit with code 1."""
     from handlib.data.photo_folders import find_pictures
-    from handlib.model.network import DIR
     from handlib.photos.batch import (
         SUMMARY,
         check_names,
@@ -76,7 +91,7 @@ def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, ch
     check_out(out, found.pictures)
     wanted = read_boxes(boxes) if boxes else {}
     check_names(wanted, found.pictures)
-    model = DIR.from_pretrained(checkpoint)
+    model = load(checkpoint, engine)
     for name in found.layouts:
         print(f"{name}: only its folders of colour pictures are read")
     if found.left_out:
@@ -101,6 +116,7 @@ def video(
     min_cutoff: float = 1.0,
     beta: float = 3.0,
     checkpoint: str = DEFAULT_NETWORK,
+    engine: Engine = "torch",
 ) -> None:
     """Reconstruct both hands over a sequence of pictures: overlay.webp, hands.glb (animated), result.json.
 
@@ -116,12 +132,13 @@ def video(
         min_cutoff: of the filters, in Hz: lower takes away more jitter.
         beta: of the filters: higher lags less behind what moves.
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
+        engine: what runs the network: PyTorch, or onnxruntime, which is quicker on a CPU and exports the
+            network first, once, to the user's cache folder.
     """
     from collections import Counter
     from dataclasses import replace
 
     from handlib.data.photo import as_box
-    from handlib.model.network import DIR
     from handlib.photos.frames import find_frames
     from handlib.photos.one_euro import OneEuro
     from handlib.photos.video import FILES, reconstruct_frames, smoothed, write_sequence
@@ -132,7 +149,7 @@ def video(
     wanted = as_box(box) if box else None
     found = find_frames(frames)
     found = replace(found, rate=fps or found.rate)
-    model = DIR.from_pretrained(checkpoint)
+    model = load(checkpoint, engine)
     named = progress(zip(found.names, found, strict=True), "frames", len(found))
     results = reconstruct_frames(model, named, wanted)
     if settings:

@@ -6,6 +6,7 @@ Needs the extra ``export`` of this package, part of ``dev``.
 import copy
 import hashlib
 import json
+import re
 import sys
 import warnings
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from handlib.data.sample import IMAGE_MEAN, IMAGE_STD
 from handlib.hand.hand import HandParams
 from handlib.hand.skeleton import JOINT_NAMES
 from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
-from handlib.model.network import DIR, weights_sum
+from handlib.model.network import DIR
 from handlib.utils.errors import InputError
 from handlib.utils.files import make_folder, replacing
 
@@ -126,11 +127,9 @@ def cached_file(network: DIR) -> Path:
     """
     from platformdirs import user_cache_path
 
-    digest = hashlib.sha256(f"{handlib.__version__} {network.config} {weights_sum(network)}".encode())
-    for hand in network.hands.values():
-        for buffer in hand.buffers():
-            digest.update(buffer.numpy(force=True).tobytes())
-    return user_cache_path("handlib", appauthor=False) / f"{network.name}-{digest.hexdigest()[:16]}.onnx"
+    digest = hashlib.sha256(f"{handlib.__version__} {network.checksum()}".encode()).hexdigest()
+    name = re.sub(r"\W+", "-", network.name)
+    return user_cache_path("handlib", appauthor=False) / f"{name}-{digest[:16]}.onnx"
 
 
 class OnnxNetwork:
@@ -148,6 +147,7 @@ class OnnxNetwork:
         from onnxruntime import InferenceSession, SessionOptions
 
         self.name, self.config, self.hands = network.name, network.config, network.hands
+        self._checksum = network.checksum()
         path = cached_file(network)
         if not path.is_file():
             print(f"onnx: exporting {network.name} to {path}, a minute or two, once", file=sys.stderr)
@@ -156,6 +156,10 @@ class OnnxNetwork:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         self.session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def checksum(self) -> str:
+        """The checksum of the network that was exported."""
+        return self._checksum
 
     def __call__(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
         """The last estimate and the segmentation; ``dense`` isn't computed and NaN."""

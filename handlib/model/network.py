@@ -112,6 +112,13 @@ class DIR(
         model.name = str(name)
         return model
 
+    def checksum(self) -> str:
+        """Returns what names what this network computes: the SHA256 of configuration, weights and hands."""
+        digest = hashlib.sha256(f"{self.config} {weights_sum(self)}".encode())
+        for buffer in self.hands.buffers():
+            digest.update(buffer.numpy(force=True).tobytes())
+        return digest.hexdigest()
+
     def decode(self, vectors: Float[Tensor, "batch hand=2 64"], offset: Float[Tensor, "batch 3"]) -> Estimate:
         """Hand vectors to posed hands, as :func:`handlib.model.estimate.decode` does it."""
         return decode(vectors, offset, self.hands, self.config.log_scale)

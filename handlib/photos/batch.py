@@ -15,9 +15,8 @@ from pathlib import Path
 
 from handlib.data.photo import Box, BoxError, decoding, read_picture
 from handlib.hand.skeleton import SIDES
-from handlib.model.network import DIR, weights_sum
 from handlib.photos.boxes import Boxes, same_name
-from handlib.photos.reconstruct import reconstruct
+from handlib.photos.reconstruct import Network, reconstruct
 from handlib.photos.results import FILES, write_results
 from handlib.utils.errors import InputError, in_one_line
 from handlib.utils.files import make_folder, write_text
@@ -62,15 +61,10 @@ class Job:
         }
 
 
-def network_sum(model: DIR) -> str:
-    """Returns what names a network: the SHA256 of its configuration and its weights."""
-    return hashlib.sha256(f"{model.config} {weights_sum(model)}".encode()).hexdigest()
-
-
 def jobs_of(picture: Path, network: str, folder: Path, boxes: tuple[Box, ...]) -> list[Job]:
     """The folder itself for one result, numbered folders in it for one per box.
 
-    ``network`` is a :func:`network_sum`.
+    ``network`` is its checksum.
 
     Raises:
         PictureError: the picture's file can't be read.
@@ -100,7 +94,7 @@ def check_out(out: Path, names: Iterable[str]) -> None:
         raise InputError(f"out: expected a folder other than the pictures' own, got {out}")
 
 
-def reconstruct_picture(model: DIR, path: Path, jobs: list[Job]) -> None:
+def reconstruct_picture(model: Network, path: Path, jobs: list[Job]) -> None:
     """Writes every result of a picture that isn't there yet; one picture is in memory at a time.
 
     Raises:
@@ -118,7 +112,7 @@ def reconstruct_picture(model: DIR, path: Path, jobs: list[Job]) -> None:
         write_results(reconstruct(picture, job.box, model), job.folder, job.asked)
 
 
-def reconstruct_all(model: DIR, pictures: dict[str, Path], boxes: Boxes, out: Path) -> Iterator[dict]:
+def reconstruct_all(model: Network, pictures: dict[str, Path], boxes: Boxes, out: Path) -> Iterator[dict]:
     """Reconstructs pictures by name, each into ``out / name``; yields its entry of the summary.
 
     What is wrong with one picture, its boxes or its folder is an ``error`` in its entry.
@@ -126,7 +120,7 @@ def reconstruct_all(model: DIR, pictures: dict[str, Path], boxes: Boxes, out: Pa
     Raises:
         OSError: the disk is full or can't be written.
     """
-    network = network_sum(model)
+    network = model.checksum()
     for name, path in pictures.items():
         try:
             jobs = jobs_of(path, network, out / name, boxes.get(same_name(name), ()))
@@ -141,7 +135,7 @@ def reconstruct_all(model: DIR, pictures: dict[str, Path], boxes: Boxes, out: Pa
         yield entry
 
 
-def write_summary(out: Path, model: DIR, entries: list[dict]) -> None:
+def write_summary(out: Path, model: Network, entries: list[dict]) -> None:
     """Writes ``SUMMARY`` into a folder, made if missing."""
     make_folder(out)
     record = {"about": ABOUT, "model": model.name, "pictures": entries}

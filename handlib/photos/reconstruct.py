@@ -50,6 +50,10 @@ NOTEBOOK_SIDE = 640
 """The same for a drawing in a notebook."""
 
 
+Engine = Literal["torch", "onnx"]
+"""What runs a network."""
+
+
 @runtime_checkable
 class Network(Protocol):
     """What answers: a :class:`DIR`, or anything else that makes a prediction of a normalised picture."""
@@ -57,6 +61,9 @@ class Network(Protocol):
     name: str
     config: DIRConfig
     hands: Hands
+
+    def checksum(self) -> str:
+        """Names what the network computes: two that are equal in it give the same answers."""
 
     def __call__(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
         """The prediction, for pictures of ``config.image_size``."""
@@ -221,6 +228,19 @@ def box_of_hands(segmentation: Float[Tensor, "3 size size"], crop: Crop, picture
         return None
 
 
+def run_by(engine: Engine, network: Network) -> Network:
+    """The network, run by this engine: itself, or a DIR's :class:`handlib.deploy.onnx.OnnxNetwork`.
+
+    Raises:
+        InputError: there is no such engine, or its packages aren't installed.
+    """
+    if engine == "torch" or not isinstance(network, DIR):
+        return network
+    from handlib.deploy.onnx import OnnxNetwork
+
+    return OnnxNetwork(network)
+
+
 @torch.no_grad()
 def look(network: Network, picture: Picture, box: Box, share: int | float) -> tuple[Crop, Prediction]:
     """One pass of the network over the square that a box fills to ``share``."""
@@ -234,6 +254,7 @@ def reconstruct(
     picture: AnyPicture,
     box: Box | Sequence[int | float] | None = None,
     model: str | Path | Network = DEFAULT_NETWORK,
+    engine: Engine = "torch",
 ) -> Reconstruction:
     """Both hands of a picture.
 
@@ -243,7 +264,8 @@ def reconstruct(
     then closer and closer. Where a box can't be trusted, the first look stands and ``origin`` says so.
 
     ``picture`` is a file or what :func:`handlib.data.photo.as_picture` takes. ``model`` is a network, or what
-    ``DIR.from_pretrained`` loads, anew in every call: load it once for many pictures.
+    ``DIR.from_pretrained`` loads, anew in every call: load it once for many pictures. ``engine`` "onnx" runs
+    it by onnxruntime, quicker on a CPU; for many pictures make a :class:`handlib.deploy.onnx.OnnxNetwork`.
 
     Raises:
         PictureError: the picture can't be read or isn't one.
@@ -253,6 +275,7 @@ def reconstruct(
     picture = as_picture(picture)
     given = None if box is None else as_box(box).inside(picture)
     network = DIR.from_pretrained(model) if isinstance(model, str | Path) else model
+    network = run_by(engine, network)
     if getattr(network, "training", False):
         raise InputError("model: expected a network in evaluation mode; call its eval() first")
 

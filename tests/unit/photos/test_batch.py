@@ -149,7 +149,7 @@ def test_an_answer_to_another_question_is_no_answer(tmp_path: Path):
     model = DIR(TINY).eval()
 
     def jobs(*boxes: Box) -> list[batch.Job]:
-        return batch.jobs_of(picture, batch.network_sum(model), out, boxes)
+        return batch.jobs_of(picture, model.checksum(), out, boxes)
 
     batch.reconstruct_picture(model, picture, jobs(box))
     assert jobs(box)[0].finished
