@@ -1,6 +1,6 @@
 """What the released network costs, as ratios measured side by side on one thread.
 
-Its forward pass as it stands and optimised against a plain ResNet-50, the factorised projection against the
+Its forward pass, in PyTorch and by onnxruntime, against a plain ResNet-50, the factorised projection against the
 literal one, batches and half precision. Weights are random: they don't change what is computed. Times are
 processor time, medians over repeats that take turns.
 """
@@ -9,15 +9,18 @@ import argparse
 import json
 import os
 import platform
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import onnxruntime
 import timm
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from handlib.analysis.cost import flops, medians, peak_megabytes
+from handlib.deploy.onnx import OnnxNetwork
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.model.projection import conv_of_masks, planes_then_conv, project_planes
@@ -32,36 +35,47 @@ SERIES: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 
 
+def by_onnxruntime(module: nn.Module, image: Tensor, path: Path) -> Callable[[], object]:
+    """Runs a module for this picture by onnxruntime."""
+    torch.onnx.export(module, (image,), path, input_names=["image"], dynamo=True, verbose=False)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, {"image": image.numpy()})
+
+
 @torch.no_grad()
 def network(repeats: int) -> dict[str, object]:
-    """The released network as it stands, optimised, in batches and in bfloat16."""
+    """The released network in PyTorch and by onnxruntime, in batches and in bfloat16."""
     torch.manual_seed(0)
     model = DIR(DIRConfig.released()).eval()
-    optimised = model.optimize_for_inference()
     resnet = timm.create_model("resnet50", features_only=True, out_indices=(1, 2, 3, 4)).eval()
+    engine = OnnxNetwork(model, torch.get_num_threads())
     one, eight = torch.randn(1, 3, 256, 256), torch.randn(8, 3, 256, 256)
 
     def half(image: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             return model(image).final.vertices
 
-    single = medians(
-        {
-            "ResNet-50": lambda: resnet(one),
-            "as it stands": lambda: model(one),
-            "optimised": lambda: optimised(one),
-            "bfloat16": lambda: half(one),
-        },
-        repeats,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        single = medians(
+            {
+                "ResNet-50": lambda: resnet(one),
+                "DIR": lambda: model(one),
+                "DIR, bfloat16": lambda: half(one),
+                "DIR, onnxruntime": lambda: engine(one),
+                "ResNet-50, onnxruntime": by_onnxruntime(resnet, one, Path(folder, "resnet.onnx")),
+            },
+            repeats,
+        )
     batch = medians(
-        {"as it stands": lambda: model(eight), "optimised": lambda: optimised(eight)}, max(3, repeats // 4)
+        {"DIR": lambda: model(eight), "DIR, onnxruntime": lambda: engine(eight)}, max(3, repeats // 4)
     )
     exact = model(one).final.vertices
     return {
         "billion multiplications": {
             "ResNet-50": flops(lambda: resnet(one)) / 2e9,
-            "as it stands": flops(lambda: model(one)) / 2e9,
+            "DIR": flops(lambda: model(one)) / 2e9,
         },
         "ms": single,
         "against ResNet-50": {name: ms / single["ResNet-50"] for name, ms in single.items()},
@@ -70,7 +84,10 @@ def network(repeats: int) -> dict[str, object]:
         },
         "largest difference of a vertex coordinate, relative to the largest coordinate": {
             name: float((other - exact).abs().max() / exact.abs().max())
-            for name, other in (("optimised", optimised(one).final.vertices), ("bfloat16", half(one)))
+            for name, other in (
+                ("DIR, onnxruntime", engine(one).final.vertices),
+                ("DIR, bfloat16", half(one)),
+            )
         },
     }
 
@@ -81,16 +98,15 @@ def projection_forms(hands: int, channels: int, size: int) -> dict[str, Callable
     features = torch.randn(1, hands, 21, channels, generator=generator, requires_grad=True)
     uv = torch.rand(1, hands, 21, 2, generator=generator) * 1.6 - 0.8
     weight = torch.randn(CHANNELS_OUT, hands * 20 * channels, 3, 3, generator=generator) * 0.02
-    # In the order in which ``MultiPlaneProjection`` keeps its weights.
-    arranged = weight.transpose(0, 1).contiguous().transpose(0, 1).requires_grad_()
-    weight.requires_grad_()
+    # As ``handlib train`` lays out what it trains.
+    weight = weight.contiguous(memory_format=torch.channels_last).requires_grad_()
     bias = torch.zeros(CHANNELS_OUT, requires_grad=True)
 
     def literal() -> Tensor:
         return planes_then_conv(project_planes(features, uv, size, HALF_WIDTH), weight, bias)
 
     def factorised() -> Tensor:
-        return conv_of_masks(features, uv, size, HALF_WIDTH, arranged, bias)
+        return conv_of_masks(features, uv, size, HALF_WIDTH, weight, bias)
 
     def runner(form: Callable[[], Tensor]) -> Callable[[bool], Tensor]:
         def run(backward: bool) -> Tensor:
@@ -99,7 +115,7 @@ def projection_forms(hands: int, channels: int, size: int) -> dict[str, Callable
                     return form()
             out = form()
             out.sum().backward()
-            for leaf in (features, weight, arranged, bias):
+            for leaf in (features, weight, bias):
                 leaf.grad = None
             return out.detach()
 
@@ -173,6 +189,7 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "timm": timm.__version__,
+        "onnxruntime": onnxruntime.__version__,
     }
 
 

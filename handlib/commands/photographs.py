@@ -74,7 +74,9 @@ def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str, 
     print(f"{out}: {', '.join(FILES)}")
 
 
-def reconstruct_many(places: tuple[Path, ...], out: Path, boxes: Path | None, checkpoint: str, engine: Engine) -> None:
+def reconstruct_many(
+    places: tuple[Path, ...], out: Path, boxes: Path | None, checkpoint: str, engine: Engine
+) -> None:
     """Writes results of all pictures and a summary; bad files are told at the end and exit with code 1."""
     from handlib.data.photo_folders import find_pictures
     from handlib.photos.batch import (

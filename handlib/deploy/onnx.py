@@ -37,6 +37,7 @@ OUTPUTS = {
     "offset": "batch x 3, metres from the left wrist to the right one",
     "params": "batch x (left, right) x 64: 6D root rotation, 45 pose components, 10 shape coefficients, "
     "camera (3), as predicted",
+    "camera": "batch x (left, right) x 3: s, tx, ty, where a point in metres is seen at s * (x, y) + (tx, ty)",
     "segmentation": "batch x (background, left, right) x height x width, probabilities",
 }
 """What the file's outputs are, in order."""
@@ -67,6 +68,7 @@ class NamedOutputs(nn.Module):
             final.uv,
             final.offset * LENGTH_UNIT,
             final.params.to_vector(),
+            final.camera,
             prediction.segmentation.softmax(1),
         )
 
@@ -167,6 +169,7 @@ class OnnxNetwork:
         found = dict(zip(OUTPUTS, map(torch.from_numpy, arrays), strict=True))
         estimate = Estimate(
             params=HandParams.from_vector(found["params"]),
+            camera=found["camera"],
             joints=found["joints"],
             vertices=found["vertices"],
             uv=found["joints_uv"],

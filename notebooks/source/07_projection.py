@@ -28,7 +28,7 @@ from beartype import beartype
 from jaxtyping import Float, jaxtyped
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import conv1d, conv2d
+from torch.nn.functional import conv1d, conv2d, unfold
 from torch.utils.flop_counter import FlopCounterMode
 
 from handlib import DIR, load_samples, show
@@ -655,8 +655,8 @@ assert torch.allclose(looped, direct, atol=1e-4)
 print("loop over masks = planes, then convolution")
 
 # %% [markdown]
-# Without loops: one `einsum` contracts features into weights, and one **grouped** convolution lets each picture's masks meet their own kernels: pictures
-# become groups of channels of a single picture. "Exact" must hold for training too, so the cell after it compares the gradients of features, weights and bias,
+# Without loops: one `einsum` contracts features into weights. Then the masks are **unfolded**: a column per pixel holds what all masks show in the 3 x 3
+# pixels around it, and the convolution is one product of matrices, each picture's kernels times its columns. "Exact" must hold for training too, so the cell after it compares the gradients of features, weights and bias,
 # at the released widths.
 
 
@@ -670,8 +670,8 @@ def factorised(
 ) -> Float[Tensor, "batch out size size"]:
     batch, size, blocks = len(features), masks.shape[-1], weight.unflatten(1, (2, 20, -1))
     kernels = torch.einsum("bhkec,ohkcts->bohkets", features[:, :, torch.tensor(BONES)], blocks)
-    stacked = kernels.reshape(batch * len(weight), 80, 3, 3)
-    out = conv2d(masks.reshape(1, batch * 80, size, size), stacked, padding=1, groups=batch)
+    columns = unfold(masks.flatten(1, 3), 3, padding=1)  # (batch, 80 * 9, pixels)
+    out = kernels.reshape(batch, len(weight), 80 * 9) @ columns
     return out.reshape(batch, len(weight), size, size) + bias[:, None, None]
 
 
@@ -750,7 +750,7 @@ for joints, channels, size in sizes:
 # (For more joints than 21 a hand the table takes a tree with one bone fewer than joints.) The shared plane is the one case without gain: it has
 # as many masks as before but only $C$ input channels, so it is cheaper to add the masks times features up first.
 #
-# Multiply-adds are not time. `conv_of_masks` also moves less memory, but grouped convolutions are less tuned. So measure, forward and backward, with the
+# Multiply-adds are not time. `conv_of_masks` also moves less memory, but products of small matrices are less tuned than convolutions. So measure, forward and backward, with the
 # released widths on the 32 x 32 map:
 
 

@@ -13,7 +13,7 @@ from support import reference
 from torch import Tensor, nn
 
 from handlib.model.network import DIR
-from handlib.released.checkpoint import CheckpointError, load_checkpoint, named_outputs, run
+from handlib.released.checkpoint import CheckpointError, load_checkpoint, run
 
 TOLERANCE = 1e-4
 
@@ -140,12 +140,3 @@ def test_files_that_are_no_checkpoint(tmp_path: Path):
     for name in ("noise.pth", "absent.pth"):
         with pytest.raises(CheckpointError, match=name):
             load_checkpoint(tmp_path / name)
-
-
-def test_optimised_for_inference(
-    released_model: DIR, released_inputs: Mapping[str, np.ndarray], stored_outputs: Mapping[str, np.ndarray]
-):
-    optimised = released_model.optimize_for_inference()
-    outputs = named_outputs(optimised(torch.from_numpy(released_inputs["img"])))
-    stored = {name: stored_outputs[name] for name in outputs}
-    assert_agrees({name: value.numpy() for name, value in outputs.items()}, stored)
