@@ -19,10 +19,17 @@ def doctor(
         intaghand: the folder that IntagHand's preparation wrote.
     """
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
-    from handlib.doctor import as_table, examine, has_wrong
+    from handlib.doctor import examine
 
+    styles = {"ok": "green", "missing": "yellow", "wrong": "bold red"}
+    table = Table("", "verdict", "found", header_style="bold", box=None, pad_edge=False)
     findings = examine(mano=mano, checkpoint=checkpoint, interhand=interhand, intaghand=intaghand)
-    Console().print(as_table(findings))
-    if has_wrong(findings):
+    for finding in findings:
+        told = finding.explanation + (f"\n-> {finding.to_do}" if finding.to_do else "")
+        table.add_row(Text(finding.what), Text(finding.verdict, styles[finding.verdict]), Text(told))
+    Console().print(table)
+    if any(finding.verdict == "wrong" for finding in findings):
         sys.exit(1)

@@ -12,14 +12,12 @@ from handlib.doctor.data_sets import (
     intaghand_findings,
     interhand_findings,
 )
-from handlib.doctor.findings import Finding, as_table, has_wrong, judged_each
+from handlib.doctor.findings import Finding, judged_each
 from handlib.doctor.machine import machine_findings
 from handlib.doctor.models import GET_CHECKPOINT, GET_MANO, checkpoint_findings, mano_findings
-from handlib.doctor.shipped import open_hand_finding, shipped_findings
-from handlib.hand.mano_file import open_hand_file
-from handlib.utils.resources import samples_folder
+from handlib.doctor.shipped import INSTALL_AGAIN, shipped_findings
 
-__all__ = ["Finding", "as_table", "examine", "examine_given", "has_wrong"]
+__all__ = ["Finding", "examine", "examine_given"]
 
 
 def examine_given(
@@ -29,23 +27,12 @@ def examine_given(
     intaghand: Path | None = None,
 ) -> list[Finding]:
     """Checks what a reader has of the real thing; of what isn't given it says where to get it."""
+    small = "the small network takes its place"
     checks = (
         ("MANO", mano, mano_findings, "the open hand takes its place", GET_MANO),
-        (
-            "released checkpoint",
-            checkpoint,
-            checkpoint_findings,
-            "the small network takes its place",
-            GET_CHECKPOINT,
-        ),
+        ("released checkpoint", checkpoint, checkpoint_findings, small, GET_CHECKPOINT),
         ("InterHand2.6M", interhand, interhand_findings, "rendered pairs take its place", GET_INTERHAND),
-        (
-            "IntagHand's folder",
-            intaghand,
-            intaghand_findings,
-            "not needed beside InterHand2.6M",
-            GET_INTAGHAND,
-        ),
+        ("IntagHand", intaghand, intaghand_findings, "not needed beside InterHand2.6M", GET_INTAGHAND),
     )
     findings: list[Finding] = []
     for what, path, check, instead, to_do in checks:
@@ -60,10 +47,8 @@ def examine_given(
 
 def examine(**given: Path | None) -> list[Finding]:
     """The machine, what is shipped, and what is :func:`given <examine_given>`."""
-    again = "install the package again"
     return [
-        *judged_each("machine", machine_findings, again),
-        *judged_each("open hand", lambda: [open_hand_finding(open_hand_file())], again),
-        *judged_each("data_samples", lambda: shipped_findings(samples_folder()), again),
+        *judged_each("machine", machine_findings, INSTALL_AGAIN),
+        *judged_each("what ships", shipped_findings, INSTALL_AGAIN),
         *examine_given(**given),
     ]

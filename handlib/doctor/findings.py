@@ -1,14 +1,8 @@
-"""What a check finds, and how it is told."""
+"""What a check finds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from rich.table import Table
-from rich.text import Text
-
-Verdict = Literal["ok", "missing", "wrong"]
-STYLES: dict[Verdict, str] = {"ok": "green", "missing": "yellow", "wrong": "bold red"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +14,7 @@ class Finding:
     """
 
     what: str
-    verdict: Verdict
+    verdict: Literal["ok", "missing", "wrong"]
     explanation: str
     to_do: str = ""
 
@@ -37,18 +31,3 @@ def judged_each(what: str, look: Callable[[], Sequence[Finding]], to_do: str) ->
 def judged(what: str, look: Callable[[], str], to_do: str) -> Finding:
     """``ok`` with what ``look`` says, or ``wrong`` as in :func:`judged_each`."""
     return judged_each(what, lambda: [Finding(what, "ok", look())], to_do)[0]
-
-
-def has_wrong(findings: Sequence[Finding]) -> bool:
-    """Whether anything has to be mended."""
-    return any(finding.verdict == "wrong" for finding in findings)
-
-
-def as_table(findings: Sequence[Finding]) -> Table:
-    """Findings as rich prints them, a row each; what is to be done stands below the explanation."""
-    table = Table("", "verdict", "found", header_style="bold", box=None, pad_edge=False)
-    for finding in findings:
-        told = finding.explanation + (f"\n-> {finding.to_do}" if finding.to_do else "")
-        verdict = Text(finding.verdict, STYLES[finding.verdict])
-        table.add_row(Text(finding.what), verdict, Text(told))
-    return table

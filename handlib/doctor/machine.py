@@ -3,84 +3,50 @@
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 
 import torch
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from handlib.doctor.findings import Finding
 from handlib.training.precision import training_precision
 
 PACKAGE = "handlib"
-REINSTALL = "make setup, or pip install -e .[dev] in the repository"
-PURPOSES = {"dev": "tests, notebooks' outputs, browser tests", "export": "handlib export onnx"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-def python_finding(version: str, bounds: str) -> Finding:
-    """Whether a version of Python lies within what the package declares."""
-    told = f"{version}, expected {bounds}"
-    if SpecifierSet(bounds).contains(version, prereleases=True):
-        return Finding("Python", "ok", told)
-    return Finding("Python", "wrong", told, f"make a virtual environment with Python {bounds}")
+def packages_finding(extra: str, declared: Sequence[Requirement], installed: Mapping[str, str]) -> Finding:
+    """Whether the packages of an optional group are there and new enough; of "", those of the package itself.
 
-
-def package_findings(requirements: list[Requirement], installed: Mapping[str, str | None]) -> list[Finding]:
-    """A line for every package that is too old or not there, and one that counts the others.
-
-    ``installed`` are the versions by name, None where there is none.
+    ``installed`` are versions by canonical name.
     """
-    findings, good = [], 0
-    for needed in requirements:
-        found = installed[needed.name]
-        if found is not None and needed.specifier.contains(found, prereleases=True):
-            good += 1
-            continue
-        told = f"expected {needed.specifier}, " + (f"found {found}" if found else "not installed")
-        findings.append(Finding(f"package {needed.name}", "wrong", told, REINSTALL))
-    return [Finding("packages", "ok", f"{good} of {len(requirements)} as declared"), *findings]
 
+    def holds(needed: Requirement, extra: str) -> bool:
+        return needed.marker is None or needed.marker.evaluate({"extra": extra})
 
-def extra_finding(
-    extra: str, requirements: list[Requirement], installed: Mapping[str, str | None]
-) -> Finding:
-    """Whether an optional group of packages is there."""
-    what, purpose = f"packages [{extra}]", PURPOSES.get(extra, "optional")
-    lacking = [
-        r.name
-        for r in requirements
-        if (version := installed[r.name]) is None or not r.specifier.contains(version, prereleases=True)
-    ]
+    group = [one for one in declared if holds(one, extra) and not (extra and holds(one, ""))]
+    what, lacking = f"packages [{extra}]" if extra else "packages", []
+    for one in group:
+        found = installed.get(canonicalize_name(one.name))
+        if found is None or not one.specifier.contains(found, prereleases=True):
+            lacking.append(f"{one.name}{one.specifier} ({found or 'not installed'})")
     if not lacking:
-        return Finding(what, "ok", f"{len(requirements)} as declared, for {purpose}")
-    told = f"not there or too old: {', '.join(lacking)}; needed for {purpose} only"
-    return Finding(what, "missing", told, f"pip install -e .[{extra}] in the repository")
+        return Finding(what, "ok", f"{len(group)} as declared")
+    to_do = f"pip install -e .[{extra}] in the repository" if extra else "make setup in the repository"
+    return Finding(what, "missing" if extra else "wrong", f"expected {', '.join(lacking)}", to_do)
 
 
-def installed_versions(requirements: list[Requirement]) -> dict[str, str | None]:
-    """The version of each package in this environment, None where it isn't installed."""
-
-    def version(name: str) -> str | None:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            return None
-
-    return {needed.name: version(needed.name) for needed in requirements}
-
-
-def package_group(declared: list[Requirement], extra: str | None) -> list[Requirement]:
-    """Requirements that hold here without any extra, or those that an extra adds."""
-
-    def holds(r: Requirement, extra: str) -> bool:
-        return r.marker is None or r.marker.evaluate({"extra": extra})
-
-    without = [r for r in declared if holds(r, "")]
-    if extra is None:
-        return without
-    return [r for r in declared if r not in without and holds(r, extra)]
+def package_findings() -> list[Finding]:
+    """Python and this environment's packages, against what the package declares."""
+    about = metadata.metadata(PACKAGE)
+    installed = {canonicalize_name(found.name): found.version for found in metadata.distributions()}
+    installed["python"] = platform.python_version()
+    declared = [f"python{about['Requires-Python'] or ''}", *(metadata.requires(PACKAGE) or [])]
+    requirements = [Requirement(line) for line in declared]
+    extras = about.get_all("Provides-Extra") or []
+    return [packages_finding(extra, requirements, installed) for extra in ("", *extras)]
 
 
 def processor_finding() -> Finding:
@@ -125,15 +91,4 @@ def browser_finding() -> Finding:
 
 def machine_findings() -> list[Finding]:
     """Everything about this machine."""
-    bounds = metadata.metadata(PACKAGE)["Requires-Python"] or ">=3"
-    declared = [Requirement(line) for line in metadata.requires(PACKAGE) or []]
-    installed = installed_versions(declared)
-    extras = metadata.metadata(PACKAGE).get_all("Provides-Extra") or []
-    return [
-        python_finding(platform.python_version(), bounds),
-        *package_findings(package_group(declared, None), installed),
-        *(extra_finding(extra, package_group(declared, extra), installed) for extra in extras),
-        processor_finding(),
-        accelerator_finding(),
-        browser_finding(),
-    ]
+    return [*package_findings(), processor_finding(), accelerator_finding(), browser_finding()]
