@@ -18,7 +18,7 @@ def multiplies_bfloat16(device: str) -> bool:
     if device != "cpu":
         return True
     # PyTorch 2.9 can't be asked; there the answer is no.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name, False) for name in MULTIPLY_BFLOAT16)
 
 
