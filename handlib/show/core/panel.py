@@ -1,6 +1,7 @@
 """Widgets that can still be read without a kernel: every one also is a picture and a line of text."""
 
 import base64
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
@@ -79,6 +80,7 @@ class Explorer(Panel, Generic[State]):
 
     def __init__(self, rows: Sequence[Row], traits: Sequence[tuple[ipywidgets.Widget, str]] = ()):
         """``traits`` decide what is shown too, such as a joint that is picked in a view."""
+        self._lock = threading.RLock()
         self.refresh()
         super().__init__(rows)
         self.controls = tuple(_inputs(self))
@@ -116,10 +118,12 @@ class Explorer(Panel, Generic[State]):
             self.draw(self.state)
 
     def _on_move(self, change: dict) -> None:
-        if not self._busy:
-            with self.quiet():
-                self.moved(change["owner"])
-            self.refresh()
+        # JupyterLab lets two controls move in two threads: without a lock the second move would be lost.
+        with self._lock:
+            if not self._busy:
+                with self.quiet():
+                    self.moved(change["owner"])
+                self.refresh()
 
 
 def _inputs(box: ipywidgets.Box) -> Iterator[ipywidgets.Widget]:

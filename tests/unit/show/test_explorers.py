@@ -2,6 +2,7 @@
 
 import base64
 import io
+import threading
 from collections.abc import Iterator
 
 import ipywidgets
@@ -124,3 +125,35 @@ def test_bad_input_is_refused_in_one_line(make, message: str):
     with pytest.raises(InputError, match=message) as refused:
         make()
     assert "\n" not in str(refused.value)
+
+
+def test_a_control_that_moves_while_another_ones_picture_is_drawn_is_not_lost():
+    begun, go_on = threading.Event(), threading.Event()
+
+    class TwoSliders(Explorer[tuple[int, int]]):
+        def __init__(self):
+            self.a, self.b = ipywidgets.IntSlider(), ipywidgets.IntSlider()
+            super().__init__([(self.a, self.b)])
+
+        def compute(self) -> tuple[int, int]:
+            now = self.a.value, self.b.value
+            if now == (1, 0):
+                begun.set()
+                assert go_on.wait(30)
+            return now
+
+        def draw(self, state: tuple[int, int]) -> None:
+            pass
+
+    explorer = TwoSliders()
+    first, second = (
+        threading.Thread(target=setattr, args=(control, "value", 1)) for control in (explorer.a, explorer.b)
+    )
+    first.start()
+    assert begun.wait(30)
+    second.start()
+    second.join(0.2)
+    go_on.set()
+    first.join()
+    second.join()
+    assert explorer.state == (1, 1)
