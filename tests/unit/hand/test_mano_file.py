@@ -1,12 +1,12 @@
 """Hand models as files: what MANO's pickles hold is read, all else is refused with one clear error."""
 
-import copyreg
 import os
 import pickle
 import pickletools
 import sys
 import types
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -31,9 +31,7 @@ from handlib.hand.skeleton import MANO_PARENTS, SIDES
 
 
 def same(a: HandData, b: HandData) -> bool:
-    return a.side == b.side and all(
-        np.array_equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(HandData) if f.name != "side"
-    )
+    return all(np.array_equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(HandData))
 
 
 def content(side) -> dict[str, object]:
@@ -50,71 +48,31 @@ def dump(content: object, path: Path, protocol: int = 2) -> Path:
 
 
 @pytest.fixture
-def chumpy(monkeypatch: pytest.MonkeyPatch):
-    """Classes that pickle as chumpy's ``Ch`` and ``Select`` do; the real package isn't needed."""
-    modules = {name: types.ModuleType(name) for name in ("chumpy", "chumpy.ch", "chumpy.reordering")}
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, name, module)
-
-    class Ch:
-        def __init__(self, x: np.ndarray):
-            self.x = x
-            self._dirty_vars = {"x"}
-
-    class Select(Ch):
-        def __init__(self, a: Ch, idxs: np.ndarray, preferred_shape: tuple[int, ...]):
-            self.a, self.idxs, self.preferred_shape = a, idxs, preferred_shape
-
-    Ch.__module__, Select.__module__ = "chumpy.ch", "chumpy.reordering"
-    Ch.__qualname__, Select.__qualname__ = "Ch", "Select"
-    modules["chumpy.ch"].Ch, modules["chumpy.reordering"].Select = Ch, Select
-    return modules["chumpy"], Ch, Select
+def written(tmp_path: Path) -> Path:
+    write_mano(open_hand_data("right"), tmp_path / "MANO_RIGHT.pkl")
+    return tmp_path / "MANO_RIGHT.pkl"
 
 
-@pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("suffix", [".pkl", ".npz"])
-def test_what_is_written_is_read(tmp_path: Path, side, suffix: str):
-    path = tmp_path / f"MANO_{side.upper()}{suffix}"
-    write_mano(open_hand_data(side), path)
-    assert same(read_mano(path, side), open_hand_data(side))
-    assert os.listdir(tmp_path) == [path.name]
-
-
-def test_export(tmp_path: Path):
+def test_what_is_exported_is_read(tmp_path: Path):
     paths = export_open_hand(tmp_path / "new" / "mano")
-    assert {p.name for p in paths} == {"MANO_LEFT.pkl", "MANO_LEFT.npz", "MANO_RIGHT.pkl", "MANO_RIGHT.npz"}
-    assert sorted(paths) == sorted((tmp_path / "new" / "mano").iterdir())
+    assert sorted(paths) == sorted((tmp_path / "new" / "mano").iterdir()) and len(paths) == 4
+    for path in paths:
+        side = "left" if "LEFT" in path.name else "right"
+        assert same(read_mano(path, side), open_hand_data(side))
 
 
-def test_failed_write_leaves_the_old_file(tmp_path: Path):
-    path = tmp_path / "MANO_RIGHT.pkl"
-    write_mano(open_hand_data("right"), path)
-    before = path.read_bytes()
-    with pytest.raises(TypeError):
-        write_mano(replace(open_hand_data("right"), weights=(x for x in [1])), path)
-    assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == [path.name]
+SPARSE = [
+    getattr(scipy.sparse, f"{layout}_{kind}")
+    for layout in ("csc", "csr", "coo")
+    for kind in ("matrix", "array")
+]
 
 
-@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
-def test_every_protocol(tmp_path: Path, protocol: int):
-    path = dump(content("right"), tmp_path / "MANO_RIGHT.pkl", protocol)
-    assert same(read_mano(path, "right"), open_hand_data("right"))
-
-
-@pytest.mark.parametrize(
-    "layout", [f"{k}_{kind}" for k in ("csc", "csr", "coo") for kind in ("matrix", "array")]
-)
-def test_sparse_regressor(tmp_path: Path, layout: str):
-    fields = content("right")
-    fields["J_regressor"] = getattr(scipy.sparse, layout)(fields["J_regressor"])
-    assert same(read_mano(dump(fields, tmp_path / "hand.pkl"), "right"), open_hand_data("right"))
-
-
-@pytest.mark.parametrize("protocol", [2, 4])
-def test_other_containers(tmp_path: Path, protocol: int):
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("regressor", [np.asarray, np.asmatrix, *SPARSE])
+def test_every_protocol_and_container(tmp_path: Path, protocol: int, regressor: Callable):
     fields = OrderedDict(content("right"))
-    fields["J_regressor"] = np.asmatrix(fields["J_regressor"])
+    fields["J_regressor"] = regressor(fields["J_regressor"])
     path = dump(fields, tmp_path / "hand.pkl", protocol)
     assert same(read_mano(path, "right"), open_hand_data("right"))
 
@@ -128,63 +86,49 @@ OLD_AND_NEW = {
 }
 
 
-def test_what_is_written_names_only_what_old_and_new_libraries_have(tmp_path: Path):
+def test_what_is_written_names_only_what_old_and_new_libraries_have(written: Path):
     """numpy 2 renamed ``numpy.core``, scipy 1.8 ``scipy.sparse.csc``: pickles by the new names need them."""
-    path = tmp_path / "MANO_RIGHT.pkl"
-    write_mano(open_hand_data("right"), path)
-    opcodes = list(pickletools.genops(path.read_bytes()))
+    opcodes = list(pickletools.genops(written.read_bytes()))
     assert {argument for opcode, argument, _ in opcodes if "GLOBAL" in opcode.name} == OLD_AND_NEW
     assert opcodes[0][1] == 2, "the protocol that Python 2 knows too"
 
 
-@pytest.mark.parametrize("sparse", [b"scipy.sparse.csc", b"scipy.sparse._csc"])
-def test_names_of_modules_that_moved(tmp_path: Path, sparse: bytes):
-    path = tmp_path / "MANO_RIGHT.pkl"
-    write_mano(open_hand_data("right"), path)
-    written = path.read_bytes().replace(b"cscipy.sparse\n", b"c" + sparse + b"\n")
-    if b"_csc" in sparse:
-        written = written.replace(b"cnumpy.core.", b"cnumpy._core.")
-    path.write_bytes(written)
-    assert same(read_mano(path, "right"), open_hand_data("right"))
+@pytest.mark.parametrize(
+    ("sparse", "numpy"),
+    [(b"cscipy.sparse.csc\n", b"cnumpy.core."), (b"cscipy.sparse._csc\n", b"cnumpy._core.")],
+)
+def test_names_of_modules_that_moved(written: Path, sparse: bytes, numpy: bytes):
+    named = written.read_bytes().replace(b"cscipy.sparse\n", sparse).replace(b"cnumpy.core.", numpy)
+    written.write_bytes(named)
+    assert same(read_mano(written, "right"), open_hand_data("right"))
 
 
 @pytest.mark.parametrize("place", [".", "models", "mano", "mano_v1_2/models"])
 @pytest.mark.parametrize("suffix", [".pkl", ".npz"])
 def test_files_are_found_where_they_are_unpacked(tmp_path: Path, place: str, suffix: str):
+    with pytest.raises(HandFileError, match=r"MANO_LEFT\.pkl or MANO_LEFT\.npz, here or in models, mano"):
+        Hand.from_mano(tmp_path, "left")
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
     for side in SIDES:
         write_mano(open_hand_data(side), tmp_path / place / f"MANO_{side.upper()}{suffix}")
-    hand = Hand.from_mano(tmp_path, "left")
-    np.testing.assert_array_equal(
-        hand.v_template.numpy(), open_hand_data("left").v_template.astype(np.float32)
-    )
+    found, expected = Hand.from_mano(tmp_path, "left"), Hand.open("left")
+    assert found.side == "left" and found.shapedirs.equal(expected.shapedirs)
 
 
-def test_a_folder_without_the_files_says_where_they_are_looked_for(tmp_path: Path):
-    with pytest.raises(
-        HandFileError, match=r"MANO_LEFT\.pkl or MANO_LEFT\.npz, here or in models, mano, mano_v1_2"
-    ):
-        Hand.from_mano(tmp_path, "left")
-
-
-def test_a_hand_in_millimetres_is_refused(tmp_path: Path):
-    fields = content("right")
-    fields["v_template"] = 1000 * fields["v_template"]
-    with pytest.raises(HandFileError, match="field v_template: expected metres, got a hand larger than 1 m"):
-        read_mano(dump(fields, tmp_path / "hand.pkl"), "right")
-
-
-def test_chumpy_arrays(tmp_path: Path, chumpy, monkeypatch: pytest.MonkeyPatch):
+def test_chumpy_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """As MANO's files are: a plain chumpy array, and shape directions chosen from 20 by flat index."""
-    _, Ch, Select = chumpy
-    fields = content("right")
-    twenty = np.concatenate((fields["shapedirs"], np.full((778, 3, 10), 7.0)), axis=-1)
-    chosen = np.arange(twenty.size).reshape(twenty.shape)[:, :, :10].ravel()
-    fields["shapedirs"] = Select(Ch(twenty), chosen, (778, 3, 10))
-    fields["v_template"] = Ch(fields["v_template"])
-    path = dump(fields, tmp_path / "MANO_RIGHT.pkl")
-    for name in ("chumpy", "chumpy.ch", "chumpy.reordering"):
-        monkeypatch.delitem(sys.modules, name)
+    with monkeypatch.context() as patch:
+        for name, classes in (("chumpy.ch", ("Ch",)), ("chumpy.reordering", ("Select",)), ("chumpy", ())):
+            body = {"__module__": name, "__init__": lambda self, **state: vars(self).update(state)}
+            made = {c: type(c, (), body) for c in classes}
+            patch.setitem(sys.modules, name, types.SimpleNamespace(**made))
+        Ch, Select = sys.modules["chumpy.ch"].Ch, sys.modules["chumpy.reordering"].Select
+        fields = content("right")
+        twenty = np.concatenate((fields["shapedirs"], np.full((778, 3, 10), 7.0)), axis=-1)
+        chosen = np.arange(twenty.size).reshape(twenty.shape)[:, :, :10].ravel()
+        fields["shapedirs"] = Select(a=Ch(x=twenty), idxs=chosen, preferred_shape=(778, 3, 10))
+        fields["v_template"] = Ch(x=fields["v_template"], _dirty_vars={"x"})
+        path = dump(fields, tmp_path / "MANO_RIGHT.pkl")
     assert same(read_mano(path, "right"), open_hand_data("right"))
 
 
@@ -200,47 +144,21 @@ class Command:
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_commands_are_refused_and_not_run(tmp_path: Path, protocol: int):
-    trace = tmp_path / "trace"
-    fields = content("right") | {"bs_style": Command(trace)}
+    fields = content("right") | {"bs_style": Command(tmp_path / "trace")}
     path = dump(fields, tmp_path / "MANO_RIGHT.pkl", protocol)
-    with pytest.raises(
-        HandFileError,
-        match=r"MANO_RIGHT.pkl: expected a pickle of plain arrays: it asks for (posix|nt)\.mkdir",
-    ):
+    with pytest.raises(HandFileError, match=r"MANO_RIGHT.pkl: .* it asks for (posix|nt)\.mkdir"):
         read_mano(path, "right")
-    assert not trace.exists()
+    assert not (tmp_path / "trace").exists()
 
 
-@pytest.mark.parametrize("module", ["builtins", "__builtin__", "os", "numpy", "copyreg", "scipy.sparse"])
-@pytest.mark.parametrize("name", ["eval", "system", "load", "add_extension", "load_npz"])
-def test_other_names_are_refused(tmp_path: Path, module: str, name: str):
+@pytest.mark.parametrize(
+    "name",
+    ["builtins eval", "__builtin__ eval", "numpy load", "copyreg add_extension", "scipy.sparse load_npz"],
+)
+def test_other_names_of_allowed_modules_are_refused(tmp_path: Path, name: str):
     path = tmp_path / "hand.pkl"
-    path.write_bytes(b"\x80\x02c" + f"{module}\n{name}\n".encode() + b".")
-    with pytest.raises(HandFileError, match=f"it asks for {module}.{name}"):
-        read_mano(path, "right")
-
-
-def test_object_of_an_allowed_class_is_no_model(tmp_path: Path):
-    path = tmp_path / "hand.pkl"
-    path.write_bytes(pickle.dumps(np.zeros(3), protocol=2))
-    with pytest.raises(HandFileError, match="expected named fields, got ndarray"):
-        read_mano(path, "right")
-
-
-def test_chumpy_array_without_its_array(tmp_path: Path):
-    class Bare:
-        def __reduce_ex__(self, protocol):
-            return copyreg._reconstructor, (Bare, object, None)
-
-    Bare.__module__, Bare.__qualname__, Bare.__name__ = "chumpy.ch", "Ch", "Ch"
-    module = types.ModuleType("chumpy.ch")
-    module.Ch = Bare
-    sys.modules |= {"chumpy": types.ModuleType("chumpy"), "chumpy.ch": module}
-    try:
-        path = dump(content("right") | {"v_template": Bare()}, tmp_path / "hand.pkl")
-    finally:
-        del sys.modules["chumpy"], sys.modules["chumpy.ch"]
-    with pytest.raises(HandFileError, match="field v_template: expected numbers, got object"):
+    path.write_bytes(b"\x80\x02c" + name.replace(" ", "\n").encode() + b"\n.")
+    with pytest.raises(HandFileError, match=f"it asks for {name.replace(' ', '.')}"):
         read_mano(path, "right")
 
 
@@ -259,17 +177,10 @@ def test_broken_files_are_refused_in_one_line_that_names_them(
 
 
 def test_an_array_is_no_archive(tmp_path: Path):
-    path = tmp_path / "MANO_RIGHT.npz"
-    np.save(tmp_path / "array.npy", np.zeros(3))
-    (tmp_path / "array.npy").rename(path)
+    with open(tmp_path / "MANO_RIGHT.npz", "wb") as file:
+        np.save(file, np.zeros(3))
     with pytest.raises(HandFileError, match=r"MANO_RIGHT\.npz: expected an npz archive"):
-        read_mano(path, "right")
-
-
-@pytest.mark.parametrize("suffix", [".pkl", ".npz"])
-def test_missing_file(tmp_path: Path, suffix: str):
-    with pytest.raises(HandFileError, match=f"MANO_RIGHT{suffix}"):
-        read_mano(tmp_path / f"MANO_RIGHT{suffix}", "right")
+        read_mano(tmp_path / "MANO_RIGHT.npz", "right")
 
 
 @pytest.mark.parametrize(("name", "side"), [("MANO_LEFT.pkl", "right"), ("my_right_hand.pkl", "left")])
@@ -280,67 +191,28 @@ def test_name_of_the_other_side(tmp_path: Path, name: str, side):
 
 
 @pytest.mark.parametrize(
-    "field",
-    ["v_template", "shapedirs", "posedirs", "J_regressor", "weights", "hands_mean", "hands_components", "f"],
+    ("field", "change", "message"),
+    [
+        ("posedirs", lambda values: values[:-1], r"expected shape \(778, 3, 135\), got \(777, 3, 135\)"),
+        ("f", lambda values: values.astype(str), "expected numbers"),
+        ("J_regressor", lambda values: np.full_like(values, np.nan), "expected finite numbers"),
+        ("v_template", lambda values: 1000 * values, "expected metres, got a hand larger than 1 m"),
+        ("f", lambda values: values + 1, "expected vertex numbers below 778"),
+        ("kintree_table", lambda values: values[:, ::-1], "expected the parents"),
+    ],
 )
-class TestFields:
-    def read(self, tmp_path: Path, field: str, change) -> None:
-        fields = content("right")
-        fields[field] = change(fields[field])
-        read_mano(dump(fields, tmp_path / "hand.pkl"), "right")
-
-    def test_wrong_shape(self, tmp_path: Path, field: str):
-        with pytest.raises(HandFileError, match=rf"field {field}: expected shape \(.*\), got \(.*\)"):
-            self.read(tmp_path, field, lambda value: value[:-1])
-
-    def test_not_numbers(self, tmp_path: Path, field: str):
-        with pytest.raises(HandFileError, match=rf"field {field}: expected numbers"):
-            self.read(tmp_path, field, lambda value: value.astype(str))
-
-    def test_missing(self, tmp_path: Path, field: str):
-        fields = content("right")
-        del fields[field]
-        with pytest.raises(HandFileError, match=rf"field {field} is missing"):
-            read_mano(dump(fields, tmp_path / "hand.pkl"), "right")
-
-    @pytest.mark.parametrize("bad", [np.nan, np.inf])
-    def test_not_finite(self, tmp_path: Path, field: str, bad: float):
-        def spoil(value: np.ndarray) -> np.ndarray:
-            value = value.astype(np.float64)
-            value.flat[7] = bad
-            return value
-
-        with pytest.raises(HandFileError, match=rf"field {field}: expected finite numbers"):
-            self.read(tmp_path, field, spoil)
-
-
-def test_vertex_number_out_of_range(tmp_path: Path):
+def test_fields_that_are_no_hands(tmp_path: Path, field: str, change: Callable, message: str):
     fields = content("right")
-    fields["f"][3, 1] = 778
-    with pytest.raises(HandFileError, match="field f: expected vertex numbers below 778"):
+    with pytest.raises(HandFileError, match=f"field {field}: {message}"):
+        read_mano(dump(fields | {field: change(fields[field])}, tmp_path / "hand.pkl"), "right")
+    del fields[field]
+    with pytest.raises(HandFileError, match=f"field {field} is missing"):
         read_mano(dump(fields, tmp_path / "hand.pkl"), "right")
 
 
-def test_other_skeleton(tmp_path: Path):
-    fields = content("right")
-    fields["kintree_table"][0, 4] = 3
-    with pytest.raises(HandFileError, match="field kintree_table: expected the parents"):
-        read_mano(dump(fields, tmp_path / "hand.pkl"), "right")
-
-
-def test_left_sign_fault_is_mended():
+def test_left_sign_fault_is_mended_and_nothing_else():
     left, right = open_hand_data("left"), open_hand_data("right")
-    faulty = replace(left, shapedirs=right.shapedirs * np.array([1.0, 1.0, 1.0])[:, None])
-    assert same(repair_left_shapedirs(faulty, right), left)
-
-
-def test_left_without_the_fault_is_left_alone():
-    left, right = open_hand_data("left"), open_hand_data("right")
-    assert repair_left_shapedirs(left, right) is left
+    assert same(repair_left_shapedirs(replace(left, shapedirs=right.shapedirs), right), left)
     other = replace(left, shapedirs=np.random.default_rng(0).normal(size=(778, 3, 10)))
-    assert repair_left_shapedirs(other, right) is other
-
-
-def test_mirroring_twice_changes_nothing():
-    right = open_hand_data("right")
-    assert same(right.mirrored().mirrored(), right)
+    for without in (left, other):
+        assert repair_left_shapedirs(without, right) is without
