@@ -21,9 +21,7 @@ from handlib import cli
 from handlib.commands.options import field_help
 from handlib.data.config import Augmentation
 from handlib.data.shards import load_dataset
-from handlib.hand.hand import open_hand_data
 from handlib.hand.mano_file import read_mano
-from handlib.hand.skeleton import SIDES
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.photos.results import FILES
@@ -47,26 +45,15 @@ def photograph(tmp_path: Path) -> Path:
     return path
 
 
-def test_reconstruct_writes_the_four_files(
+def test_reconstruct_is_reproducible(
     checkpoint: Path, photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    out = tmp_path / "out"
-    arguments = ["reconstruct", photograph, "--box", "10,5,50,40", "--checkpoint", checkpoint, "--out", out]
-    cli.main([str(argument) for argument in arguments])
-    assert sorted(p.name for p in out.iterdir()) == sorted(FILES)
-    said = capsys.readouterr().out
-    assert "box: 10,5,50,40 (given)" in said
-    assert "left hand: " in said
-    assert "right hand: " in said
-    record = json.loads((out / "result.json").read_text())
-    assert record["model"] == str(checkpoint)
-    assert np.isfinite(record["hands"]["left"]["joints_px"]).all()
-
-
-def test_reconstruct_is_reproducible(checkpoint: Path, photograph: Path, tmp_path: Path):
     for out in ("a", "b"):
-        arguments = ["reconstruct", photograph, "--checkpoint", checkpoint, "--out", tmp_path / out]
-        cli.main([str(argument) for argument in arguments])
+        arguments = [photograph, "--box", "10,5,50,40", "--checkpoint", checkpoint, "--out", tmp_path / out]
+        cli.main(["reconstruct", *map(str, arguments)])
+        said = capsys.readouterr().out
+        assert "box: 10,5,50,40 (given)" in said
+        assert "left hand: " in said
     for name in FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -77,40 +64,20 @@ def test_what_the_user_can_mend_is_one_line(
     command = ("reconstruct", photograph, "--checkpoint", checkpoint, "--out", tmp_path / "out")
     assert "x,y,width,height" in failing(capsys, *command, "--box", "1,2,3")
     assert "overlap the picture" in failing(capsys, *command, "--box", "-50,-50,10,10")
-    (tmp_path / "text.png").write_text("no picture")
-    for name, expected in (
-        ("missing.png", "No such file"),
-        ("text.png", "expected a JPEG"),
-    ):
-        assert expected in failing(capsys, "reconstruct", tmp_path / name, *command[2:])
+    assert "No such file" in failing(capsys, "reconstruct", tmp_path / "missing.png", *command[2:])
     (tmp_path / "file").touch()
     assert "file" in failing(capsys, *command[:-1], tmp_path / "file")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_damaged_checkpoint_is_one_line(
-    checkpoint: Path, photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
     weights = shutil.copytree(checkpoint, tmp_path / "broken") / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    command = ("reconstruct", photograph, "--checkpoint", weights.parent, "--out", tmp_path / "out")
-    assert "expected a network that save_pretrained has written" in failing(capsys, *command)
-
-
-def test_hand_export_writes_hands_that_can_be_read_back(tmp_path: Path):
-    cli.main(["hand", "export", "--out", str(tmp_path)])
-    for side in SIDES:
-        for suffix in ("pkl", "npz"):
-            hand = read_mano(tmp_path / f"MANO_{side.upper()}.{suffix}", side)
-            np.testing.assert_array_equal(hand.faces, open_hand_data(side).faces)
+    said = failing(capsys, *command, "--checkpoint", weights.parent)
+    assert "expected a network that save_pretrained has written" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_data_make_gives_a_data_set_that_can_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     arguments = ["data", "make", "--out", str(tmp_path), "--count", "2", "--size", "32", "--split", "test"]
     cli.main(arguments)
-    pairs = load_dataset(tmp_path)
-    assert len(pairs) == 2
-    assert pairs.sample(torch.tensor([0, 1])).image.shape == (2, 3, 32, 32)
+    assert load_dataset(tmp_path).sample(torch.tensor([0, 1])).image.shape == (2, 3, 32, 32)
     capsys.readouterr()
     assert "another data set" in failing(capsys, *arguments, "--seed", "1")
     assert "workers: expected at least 1" in failing(capsys, *arguments, "--workers", "0")
@@ -119,18 +86,16 @@ def test_data_make_gives_a_data_set_that_can_be_loaded(tmp_path: Path, capsys: p
 def test_training_that_cannot_start_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     command = ["train", "--data", tmp_path / "none", "--out", tmp_path / "out"]
     assert "dataset.json is missing" in failing(capsys, *command)
-    assert "batch_size: expected at least 1" in failing(capsys, *command, "--batch-size", "0")
     for option, value, expected in (
+        ("--batch-size", "0", "batch_size: expected at least 1"),
         ("--threads", "-1", "threads: expected at least 0"),
-        ("--workers", "-1", "workers: expected at least 0"),
         ("--devices", "0", "devices: expected at least 1"),
-        ("--learning-rate", "-1", "learning_rate: expected at least 0"),
         ("--transformer-heads", "3", "transformer_heads: expected a divisor of joint_features"),
         ("--augmentation.blur", "nan", "augmentation.blur: expected finite numbers"),
         ("--accelerator", "abacus", "accelerator abacus, 1 devices: "),
+        ("--backbone", "resnet9000", "expected the name of a timm model"),
     ):
         assert expected in failing(capsys, *command, f"{option}={value}")
-    assert "expected the name of a timm model" in failing(capsys, *command, "--backbone", "resnet9000")
     assert not (tmp_path / "out").exists()
 
 
@@ -191,7 +156,7 @@ def test_faults_of_the_package_keep_their_traceback(monkeypatch: pytest.MonkeyPa
         cli.main(["reconstruct", str(photograph), "--out", "unused"])
 
 
-@pytest.mark.parametrize("arguments", [[], ["reconstruct"], ["data", "make", "--count", "many"], ["hand"]])
+@pytest.mark.parametrize("arguments", [[], ["data", "make", "--count", "many"]])
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
@@ -225,6 +190,7 @@ def test_names_that_the_terminal_cannot_print_are_escaped(tmp_path: Path, monkey
     cli.main(["hand", "export", "--out", str(tmp_path / "руки")])
     terminal.seek(0)
     assert r"\u0440\u0443\u043a\u0438" in terminal.read()
+    assert read_mano(tmp_path / "руки" / "MANO_LEFT.npz", "left").faces.shape == (1538, 3)
 
 
 @pytest.mark.parametrize(

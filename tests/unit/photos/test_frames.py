@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +34,6 @@ def test_a_folder_gives_its_pictures_by_name(tmp_path: Path):
     assert frames.names == ("01.png", "02.png", "10.png")
     assert (len(frames), frames.rate) == (3, 10)
     assert_colours(frames)
-    assert_colours(frames)
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
@@ -49,31 +47,18 @@ def test_an_animation_gives_its_frames_and_its_rate(tmp_path: Path, name: str):
     assert_colours(frames)
 
 
-def test_frames_that_only_store_what_changed_come_whole(tmp_path: Path):
-    pictures = [np.full((20, 20, 3), 90, np.uint8) for _ in range(3)]
-    for k, picture in enumerate(pictures):
-        picture[k, k] = 255
-    first, *others = (Image.fromarray(picture) for picture in pictures)
-    first.save(tmp_path / "a.gif", save_all=True, append_images=others)
-    for found, picture in zip(find_frames(tmp_path / "a.gif"), pictures, strict=True):
-        np.testing.assert_array_equal(found, picture)
-
-
 def test_what_is_no_sequence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     first, *others = images()
     first.save(tmp_path / "one.png")
     (tmp_path / "video.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
     (tmp_path / "bomb.png").write_bytes(png_claiming(20_000, 20_000))
     first.save(tmp_path / "three.gif", save_all=True, append_images=others)
-    half = tmp_path / "half.gif"
-    half.write_bytes((tmp_path / "three.gif").read_bytes()[:60])
     (tmp_path / "empty").mkdir()
     monkeypatch.setattr(frames, "MAX_FRAMES", 2)
     for name, expected in (
         ("one.png", "got a single picture"),
         ("video.mp4", "expected a folder of pictures or an animated GIF"),
         ("bomb.png", "at most 100 megapixels"),
-        ("half.gif", "half.gif"),
         ("missing", "missing: can't be read: No such file"),
         ("empty", "found none"),
         ("three.gif", "at most 2 frames, got 3"),
