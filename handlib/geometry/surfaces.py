@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from trimesh.triangles import closest_point
 
 from handlib.geometry.rays import RayScene
 
@@ -35,38 +36,13 @@ def _fans(faces: bytes) -> Int[np.ndarray, "vertices fan"]:
     return np.stack([np.resize(fan, width) for fan in fans])
 
 
-def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.einsum("...i,...i->...", a, b)
-
-
-class _Fans:
-    """A set of triangles per point, prepared so that closest points can be asked for again and again."""
-
-    def __init__(self, triangles: Float[np.ndarray, "n fan 3 3"]):
-        corners = [triangles[:, :, k] for k in range(3)]
-        self._starts = np.stack(corners, axis=2)
-        self._edges = np.stack([corners[(k + 1) % 3] - corners[k] for k in range(3)], axis=2)
-        self._squares = np.maximum(_dot(self._edges, self._edges), 1e-20)
-        self._first, self._second = self._edges[:, :, 0], -self._edges[:, :, 2]
-        self._mixed = _dot(self._first, self._second)
-        area = self._squares[:, :, 0] * self._squares[:, :, 2] - self._mixed**2
-        self._scale = 1 / np.maximum(area, 1e-30)
-
-    def closest(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """For each point the closest point on its own triangles: on an edge, or inside."""
-        away = points[:, None, None] - self._starts
-        t = np.clip(_dot(away, self._edges) / self._squares, 0, 1)
-        on_edges = self._starts + t[..., None] * self._edges
-        across = away[:, :, 0]
-        p, q = _dot(across, self._first), _dot(across, self._second)
-        u = (self._squares[:, :, 2] * p - self._mixed * q) * self._scale
-        v = (self._squares[:, :, 0] * q - self._mixed * p) * self._scale
-        foot = self._starts[:, :, 0] + u[..., None] * self._first + v[..., None] * self._second
-        inside = (u >= 0) & (v >= 0) & (u + v <= 1)
-        foot = np.where(inside[..., None], foot, on_edges[:, :, 0])
-        candidates = np.concatenate((on_edges.reshape(len(points), -1, 3), foot), axis=1)
-        gap = candidates - points[:, None]
-        return candidates[np.arange(len(points)), _dot(gap, gap).argmin(1)]
+def _closest(
+    triangles: Float[np.ndarray, "n fan 3 3"], points: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "n 3"]:
+    """For each point the closest point on its own triangles."""
+    count, fan = triangles.shape[:2]
+    found = closest_point(triangles.reshape(-1, 3, 3), points.repeat(fan, axis=0)).reshape(count, fan, 3)
+    return found[np.arange(count), np.linalg.norm(found - points[:, None], axis=-1).argmin(1)]
 
 
 def surface_distance(
@@ -87,10 +63,10 @@ def surface_distance(
     j = partner.numpy()[i]
     on_first = first[i]
     around_first, around_second = (
-        _Fans(vertices[faces[_fans(faces.astype(np.int32).tobytes())[chosen]]])
+        vertices[faces[_fans(faces.astype(np.int32).tobytes())[chosen]]]
         for vertices, faces, chosen in ((first, first_faces, i), (second, second_faces, j))
     )
     for _ in range(3):
-        on_second = around_second.closest(on_first)
-        on_first = around_first.closest(on_second)
+        on_second = _closest(around_second, on_first)
+        on_first = _closest(around_first, on_second)
     return float(np.linalg.norm(on_first - on_second, axis=1).min())

@@ -4,32 +4,6 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 
-def first_hits(directions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rays from the origin against every triangle (Möller, Trumbore): triangle or -1, distance, weights."""
-    a, e1, e2 = (
-        triangles[:, 0],
-        triangles[:, 1] - triangles[:, 0],
-        triangles[:, 2] - triangles[:, 0],
-    )
-    which = np.full(len(directions), -1)
-    distance = np.full(len(directions), np.inf)
-    weights = np.zeros((len(directions), 3))
-    for k, direction in enumerate(directions.astype(np.float64)):
-        p = np.cross(direction, e2)
-        determinant = (e1 * p).sum(1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            u = -(a * p).sum(1) / determinant
-            q = np.cross(-a, e1)
-            v = (q @ direction) / determinant
-            t = (e2 * q).sum(1) / determinant
-        t = np.where((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 1e-9), t, np.inf)
-        best = t.argmin()
-        if np.isfinite(t[best]):
-            which[k], distance[k] = best, t[best]
-            weights[k] = 1 - u[best] - v[best], u[best], v[best]
-    return which, distance, weights
-
-
 def lattice(cells: int) -> np.ndarray:
     """Barycentric weights of a triangular lattice."""
     return np.array(

@@ -10,6 +10,8 @@ import trimesh
 from open_hand import design, pose, shape, skin, weights
 from scipy.spatial.transform import Rotation
 
+from handlib.data.rendered.arm import add_forearm
+from handlib.data.rendered.contact import build_scene, count_self_crossings
 from handlib.data.rendered.poses import joint_axes
 from handlib.hand.hand import Hand
 from handlib.hand.mano_file import open_hand_data
@@ -49,22 +51,10 @@ def designed(right) -> np.ndarray:
     return (right.v_template - design.WRIST_IN_MANO) @ design.DESIGN_TO_MANO * 1e3
 
 
-def crossings(vertices: np.ndarray, faces: np.ndarray) -> int:
-    """How many (edge, triangle) pairs without a common vertex cross each other."""
-    edges = np.unique(np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, ::2])), axis=1), axis=0)
-    ends, corners = vertices[edges], vertices[faces]
-    may = (ends.min(1)[:, None] <= corners.max(1)) & (corners.min(1) <= ends.max(1)[:, None])
-    edge, face = np.nonzero(may.all(-1))
-    apart = ~(faces[face][:, :, None] == edges[edge][:, None, :]).any((1, 2))
-    (p, q), (a, b, c) = ends[edge[apart]].swapaxes(0, 1), corners[face[apart]].swapaxes(0, 1)
-
-    def volume(x, y, z, w):
-        return np.einsum("ni,ni->n", np.cross(y - x, z - x), w - x)
-
-    through = volume(a, b, c, p) * volume(a, b, c, q) < 0
-    turns = np.stack((volume(p, q, a, b), volume(p, q, b, c), volume(p, q, c, a)))
-    inside = (turns > 0).all(0) | (turns < 0).all(0)
-    return int((through & inside).sum())
+def crossings(vertices: np.ndarray) -> int:
+    """How often a right hand, its forearm attached, crosses itself."""
+    arm = add_forearm(vertices.astype(np.float32), "right")
+    return count_self_crossings(arm, build_scene(arm))
 
 
 def test_layout(asset):
@@ -90,16 +80,16 @@ def test_is_a_disc_that_winds_outward_with_one_open_end(right):
 
 
 def test_rest_does_not_cross_itself(right):
-    assert crossings(right.v_template, right.faces) == 0
+    assert crossings(right.v_template) == 0
     pierced = right.v_template.copy()
     pierced[TIP_CONVENTIONS["smplx"]["right"][1]] = pierced[TIP_CONVENTIONS["smplx"]["right"][3]]
-    assert crossings(pierced, right.faces) > 0
+    assert crossings(pierced) > 0
 
 
 @pytest.mark.parametrize("beta", range(10))
 @pytest.mark.parametrize("value", [-2, 2])
 def test_single_betas_do_not_cross(right, beta: int, value: int):
-    assert crossings(right.v_template + value * right.shapedirs[:, :, beta], right.faces) == 0
+    assert crossings(right.v_template + value * right.shapedirs[:, :, beta]) == 0
 
 
 @pytest.mark.parametrize("side", SIDES)

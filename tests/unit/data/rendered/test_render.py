@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.geometry import first_hits
 
 from handlib.data.rendered.arm import add_forearm, arm_faces, hand_faces
 from handlib.data.rendered.placement import WORLDS, look_at, place_pair
 from handlib.data.rendered.render import PairScene, RenderedPair, render_pair
 from handlib.data.rendered.shading import Appearance
 from handlib.data.sample import BACKGROUND, LEFT, RIGHT
+from handlib.geometry.rays import NumpyRays
 from handlib.hand.hand import Hand, open_hand_data
 from handlib.hand.skeleton import SIDES
 
@@ -36,10 +36,10 @@ def rendered(view) -> RenderedPair:
     return render_pair(vertices, intrinsics * SIZE, SIZE, appearance())
 
 
-def both_arms(vertices: np.ndarray) -> np.ndarray:
-    """Triangles of the left and of the right arm."""
-    return np.concatenate(
-        [add_forearm(hand, side)[arm_faces()] for hand, side in zip(vertices, SIDES, strict=True)]
+def both_arms(vertices: np.ndarray) -> NumpyRays:
+    """The left and the right arm, to be compared with every ray."""
+    return NumpyRays(
+        [(add_forearm(hand, side), arm_faces()) for hand, side in zip(vertices, SIDES, strict=True)]
     )
 
 
@@ -57,19 +57,18 @@ def test_truth_is_what_brute_force_finds_at_pixel_centres(view, rendered):
     rays = np.stack(
         (((columns + 0.5) / SIZE - cx) / fx, ((rows + 0.5) / SIZE - cy) / fy, np.ones(150)), axis=1
     )
-    which, depth, weights = first_hits(rays, both_arms(vertices))
-    arm, face = np.divmod(which, len(arm_faces()))
-    expected = np.where(which < 0, BACKGROUND, arm + 1)
+    hits = both_arms(vertices).first_hits(np.zeros_like(rays), rays)
+    hit, weights = hits.met, np.stack((1 - hits.u - hits.v, hits.u, hits.v), axis=1)
+    expected = np.where(hit, hits.mesh + 1, BACKGROUND)
     assert set(expected) == {BACKGROUND, LEFT, RIGHT}
     np.testing.assert_array_equal(rendered.label[rows, columns], expected)
-    hit = which >= 0
-    np.testing.assert_allclose(rendered.depth[rows, columns][hit], depth[hit], atol=1e-5)
+    np.testing.assert_allclose(rendered.depth[rows, columns][hit], hits.way[hit], atol=1e-5)
     assert (rendered.depth[rows, columns][~hit] == 0).all()
 
     rest = open_hand_data("right").v_template
     low, high = rest.min(0), rest.max(0)
-    on_hand = hit & (face < len(hand_faces()))
-    points = (rest[hand_faces()[face[on_hand]]] * weights[on_hand, :, None]).sum(1)
+    on_hand = hit & (hits.face < len(hand_faces()))
+    points = (rest[hand_faces()[hits.face[on_hand]]] * weights[on_hand, :, None]).sum(1)
     found = low + (rendered.dense[rows, columns][on_hand] - 1.0) / 254 * (high - low)
     # Half a step of the colour scale.
     assert np.abs(found - points).max() <= (0.51 / 254 * (high - low)).max()
@@ -78,12 +77,11 @@ def test_truth_is_what_brute_force_finds_at_pixel_centres(view, rendered):
 
 def test_visible_vertices_lie_on_their_hands_pixels(view, rendered):
     vertices, intrinsics = view
-    triangles = both_arms(vertices)
+    arms = both_arms(vertices)
     agreed = 0
     for hand in (0, 1):
         points = vertices[hand][::3]
-        _, reach, _ = first_hits(points / points[:, 2:], triangles)
-        uncovered = reach > points[:, 2] - 1e-4
+        uncovered = arms.first_hits(np.zeros_like(points), points / points[:, 2:]).way > points[:, 2] - 1e-4
         pixels = np.floor((points[:, :2] / points[:, 2:] * intrinsics[:2] + intrinsics[2:]) * SIZE).astype(
             int
         )

@@ -7,7 +7,6 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from support.geometry import first_hits
 
 from handlib.data.rendered.arm import add_forearm, arm_faces
 from handlib.data.rendered.occluders.cluttered_scene import ClutteredScene, OtherHands
@@ -25,6 +24,7 @@ from handlib.data.rendered.scenes import Scene, hidden_scenes, make_scene, with_
 from handlib.data.rendered.synthetic import make_dataset, make_sample
 from handlib.data.sample import BACKGROUND, Sample
 from handlib.data.shards import load_dataset
+from handlib.geometry.rays import NumpyRays
 from handlib.hand.skeleton import SIDES
 
 SIZE = 64
@@ -72,26 +72,24 @@ def test_an_empty_clutter_draws_what_the_pair_alone_does(scene):
 def test_truth_is_what_brute_force_finds_at_pixel_centres(around):
     vertices, things = around.pair.vertices, around.things
     meshes = [
-        add_forearm(hand, side)[arm_faces()]
+        (add_forearm(hand, side), arm_faces())
         for pair in (vertices, around.others[0].vertices)
         for hand, side in zip(pair, SIDES, strict=True)
     ]
-    meshes += [thing.vertices[thing.faces] for thing in things]
-    owner = np.repeat(np.arange(len(meshes)), [len(mesh) for mesh in meshes])
+    meshes += [(thing.vertices, thing.faces) for thing in things]
     rng = np.random.default_rng(1)
     rows, columns = rng.integers(0, SIZE, (2, 150))
     fx, fy, cx, cy = around.intrinsics
     rays = np.stack(
         (((columns + 0.5) / SIZE - cx) / fx, ((rows + 0.5) / SIZE - cy) / fy, np.ones(150)), axis=1
     )
-    which, depth, _ = first_hits(rays, np.concatenate(meshes))
+    hits = NumpyRays(meshes).first_hits(np.zeros_like(rays), rays)
     label, _, drawn_depth = around.built.truth(SIZE)
-    met = which >= 0
-    expected = np.where(met & (owner[which] < 2), owner[which] + 1, BACKGROUND)
-    assert {0, 1, 2} <= set(expected) and (met & (owner[which] > 3)).any()
+    expected = np.where(hits.met & (hits.mesh < 2), hits.mesh + 1, BACKGROUND)
+    assert {0, 1, 2} <= set(expected) and (hits.mesh > 3).any()
     assert (label[rows, columns] == expected).mean() > 0.99
     hands = expected > 0
-    np.testing.assert_allclose(drawn_depth[rows, columns][hands], depth[hands], atol=1e-4)
+    np.testing.assert_allclose(drawn_depth[rows, columns][hands], hits.way[hands], atol=1e-4)
 
 
 def test_all_that_is_true_of_the_pair_stays_and_labels_only_lose(scene, around):
