@@ -121,9 +121,9 @@ def conv_of_masks(
     batch, out_channels, k = features.shape[0], weight.shape[0], weight.shape[-1]
     planes = 1 if projection == "single" else masks.shape[1] * masks.shape[2]
     shown = features[:, :, joints].reshape(batch, planes, -1, features.shape[-1])
-    blocks = weight.permute(0, 2, 3, 1).unflatten(-1, (planes, -1)).flatten(0, 2).permute(1, 2, 0)
-    kernels = shown.transpose(0, 1).flatten(1, 2) @ blocks
-    kernels = kernels.view(planes, batch, -1, out_channels, k, k).permute(1, 4, 5, 0, 2, 3).flatten(1, 4)
+    blocks = weight.permute(0, 2, 3, 1).unflatten(-1, (planes, -1)).flatten(0, 2).transpose(0, 1)
+    kernels = blocks @ shown.permute(1, 3, 0, 2).flatten(2)
+    kernels = kernels.view(planes, out_channels, k, k, batch, -1).permute(4, 2, 3, 0, 5, 1).flatten(1, 4)
 
     padded = pad(masks.flatten(1, 3).to(kernels.dtype), [k // 2] * 4).permute(0, 2, 3, 1)
     rows = torch.cat([padded[:, y : y + size, x : x + size] for y in range(k) for x in range(k)], dim=-1)
