@@ -184,10 +184,7 @@ class Box:
 
     def inside(self, picture: Picture) -> "Box":
         """The part of this box that lies in the picture; none is a :class:`BoxError`."""
-        return self.within(*picture.shape[1::-1])
-
-    def within(self, width: int, height: int) -> "Box":
-        """The part of this box that lies in a picture of this size; none is a :class:`BoxError`."""
+        height, width = picture.shape[:2]
         left, top = max(self.x, 0), max(self.y, 0)
         right, bottom = min(self.x + self.width, width), min(self.y + self.height, height)
         if right <= left or bottom <= top:

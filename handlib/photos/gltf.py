@@ -50,16 +50,16 @@ class HandMotion:
     wrist: Float[Tensor, "frames 3"]
 
 
-def motions_of(estimates: Sequence[Estimate], hands: dict[str, Hand], index: int = 0) -> list[HandMotion]:
-    """Both hands of one picture of every estimate, in order; left wrist at the origin, mean shape."""
+def motions_of(estimates: Sequence[Estimate], hands: dict[str, Hand]) -> list[HandMotion]:
+    """Both hands of every estimate's first picture, in order; left wrist at the origin, mean shape."""
     motions = []
     for h, side in enumerate(SIDES):
         params = [estimate.params for estimate in estimates]
-        root = torch.stack([rotation_from_6d(p.root[index, h]) for p in params])
-        pose = torch.stack([hands[side].pca_to_axis_angle(p.pose[index, h]) for p in params])
+        root = torch.stack([rotation_from_6d(p.root[0, h]) for p in params])
+        pose = torch.stack([hands[side].pca_to_axis_angle(p.pose[0, h]) for p in params])
         fingers = roma.rotvec_to_rotmat(pose.unflatten(1, (15, 3)))
-        offset = torch.stack([h * LENGTH_UNIT * estimate.offset[index] for estimate in estimates])
-        betas = torch.stack([p.betas[index, h] for p in params]).mean(0)
+        offset = torch.stack([h * LENGTH_UNIT * estimate.offset[0] for estimate in estimates])
+        betas = torch.stack([p.betas[0, h] for p in params]).mean(0)
         rotations = torch.cat((root[:, None], fingers), dim=1)
         motions.append(HandMotion(hands[side], betas, rotations.detach(), offset.detach()))
     return motions

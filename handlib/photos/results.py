@@ -68,12 +68,6 @@ def frame_record(result: Reconstruction) -> dict:
     }
 
 
-def result_record(result: Reconstruction, asked: dict | None = None) -> dict:
-    """Everything that ``result.json`` holds; its entry ``about`` says units and frames."""
-    head = {"about": ABOUT, "model": result.network.name, "asked": asked, "joint_names": JOINT_NAMES}
-    return head | frame_record(result)
-
-
 def write_results(result: Reconstruction, folder: Path, asked: dict | None = None) -> None:
     """Writes ``FILES`` into a folder, made if missing; an error on the way leaves the folder as it was.
 
@@ -89,5 +83,6 @@ def write_results(result: Reconstruction, folder: Path, asked: dict | None = Non
             write_surface(unfinished / f"{side}.glb", side, surface, corners)
         motions = motions_of([result.prediction.final], dict(result.network.hands.items()))
         write_hands(unfinished / "hands.glb", motions)
-        record = json.dumps(result_record(result, asked), indent=1)
+        head = {"about": ABOUT, "model": result.network.name, "asked": asked, "joint_names": JOINT_NAMES}
+        record = json.dumps(head | frame_record(result), indent=1)
         (unfinished / "result.json").write_text(record + "\n")

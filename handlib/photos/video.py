@@ -132,20 +132,6 @@ def reconstruct_frames(
     return results
 
 
-def sequence_record(results: Sequence[Reconstruction], frames: Frames, smoothing: OneEuro | None) -> dict:
-    """Everything that ``result.json`` holds; its entry ``about`` says units and frames."""
-    return {
-        "about": ABOUT | ABOUT_SEQUENCE,
-        "model": results[0].network.name,
-        "frames_per_second": frames.rate,
-        "smoothing": smoothing and asdict(smoothing),
-        "joint_names": JOINT_NAMES,
-        "frames": [
-            {"frame": name} | frame_record(result) for name, result in zip(frames.names, results, strict=True)
-        ],
-    }
-
-
 def write_sequence(
     results: Sequence[Reconstruction], frames: Frames, smoothing: OneEuro | None, folder: Path
 ) -> None:
@@ -170,5 +156,13 @@ def write_sequence(
         hands = dict(results[0].network.hands.items())
         motions = motions_of([result.prediction.final for result in results], hands)
         write_hands(unfinished / "hands.glb", motions, frames.rate)
-        record = sequence_record(results, frames, smoothing)
+        named = zip(frames.names, results, strict=True)
+        record = {
+            "about": ABOUT | ABOUT_SEQUENCE,
+            "model": results[0].network.name,
+            "frames_per_second": frames.rate,
+            "smoothing": smoothing and asdict(smoothing),
+            "joint_names": JOINT_NAMES,
+            "frames": [{"frame": name} | frame_record(result) for name, result in named],
+        }
         (unfinished / "result.json").write_text(json.dumps(record, indent=1) + "\n")

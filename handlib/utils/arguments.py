@@ -86,12 +86,8 @@ def check_types(function: Callable[Parameters, Result]) -> Callable[Parameters, 
         except TypeError as error:
             raise InputError(f"{called}: {error}") from None
         for name, value in given.items():
-            several = signature.parameters[name].kind in (
-                inspect.Parameter.VAR_POSITIONAL,
-                inspect.Parameter.VAR_KEYWORD,
-            )
             hints = _hints_of(function)
-            if not several and name in hints and not _is_of(value, hints[name]):
+            if name in hints and not _is_of(value, hints[name]):
                 expected = inspect.formatannotation(hints[name]).replace("collections.abc.", "")
                 raise InputError(
                     f"{called}: {name}: expected {expected}, got {type(value).__name__} {_in_short(value)}"
@@ -107,7 +103,7 @@ def _hints_of(called: Callable) -> dict[str, Any]:
 
 
 def _is_of(value: object, hint: Any) -> bool:
-    """Returns whether a value is of a type; numpy's whole numbers are whole numbers, fields of dataclasses count."""
+    """Returns whether a value is of a type, fields of dataclasses too; numpy's integers are integers."""
     if isinstance(value, np.integer):
         value = int(value)
     if not is_bearable(value, hint, conf=INT_IS_FLOAT):

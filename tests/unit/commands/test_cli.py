@@ -26,15 +26,7 @@ from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.photos.results import FILES
 from handlib.training.config import LossWeights, TrainConfig
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that has learnt nothing."""
-    folder = tmp_path_factory.mktemp("checkpoints") / "untrained"
-    torch.manual_seed(0)
-    DIR(DIRConfig.small()).save_pretrained(folder)
-    return folder
+from handlib.utils.resources import networks_folder
 
 
 @pytest.fixture
@@ -45,11 +37,9 @@ def photograph(tmp_path: Path) -> Path:
     return path
 
 
-def test_reconstruct_is_reproducible(
-    checkpoint: Path, photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_reconstruct_is_reproducible(photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     for out in ("a", "b"):
-        arguments = [photograph, "--box", "10,5,50,40", "--checkpoint", checkpoint, "--out", tmp_path / out]
+        arguments = [photograph, "--box", "10,5,50,40", "--out", tmp_path / out]
         cli.main(["reconstruct", *map(str, arguments)])
         said = capsys.readouterr().out
         assert "box: 10,5,50,40 (given)" in said
@@ -59,15 +49,15 @@ def test_reconstruct_is_reproducible(
 
 
 def test_what_the_user_can_mend_is_one_line(
-    checkpoint: Path, photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    command = ("reconstruct", photograph, "--checkpoint", checkpoint, "--out", tmp_path / "out")
+    command = ("reconstruct", photograph, "--out", tmp_path / "out")
     assert "x,y,width,height" in failing(capsys, *command, "--box", "1,2,3")
     assert "overlap the picture" in failing(capsys, *command, "--box", "-50,-50,10,10")
     assert "No such file" in failing(capsys, "reconstruct", tmp_path / "missing.png", *command[2:])
     (tmp_path / "file").touch()
     assert "file" in failing(capsys, *command[:-1], tmp_path / "file")
-    weights = shutil.copytree(checkpoint, tmp_path / "broken") / "model.safetensors"
+    weights = shutil.copytree(networks_folder() / "small", tmp_path / "broken") / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     said = failing(capsys, *command, "--checkpoint", weights.parent)
     assert "expected a network that save_pretrained has written" in said

@@ -194,11 +194,7 @@ def test_boxes_give_several_pairs_of_a_picture(
     assert [result["box"]["x"] for result in entries["two.png"]["results"]] == [0, 45]
     assert {result["box"]["origin"] for result in entries["two.png"]["results"]} == {"given"}
     assert entries["none.png"]["results"][0]["box"]["origin"] != "given"
-    (tmp_path / "boxes.csv").write_text("two.png,0,0,40,60\ntwo.png,45,0,40,60\n")
-    single = (photos / "two.png", "--boxes", tmp_path / "boxes.csv", "--out", tmp_path / "single")
-    assert run(*single, "--checkpoint", checkpoint) == 0
-    for folder in (out, tmp_path / "single"):
-        assert {p.name for p in (folder / "two.png" / "2").iterdir()} == set(FILES)
+    assert {p.name for p in (out / "two.png" / "2").iterdir()} == set(FILES)
 
 
 def test_what_the_user_can_mend_comes_before_the_work(

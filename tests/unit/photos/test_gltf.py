@@ -11,7 +11,7 @@ from support.glb import File, expected
 from handlib.geometry.rotation import rotation_to_6d
 from handlib.hand.hand import Hand, HandParams
 from handlib.hand.skeleton import SIDES
-from handlib.model.estimate import LENGTH_UNIT, Estimate
+from handlib.model.estimate import LENGTH_UNIT, Estimate, estimate_of
 from handlib.photos.gltf import motions_of, write_hands
 
 HANDS = {side: Hand.open(side) for side in SIDES}
@@ -27,14 +27,7 @@ def estimates(frames: int, seed: int = 0) -> list[Estimate]:
         pose = torch.randn(1, 2, 45, generator=generator) * 0.5
         offset = torch.randn(1, 3, generator=generator)
         params = HandParams(rotation_to_6d(root), pose, betas, torch.zeros(1, 2, 3))
-        posed = [
-            HANDS[side](root_6d=params.root[:, h], pose_pca=pose[:, h], betas=betas[:, h])
-            for h, side in enumerate(SIDES)
-        ]
-        vertices, joints = (
-            torch.stack([getattr(p, k) for p in posed], dim=1) for k in ("vertices", "joints")
-        )
-        found.append(Estimate.seen(params, params.camera, joints, vertices, offset))
+        found.append(estimate_of(params, offset, HANDS, log_scale=False))
     return found
 
 
