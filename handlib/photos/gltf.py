@@ -23,7 +23,7 @@ from torch import Tensor
 
 from handlib.geometry.mesh import vertex_normals
 from handlib.geometry.rotation import rotation_from_6d
-from handlib.hand.hand import Hand
+from handlib.hand.hand import Hand, Hands
 from handlib.hand.skeleton import MANO_JOINT_NAMES, MANO_PARENTS, SIDES
 from handlib.model.estimate import LENGTH_UNIT, Estimate
 from handlib.show.core.palette import HANDS
@@ -50,7 +50,7 @@ class HandMotion:
     wrist: Float[Tensor, "frames 3"]
 
 
-def motions_of(estimates: Sequence[Estimate], hands: dict[str, Hand]) -> list[HandMotion]:
+def motions_of(estimates: Sequence[Estimate], hands: Hands) -> list[HandMotion]:
     """Both hands of every estimate's first picture, in order; left wrist at the origin, mean shape."""
     motions = []
     for h, side in enumerate(SIDES):

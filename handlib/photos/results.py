@@ -81,7 +81,7 @@ def write_results(result: Reconstruction, folder: Path, asked: dict | None = Non
         vertices = place(result.prediction.final).vertices
         for side, surface, corners in zip(SIDES, vertices, result.faces, strict=True):
             write_surface(unfinished / f"{side}.glb", side, surface, corners)
-        motions = motions_of([result.prediction.final], dict(result.network.hands.items()))
+        motions = motions_of([result.prediction.final], result.network.hands)
         write_hands(unfinished / "hands.glb", motions)
         head = {"about": ABOUT, "model": result.network.name, "asked": asked, "joint_names": JOINT_NAMES}
         record = json.dumps(head | frame_record(result), indent=1)

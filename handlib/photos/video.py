@@ -153,8 +153,8 @@ def write_sequence(
             duration=round(1000 / frames.rate),
             loop=0,
         )
-        hands = dict(results[0].network.hands.items())
-        motions = motions_of([result.prediction.final for result in results], hands)
+        estimates = [result.prediction.final for result in results]
+        motions = motions_of(estimates, results[0].network.hands)
         write_hands(unfinished / "hands.glb", motions, frames.rate)
         named = zip(frames.names, results, strict=True)
         record = {

@@ -43,7 +43,7 @@ def save_checkpoint_of(path: Path) -> None:
 def hands_of_picture(path: Path) -> None:
     with torch.no_grad():
         final = MODEL(torch.zeros(1, 3, TINY.image_size, TINY.image_size)).final
-    write_hands(path, motions_of([final], dict(MODEL.hands.items())))
+    write_hands(path, motions_of([final], MODEL.hands))
 
 
 def results_of_picture(folder: Path) -> None:

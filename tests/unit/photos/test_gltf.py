@@ -9,12 +9,12 @@ import torch
 from support.glb import File, expected
 
 from handlib.geometry.rotation import rotation_to_6d
-from handlib.hand.hand import Hand, HandParams
+from handlib.hand.hand import Hand, HandParams, Hands
 from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import LENGTH_UNIT, Estimate, estimate_of
 from handlib.photos.gltf import motions_of, write_hands
 
-HANDS = {side: Hand.open(side) for side in SIDES}
+HANDS = Hands({side: Hand.open(side) for side in SIDES})
 
 
 def estimates(frames: int, seed: int = 0) -> list[Estimate]:
@@ -58,7 +58,7 @@ def test_a_vertex_with_many_joints_keeps_them_all(tmp_path: Path):
     hand = Hand.open("right")
     torch.manual_seed(0)
     hand.weights = torch.rand(778, 16).softmax(-1)
-    hands = {"left": HANDS["left"], "right": hand}
+    hands = Hands({"left": HANDS["left"], "right": hand})
     (estimate,) = estimates(1)
     write_hands(tmp_path / "hands.glb", motions_of([estimate], hands))
     root, pose, betas, _ = (part[:, 1] for part in vars(estimate.params).values())
