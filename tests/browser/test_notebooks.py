@@ -24,10 +24,11 @@ pytestmark = pytest.mark.slow
 )
 def test_view_moves_and_is_picked_in(page, lab, name, widget, slider, key):
     run_cells(page, lab, name, widget)
-    wait_for_view(page)
-    assert canvas_colours(page) > 100
-    with moves(page):
+    view = page.locator(VIEW).count() - 1
+    wait_for_view(page, view)
+    assert canvas_colours(page, view) > 100
+    with moves(page, view):
         press_slider(page, slider, key, times=2)
     wait_until_idle(page)
-    click_joint(page, 21 + 8)
+    click_joint(page, 21 + 8, view)
     page.locator(f"{VIEW} [role=status]:has-text('right index4')").first.wait_for()
