@@ -30,8 +30,9 @@ from jaxtyping import Float, jaxtyped
 from PIL import Image
 from torch import Tensor
 
-from handlib import DIR, load_samples, metrics, show
+from handlib import DIR, load_samples, show
 from handlib.data.sample import STRATA, normalise, resize, stack
+from handlib.evaluation import metrics
 from handlib.evaluation.evaluate import MeanPredictor, fresh_batches
 from handlib.evaluation.metrics import (
     INTAG_MCP,
