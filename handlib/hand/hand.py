@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from handlib.geometry.rotation import rotation_from_6d
 from handlib.hand.mano_file import HandData, find_mano, open_hand_data, read_mano, repair_left_shapedirs
 from handlib.hand.skeleton import MANO_PARENTS, MANO_TO_21, SIDES, Side, joint_index, tip_vertices
-from handlib.hand.skinning import carry, forward_kinematics, skin
+from handlib.hand.skinning import forward_kinematics, skin
 from handlib.utils.arguments import check_choice, check_finite
 from handlib.utils.errors import InputError
 from handlib.utils.reprs import in_shapes
@@ -71,7 +71,7 @@ class Hand(nn.Module):
 
     v_template: Float[Tensor, "778 3"]
     shapedirs: Float[Tensor, "778 3 10"]
-    posedirs: Float[Tensor, "778 3 135"]
+    posedirs: Float[Tensor, "135 2334"]
     J_regressor: Float[Tensor, "16 778"]
     weights: Float[Tensor, "778 16"]
     hands_mean: Float[Tensor, "45"]
@@ -91,7 +91,7 @@ class Hand(nn.Module):
 
         buffer("v_template", data.v_template)
         buffer("shapedirs", data.shapedirs)
-        buffer("posedirs", data.posedirs)
+        buffer("posedirs", data.posedirs.reshape(-1, data.posedirs.shape[-1]).T)
         buffer("J_regressor", data.J_regressor)
         buffer("weights", data.weights)
         buffer("hands_mean", data.hands_mean)
@@ -200,11 +200,9 @@ class Hand(nn.Module):
             (root.expand(*batch, 3, 3).unsqueeze(-3), pose.expand(*batch, NUM_FINGER_JOINTS, 3, 3)), dim=-3
         )
         surface, rest = self.at_rest(shape.expand(*batch, 10))
-        transforms = forward_kinematics(rotations, rest, MANO_PARENTS)
-        vertices = skin(surface + self.correctives(rotations), self.weights, transforms)
-        joints = torch.cat((carry(transforms, rest), vertices[..., self.tip_ids, :]), dim=-2)[
-            ..., self.joint_order, :
-        ]
+        joints, transforms = forward_kinematics(rotations, rest, MANO_PARENTS)
+        vertices = skin(self.correctives(rotations) + surface, self.weights, transforms)
+        joints = torch.cat((joints, vertices[..., self.tip_ids, :]), dim=-2)[..., self.joint_order, :]
         if centre is not None:
             origin = joints[..., joint_index(centre), None, :]
             vertices, joints = vertices - origin, joints - origin
@@ -215,12 +213,12 @@ class Hand(nn.Module):
     ) -> tuple[Float[Tensor, "*batch 778 3"], Float[Tensor, "*batch 16 3"]]:
         """Surface and joints of the flat hand of a shape, in the model's frame and joint order."""
         surface = self.v_template + torch.einsum("vxs,...s->...vx", self.shapedirs, betas)
-        return surface, self.J_regressor @ surface
+        return surface, torch.einsum("...vx,jv->...jx", surface, self.J_regressor)
 
     def correctives(self, rotations: Float[Tensor, "*batch 16 3 3"]) -> Float[Tensor, "*batch 778 3"]:
         """Returns the shift that a pose adds to the surface at rest: linear in R - I of the 15 finger joints."""
         bends = rotations[..., 1:, :, :] - torch.eye(3, dtype=rotations.dtype, device=rotations.device)
-        return torch.einsum("vxp,...p->...vx", self.posedirs, bends.flatten(-3))
+        return (bends.flatten(-3) @ self.posedirs).unflatten(-1, (-1, 3))
 
     def regress_joints(self, vertices: Float[Tensor, "*batch 778 3"]) -> Float[Tensor, "*batch 21 3"]:
         """Joints from a posed surface, as evaluation protocols take them: 16 regressed, 5 tips picked."""

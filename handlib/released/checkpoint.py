@@ -148,7 +148,7 @@ def hand_buffers(hand: Hand) -> dict[str, Tensor]:
     fields = {
         "betas": torch.zeros(1, 10),
         "shapedirs": hand.shapedirs,
-        "posedirs": hand.posedirs,
+        "posedirs": hand.posedirs.T.unflatten(0, (-1, 3)).contiguous(),
         "v_template": hand.v_template[None],
         "J_regressor": hand.J_regressor,
         "weights": hand.weights,

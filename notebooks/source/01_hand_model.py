@@ -357,8 +357,8 @@ assert curled[index_tip, 1] < right_data.v_template[index_tip, 1] - 0.05
 
 # %% [markdown]
 # `handlib.hand.hand.Hand` does this for batches, with gradients: `about` and `bone_transforms` are `forward_kinematics`
-# in `handlib/hand/skinning.py`, `skin` has its name. For a random pose and shape three hands must agree: ours, `Hand`,
-# and the MANO layer of the smplx package, an independent implementation that reads our hand from a file as it would
+# in `handlib/hand/skinning.py`, which steps from joint to joint and takes off at the end what becomes of each unposed joint;
+# `skin` has its name. For a random pose and shape three hands must agree: ours, `Hand`, and the MANO layer of the smplx package, an independent implementation that reads our hand from a file as it would
 # read MANO's. (It remarks that ten betas are few. MANO has ten.)
 
 # %%
