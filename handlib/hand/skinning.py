@@ -23,7 +23,9 @@ def forward_kinematics(
     along = joints.clone()
     along[..., 1:, :] -= joints[..., list(parents[1:]), :]
     last_row = rotations.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*joints.shape[:-1], 1, 4)
-    first, *others = torch.cat((torch.cat((rotations, along[..., None]), dim=-1), last_row), dim=-2).unbind(-3)
+    first, *others = torch.cat((torch.cat((rotations, along[..., None]), dim=-1), last_row), dim=-2).unbind(
+        -3
+    )
     transforms = [first]
     for parent, transform in zip(parents[1:], others, strict=True):
         transforms.append(transforms[parent] @ transform)
