@@ -41,7 +41,9 @@ def packages_finding(extra: str, declared: Sequence[Requirement], installed: Map
 def package_findings() -> list[Finding]:
     """Python and this environment's packages, against what the package declares."""
     about = metadata.metadata(PACKAGE)
-    installed = {canonicalize_name(found.name): found.version for found in metadata.distributions()}
+    installed: dict[str, str] = {
+        canonicalize_name(found.name): found.version for found in metadata.distributions()
+    }
     installed["python"] = platform.python_version()
     declared = [f"python{about['Requires-Python'] or ''}", *(metadata.requires(PACKAGE) or [])]
     requirements = [Requirement(line) for line in declared]

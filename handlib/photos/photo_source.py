@@ -27,7 +27,8 @@ class PhotoSource(anywidget.AnyWidget):
 
     def __init__(self, take: Callable[[str, bytes], None]):
         super().__init__()
-        self._take, self._pieces = take, []
+        self._take = take
+        self._pieces: list[bytes] = []
         self.on_msg(self._receive)
 
     def _receive(self, _: object, message: dict, buffers: Sequence[memoryview]) -> None:
