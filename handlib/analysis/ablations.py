@@ -145,11 +145,7 @@ def load_results(folder: Path | None = None) -> list[AblationResult]:
     found, folder = [], folder or results_folder()
     for path in sorted(folder.glob("*.json")):
         with reading(path, "the result of an ablation"):
-            content = json.loads(path.read_text())
-            for part in ("data", "test"):
-                # Of results from before pairs could have photographs behind them.
-                content[part] = {"photographs": "", **content[part]}
-            result = record_from(AblationResult, content)
+            result = record_from(AblationResult, json.loads(path.read_text()))
             if not isinstance(result.mpjpe, float):
                 raise ValueError("mpjpe isn't a number")
             if result.name not in ABLATIONS:

@@ -8,7 +8,7 @@ import torch
 
 from handlib.doctor.findings import Finding, judged
 from handlib.hand.hand import Hand
-from handlib.hand.mano_file import HandData, find_mano, left_has_sign_fault, open_hand_data, read_mano
+from handlib.hand.mano_file import HandData, find_mano, open_hand_data, read_mano, repair_left_shapedirs
 from handlib.hand.skeleton import SIDES, Side, joint_index
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
@@ -51,7 +51,7 @@ def mano_findings(folder: Path) -> list[Finding]:
 
     findings = [judged(f"MANO_{side.upper()}", partial(read, side), GET_MANO) for side in SIDES]
     if all(finding.verdict == "ok" for finding in findings):
-        faulty = left_has_sign_fault(found["left"], found["right"])
+        faulty = repair_left_shapedirs(found["left"], found["right"]) is not found["left"]
         told = (
             "found, as in the original file; mended whenever the folder is loaded" if faulty else "not found"
         )

@@ -16,7 +16,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from handlib.geometry.rotation import rotation_from_6d
-from handlib.hand.mano_file import HandData, find_mano, open_hand_data, read_mano, repair_left_shapedirs
+from handlib.hand.mano_file import (
+    MODEL_ARRAYS,
+    HandData,
+    find_mano,
+    open_hand_data,
+    read_mano,
+    repair_left_shapedirs,
+)
 from handlib.hand.skeleton import MANO_PARENTS, MANO_TO_21, SIDES, Side, joint_index, tip_vertices
 from handlib.hand.skinning import forward_kinematics, skin
 from handlib.utils.arguments import check_choice, check_finite
@@ -83,19 +90,11 @@ class Hand(nn.Module):
         super().__init__()
         self.side: Side = data.side
         self.faces: Int[np.ndarray, "1538 3"] = data.faces
-
-        def buffer(name: str, value: np.ndarray) -> None:
-            self.register_buffer(
-                name, torch.from_numpy(np.ascontiguousarray(value)).float(), persistent=False
-            )
-
-        buffer("v_template", data.v_template)
-        buffer("shapedirs", data.shapedirs)
-        buffer("posedirs", data.posedirs.reshape(-1, data.posedirs.shape[-1]).T)
-        buffer("J_regressor", data.J_regressor)
-        buffer("weights", data.weights)
-        buffer("hands_mean", data.hands_mean)
-        buffer("hands_components", data.hands_components)
+        arrays = {name: getattr(data, name) for name in MODEL_ARRAYS}
+        arrays["posedirs"] = data.posedirs.reshape(-1, data.posedirs.shape[-1]).T
+        for name, array in arrays.items():
+            value = torch.from_numpy(np.ascontiguousarray(array)).float()
+            self.register_buffer(name, value, persistent=False)
         self.register_buffer("tip_ids", torch.tensor(tip_vertices(tips, data.side)), persistent=False)
         self.register_buffer("joint_order", torch.tensor(MANO_TO_21), persistent=False)
 

@@ -24,16 +24,16 @@ class HandFileError(InputError):
     """A hand model file that can't be used; the message says what was expected."""
 
 
-MODEL_ARRAYS = (
-    "v_template",
-    "shapedirs",
-    "posedirs",
-    "J_regressor",
-    "weights",
-    "hands_mean",
-    "hands_components",
-)
-"""What makes a hand model, beside its side and faces."""
+MODEL_ARRAYS: dict[str, tuple[int, ...]] = {
+    "v_template": (NUM_VERTICES, 3),
+    "shapedirs": (NUM_VERTICES, 3, NUM_BETAS),
+    "posedirs": (NUM_VERTICES, 3, NUM_PCA * 3),
+    "J_regressor": (16, NUM_VERTICES),
+    "weights": (NUM_VERTICES, 16),
+    "hands_mean": (NUM_PCA,),
+    "hands_components": (NUM_PCA, NUM_PCA),
+}
+"""What makes a hand model, beside its side and faces, and the arrays' shapes."""
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,9 @@ def _array(content: Mapping[str, Any], field: str, shape: tuple[int, ...], path:
 
 def hand_data_from_mapping(content: Mapping[str, Any], side: Side, path: Path) -> HandData:
     """Checks names, shapes and finiteness of MANO's fields; ``path`` only serves the error messages."""
-    numbers = {
-        "v_template": (NUM_VERTICES, 3),
-        "shapedirs": (NUM_VERTICES, 3, NUM_BETAS),
-        "posedirs": (NUM_VERTICES, 3, NUM_PCA * 3),
-        "J_regressor": (16, NUM_VERTICES),
-        "weights": (NUM_VERTICES, 16),
-        "hands_mean": (NUM_PCA,),
-        "hands_components": (NUM_PCA, NUM_PCA),
+    fields = {
+        name: _array(content, name, shape, path).astype(np.float64) for name, shape in MODEL_ARRAYS.items()
     }
-    fields = {name: _array(content, name, shape, path).astype(np.float64) for name, shape in numbers.items()}
     if np.ptp(fields["v_template"], axis=0).max() > LARGEST_HAND:
         raise HandFileError(
             f"{path}: field v_template: expected metres, got a hand larger than {LARGEST_HAND:.0f} m"
@@ -167,17 +160,12 @@ def read_mano(path: str | Path, side: Side) -> HandData:
     return hand_data_from_mapping(content, side, path)
 
 
-def left_has_sign_fault(left: HandData, right: HandData) -> bool:
-    """Returns whether the x parts of both hands' shape directions agree, where a mirror image has opposite ones."""
-    return bool(np.abs(left.shapedirs[:, 0] - right.shapedirs[:, 0]).sum() < 1)
-
-
 def repair_left_shapedirs(left: HandData, right: HandData) -> HandData:
     """MANO's left file carries the right hand's sign in the x of its shape directions; mends just that.
 
-    The fault is found by comparison; a file without it comes back as it is.
+    The fault is found by comparison, a mirror image having opposite signs; a file without it comes back as it is.
     """
-    if not left_has_sign_fault(left, right):
+    if np.abs(left.shapedirs[:, 0] - right.shapedirs[:, 0]).sum() >= 1:
         return left
     return replace(left, shapedirs=left.shapedirs * np.array([-1.0, 1.0, 1.0])[:, None])
 
@@ -206,16 +194,10 @@ def write_mano(data: HandData, path: Path) -> None:
     """
     parents = np.array([[2**32 - 1, *MANO_PARENTS[1:]], range(16)], dtype=np.uint32)
     fields: dict[str, Any] = {
-        "v_template": data.v_template,
+        **{name: getattr(data, name) for name in MODEL_ARRAYS},
         "f": data.faces.astype(np.uint32),
-        "shapedirs": data.shapedirs,
-        "posedirs": data.posedirs,
-        "J_regressor": data.J_regressor,
         "J": data.J_regressor @ data.v_template,
-        "weights": data.weights,
         "kintree_table": parents,
-        "hands_mean": data.hands_mean,
-        "hands_components": data.hands_components,
         "hands_coeffs": np.zeros((1, NUM_PCA)),
         "bs_style": "lbs",
         "bs_type": "lrotmin",

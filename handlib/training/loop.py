@@ -69,26 +69,21 @@ class LossOnBatch(nn.Module):
         return dir_loss(prediction, targets, self.weights, self.faces)
 
 
-def take_weights(model: DIR, source: str | Path) -> None:
-    """Copies a saved network's weights into one whose configuration may differ where no shape does.
-
-    Raises:
-        InputError: the weights don't fit.
-    """
-    try:
-        model.load_state_dict(DIR.from_pretrained(source).state_dict())
-    except RuntimeError as error:
-        raise InputError(f"{source}: its weights don't fit this network: {error}") from error
-
-
 def new_model(
     network: DIRConfig, hands: dict[str, Hand], config: TrainConfig, start_from: Path | None
 ) -> DIR:
-    """The network that a run begins with: drawn from the run's seed, or with somebody's weights."""
+    """The network that a run begins with: drawn from the run's seed, or with somebody's weights.
+
+    Raises:
+        InputError: a weight of the network to start from has another shape.
+    """
     torch.manual_seed(config.seed)
     model = DIR(network, hands)
     if start_from:
-        take_weights(model, start_from)
+        try:
+            model.load_state_dict(DIR.from_pretrained(start_from).state_dict())
+        except RuntimeError as error:
+            raise InputError(f"{start_from}: its weights don't fit this network: {error}") from error
     if config.imagenet:
         model.encoder.backbone.load_imagenet()
     return model

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 from hypothesis import given
 from support.commands import failing
 from support.malformed import assert_read_or_refused, malformed_json
@@ -84,24 +85,6 @@ def test_results_that_were_not_got_alike_have_no_table(folders, tiny_ablations, 
     assert ablations.table([one, replace(one, seed=1, training={**one.training, "seed": 1})])
 
 
-@pytest.mark.parametrize("part", ["data", "test"])
-def test_photographs_behind_pairs_are_a_difference_and_none_is_what_older_results_had(
-    folders, tiny_ablations, part
-):
-    run(folders, "full")
-    path = ablations.result_path(folders / "out", "full", 0)
-    content = json.loads(path.read_text())
-    del content[part]["photographs"]
-    path.write_text(json.dumps(content))
-    old, *_ = ablations.load_results(folders / "out")
-    new = replace(old, seed=1, **{part: {**getattr(old, part), "photographs": ""}})
-    ablations.check_alike([old, replace(new, training={**new.training, "seed": 1})])
-    other = replace(old, **{part: {**getattr(old, part), "more": 1}})
-    for pair in ([old, other], [other, old]):
-        with pytest.raises(InputError, match=f"{part}: .* in more"):
-            ablations.check_alike(pair)
-
-
 def test_costs_are_measured_again_and_nothing_else_changes(folders, tiny_ablations):
     run(folders, "full")
     path = ablations.result_path(folders / "out", "full", 0)
@@ -111,10 +94,8 @@ def test_costs_are_measured_again_and_nothing_else_changes(folders, tiny_ablatio
     after = json.loads(path.read_text())
     assert after["flops"] == before["flops"] and after["ms_per_image"] > 0
     assert after["peak_megabytes"] == pytest.approx(before["peak_megabytes"], rel=0.05)
-    costs = {"flops", "peak_megabytes", "ms_per_image"}
-    assert {k: v for k, v in after.items() if k not in costs} == {
-        k: before[k] for k in before if k not in costs
-    }
+    changed = {name for name in before if after[name] != before[name]}
+    assert before.keys() == after.keys() and changed <= {"peak_megabytes", "ms_per_image"}
 
 
 @given(malformed_json(json.loads(next(ablations.results_folder().glob("full-0.json")).read_text())))
@@ -127,17 +108,9 @@ def test_no_results_are_no_table(tmp_path, capsys):
     assert "found none" in failing(capsys, "ablate", "--table", "--out", tmp_path)
 
 
-def test_an_unknown_ablation_is_refused(folders):
-    with pytest.raises(InputError, match="no_refinement"):
-        run(folders, "nothing")
-
-
 @pytest.mark.parametrize("arguments", [[], ["--list", "--table"], ["--run", "nothing"]])
 def test_command_line_refuses(arguments, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(["ablate", *arguments])
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith("handlib: ")
+    failing(capsys, "ablate", *arguments)
 
 
 def test_command_line_lists(capsys):
@@ -146,8 +119,6 @@ def test_command_line_lists(capsys):
 
 
 def test_cost_counts():
-    import torch
-
     a, b = torch.ones(3, 4), torch.ones(4, 5)
     assert flops(lambda: a @ b) == 2 * 3 * 4 * 5
     # A product of 4 MB from operands that were there before.

@@ -13,7 +13,7 @@ from handlib.data.rendered.synthetic import make_sample
 from handlib.data.sample import Sample
 from handlib.evaluation.evaluate import MeanPredictor, evaluate, fresh_batches, one_line, tables, write_report
 from handlib.evaluation.hand_metrics import HandMetrics
-from handlib.evaluation.metrics import INTAG_MCP, INTERNET
+from handlib.evaluation.metrics import INTERNET
 from handlib.hand.skeleton import SIDES
 from handlib.model.network import DIR
 
@@ -96,7 +96,3 @@ def test_fresh_pairs_are_test_pairs_in_order() -> None:
     assert (len(first), len(second)) == (2, 1)
     expected = make_sample("desk", 32, 5, 2, split="test")
     assert torch.equal(second.image[0], expected.image) and torch.equal(second.joints[0], expected.joints)
-
-
-def test_the_default_protocol_is_the_one_with_the_scaled_hand(model: DIR) -> None:
-    assert evaluate(model, [random_pairs(2, size=64)])["protocol"] == str(INTAG_MCP)

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -30,10 +30,6 @@ SHORT = TrainConfig(steps=6, batch_size=4, save_every=2, evaluate_every=3)
 UNCHANGED = Augmentation(*(0.0,) * 8)
 
 
-def cpu(precision: str = "32-true") -> Fabric:
-    return Fabric(accelerator="cpu", devices=1, precision=precision)
-
-
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen rendered pairs at 64 px."""
@@ -42,10 +38,11 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(pairs: Path, out: Path, config: TrainConfig = SHORT, network: DIRConfig = TINY) -> DIR:
-    return train(
-        pairs, out, network, config, LossWeights.small(), Augmentation(), validation=pairs, fabric=cpu()
-    )
+def run(
+    pairs: Path, out: Path, config: TrainConfig = SHORT, network: DIRConfig = TINY, **options: Any
+) -> DIR:
+    options = {"validation": pairs, "fabric": Fabric(accelerator="cpu", devices=1), **options}
+    return train(pairs, out, network, config, LossWeights.small(), Augmentation(), **options)
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", pytest.param("muon", marks=pytest.mark.slow)])
@@ -88,36 +85,23 @@ def test_the_finished_network_is_saved_and_a_finished_run_does_nothing(pairs: Pa
         assert torch.equal(loaded.state_dict()[name], value) and torch.equal(again.state_dict()[name], value)
 
 
-def test_a_run_ends_with_a_table_under_its_protocol(
+def test_a_folder_belongs_to_one_run_which_another_machine_may_go_on_with(
     pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(pairs, tmp_path, replace(SHORT, steps=2))
     *_, before, after = capsys.readouterr().out.split(str(INTAG_MCP))
-    assert "| stage 2 |" in before and "mpvpe (mm)" in before
-    assert "samples" in after
-
-
-def test_other_settings_in_the_same_folder_are_refused(pairs: Path, tmp_path: Path) -> None:
-    run(pairs, tmp_path, replace(SHORT, steps=2))
+    assert "| stage 2 |" in before and "mpvpe (mm)" in before and "samples" in after
     with pytest.raises(InputError, match=r"other settings.*training"):
         run(pairs, tmp_path, replace(SHORT, steps=3))
-
-
-def test_settings_say_on_what_a_run_ran_and_another_machine_may_go_on(pairs: Path, tmp_path: Path) -> None:
-    run(pairs, tmp_path, replace(SHORT, steps=2))
     settings = json.loads((tmp_path / SETTINGS).read_text())
     (first,) = settings["ran_on"]
     assert first["precision"] == "32-true" and first["processes"] == 1 and first["device"] == "cpu"
     assert first["threads"] == torch.get_num_threads() and first["torch"] == torch.__version__
     run(pairs, tmp_path, replace(SHORT, steps=2))
     assert json.loads((tmp_path / SETTINGS).read_text()) == settings
-    del settings["ran_on"]  # As written before it was recorded.
     elsewhere = first | {"processes": 2, "precision": "bf16-mixed"}
-    check_same_run(tmp_path / SETTINGS, settings, elsewhere)
+    check_same_run(tmp_path / SETTINGS, {k: v for k, v in settings.items() if k != "ran_on"}, elsewhere)
     assert json.loads((tmp_path / SETTINGS).read_text()) == settings | {"ran_on": [first, elsewhere]}
-    (tmp_path / SETTINGS).write_text(json.dumps(settings))
-    check_same_run(tmp_path / SETTINGS, settings, first)
-    assert json.loads((tmp_path / SETTINGS).read_text()) == settings | {"ran_on": [first]}
 
 
 def test_pairs_of_another_size_are_refused(pairs: Path, tmp_path: Path) -> None:
@@ -146,10 +130,7 @@ def test_an_epoch_shows_every_pair_once_and_epochs_differ() -> None:
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(20))
     assert not torch.equal(first, second)
     assert torch.equal(batch_indices(2, 20, config), first[10:15])
-
-
-def test_a_batch_is_never_larger_than_the_data() -> None:
-    assert len(batch_indices(7, 3, SHORT)) == 3
+    assert len(batch_indices(7, 3, config)) == 3
 
 
 def test_the_learning_rate_can_begin_at_its_highest() -> None:
@@ -179,20 +160,10 @@ def test_sixteen_pairs_are_learned_to_three_millimetres(pairs: Path, tmp_path: P
 
 
 def test_weights_to_begin_with_may_come_from_pictures_of_another_size(pairs: Path, tmp_path: Path) -> None:
-    large = replace(TINY, image_size=128, output_stride=32)
-    source = DIR(large)
+    source = DIR(replace(TINY, image_size=128, output_stride=32))
     source.save_pretrained(tmp_path / "source")
     still = TrainConfig(steps=1, batch_size=4, learning_rate=0.0)
-    model = train(
-        pairs,
-        tmp_path / "run",
-        replace(large, image_size=64, output_stride=16),
-        still,
-        LossWeights.small(),
-        UNCHANGED,
-        start_from=tmp_path / "source",
-        fabric=cpu(),
-    )
+    model = run(pairs, tmp_path / "run", still, start_from=tmp_path / "source")
     assert model.config.image_size == 64
     for name, parameter in model.named_parameters():
         assert torch.equal(parameter, source.get_parameter(name)), name
@@ -201,16 +172,7 @@ def test_weights_to_begin_with_may_come_from_pictures_of_another_size(pairs: Pat
 def test_weights_that_do_not_fit_are_refused(pairs: Path, tmp_path: Path) -> None:
     DIR(replace(TINY, plane_channels=TINY.plane_channels * 2)).save_pretrained(tmp_path / "source")
     with pytest.raises(InputError, match=r"(?s)source: its weights don't fit.*plane_mlp"):
-        train(
-            pairs,
-            tmp_path / "run",
-            TINY,
-            SHORT,
-            LossWeights.small(),
-            UNCHANGED,
-            start_from=tmp_path / "source",
-            fabric=cpu(),
-        )
+        run(pairs, tmp_path / "run", start_from=tmp_path / "source")
 
 
 def test_callbacks_hear_of_every_step(pairs: Path, tmp_path: Path) -> None:
@@ -223,6 +185,5 @@ def test_callbacks_hear_of_every_step(pairs: Path, tmp_path: Path) -> None:
             )
 
     fabric = Fabric(accelerator="cpu", devices=1, callbacks=[Listener()])
-    steps = replace(SHORT, steps=3)
-    train(pairs, tmp_path, TINY, steps, LossWeights.small(), UNCHANGED, fabric=fabric)
+    run(pairs, tmp_path, replace(SHORT, steps=3), fabric=fabric)
     assert heard == [(1, True, True), (2, True, True), (3, True, True)]

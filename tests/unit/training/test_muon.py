@@ -24,17 +24,12 @@ def test_singular_values_come_near_one_and_vectors_stay(shape: tuple[int, int, i
     matrices = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     u, s, vh = torch.linalg.svd(matrices, full_matrices=False)
     assert s.max() / s.min() > 2.5
-    turned = u.mT @ orthogonalise(1e-3 * matrices) @ vh.mT
+    sizes = 1e-3 * 128.0 ** torch.arange(shape[0])[:, None, None]
+    turned = u.mT @ orthogonalise(sizes * matrices) @ vh.mT
     values = turned.diagonal(dim1=-2, dim2=-1)
     kept = s > 0.02 * s.max()
     assert values[kept].min() > 0.6 and values[kept].max() < 1.3
     assert (turned - torch.diag_embed(values)).abs().max() < 0.05
-
-
-def test_a_stack_is_orthogonalised_matrix_by_matrix() -> None:
-    matrices = torch.randn(4, 8, 12, generator=torch.Generator().manual_seed(2))
-    one_by_one = torch.cat([orthogonalise(128 * matrix[None]) for matrix in matrices])
-    torch.testing.assert_close(orthogonalise(matrices), one_by_one, atol=0.03, rtol=0)
 
 
 def test_a_matrix_without_gradient_stays_finite() -> None:
@@ -81,14 +76,6 @@ def test_everything_else_moves_as_with_adamw() -> None:
         adamw.step()
     for copied, other in zip(copies, others, strict=True):
         assert torch.equal(copied, other)
-
-
-def test_a_step_has_the_size_that_the_rate_says() -> None:
-    weight = nn.Parameter(torch.zeros(64, 256))
-    optimiser = Muon([weight], lr=0.01, weight_decay=0.0)
-    gradients([weight], 0)
-    optimiser.step()
-    assert weight.detach().square().mean().sqrt() == pytest.approx(0.2 * 0.01, rel=0.15)
 
 
 def test_a_saved_optimiser_goes_on_as_if_it_had_not_been() -> None:
