@@ -163,7 +163,8 @@ def read_mano(path: str | Path, side: Side) -> HandData:
 def repair_left_shapedirs(left: HandData, right: HandData) -> HandData:
     """MANO's left file carries the right hand's sign in the x of its shape directions; mends just that.
 
-    The fault is found by comparison, a mirror image having opposite signs; a file without it comes back as it is.
+    The fault is found by comparison, a mirror image having opposite signs; a file without it comes back as
+    it is.
     """
     if np.abs(left.shapedirs[:, 0] - right.shapedirs[:, 0]).sum() >= 1:
         return left
