@@ -54,10 +54,6 @@ class Lab:
     def notebooks(self) -> Path:
         return self.root / "notebooks"
 
-    def write(self, name: str, source: str) -> None:
-        """Writes the source of a notebook, text in percent format."""
-        (self.notebooks / "source" / f"{name}.py").write_text(source)
-
     def ask(self, path: str, method: str = "GET") -> bytes:
         """An answer of the server's API."""
         request = urllib.request.Request(f"{self.url}/api{path}", method=method)
@@ -87,13 +83,8 @@ def lab(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     home = tmp_path_factory.mktemp("lab")
     root = home / "repository"
     (root / "docs").mkdir(parents=True)
-    (root / "notebooks" / "source").mkdir(parents=True)
-    copied = (
-        ("notebooks", "*.ipynb"),
-        ("notebooks/source", "*.py"),
-        ("docs", "*.md"),
-        ("", "jupyter_lab_config.py"),
-    )
+    (root / "notebooks").mkdir()
+    copied = (("notebooks", "*.ipynb"), ("docs", "*.md"), ("", "jupyter_lab_config.py"))
     for folder, pattern in copied:
         for file in (ROOT / folder).glob(pattern):
             shutil.copy(file, root / folder)
@@ -105,17 +96,13 @@ def lab(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "jupyterlab", "--config", root / "jupyter_lab_config.py"]
-    command += [
-        "--no-browser",
-        "--allow-root",
-        "--ip=127.0.0.1",
-        f"--port={port}",
-        "--ServerApp.port_retries=0",
-    ]
+    command += ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0"]
     # Without a token the server asks for none; without this its API would still refuse to stop kernels.
     command += ["--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"]
     with open(home / "log", "w") as log:
-        environment = {**os.environ, **folders, "OMP_NUM_THREADS": "1"}
+        ours = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
+        environment = {**os.environ, **folders, **ours}
         process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
     try:
         running = Lab(f"http://127.0.0.1:{port}", root)

@@ -1,10 +1,7 @@
 """What a reader does with the 3D view, on one page of a real JupyterLab."""
 
-from pathlib import Path
-
 import pytest
 from support.lab_page import (
-    IMAGE,
     VIEW,
     ask,
     canvas_colours,
@@ -14,21 +11,63 @@ from support.lab_page import (
     pick_joint,
     press,
     press_slider,
-    redraws,
     run_cells,
     save_and_reload,
     says,
     wait_for_view,
 )
 
-STAGES, LINKED = 1, 2
-"""Numbers of the views that come after the explorer's."""
+SOURCE = """
+# %%
+import ipywidgets
+import numpy as np
+from support.explorers import EXPLORERS, one_sample
+
+from handlib import show
+
+explorer = EXPLORERS["hand"]()
+explorer
+
+# %%
+picked = ipywidgets.Label("nothing picked")
+
+
+def tell(change):
+    picked.value = f"Python knows: {explorer.view.joint_label(change['new'])}"
+
+
+explorer.view.observe(tell, names="picked")
+picked
+
+# %%
+linked = show.hands(one_sample())
+green = np.array([0, 255, 0], np.uint8)
+linked.surface_opacity = 0.3
+linked.update(
+    joint_colours=np.tile(green, (2, 21, 1)),
+    links=show.Links(np.array([(8, 29), (0, 21)]), np.tile(green, (2, 1)), np.array([1.0, 0.4])),
+)
+more = ipywidgets.Button(description="tie all tips")
+tips = np.array([4, 8, 12, 16, 20])
+
+
+def tie_tips(_):
+    linked.surface_opacity = 1.0
+    linked.clear_colours()
+    pairs = np.column_stack((tips, tips + 21))
+    linked.update(links=show.Links(pairs, np.tile(green, (5, 1)), np.full(5, 0.8)))
+
+
+more.on_click(tie_tips)
+ipywidgets.VBox([linked, more])
+"""
+LINKED = 1
+"""The number of the view that comes after the explorer's."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def notebook(tab, lab):
-    lab.write("widget_notebook", Path(__file__).with_name("widget_notebook.py").read_text())
-    run_cells(tab, lab, "widget_notebook", "")
+    run_cells(tab, lab, "hands_view", SOURCE)
     wait_for_view(tab)
 
 
@@ -102,17 +141,6 @@ def test_toggles_and_labels(page):
     pick_joint(page, "left little4")
     says(page, "Python knows: left little4")
     assert "778 vertices" in view.get_by_role("img").get_attribute("aria-label")
-
-
-def test_stages_slider_moves_the_overlay_and_the_hands_together(page):
-    wait_for_view(page, STAGES)
-    image = page.locator(IMAGE)
-    box = image.bounding_box()
-    assert box["width"] == pytest.approx(box["height"], rel=0.02)
-    says(page, "stage 2: joints")
-    with moves(page, STAGES), redraws(page, image):
-        press_slider(page, "estimate", "ArrowLeft", times=2)
-    says(page, "initial: joints")
 
 
 def test_links_joint_colours_and_opacity_follow_python(page):

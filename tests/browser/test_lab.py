@@ -26,3 +26,24 @@ def test_a_notebook_that_was_only_opened_stays_as_it_was(page, lab):
         page.click('.lm-Menu-itemLabel:text-is("Save Notebook")')
     name = "01_hand_model.ipynb"
     assert (lab.notebooks / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
+
+
+def test_dots_of_the_trade_off_say_what_they_are_and_move_with_the_cost(page, lab):
+    open_notebook(page, lab, "11_ablations.ipynb")
+    chart = page.locator('.jp-CodeCell:has-text("show.TradeOff(results)") .jp-RenderedPlotly').first
+    chart.wait_for(timeout=LONG)
+    chart.scroll_into_view_if_needed()
+    # JupyterLab shows the picture until the mouse is over it.
+    chart.hover(position={"x": 200, "y": 200})
+    dots = chart.locator(".scatterlayer .trace").nth(1).locator(".points path")
+    dots.nth(1).wait_for(timeout=LONG)
+    dots.nth(1).hover(force=True)
+    chart.locator('.hoverlayer text:has-text("no stages")').first.wait_for()
+    before = dots.nth(1).get_attribute("transform")
+    chart.locator(".updatemenu-header").first.click()
+    chart.locator('.updatemenu-dropdown-button:has-text("memory")').first.click()
+    chart.locator('.xtitle:has-text("memory")').wait_for()
+    page.wait_for_function(
+        "([dot, before]) => dot.getAttribute('transform') !== before",
+        arg=[dots.nth(1).element_handle(), before],
+    )

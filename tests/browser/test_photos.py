@@ -1,4 +1,4 @@
-"""Notebook 13 in a real JupyterLab: a picture is uploaded, its box moved, its hands reconstructed."""
+"""The widget of notebook 13 in JupyterLab: a picture is uploaded, its box moved, its hands reconstructed."""
 
 import json
 from pathlib import Path
@@ -23,12 +23,20 @@ from support.lab_page import (
 from handlib.data.rendered.scenes import make_scene
 from handlib.photos.photo_source import LARGEST_UPLOAD
 
+NOTEBOOK = """
+# %%
+from handlib import DIR
+from handlib.data.rendered.scenes import make_scene
+from handlib.photos.widget import YourPhoto
+
+YourPhoto(DIR.from_pretrained("small").eval(), make_scene("desk", 3, 0, "test").sample(256).image)
+"""
 SOURCE = ".handlib-source"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def notebook(tab, lab):
-    run_cells(tab, lab, "13_your_own_photo", "YourPhoto(")
+    run_cells(tab, lab, "photo", NOTEBOOK)
 
 
 @pytest.fixture

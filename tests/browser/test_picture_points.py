@@ -40,14 +40,13 @@ def tell(_):
 points.observe(tell, names=["points", "picked"])
 more = ipywidgets.Button(description="swap")
 more.on_click(lambda _: points.update(points=points.uv[::-1]))
-show.Panel([told, more], points.picture, "what was moved")
+ipywidgets.VBox([told, more])
 """
 
 
 @pytest.fixture(scope="module", autouse=True)
 def notebook(tab, lab):
-    lab.write("picture_points", SOURCE.lstrip())
-    run_cells(tab, lab, "picture_points", "")
+    run_cells(tab, lab, "picture_points", SOURCE)
     wait_for_points(tab, "pictureLoaded()")
 
 

@@ -9,7 +9,6 @@ import jupytext
 import nbformat
 import numpy as np
 from PIL import Image
-from support.needed_cells import needed_cells
 
 VIEW = ".handlib-hands"
 IMAGE = ".jp-OutputArea-output img.widget-image"
@@ -27,19 +26,18 @@ def open_notebook(page, lab, notebook: str) -> None:
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=LONG)
 
 
-def begin_cells(page, lab, name: str, *texts: str) -> None:
-    """Begins to run those cells of a notebook's source that hold a text, and those that these need."""
-    cut = needed_cells(jupytext.read(lab.notebooks / "source" / f"{name}.py"), *texts)
-    cut.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(cut, lab.notebooks / f"cut_{name}.ipynb")
-    open_notebook(page, lab, f"cut_{name}.ipynb")
+def run_cells(page, lab, name: str, source: str) -> None:
+    """Runs a notebook of that name, text in percent format, in the only kernel.
+
+    Returns when its last widget is there, in view, and the kernel is done.
+    """
+    lab.stop_kernels()
+    notebook = jupytext.reads(source.lstrip(), "py:percent")
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, lab.notebooks / f"{name}.ipynb")
+    open_notebook(page, lab, f"{name}.ipynb")
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
-
-
-def run_cells(page, lab, name: str, *texts: str) -> None:
-    """As :func:`begin_cells`; returns when the last widget is there, in view, and the kernel is done."""
-    begin_cells(page, lab, name, *texts)
     wait_for_widget(page)
 
 
@@ -93,9 +91,20 @@ def says(page, *texts: str) -> str:
     return line.first.text_content()
 
 
-def says_no_more(page, text: str) -> None:
-    """Waits until no line of words among the widgets holds a text."""
-    page.locator(WORDS).filter(has_text=text).first.wait_for(state="detached", timeout=LONG)
+@contextmanager
+def changes_what_is_shown(page) -> Iterator[None]:
+    """Waits afterwards until a picture or a line of words among the widgets is another, and the kernel done."""
+    shown = """([image, words]) => [
+        ...[...document.querySelectorAll(image)].map(image => image.src),
+        ...[...document.querySelectorAll(words)].map(line => line.textContent),
+    ].join('|')"""
+    selectors = [IMAGE, WORDS]
+    before = page.evaluate(shown, selectors)
+    yield
+    page.wait_for_function(
+        f"([before, selectors]) => ({shown})(selectors) !== before", arg=[before, selectors], timeout=LONG
+    )
+    wait_until_idle(page)
 
 
 @contextmanager
