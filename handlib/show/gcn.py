@@ -64,11 +64,7 @@ def nearby_joints(hands: PlacedHands) -> Float[np.ndarray, "hand=2 778 21"]:
 
 
 def influence_state(influence: Influence, picked: int, layers: int, direction: str) -> InfluenceState:
-    """Returns the state of joint ``picked`` (0-41, or -1 for none) after so many layers."""
-    if direction not in DIRECTIONS:
-        raise ValueError(f"direction: expected one of {', '.join(DIRECTIONS)}; got {direction!r}")
-    if not 0 <= layers < len(influence.norms):
-        raise ValueError(f"layers: expected 0 to {len(influence.norms) - 1}, got {layers}")
+    """Returns what joint ``picked`` (0-41, or -1 for none) moves or is moved by after so many layers."""
     strengths = np.zeros((len(SIDES), NUM_JOINTS))
     if picked >= 0:
         hand, joint = divmod(picked, NUM_JOINTS)

@@ -18,13 +18,8 @@ HAND_DISTANCE = 0.2
 Posed = tuple[Float[np.ndarray, "hand vertices 3"], Float[np.ndarray, "hand 21 3"]]
 
 
-def pose_hands(
-    hands: Sequence[Hand],
-    pose_pca: Sequence[float],
-    betas: Sequence[float],
-    facing: str = "palm",
-) -> Posed:
-    """Vertices and joints of hands standing side by side, all with the same coefficients.
+def pose_hands(hands: Sequence[Hand], pose_pca: Sequence[float], betas: Sequence[float]) -> Posed:
+    """Vertices and joints of hands side by side, palms to the viewer, all with the same coefficients.
 
     ``pose_pca`` are the first coefficients around the mean pose, ``betas`` the first shape coefficients (at
     most ten); the rest are zero. Metres; wrists lie ``HAND_DISTANCE`` apart on the x axis.
@@ -35,7 +30,7 @@ def pose_hands(
     for place, hand in enumerate(hands):
         with torch.no_grad():
             posed = hand(
-                root_rotation=torch.from_numpy(upright(hand.side, facing)).float(),
+                root_rotation=torch.from_numpy(upright(hand.side)).float(),
                 pose_pca=torch.tensor(list(pose_pca), dtype=torch.float32),
                 betas=shape,
             )
@@ -52,11 +47,11 @@ class HandExplorer(Explorer[Posed]):
     from where it is with all sliders at zero.
     """
 
-    def __init__(self, hands: Sequence[Hand], num_pose: int = 5, num_betas: int = 5, facing: str = "palm"):
+    def __init__(self, hands: Sequence[Hand], num_pose: int = 5, num_betas: int = 5):
         check_some("hands", hands)
         check_between("num_pose", num_pose, 0, 45)
         check_between("num_betas", num_betas, 0, 10)
-        self.hands, self.facing = tuple(hands), facing
+        self.hands = tuple(hands)
         self.pose_sliders = [slider(f"pose {k}", 0, -3, 3, 0.1, 1) for k in range(num_pose)]
         self.beta_sliders = [slider(f"beta {k}", 0, -3, 3, 0.1, 1) for k in range(num_betas)]
         sliders = [*self.pose_sliders, *self.beta_sliders]
@@ -72,7 +67,7 @@ class HandExplorer(Explorer[Posed]):
     def compute(self) -> Posed:
         """The hands posed as the sliders say."""
         coefficients = ([s.value for s in self.pose_sliders], [s.value for s in self.beta_sliders])
-        return pose_hands(self.hands, *coefficients, self.facing)
+        return pose_hands(self.hands, *coefficients)
 
     def draw(self, state: Posed) -> None:
         """Moves the hands and says how far the joint went."""

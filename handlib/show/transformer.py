@@ -54,13 +54,8 @@ def attention_state(weights: Matrix, joint: int, direction: str = "attends to") 
 
     Row i of ``weights`` says how much token i takes from each token; rows sum to 1. Lines go to the ten
     partners with the largest weights, as wide as the weight is beside the largest one. Lines to the other
-    hand have the highlight's colour, those within the hand are grey.
-
-    Raises:
-        ValueError: there is no such direction.
+    hand have the highlight's colour, those within the hand are grey. ``direction`` is one of ``DIRECTIONS``.
     """
-    if direction not in DIRECTIONS:
-        raise ValueError(f"direction: expected one of {', '.join(DIRECTIONS)}, got {direction!r}")
     if joint < 0:
         return _nothing_picked(weights)
     given = weights[joint] if direction == "attends to" else weights[:, joint]

@@ -28,21 +28,12 @@ def is_skipped(cell) -> bool:
     )
 
 
-def test_there_are_notebooks():
-    assert PATHS
-
-
 def test_notebooks_are_those_of_their_sources():
     assert main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_file_is_small(path):
-    assert path.stat().st_size < LARGEST_FILE
-
-
-def test_format_is_valid(notebook):
-    nbformat.validate(notebook)
+def test_files_are_small():
+    assert PATHS and max(path.stat().st_size for path in PATHS) < LARGEST_FILE
 
 
 def test_every_cell_was_run_in_order(notebook):
@@ -62,19 +53,13 @@ def test_no_widget_state_and_no_view_that_only_a_kernel_could_fill(notebook):
     assert "widgets" not in notebook.metadata
     for cell in code_cells(notebook):
         assert all(WIDGET_VIEW not in output.get("data", {}) for output in cell.outputs)
+        assert all(output.get("name") != "stderr" for output in cell.outputs), cell.id
 
 
 def test_no_magics_and_no_trailing_semicolon(notebook):
     for cell in code_cells(notebook):
         assert not re.search(r"^\s*[%!]", cell.source, flags=re.MULTILINE), cell.id
         assert not cell.source.rstrip().endswith(";"), cell.id
-
-
-def test_no_errors_and_no_warnings(notebook):
-    for cell in code_cells(notebook):
-        for output in cell.outputs:
-            assert output.output_type != "error", cell.id
-            assert output.get("name") != "stderr", cell.id
 
 
 def test_code_cells_are_short(notebook):

@@ -93,7 +93,7 @@ def says(page, *texts: str) -> str:
 
 @contextmanager
 def changes_what_is_shown(page) -> Iterator[None]:
-    """Waits afterwards until a picture or a line of words among the widgets is another, and the kernel done."""
+    """Waits afterwards until a picture or a line among the widgets is another one and the kernel is done."""
     shown = """([image, words]) => [
         ...[...document.querySelectorAll(image)].map(image => image.src),
         ...[...document.querySelectorAll(words)].map(line => line.textContent),

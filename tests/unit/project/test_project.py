@@ -1,6 +1,5 @@
 """The project's own files agree with one another."""
 
-import itertools
 import re
 import subprocess
 import sys
@@ -37,15 +36,8 @@ def test_conda_installs_what_pip_does():
     assert dependencies == [f"python{PROJECT['requires-python']}", "pip", {"pip": ["-e .[dev]"]}]
 
 
-@pytest.mark.parametrize(
-    "package", ["torch", "jupyterlab", "ipywidgets", "smplx", "matplotlib", "plotly", "numpy", "nbval"]
-)
-def test_requires(package: str):
-    everything = [*PROJECT["dependencies"], *itertools.chain(*EXTRAS.values())]
-    assert any(re.match(rf"{package}>=\d", requirement) for requirement in everything)
-    named = itertools.chain(
-        *(re.findall(r"\w+", extra) for extra in re.findall(r"handlib\[(.*?)\]", str(EXTRAS)))
-    )
+def test_dev_holds_every_extra():
+    named = {name for extras in re.findall(r"handlib\[(.*?)\]", str(EXTRAS)) for name in extras.split(",")}
     assert {*named, "dev"} == EXTRAS.keys()
 
 
@@ -58,23 +50,6 @@ def test_the_core_needs_no_extra():
     extra = [re.match(r"[\w-]+", line)[0] for kind in EXTRAS.values() for line in kind if ">" in line]
     run = subprocess.run([sys.executable, "-c", code, *extra], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "README.md",
-        "notebooks",
-        "handlib",
-        "data_samples",
-        "tests",
-        "environment.yml",
-        "LICENSE",
-        "CITATION.cff",
-    ],
-)
-def test_layout(name: str):
-    assert (ROOT / name).exists()
 
 
 def test_one_version_everywhere():

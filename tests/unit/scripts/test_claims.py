@@ -33,7 +33,6 @@ def trainings(errors: dict[str, list[float]]) -> claims.Evidence:
         ([1.0, 1.2], [1.65, 1.85], f"{claims.AGREES}, barely"),
         ([2.1, 2.3], [1.0, 1.2], claims.DISAGREES),
         ([1.0, 1.2], [1.3, 1.5], claims.OPEN),
-        ([1.0, 3.0], [3.1, 5.1], claims.OPEN),
         ([1.0], [5.0, 5.2], claims.AGREES),
     ],
 )
@@ -46,5 +45,4 @@ def test_a_claim_about_several_ablations_names_each_verdict():
     words, verdict = claims.first_is_best(evidence, "a", "b", "c")
     assert words.startswith("a 1.1 mm (1.0 to 1.1); b 2.1 mm")
     assert verdict == f"b: {claims.AGREES}; c: {claims.OPEN}"
-    assert claims.first_is_best(evidence, "a", "b")[1] == claims.AGREES
     assert claims.first_is_best(evidence, "a", "unknown") == (claims.MISSING, claims.MISSING)

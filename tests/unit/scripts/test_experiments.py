@@ -80,12 +80,6 @@ def test_a_row_shows_every_seed_and_nothing_where_nothing_ran(
     assert experiments.row("base").split(" | ")[6] == ""
 
 
-def test_the_curriculums_table_has_both_worlds() -> None:
-    before = {"studio": report(70.0, 60.04), "desk": report(9.0, 7.0)}
-    *_, line = curriculum.table({"before": before}).splitlines()
-    assert line == "| before | 70.0 / 60.0 | 5.2 | 12 | 7.0 |"
-
-
 def test_a_running_mean_follows_quickly_at_first_and_ends_near_what_stays() -> None:
     mean, network = experiments.RunningMean(0.5), nn.Linear(1, 1, bias=False)
     seen = []
@@ -95,10 +89,3 @@ def test_a_running_mean_follows_quickly_at_first_and_ends_near_what_stays() -> N
         seen.append(mean.network.weight.item())
     # Of what is new come 1 - min(0.5, step / (step + 9)): more than half, in these few steps.
     assert seen == pytest.approx([0, 9 / 11, 1 - 2 / 11 * 3 / 12, 1 - 2 / 11 * 3 / 12 * 4 / 13])
-
-
-def test_pixels_only_leaves_every_loss_of_the_hands_out() -> None:
-    first, _ = EXPERIMENTS["pixels_first"].phases
-    weights = replace(LossWeights.small(), **first.losses)
-    left = {name for name, weight in vars(weights).items() if isinstance(weight, int | float) and weight}
-    assert left == {"segmentation", "dense"}

@@ -23,7 +23,6 @@ from handlib.show.evaluation import (
     Measure,
     draw_chart,
     evaluation_state,
-    name_of,
 )
 
 SAMPLE = random_pairs(5, seed=4, size=32)
@@ -61,24 +60,6 @@ def test_roots_coincide_and_true_hands_stand_where_they_are(root):
     np.testing.assert_allclose(state.vertices[2:], SAMPLE.vertices[2], atol=1e-5)
     distances = 1000 * np.linalg.norm(state.joints[:2] - state.joints[2:], axis=-1)
     assert state.errors[2] == pytest.approx(distances.mean(), rel=1e-4)
-
-
-def test_words_name_the_pair_its_error_and_its_worst_joint():
-    moved = TRUE.joints.clone()
-    moved[3, 1, 8, 2] += 0.042
-    measure = MEASURES["INTERNET"]
-    state = state_of(replace(TRUE, joints=moved), measure, pair=3)
-    assert state.caption.startswith("pair 3 (") and "1.0 mm; worst joint right index4 42 mm" in state.caption
-    assert state.caption.endswith("turned wrongly by left 0°, right 0°")
-    assert state.summary.startswith(
-        "INTERNET: mean 0.2 mm, median 0.0 mm, worst 1.0 mm of 5 pairs (annotated"
-    )
-
-
-def test_a_measure_is_called_by_its_name_and_procrustes_has_no_root():
-    assert [name_of(measure) for measure in MEASURES.values()] == list(MEASURES)
-    assert name_of(Measure("little4", "Procrustes", "regressed")) == "PA-MPJPE"
-    assert name_of(Measure("little4", "bone", "regressed")) == OWN
 
 
 def test_the_chart_marks_the_chosen_pair_at_its_place():

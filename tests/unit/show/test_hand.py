@@ -13,7 +13,7 @@ def test_hands_stand_side_by_side_with_their_palms_to_the_eye():
     _, joints = pose_hands(HANDS, [0.0], [0.0])
     half = HAND_DISTANCE / 2
     np.testing.assert_allclose(joints[:, 0], [[-half, 0, 0], [half, 0, 0]], atol=1e-7)
-    _, left = pose_hands([Hand.open("left")], [], [], facing="palm")
+    _, left = pose_hands([Hand.open("left")], [], [])
     assert left[0, joint_index("thumb4"), 0] < left[0, joint_index("little4"), 0]
 
 

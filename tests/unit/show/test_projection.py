@@ -16,7 +16,6 @@ from handlib.show.projection import (
     PROJECTION_NAMES,
     ProjectionExplorer,
     bring_together,
-    projection_picture,
     projection_state,
 )
 
@@ -107,23 +106,6 @@ def test_planes_that_are_read_hold_the_right_joints():
             assert state.read_from[h, 2].any() == (projection == "single")
         np.testing.assert_allclose(state.added[1], shares[:, 21:].sum((0, 1)), atol=1e-4)
         assert state.zeros == pytest.approx((shares.sum(1) == 0).mean())
-
-
-def test_caption_says_what_is_measured():
-    state = projection_state(random_uv(5), 1.5, "single", 0.0625, 32)
-    left, right = (f"{100 * error:.0f} %" for error in state.errors)
-    for part in ("index4", "1.5 px", "32 x 32", "one shared plane", "half width 1 px", left, right):
-        assert part in state.caption
-
-
-def test_dots_mark_mixed_pixels_in_the_read_planes_only_where_planes_are_shared():
-    def black(projection):
-        state = projection_state(two_fingers(0), 0.0, projection, HALF_WIDTH, SIZE)
-        read_tiles = projection_picture(state)[30:, 240:700].astype(int)
-        return int((read_tiles.sum(-1) < 100).sum())
-
-    assert black("single") > 10
-    assert black("bone") == black("joint") == 0
 
 
 def test_half_width_slider_reaches_where_bones_vanish():

@@ -5,9 +5,9 @@ import pytest
 from support.explorers import REFINED, halving, one_sample
 
 from handlib import show
-from handlib.analysis.interventions import MECHANISMS, Disturbance
+from handlib.analysis.interventions import Disturbance
 from handlib.show.core.error_colours import error_colours
-from handlib.show.refinement import describe, refinement_state
+from handlib.show.refinement import refinement_state
 
 SAMPLE = one_sample(size=32)
 RUN = halving(SAMPLE)
@@ -43,13 +43,6 @@ def test_words_say_the_stage_its_error_and_what_was_done():
     )
     done = refinement_state(SAMPLE, RUN, REFINED, 0, Disturbance(rotation=30.0), frozenset({"GCN"}))
     assert done.caption.endswith("(start turned by 30°; without GCN)")
-
-
-def test_description_names_everything_and_nothing_when_nothing_was_done():
-    assert describe(Disturbance(), frozenset()) == ""
-    assert describe(Disturbance(shift=0.1), frozenset(MECHANISMS)) == (
-        "start shifted by 5 % of the side; without GCN, transformer, enhancement"
-    )
 
 
 def test_it_begins_at_the_last_estimate_and_colours_surfaces_by_their_error():

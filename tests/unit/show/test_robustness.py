@@ -10,11 +10,9 @@ from support.explorers import oracle, others_scene, robustness_explorer
 from handlib.analysis.interventions import Disturbance
 from handlib.show.robustness import (
     PICTURE_SIDE,
-    UNPERTURBED,
     Perturbation,
     RobustnessState,
     harder,
-    in_words,
     robustness_state,
 )
 
@@ -66,13 +64,6 @@ def test_other_hands_hide_nothing_but_are_drawn(state_of):
     state = state_of(others=True)
     assert state.hidden == 0 and state.caption == "other hands behind"
     assert not torch.equal(state.sample.image, BARE.sample(SIZE).image)
-
-
-def test_noise_is_named_and_reaches_the_network(state_of):
-    state = state_of(disturbance=Disturbance(rotation=30.0, pose=10.0, shift=0.1))
-    assert state.caption == "start turned by 30°; fingers bent by 10°; start shifted by 5 % of the side"
-    np.testing.assert_allclose(state.errors[1] - state.errors[0], 30 + 10 / 3 + 1, rtol=1e-5)
-    assert in_words(UNPERTURBED, 0.0) == "nothing done"
 
 
 def test_what_the_sliders_say_reaches_the_network():

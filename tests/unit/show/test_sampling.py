@@ -10,7 +10,7 @@ from handlib import show
 from handlib.hand.skeleton import PAIR_JOINT_NAMES
 from handlib.model.sampling import sample_joints
 from handlib.show.core.palette import LEFT, RIGHT
-from handlib.show.sampling import draw_similarity, sampling_state
+from handlib.show.sampling import sampling_state
 
 MAP = np.random.default_rng(0).normal(size=(5, 4, 6))
 
@@ -48,18 +48,6 @@ def test_a_cell_resembles_itself_and_zeros_resemble_nothing():
     outside = sampling_state(MAP, np.array([1.5, 0.0]))
     assert not outside.inside.any() and not outside.feature.any() and not outside.similarity.any()
     assert "0 % lies inside" in outside.summary and outside.summary.count("zeros outside") == 4
-
-
-def test_similar_cells_are_tinted_and_the_four_cells_framed():
-    grey = np.full((40, 40, 3), 200, np.uint8)
-    feature_map = np.zeros((1, 4, 4))
-    feature_map[0, 2, 3] = 1.0
-    state = sampling_state(feature_map, np.array([0.75, 0.25]))
-    drawn = draw_similarity(grey, state, 80).astype(int)
-    tinted, plain = drawn[50, 70], drawn[10, 10]
-    assert plain[0] == plain[1] == plain[2]
-    assert tinted[0] - tinted[1] > 60 and tinted.sum() < plain.sum() - 100
-    assert drawn[50, 60].sum() < 150
 
 
 def test_the_point_goes_where_the_stage_reads_or_where_the_joint_is():

@@ -58,15 +58,6 @@ def test_a_column_is_who_attends_to_a_joint(few_partners):
     assert state.caption.endswith(share)
 
 
-def test_nothing_picked_shows_no_lines_and_the_mean_share():
-    weights = random_weights()
-    state = attention_state(weights, -1)
-    assert len(state.links.pairs) == 0
-    assert state.other_hand == pytest.approx(cross_hand_share(weights).mean())
-    assert len(np.unique(state.joint_colours.reshape(-1, 3), axis=0)) == 2
-    assert "No joint is picked" in state.caption
-
-
 @pytest.mark.parametrize("joint", [0, 20, 21, 41])
 @pytest.mark.parametrize("direction", ["attends to", "is attended by"])
 def test_invariants_of_any_weights(joint, direction):
@@ -84,11 +75,6 @@ def test_cross_hand_share_of_even_attention_is_a_half_and_shares_add_up():
     weights = random_weights(2, 3)
     same_hand = np.arange(42)[:, None] // 21 == np.arange(42) // 21
     np.testing.assert_allclose(cross_hand_share(weights) + (weights * same_hand).sum(-1), 1)
-
-
-def test_a_direction_that_there_is_not():
-    with pytest.raises(ValueError, match="attends to, is attended by"):
-        attention_state(random_weights(), 0, "sees")
 
 
 def cell(picture: np.ndarray, row: int, column: int) -> np.ndarray:

@@ -10,17 +10,6 @@ from handlib.show.core.figures import MEASURES, training_curve
 from handlib.show.core.overlay import to_pixels
 
 
-def test_lines_get_darker_and_are_named():
-    _, (axes,) = show.detached_figure()
-    show.grey_lines(
-        axes, range(3), {"initial": [3, 2, 1], "stage 1": [2, 1, 0], "stage 2": [1, 0, 0]}, title="t"
-    )
-    brightness = [to_rgb(line.get_color())[0] for line in axes.lines]
-    assert brightness == sorted(brightness, reverse=True) and brightness[-1] == 0
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["initial", "stage 1", "stage 2"]
-    assert axes.get_title() == "t"
-
-
 def test_labels_have_the_hands_colours():
     label = torch.tensor([[0, 1], [2, 2]])
     figure = show.picture_row([label, torch.zeros(2, 2, 3)], ["truth", "colours"])
