@@ -14,7 +14,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from book_api import read_modules
-from build_book import SITE, read_recordings
+from build_book import SITE
 from support.browser import keep_inside, launched
 from support.recorded_page import SECONDS, keep_complaints, wait_until_live
 
@@ -175,14 +175,6 @@ def test_solutions_are_there_and_collapsed():
         reading = read(f"notebooks/{path.stem}.html")
         assert hidden > 0
         assert (reading.collapsed, reading.open_details) == (hidden, 0), path.stem
-
-
-def test_every_recording_comes_alive_where_its_picture_was(open_page):
-    for name, recording in read_recordings().items():
-        page = open_page(f"notebooks/{recording['notebook']}.html")
-        wait_until_live(page, name)
-        assert not page.locator(f'[data-recorded="{name}"] > img').is_visible()
-        assert page.complaints + page.outside == []
 
 
 def test_pictures_stay_on_paper_and_without_javascript(open_page):

@@ -4,20 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from handlib.analysis.ablations import (
-    ABLATIONS,
-    IN_WORDS,
-    PAPER_ROWS,
-    AblationResult,
-    errors_of,
-    load_results,
-)
-from handlib.show.ablations import (
-    MEASURES,
-    STRATA,
-    Choice,
-    ablations_state,
-)
+from handlib.analysis.ablations import ABLATIONS, IN_WORDS, PAPER_ROWS, AblationResult, load_results
+from handlib.show.ablations import MEASURES, STRATA, Choice, ablations_state
 
 TEMPLATE = load_results()[0]
 
@@ -48,12 +36,6 @@ def test_every_ablation_has_words():
     assert len(set(IN_WORDS.values())) == len(IN_WORDS)
 
 
-def test_errors_by_name_and_estimate():
-    assert errors_of(RESULTS)["full"] == [14.0, 14.2]
-    assert errors_of(RESULTS, estimate="initial")["gcn_only"] == [23.0]
-    assert list(errors_of(RESULTS)) == ["full", "no_refinement", "single_plane", "gcn_only"]
-
-
 @pytest.mark.parametrize(
     ("picked", "expected"),
     [
@@ -65,7 +47,10 @@ def test_errors_by_name_and_estimate():
     ],
 )
 def test_the_caption_says_what_was_found(picked: str, expected: str):
-    assert expected in ablations_state(RESULTS, Choice(picked=picked)).caption
+    state = ablations_state(RESULTS, Choice(picked=picked))
+    assert expected in state.caption
+    assert state.errors["full"] == [14.0, 14.2]
+    assert ablations_state(RESULTS, Choice(estimate="initial")).errors["gcn_only"] == [23.0]
 
 
 def test_the_reference_is_not_compared_with_itself():
