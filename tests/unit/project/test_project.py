@@ -46,7 +46,8 @@ def test_the_core_needs_no_extra():
         import sys
         for name in sys.argv[1:]:
             sys.modules[name] = None
-        import handlib.cli, handlib.doctor, handlib.photos.batch, handlib.photos.video, handlib.training.loop"""
+        import handlib.cli, handlib.doctor, handlib.photos.batch, handlib.photos.video
+        import handlib.training.loop"""
     extra = [re.match(r"[\w-]+", line)[0] for kind in EXTRAS.values() for line in kind if ">" in line]
     run = subprocess.run([sys.executable, "-c", code, *extra], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
