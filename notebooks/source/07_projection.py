@@ -750,7 +750,7 @@ for joints, channels, size in sizes:
 # (For more joints than 21 a hand the table takes a tree with one bone fewer than joints.) The shared plane is the one case without gain: it has
 # as many masks as before but only $C$ input channels, so it is cheaper to add the masks times features up first.
 #
-# Multiply-adds are not time. `conv_of_masks` also moves less memory, but products of small matrices are less tuned than convolutions. So measure, forward and backward, with the
+# Multiply-adds are not time. `conv_of_masks` unfolds the masks (nine numbers per mask and pixel), which is still far less memory than planes, but products of small matrices are less tuned than convolutions. So measure, forward and backward, with the
 # released widths on the 32 x 32 map:
 
 
