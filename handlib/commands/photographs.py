@@ -90,16 +90,12 @@ def reconstruct_many(
     from handlib.photos.boxes import read_boxes
 
     found = find_pictures(places)
-    check_out(out, found.pictures)
+    check_out(out, found)
     wanted = read_boxes(boxes) if boxes else {}
-    check_names(wanted, found.pictures)
+    check_names(wanted, found)
     model = load(checkpoint, engine)
-    for name in found.layouts:
-        print(f"{name}: only its folders of colour pictures are read")
-    if found.left_out:
-        print(f"left out, no pictures by their names: {found.left_out.total()} files")
-    answers = reconstruct_all(model, found.pictures, wanted, out)
-    entries = list(progress(answers, "pictures", len(found.pictures)))
+    answers = reconstruct_all(model, found, wanted, out)
+    entries = list(progress(answers, "pictures", len(found)))
     write_summary(out, model, entries)
     print(in_words(entries))
     print(f"{out / SUMMARY}")

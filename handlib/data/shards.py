@@ -118,7 +118,7 @@ def read_info(folder: Path) -> DatasetInfo:
     if not path.exists():
         raise InputError(f"{folder}: not a data set, dataset.json is missing")
     with reading(path, "the description of a data set"):
-        content = {"photographs": "", **json.loads(path.read_text())}
+        content = json.loads(path.read_text())
         info = record_from(DatasetInfo, {field.name: content[field.name] for field in fields(DatasetInfo)})
         if info.count < 1 or info.size < 1:
             raise ValueError(f"count {info.count}, size {info.size}")

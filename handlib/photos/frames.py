@@ -40,7 +40,7 @@ def find_frames(path: Path) -> Frames:
         PictureError: there is nothing of the kind, or more than ``MAX_FRAMES``.
     """
     if path.is_dir():
-        frames = Frames(path, tuple(find_pictures([path]).pictures), FOLDER_RATE)
+        frames = Frames(path, tuple(find_pictures([path])), FOLDER_RATE)
     else:
         frames = _animation(path)
     if len(frames) > MAX_FRAMES:

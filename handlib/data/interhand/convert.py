@@ -44,15 +44,18 @@ class Source(Protocol):
 class Conversion:
     """How far a conversion has come; kept beside the shards so that it can go on after a stop.
 
-    ``read`` pictures were asked for, in order. ``passed`` are those that gave no sample, as runs [first, after the
-    last, reason, whether something is wrong with them]. ``left_out`` and ``skipped`` are the source's own counts.
+    ``read`` pictures were asked for, in order; ``written`` of them gave samples. ``unwanted`` counts by reason those
+    that aren't in the subset, ``faults`` are numbers of those with which something is wrong, and what. ``left_out``
+    and ``skipped`` are the source's own counts.
     """
 
     asked: dict[str, object]
     left_out: dict[str, int]
     skipped: dict[str, int]
     read: int = 0
-    passed: list[tuple[int, int, str, bool]] = field(default_factory=list)
+    written: int = 0
+    unwanted: dict[str, int] = field(default_factory=dict)
+    faults: list[tuple[int, str]] = field(default_factory=list)
 
     @classmethod
     def resumed(cls, folder: Path, source: Source, asked: dict[str, object]) -> "Conversion":
@@ -72,48 +75,28 @@ class Conversion:
                     f"{folder}: holds a conversion of something else: {content['asked']}; "
                     "name another folder, or remove this one if the data set has changed"
                 )
-            read, passed = content["read"], [tuple(run) for run in content["passed"]]
-            state = record_from(cls, vars(begun) | {"read": read, "passed": passed})
-            if not 0 <= state.written <= read:
-                raise ValueError(f"{state.written} samples of {read} pictures")
+            content["faults"] = [(number, reason) for number, reason in content["faults"]]
+            state = record_from(cls, content | {"left_out": begun.left_out, "skipped": begun.skipped})
+            if not 0 <= state.written <= state.read:
+                raise ValueError(f"{state.written} samples of {state.read} pictures")
             return state
-
-    @property
-    def written(self) -> int:
-        """How many samples there are."""
-        return self.read - sum(stop - first for first, stop, _, _ in self.passed)
 
     def counts(self, fault: bool) -> Counter[str]:
         """How many pictures were skipped (``fault``) or left out, by reason."""
-        counts = Counter(self.skipped if fault else self.left_out)
-        for first, stop, reason, wrong in self.passed:
-            counts[reason] += (stop - first) * (wrong == fault)
-        return +counts
+        if fault:
+            return Counter(self.skipped) + Counter(reason for _, reason in self.faults)
+        return Counter(self.left_out) + Counter(self.unwanted)
 
     def save(self, folder: Path) -> None:
         """Writes the state, whole or not at all."""
         write_text(folder / REPORT, json.dumps(vars(self), indent=2) + "\n")
 
-    def pass_over(self, number: int, reason: str, fault: bool) -> None:
+    def pass_over(self, number: int, why: Unusable) -> None:
         """Notes that a picture gives no sample."""
-        first, stop, *why = self.passed[-1] if self.passed else (0, -1)
-        if stop == number and why == [reason, fault]:
-            self.passed[-1] = (first, number + 1, reason, fault)
+        if why.fault:
+            self.faults.append((number, why.reason))
         else:
-            self.passed.append((number, number + 1, reason, fault))
-
-    def go_back(self, number: int) -> None:
-        """Forgets everything from the shard on in which a picture belongs that gives a sample after all."""
-        before = number - sum(
-            min(stop, number) - first for first, stop, _, _ in self.passed if first < number
-        )
-        self.read, kept = before // shards.SHARD_SIZE * shards.SHARD_SIZE, []
-        for first, stop, reason, wrong in self.passed:
-            if first <= self.read and first < number:
-                stop = min(stop, number)
-                kept.append((first, stop, reason, wrong))
-                self.read += stop - first
-        self.passed = kept
+            self.unwanted[why.reason] = self.unwanted.get(why.reason, 0) + 1
 
     def __str__(self) -> str:
         """A line of counts each for what was written, left out and skipped."""
@@ -131,8 +114,8 @@ def convert(
 
     ``count`` reads no more than that many pictures. Pictures that can't be used are skipped and counted by
     reason; if ``strict``, the first one whose fault it is stops everything. Called again after a stop it goes
-    on with the next shard. Skipped pictures are tried again at every call: once one of them gives a sample, its
-    shard and all later ones are written anew.
+    on with the next shard. Skipped pictures are tried again at every call: once one of them gives a sample,
+    everything is written anew.
 
     Raises:
         InputError: ``out`` holds another data set, there is no usable picture, or, if ``strict``, a picture
@@ -152,10 +135,9 @@ def convert(
         "hand_sha256": hand,
     }
     state = Conversion.resumed(out, source, asked)
-    mended = _first_mended(source, size, strict, state)
-    if mended is not None:
+    if _any_mended(source, size, strict, state):
         (out / "dataset.json").unlink(missing_ok=True)
-        state.go_back(mended)
+        state = Conversion(asked, source.left_out, source.skipped)
         state.save(out)
     make_folder(out)
     _write_shards(source, out, size, strict, state, total)
@@ -176,16 +158,15 @@ def _fault(source: Source, size: int, number: int) -> Unusable | None:
     return None
 
 
-def _first_mended(source: Source, size: int, strict: bool, state: Conversion) -> int | None:
-    """The first of the skipped pictures that gives a sample by now."""
-    for first, stop, _, wrong in state.passed:
-        for number in range(first, stop) if wrong else ():
-            fault = _fault(source, size, number)
-            if fault is None:
-                return number
-            if strict:
-                raise fault
-    return None
+def _any_mended(source: Source, size: int, strict: bool, state: Conversion) -> bool:
+    """Returns whether one of the skipped pictures gives a sample by now."""
+    for number, _ in state.faults:
+        fault = _fault(source, size, number)
+        if fault is None:
+            return True
+        if strict:
+            raise fault
+    return False
 
 
 def _write_shards(source: Source, out: Path, size: int, strict: bool, state: Conversion, total: int) -> None:
@@ -199,11 +180,12 @@ def _write_shards(source: Source, out: Path, size: int, strict: bool, state: Con
             except Unusable as reason:
                 if strict and reason.fault:
                     raise
-                state.pass_over(number, reason.reason, reason.fault)
+                state.pass_over(number, reason)
             progress.advance(task)
             if len(waiting) == shards.SHARD_SIZE or number == total - 1:
                 state.read = number + 1
                 if waiting:
-                    write_shard(shard_path(out, (state.written - 1) // shards.SHARD_SIZE), stack(waiting))
+                    write_shard(shard_path(out, state.written // shards.SHARD_SIZE), stack(waiting))
+                state.written += len(waiting)
                 state.save(out)
                 waiting.clear()

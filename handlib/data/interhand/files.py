@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import IO, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -19,13 +19,6 @@ from handlib.utils.files import reading
 
 Annotators = Literal["both", "human", "machine"]
 KINDS = ("data", "camera", "joint_3d", "MANO_NeuralAnnot")
-# Folders of annotations that hold one kind of annotators' work, as releases before v1.0 have them.
-SUBSET_FOLDERS: dict[Annotators, str] = {"both": "all", "human": "human_annot", "machine": "machine_annot"}
-# A bracket within strings shifts the count, so the limit is far above the five levels that there are.
-DEEPEST = 1000
-NESTING = np.zeros(256, dtype=np.int8)
-NESTING[[ord("["), ord("{")]] = 1
-NESTING[[ord("]"), ord("}")]] = -1
 FIT_SIZES = {"pose": 48, "shape": 10, "trans": 3}
 
 # The annotation lists each finger from tip to base and the wrist last, the right hand first.
@@ -34,14 +27,6 @@ ANNOTATED_TO_21: dict[str, tuple[int, ...]] = {
     side: tuple(joint + (21 if side == "left" else 0) for joint in _ONE_HAND) for side in SIDES
 }
 """For each side the places in the annotation's 42 joints of the 21 joints of ``skeleton.JOINT_NAMES``."""
-
-
-@runtime_checkable
-class Readable(Protocol):
-    """A file that bytes can be read from."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes."""
 
 
 @dataclass(frozen=True)
@@ -64,43 +49,18 @@ def find_sources(root: Path, split: str, annotators: Annotators) -> Sources:
     """The files of a split in the dataset's folder.
 
     v1.0 keeps them in ``annotations/SPLIT``; there ``aid_human_annot_SPLIT.txt`` (``aid_machine_annot_...``)
-    lists the annotations of either kind. Earlier releases have ``annotations/all``, ``human_annot`` and
-    ``machine_annot``.
+    lists the annotations of either kind.
 
     Raises:
         InputError: a file is missing; the message names it.
     """
-    names = {kind: f"InterHand2.6M_{split}_{kind}.json" for kind in KINDS}
-    subset, whole = (root / "annotations" / name for name in (SUBSET_FOLDERS[annotators], split))
-    folder = subset if (subset / names["data"]).exists() else whole
-    paths = {kind: folder / name for kind, name in names.items()}
-    # A release may give fits once for all annotators, beside the folders of each.
-    for kind, path in paths.items():
-        if not path.exists() and (whole / path.name).exists():
-            paths[kind] = whole / path.name
-    ids = None
-    if folder == whole and annotators != "both":
-        ids = whole / f"aid_{SUBSET_FOLDERS[annotators]}_{split}.txt"
+    folder = root / "annotations" / split
+    paths = {kind: folder / f"InterHand2.6M_{split}_{kind}.json" for kind in KINDS}
+    ids = None if annotators == "both" else folder / f"aid_{annotators}_annot_{split}.txt"
     for needed in (*paths.values(), ids):
         if needed and not needed.exists():
             raise InputError(f"{root}: not InterHand2.6M's folder: {needed.relative_to(root)} is missing")
     return Sources(**paths, ids=ids)
-
-
-class Shallow:
-    """A JSON file whose nesting is watched: what is nested deeply takes the parser time in its square."""
-
-    def __init__(self, file: Readable, name: str):
-        self.file, self.name, self.depth = file, name, 0
-
-    def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes; nesting far deeper than any annotation's is an :class:`InputError`."""
-        chunk = self.file.read(size)
-        depths = self.depth + np.cumsum(NESTING[np.frombuffer(chunk, dtype=np.uint8)], dtype=np.int64)
-        if len(depths) and depths.max() > DEEPEST:
-            raise InputError(f"{self.name}: expected annotations, got brackets within brackets")
-        self.depth = int(depths[-1]) if len(depths) else self.depth
-        return chunk
 
 
 def _ijson() -> Any:
@@ -112,17 +72,17 @@ def _ijson() -> Any:
     return ijson
 
 
-def stream_items(file: Readable, prefix: str, name: str) -> Iterator[Any]:
+def stream_items(file: IO[bytes], prefix: str, name: str) -> Iterator[Any]:
     """The entries of a list in a JSON file, one after another; damage is an :class:`InputError`."""
     with reading(name, "a whole JSON file"):
-        yield from _ijson().items(Shallow(file, name), f"{prefix}.item", use_float=True)
+        yield from _ijson().items(file, f"{prefix}.item", use_float=True)
 
 
-def stream_moments(file: Readable, name: str) -> Iterator[tuple[int, int, Any]]:
+def stream_moments(file: IO[bytes], name: str) -> Iterator[tuple[int, int, Any]]:
     """Capture, frame and value of every entry of a JSON file that is a mapping of mappings."""
     ijson, depth, keys, builder = _ijson(), 0, ["", ""], None
     with reading(name, "captures with frames in JSON"):
-        for event, value in ijson.basic_parse(Shallow(file, name), use_float=True):
+        for event, value in ijson.basic_parse(file, use_float=True):
             if builder is None and event == "map_key":
                 keys[depth - 1] = value
                 builder = ijson.ObjectBuilder() if depth == 2 else None
@@ -151,19 +111,22 @@ def _numbers(value: Any, count: int) -> Float[np.ndarray, "n"] | None:
     return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
 
 
+def _end_to_end(parts: list[np.ndarray | None]) -> Float[np.ndarray, "n"] | None:
+    whole = [part for part in parts if part is not None]
+    return np.concatenate(whole) if len(whole) == len(parts) else None
+
+
 def parse_fit(entry: Any, side: str) -> Float[np.ndarray, "61"] | None:
     """Pose, shape and translation of one hand, end to end; None if there is no whole fit."""
     fit = entry.get(side) if isinstance(entry, dict) else None
     if not isinstance(fit, dict):
         return None
-    parts = [_numbers(fit.get(name), size) for name, size in FIT_SIZES.items()]
-    whole = [part for part in parts if part is not None]
-    return np.concatenate(whole) if len(whole) == len(parts) else None
+    return _end_to_end([_numbers(fit.get(name), size) for name, size in FIT_SIZES.items()])
 
 
 def parse_joints(entry: Any) -> Float[np.ndarray, "126"] | None:
-    """The 42 joints of a moment in millimetres (world), from a mapping or a bare list; None if broken."""
-    return _numbers(entry.get("world_coord") if isinstance(entry, dict) else entry, 126)
+    """The 42 joints of a moment in millimetres (world); None if broken."""
+    return _numbers(entry.get("world_coord"), 126) if isinstance(entry, dict) else None
 
 
 def parse_valid(annotation: dict[str, Any]) -> int | None:
@@ -176,6 +139,4 @@ def parse_camera(cameras: dict[str, Any], capture: str, name: str) -> Float[np.n
     """Place (mm), rotation, focal lengths and principal point of a camera, end to end; None if incomplete."""
     fields = {"campos": 3, "camrot": 9, "focal": 2, "princpt": 2}
     of_capture = cameras[capture]
-    parts = [_numbers(of_capture[field].get(name), size) for field, size in fields.items()]
-    whole = [part for part in parts if part is not None]
-    return np.concatenate(whole) if len(whole) == len(parts) else None
+    return _end_to_end([_numbers(of_capture[field].get(name), size) for field, size in fields.items()])

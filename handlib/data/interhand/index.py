@@ -35,6 +35,7 @@ from handlib.utils.files import make_folder, reading
 DAMAGED = "a whole index (remove this file to make it anew)"
 TABLES = {
     "images": "id INTEGER PRIMARY KEY, file_name, camera, capture, frame, width, height",
+    "annotations": "place INTEGER PRIMARY KEY, annotation, image, valid, two_hands, is_certain",
     "cameras": "capture, camera, numbers, PRIMARY KEY (capture, camera)",
     "joints": "capture, frame, numbers, PRIMARY KEY (capture, frame)",
     "fits": "capture, frame, of_left, of_right, PRIMARY KEY (capture, frame)",
@@ -42,16 +43,39 @@ TABLES = {
     "pictures": "number INTEGER PRIMARY KEY, annotation, valid, image",
     "summary": "stamp, left_out, skipped",
 }
-IMAGE = ("file_name", "camera", "capture", "frame", "width", "height")
-BELONGS_TO_IMAGE = f"""
-    SELECT {", ".join(IMAGE)}, cameras.numbers, joints.numbers, of_left, of_right FROM images
+BELONGINGS = """
+    LEFT JOIN images ON images.id = image
     LEFT JOIN cameras USING (capture, camera)
     LEFT JOIN joints USING (capture, frame)
-    LEFT JOIN fits USING (capture, frame)
-    WHERE images.id = ?"""
-LACKS = (*(f"image without {name}" for name in IMAGE), "no camera", "no joints")
-LACKS += tuple(f"no fit of the {side} hand" for side in SIDES)
-"""What it means that a column of ``BELONGS_TO_IMAGE`` is empty."""
+    LEFT JOIN fits USING (capture, frame)"""
+LEFT_OUT = {
+    "other annotators": "$listed AND annotation NOT IN wanted",
+    "one hand": "NOT two_hands",
+    "hand type not valid": "NOT is_certain",
+}
+"""Why an annotation isn't in the subset: the first of these conditions that holds."""
+SKIPPED = {
+    "annotation without id": "annotation IS NULL",
+    "annotation without image_id": "image IS NULL",
+    "annotation without joint_valid": "valid IS NULL",
+    "annotation of no image": "images.id IS NULL",
+    **{
+        f"image without {name}": f"{name} IS NULL"
+        for name in ("file_name", "camera", "capture", "frame", "width", "height")
+    },
+    "no camera": "cameras.numbers IS NULL",
+    "no joints": "joints.numbers IS NULL",
+    "no fit": "of_left IS NULL AND of_right IS NULL",
+    **{f"no fit of the {side} hand": f"of_{side} IS NULL" for side in SIDES},
+}
+"""Why one that is in the subset can't be used."""
+JUDGED = f"""
+    SELECT annotation, valid, image,
+    CASE {" ".join(f"WHEN {condition} THEN '{why}'" for why, condition in (LEFT_OUT | SKIPPED).items())} END
+    FROM annotations {BELONGINGS} ORDER BY place"""
+PICTURE = f"""
+    SELECT annotation, valid, file_name, width, height, cameras.numbers, joints.numbers, of_left, of_right
+    FROM pictures {BELONGINGS}"""
 
 Row = tuple[int | str | bytes | None, ...]
 
@@ -79,6 +103,13 @@ def _image_rows(entries: Iterable[dict[str, Any]]) -> Iterator[Row]:
             file_name, camera = (None if text is None else str(text) for text in texts)
             numbers = (_integer(entry.get(name)) for name in ("capture", "frame_idx", "width", "height"))
             yield (number, file_name, camera, *numbers)
+
+
+def _annotation_rows(entries: Iterable[dict[str, Any]]) -> Iterator[Row]:
+    for entry in entries:
+        numbers = (_integer(entry.get(name)) for name in ("id", "image_id"))
+        two_hands = entry.get("hand_type") == "interacting"
+        yield (None, *numbers, parse_valid(entry), two_hands, bool(entry.get("hand_type_valid")))
 
 
 def _camera_rows(path: Path) -> Iterator[Row]:
@@ -109,62 +140,25 @@ def _wanted_rows(path: Path | None) -> Iterator[Row]:
         yield from ((int(line),) for line in lines if line.strip())
 
 
-def _usable(database: sqlite3.Connection, annotation: dict[str, Any]) -> Row | str:
-    """Annotation, valid joints and image of a row of ``pictures``, or the reason why there is none."""
-    number, image = (_integer(annotation.get(name)) for name in ("id", "image_id"))
-    if number is None or image is None:
-        return f"annotation without {'id' if number is None else 'image_id'}"
-    valid = parse_valid(annotation)
-    if valid is None:
-        return "annotation without joint_valid"
-    found = database.execute(BELONGS_TO_IMAGE, (image,)).fetchone()
-    if found is None:
-        return "annotation of no image"
-    lacks = [lack for lack, value in zip(LACKS, found, strict=True) if value is None]
-    if lacks:
-        return "no fit" if lacks == list(LACKS[-2:]) else lacks[0]
-    return number, valid, image
-
-
-def _picture_rows(
-    annotations: Iterable[dict[str, Any]],
-    database: sqlite3.Connection,
-    some_wanted: bool,
-    counts: tuple[Counter[str], Counter[str]],
-    strict: bool,
-) -> Iterator[Row]:
-    """Rows of usable pictures; ``counts`` of what isn't wanted (left out) and can't be used (skipped) grow."""
-    left_out, skipped = counts
-    wanted = "SELECT 1 FROM wanted WHERE annotation = ?"
-    row = 0
-    for place, annotation in enumerate(annotations):
-        if some_wanted and not database.execute(wanted, (_integer(annotation.get("id")),)).fetchone():
-            left_out["other annotators"] += 1
-        elif annotation.get("hand_type") != "interacting":
-            left_out["one hand"] += 1
-        elif not annotation.get("hand_type_valid"):
-            left_out["hand type not valid"] += 1
-        elif isinstance(found := _usable(database, annotation), str):
-            skipped[found] += 1
-            if strict:
-                raise InputError(f"annotation {annotation.get('id', f'number {place}')}: {found}")
+def _picture_rows(database: sqlite3.Connection, listed: bool, counts: Counter[str]) -> Iterator[Row]:
+    """Rows of usable pictures; ``counts`` of the others grow, by reason."""
+    for *row, reason in database.execute(JUDGED, {"listed": listed}):
+        if reason is None:
+            yield (None, *row)
         else:
-            yield (row, *found)
-            row += 1
+            counts[reason] += 1
 
 
-def build_index(sources: Sources, path: Path, strict: bool = False) -> None:
+def build_index(sources: Sources, path: Path) -> None:
     """Makes the index of a split, which appears when it is whole. Until then it lies in a file beside it, whose
     finished tables outlast an interruption.
-
-    ``strict`` stops at the first picture of two hands that can't be used, with an :class:`InputError`.
     """
     unfinished = path.with_name(f"{path.name}.part")
     with _writing(path, OSError):
         make_folder(path.parent)
     with _writing(path, sqlite3.Error), closing(sqlite3.connect(unfinished)) as database:
         database.execute("CREATE TABLE IF NOT EXISTS finished (name, stamp)")
-        _write_tables(sources, database, strict)
+        _write_tables(sources, database)
     unfinished.replace(path)
 
 
@@ -184,7 +178,7 @@ def _fill(database: sqlite3.Connection, name: str, rows: Iterable[Row]) -> None:
     database.executemany(f"INSERT OR IGNORE INTO {name} VALUES ({places})", rows)
 
 
-def _write_tables(sources: Sources, database: sqlite3.Connection, strict: bool) -> None:
+def _write_tables(sources: Sources, database: sqlite3.Connection) -> None:
     stamp = sources.stamp()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with ExitStack() as stack:
@@ -201,8 +195,10 @@ def _write_tables(sources: Sources, database: sqlite3.Connection, strict: bool) 
             file = stack.enter_context(progress.open(path, "rb", description=path.name))
             yield from stream_moments(file, path.name)
 
+        counts: Counter[str] = Counter()
         read = {
             "images": _image_rows(items("images")),
+            "annotations": _annotation_rows(items("annotations")),
             "cameras": _camera_rows(sources.camera),
             "joints": _joint_rows(moments(sources.joint_3d)),
             "fits": _fit_rows(moments(sources.MANO_NeuralAnnot)),
@@ -215,12 +211,11 @@ def _write_tables(sources: Sources, database: sqlite3.Connection, strict: bool) 
                     database.execute("BEGIN")
                     _fill(database, name, rows)
                     database.execute("INSERT INTO finished VALUES (?, ?)", (name, stamp))
-        counts: tuple[Counter[str], Counter[str]] = Counter(), Counter()
         with database:
             database.execute("BEGIN")
-            wanted = sources.ids is not None
-            _fill(database, "pictures", _picture_rows(items("annotations"), database, wanted, counts, strict))
-            _fill(database, "summary", [(stamp, *map(json.dumps, counts))])
+            _fill(database, "pictures", _picture_rows(database, sources.ids is not None, counts))
+            by_reason = ({why: counts[why] for why in of if counts[why]} for of in (LEFT_OUT, SKIPPED))
+            _fill(database, "summary", [(stamp, *map(json.dumps, by_reason))])
 
 
 @dataclass(frozen=True)
@@ -260,10 +255,8 @@ class Index:
         if not 0 <= number < len(self):
             raise IndexError(f"picture: expected 0 to {len(self) - 1}, got {number}")
         with reading(self._path, DAMAGED):
-            picture = "SELECT annotation, valid, image FROM pictures WHERE number = ?"
-            annotation, valid, image = self._database.execute(picture, (number,)).fetchone()
-            found = self._database.execute(BELONGS_TO_IMAGE, (image,)).fetchone()
-            file_name, _, _, _, width, height, camera, joints, *fits = found
+            found = self._database.execute(f"{PICTURE} WHERE number = ?", (1 + number,)).fetchone()
+            annotation, valid, file_name, width, height, camera, joints, *fits = found
             return Record(
                 annotation=annotation,
                 file_name=file_name,
@@ -284,7 +277,7 @@ def open_index(sources: Sources, path: Path, strict: bool = False) -> Index:
     """
     index = Index(path) if path.exists() else None
     if index is None or index.stamp != sources.stamp():
-        build_index(sources, path, strict)
+        build_index(sources, path)
         index = Index(path)
     if strict and index.skipped:
         counts = ", ".join(f"{count} x {reason}" for reason, count in index.skipped.items())

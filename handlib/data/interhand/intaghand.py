@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from handlib.data.interhand.mano_fits import Camera, Fit, Unusable, sample_from_fits
-from handlib.data.photo import Crop, PictureError, read_picture
+from handlib.data.interhand.mano_fits import Camera, Fit, Unusable, read_usable, sample_from_fits
+from handlib.data.photo import Crop
 from handlib.data.sample import Sample
 from handlib.hand.array_pickle import read_restricted_pickle
 from handlib.hand.hand import Hand
@@ -88,11 +88,7 @@ class IntagHand:
             content = read_restricted_pickle(path)
         except InputError as error:
             raise Unusable(str(path), "broken annotation") from error
-        try:
-            picture = read_picture(folder / "img" / f"{name}.jpg")
-        except PictureError as error:
-            missing = not (folder / "img" / f"{name}.jpg").exists()
-            raise Unusable(str(path), "no picture file" if missing else "broken picture") from error
+        picture = read_usable(folder / "img" / f"{name}.jpg", str(path))
         height, width = picture.shape[:2]
         if height != width:
             raise Unusable(str(path), "picture that isn't square")

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from handlib.data.interhand.files import ANNOTATED_TO_21, FIT_SIZES, Annotators, find_sources
 from handlib.data.interhand.index import Record, open_index
-from handlib.data.interhand.mano_fits import Camera, Fit, Unusable, sample_from_fits
-from handlib.data.photo import PictureError, read_picture
+from handlib.data.interhand.mano_fits import Camera, Fit, Unusable, read_usable, sample_from_fits
 from handlib.data.sample import Sample
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
@@ -91,12 +90,7 @@ class InterHand:
         """
         record = self.index[number]
         path = self.root / "images" / self.split / record.file_name
-        if not path.exists():
-            raise Unusable(str(path), "no picture file")
-        try:
-            picture = read_picture(path)
-        except PictureError as error:
-            raise Unusable(str(path), "broken picture") from error
+        picture = read_usable(path, str(path))
         if picture.shape[1::-1] != record.size:
             raise Unusable(str(path), "picture of another size than annotated")
         if picture.mean() < DARKEST:

@@ -6,15 +6,16 @@ that saw a moment; a sample wants them in the camera's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import roma
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from handlib.data.interhand.hand_maps import hand_maps, hands_distance
-from handlib.data.photo import HANDS_SHARE, Box, Crop, cut_square
+from handlib.data.photo import HANDS_SHARE, Box, Crop, Picture, PictureError, cut_square, read_picture
 from handlib.data.rendered.placement import NEAR_FROM, NEAR_TO
 from handlib.data.sample import STRATA, Sample
 from handlib.geometry.camera import crop_intrinsics, project_pinhole
@@ -36,6 +37,16 @@ class Unusable(InputError):
     def __init__(self, name: str, reason: str, fault: bool = True):
         super().__init__(f"{name}: {reason}")
         self.reason, self.fault = reason, fault
+
+
+def read_usable(path: Path, name: str) -> Picture:
+    """A picture's file; ``Unusable`` with a ``name`` if it is missing or broken."""
+    if not path.exists():
+        raise Unusable(name, "no picture file")
+    try:
+        return read_picture(path)
+    except PictureError as error:
+        raise Unusable(name, "broken picture") from error
 
 
 @dataclass(frozen=True)
@@ -118,7 +129,7 @@ def crop_around_hands(
 
 
 def sample_from_fits(
-    picture: UInt8[np.ndarray, "height width 3"],
+    picture: Picture,
     fits: Sequence[Fit],
     camera: Camera,
     hands: Sequence[Hand],

@@ -36,7 +36,7 @@ def open_photographs(places: Sequence[Path]) -> Photographs:
     Raises:
         PictureError: there is none, or one can't be read.
     """
-    paths = tuple(find_pictures(places).pictures.values())
+    paths = tuple(find_pictures(places).values())
     digest = hashlib.sha256()
     for path in paths:
         read_picture(path)

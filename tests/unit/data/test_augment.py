@@ -75,18 +75,12 @@ def assert_dots_at_joints(sample: Sample, colours: tuple[int, int] = (0, 1)):
         assert found.norm(dim=-1).max() < pixel
 
 
-def test_the_marks_are_right_to_begin_with(marked: Sample):
-    assert where_truth_says(marked).abs().max() < 0.6
-    assert_dots_at_joints(marked)
-
-
 @pytest.mark.parametrize(
     ("degrees", "scale", "shift"),
     [
+        (0, 1.0, (0, 0)),
         (90, 1.0, (0, 0)),
-        (0, 1.2, (0, 0)),
-        (0, 0.8, (0, 0)),
-        (0, 1.0, (0.2, -0.1)),
+        (0, 0.8, (0.2, -0.1)),
         (37, 0.9, (0.1, 0.05)),
         (-150, 1.15, (-0.05, 0.1)),
     ],
@@ -109,23 +103,6 @@ def test_truth_turns_with_the_picture(
     torch.testing.assert_close(turned.vertex_uv, moved, atol=1e-5, rtol=0)
 
 
-def test_every_picture_of_a_batch_turns_its_own_way(marked: Sample):
-    g = torch.Generator().manual_seed(0)
-    angle = torch.rand(len(marked), generator=g) * 6
-    scale, shift = (
-        0.9 + 0.2 * torch.rand(len(marked), generator=g),
-        0.1 * torch.randn(len(marked), 2, generator=g),
-    )
-    assert_dots_at_joints(turn(marked, angle, scale, shift))
-
-
-def test_turning_clockwise_takes_right_to_down(marked: Sample):
-    n = len(marked)
-    turned = turn(marked, torch.full((n,), math.pi / 2), torch.ones(n), torch.zeros(n, 2))
-    torch.testing.assert_close(turned.uv, torch.stack((-marked.uv[..., 1], marked.uv[..., 0]), dim=-1))
-    torch.testing.assert_close(turned.joints[..., 2], marked.joints[..., 2])
-
-
 def test_a_turned_sample_is_still_the_hand_models(marked: Sample):
     n = len(marked)
     turned = turn(marked, torch.linspace(-3, 3, n), torch.ones(n), torch.zeros(n, 2))
@@ -135,14 +112,6 @@ def test_a_turned_sample_is_still_the_hand_models(marked: Sample):
         )
         wrist = turned.joints[:, h, :1]
         torch.testing.assert_close(posed.vertices, turned.vertices[:, h] - wrist, atol=1e-6, rtol=0)
-
-
-def test_no_turn_changes_nothing(marked: Sample):
-    n = len(marked)
-    same = turn(marked, torch.zeros(n), torch.ones(n), torch.zeros(n, 2))
-    for f in fields(Sample):
-        value = getattr(marked, f.name)
-        torch.testing.assert_close(getattr(same, f.name).float(), value.float(), msg=f.name)
 
 
 def test_what_comes_in_from_outside(marked: Sample):
@@ -172,12 +141,6 @@ def test_a_mirrored_hand_is_the_other_model_in_the_mirrored_pose(marked: Sample)
         wrist = mirrored.joints[:, h, :1]
         torch.testing.assert_close(posed.vertices, mirrored.vertices[:, h] - wrist, atol=1e-6, rtol=0)
         torch.testing.assert_close(posed.joints, mirrored.joints[:, h] - wrist, atol=1e-6, rtol=0)
-
-
-def test_flipping_twice_is_nothing(marked: Sample):
-    twice = flip(flip(marked))
-    for f in fields(Sample):
-        torch.testing.assert_close(getattr(twice, f.name), getattr(marked, f.name), msg=f.name)
 
 
 def test_select_takes_whole_samples(marked: Sample):
@@ -217,8 +180,8 @@ def test_augmented_geometry_stays_true(marked: Sample):
 
 def test_empty_ranges_change_nothing(marked: Sample):
     same = augment(marked, NOTHING, torch.arange(len(marked)))
-    assert same.image.equal(marked.image) and same.label.equal(marked.label)
-    torch.testing.assert_close(same.joints, marked.joints)
+    for name, value in vars(marked).items():
+        torch.testing.assert_close(getattr(same, name).float(), value.float(), msg=name)
 
 
 def test_motion_blur_smears_a_dot_without_moving_or_dimming_it():

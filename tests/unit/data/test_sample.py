@@ -69,10 +69,3 @@ def test_resizing_keeps_the_scene() -> None:
     for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
         assert agreement > (small.label.roll(shift, axis) == again.label).float().mean()
     assert (small.image.float() - again.image.float()).abs().median() < 6
-
-
-def test_resizing_takes_batches() -> None:
-    batch = stack([make_sample("desk", 32, 0, k) for k in range(2)])
-    small = resize(batch, 16)
-    one = resize(batch[1], 16)
-    assert torch.equal(small.image[1], one.image) and torch.equal(small.intrinsics[1], one.intrinsics)

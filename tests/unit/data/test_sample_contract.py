@@ -15,25 +15,9 @@ from handlib.data.rendered.synthetic import make_dataset, make_sample
 from handlib.data.sample import STRATA, Sample, stack
 from handlib.data.shards import load_dataset
 from handlib.data.shipped import load_samples
-from handlib.geometry.camera import pixels_to_uv, project_pinhole
 from handlib.hand.skeleton import joint_index
 
 SIZE = 48
-SHAPES = {
-    "image": ((3, None, None), torch.uint8),
-    "label": ((None, None), torch.uint8),
-    "dense": ((3, None, None), torch.uint8),
-    "depth": ((None, None), torch.float32),
-    "vertices": ((2, 778, 3), torch.float32),
-    "joints": ((2, 21, 3), torch.float32),
-    "root": ((2, 3, 3), torch.float32),
-    "pose": ((2, 45), torch.float32),
-    "betas": ((2, 10), torch.float32),
-    "intrinsics": ((4,), torch.float32),
-    "visible": ((2,), torch.float32),
-    "distance": ((), torch.float32),
-    "stratum": ((), torch.int64),
-}
 
 
 def rendered(_: Path) -> list[Sample]:
@@ -77,13 +61,10 @@ def samples(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return request.param(tmp_path_factory.mktemp(request.param.__name__))
 
 
-def test_shapes_and_types(samples: list[Sample]):
+def test_numbers_of_all_readers_can_be_stacked(samples: list[Sample]):
     for sample in samples:
-        assert set(vars(sample)) == set(SHAPES)
-        for name, (shape, dtype) in SHAPES.items():
-            value = getattr(sample, name)
-            expected = tuple(sample.size if side is None else side for side in shape)
-            assert (name, tuple(value.shape), value.dtype) == (name, expected, dtype)
+        for name, value in vars(sample).items():
+            assert value.dtype in (torch.uint8, torch.float32, torch.int64), name
             assert value.is_contiguous(), name
     assert len(stack(samples)) == len(samples)
 
@@ -98,20 +79,13 @@ def test_ranges(samples: list[Sample]):
         assert 0 <= int(sample.stratum) < len(STRATA)
         assert (sample.vertices[..., 2] > 0).all() and (sample.joints[..., 2] > 0).all()
         assert (sample.intrinsics[:2] > 0).all()
+        assert (sample.vertex_uv.abs() < 1).float().mean() > 0.5
         identity = sample.root @ sample.root.mT
         torch.testing.assert_close(identity, torch.eye(3).expand(2, 3, 3), atol=1e-5, rtol=0)
         torch.testing.assert_close(torch.linalg.det(sample.root), torch.ones(2), atol=1e-5, rtol=0)
         # Hands are as large as hands: wrist to middle knuckle.
         palm = (sample.joints[:, joint_index("middle1")] - sample.joints[:, 0]).norm(dim=-1)
         assert ((palm > 0.05) & (palm < 0.15)).all()
-
-
-def test_uv_follow_from_points_and_camera(samples: list[Sample]):
-    for sample in samples:
-        for points, uv in ((sample.joints, sample.uv), (sample.vertices, sample.vertex_uv)):
-            pixels = project_pinhole(points, sample.intrinsics[None])
-            torch.testing.assert_close(uv, pixels_to_uv(pixels, sample.size))
-        assert (sample.vertex_uv.abs() < 1).float().mean() > 0.5
 
 
 def test_surface_and_joints_follow_from_the_parameters(samples: list[Sample]):

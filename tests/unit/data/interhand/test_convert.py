@@ -138,15 +138,10 @@ def test_no_usable_picture_is_an_error_that_shows_one(root: Path, tmp_path: Path
     broken = (
         r"no usable picture; 0 samples; .* skipped: 6 broken picture; the first: .*image1000\.jpg: broken"
     )
-    whole = {path: path.read_bytes() for path in (root / "images").rglob("*.jpg")}
-    for path in whole:
+    for path in (root / "images").rglob("*.jpg"):
         path.write_bytes(b"")
-    for _ in range(2):
-        with pytest.raises(InputError, match=broken):
-            convert(InterHand(root, "train", HANDS), tmp_path / "out", SIZE)
-    for path, content in whole.items():
-        path.write_bytes(content)
-    assert convert(InterHand(root, "train", HANDS), tmp_path / "out", SIZE).written == 6
+    with pytest.raises(InputError, match=broken):
+        convert(InterHand(root, "train", HANDS), tmp_path / "out", SIZE)
 
 
 @pytest.mark.parametrize("write", [write_interhand, write_intaghand])
@@ -284,11 +279,7 @@ def test_pairs_of_another_hand_are_not_trained_or_measured_on(
     assert "mm" in capsys.readouterr().out
 
 
-@given(
-    malformed_json(
-        {"asked": {}, "left_out": {"one hand": 1}, "skipped": {}, "read": 9, "passed": [[2, 4, "x", True]]}
-    )
-)
+@given(malformed_json({"asked": {}, "read": 9, "written": 7, "unwanted": {"dark": 1}, "faults": [[2, "x"]]}))
 def test_a_broken_state_is_refused_in_one_line_that_names_it(tmp_path: Path, content: bytes):
     (tmp_path / "conversion.json").write_bytes(content)
     source = Numbered({}, 9)

@@ -7,7 +7,6 @@ from support.random_pairs import HANDS, random_pairs
 
 from handlib.data.interhand.hand_maps import hand_maps, hands_distance
 from handlib.data.rendered.synthetic import make_sample
-from handlib.hand.mano_file import open_hand_data
 
 SIZE = 96
 
@@ -43,21 +42,6 @@ def test_visible_shares_count_what_the_other_hand_hides():
     maps = hand_maps(HANDS, vertices, intrinsics, SIZE)
     assert maps.visible.tolist() == [1, 0]
     assert set(np.unique(maps.label)) == {0, 1}
-
-
-def test_dense_colours_are_places_at_rest():
-    rest = open_hand_data("right").v_template
-    sample = make_sample("desk", 160, 0, 1)
-    maps = hand_maps(HANDS, sample.vertices.numpy(), sample.intrinsics.numpy(), 160)
-    # Vertices that are seen: their pixel's colour says where on the hand at rest they are.
-    x, y = (sample.vertex_uv.add(1) * 80).long().clamp(0, 159).unbind(-1)
-    at = maps.depth[y, x]
-    for h in (0, 1):
-        seen = (np.abs(at[h] - sample.vertices[h, :, 2].numpy()) < 1e-3) & (maps.label[y[h], x[h]] == 1 + h)
-        assert seen.sum() > 40
-        share = (maps.dense[y[h], x[h]][seen].astype(float) - 1) / 254
-        place = rest.min(0) + share * np.ptp(rest, axis=0)
-        assert np.median(np.linalg.norm(place - rest[seen], axis=1)) < 0.004
 
 
 def test_distances_are_those_of_the_generator(samples):

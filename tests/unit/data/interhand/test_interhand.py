@@ -109,20 +109,6 @@ def test_pictures_that_give_no_sample(tmp_path: Path, picture, reason: str, faul
     assert (refused.value.reason, refused.value.fault) == (reason, fault)
 
 
-def test_fits_of_a_hand_behind_the_camera(tmp_path: Path):
-    write_interhand(tmp_path, "train", list(small_moments())[:1])
-    edit(
-        tmp_path, "camera", lambda d: d["0"]["campos"].update({"400262": [0, 0, 1e6], "400263": [0, 0, 1e6]})
-    )
-    source = InterHand(tmp_path, "train", HANDS)
-    reasons = set()
-    for number in (0, 1):
-        with pytest.raises(Unusable) as refused:
-            source.sample(number, 16)
-        reasons.add(refused.value.reason)
-    assert reasons <= {"a hand behind the camera", "hands outside the picture"}
-
-
 def in_other_units(content: dict, scale: float, name: str) -> None:
     for entry in content["0"].values():
         for part in (entry["left"], entry["right"]) if name == "trans" else (entry,):

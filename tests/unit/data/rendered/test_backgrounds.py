@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from handlib.data.rendered.backgrounds import GROUND_SHARES, GROUNDS, sample_background, smooth_noise
+from handlib.data.rendered.backgrounds import GROUND_SHARES, GROUNDS, sample_background
 
 
 def test_shares_are_a_distribution_over_the_grounds():
@@ -25,9 +25,3 @@ def test_the_same_random_numbers_give_the_same_picture_at_every_size():
         # Hard edges fall on different pixels, no more.
         assert np.median(np.abs(reduced - small)) < 0.02
         assert np.abs(reduced - small).mean() < 0.06
-
-
-def test_smooth_noise_is_smooth():
-    noise = smooth_noise(np.random.default_rng(0), 64, 4, 4)
-    assert noise.std() > 0.3
-    assert np.abs(np.diff(noise, axis=0)).max() < 0.3

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import numpy as np
@@ -90,14 +89,6 @@ def test_the_data_set_says_which_pictures(folder: Path, tmp_path: Path):
     assert open_photographs([folder]).sha256 == photographs.sha256
     Image.new("RGB", (30, 50), (201, 0, 0)).save(folder / "0.png")
     assert open_photographs([folder]).sha256 != photographs.sha256
-
-
-def test_data_sets_from_before_photographs_can_be_read(tmp_path: Path):
-    make_dataset(tmp_path, "train", 2, 16, 0)
-    content = json.loads((tmp_path / "dataset.json").read_text())
-    assert content.pop("photographs") == ""
-    (tmp_path / "dataset.json").write_text(json.dumps(content))
-    assert load_dataset(tmp_path).info.photographs == ""
 
 
 @pytest.mark.parametrize("content", [None, b"not a picture"])

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial import cKDTree
-from scipy.spatial.transform import Rotation
 from support.geometry import cover, penetration
 
 from handlib.data.rendered.arm import add_forearm, arm_faces, hand_faces
@@ -12,7 +11,6 @@ from handlib.data.rendered.contact import build_scene, count_self_crossings
 from handlib.data.rendered.placement import NEAR_FROM, NEAR_TO, WORLDS, Pair, hands, look_at, place_pair
 from handlib.data.rendered.posed_arm import BACK_TO_CAMERA
 from handlib.data.rendered.poses import joint_axes
-from handlib.geometry.surfaces import surface_distance
 from handlib.hand.skeleton import MANO_JOINT_NAMES, SIDES
 
 STRATA_SHARES = {
@@ -63,40 +61,6 @@ def test_distance_is_the_surfaces_distance_and_fits_the_stratum(world, stratum):
         assert NEAR_FROM < pair.distance <= NEAR_TO if stratum == "near" else pair.distance > NEAR_TO
 
 
-def test_distance_of_parallel_hands_is_their_shift():
-    flat = hands()[1]().vertices.numpy()
-    beyond = flat[:, 1].max() - flat[:, 1].min()
-    shift = np.array([0, beyond + 0.01, 0], dtype=np.float32)
-    faces = hand_faces(), hand_faces()
-    assert surface_distance(flat, flat + shift, *faces) >= 0.01
-    side = np.array([0, 0, 0.3], dtype=np.float32)
-    found = surface_distance(flat, flat + side, *faces)
-    assert found == pytest.approx(dense_distance(flat, flat + side, below=found + 0.001), abs=2e-4)
-
-
-def test_flexion_joints_stay_within_their_limits_and_turn_about_their_axes():
-    mirror = np.array([1.0, -1.0, -1.0])
-    limits = {
-        "index2": 105,
-        "middle2": 105,
-        "ring2": 105,
-        "little2": 105,
-        "index3": 75,
-        "little3": 75,
-        "thumb3": 70,
-    }
-    for pair in pairs("studio", "near", 4) + pairs("desk", "apart", 4):
-        for hand in (0, 1):
-            pose = pair.pose[hand].reshape(15, 3) * (mirror if hand == 0 else 1)
-            for name, limit in limits.items():
-                joint = MANO_JOINT_NAMES.index(name) - 1
-                axis = joint_axes()[joint, 0]
-                degrees = np.rad2deg(pose[joint] @ axis)
-                low = -13 if name == "thumb3" else -0.5
-                assert low <= degrees <= limit + 0.5
-                assert np.linalg.norm(pose[joint] - (pose[joint] @ axis) * axis) < 0.02
-
-
 def test_fingers_that_cross_are_counted():
     hand = hands()[1]
     flat = add_forearm(hand().vertices.numpy(), "right")
@@ -109,18 +73,10 @@ def test_fingers_that_cross_are_counted():
     assert count_self_crossings(crossed, build_scene(crossed)) > 20
 
 
-def test_desk_hands_show_their_backs_with_the_left_one_on_the_left():
-    rng = np.random.default_rng(0)
-    nominal = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])
-    flip = np.diag([-1.0, 1, 1])
-    only = replace(WORLDS["desk"], shares=STRATA_SHARES["apart"])
-    for _ in range(4):
-        pair, _ = look_at(only, place_pair(only, rng), rng)
-        assert pair.vertices[0, :, 0].mean() < pair.vertices[1, :, 0].mean()
-        for root, expected in zip(pair.root, (flip @ nominal @ flip, nominal), strict=True):
-            angle = np.rad2deg(Rotation.from_matrix(root @ expected.T).magnitude())
-            # Three turns of 30 degrees at most, then three of 20.
-            assert angle < 90
+def test_desk_hands_have_the_left_one_on_the_left():
+    for pair in pairs("desk", "apart", 4):
+        seen, _ = look_at(WORLDS["desk"], pair, np.random.default_rng(0))
+        assert seen.vertices[0, :, 0].mean() < seen.vertices[1, :, 0].mean()
 
 
 def test_the_model_gives_the_pair_again_from_its_parameters():
@@ -143,12 +99,6 @@ def test_crop_contains_the_hands():
         seen = pair.vertices[..., :2] / pair.vertices[..., 2:] * intrinsics[:2] + intrinsics[2:]
         assert (seen > -0.01).all() and (seen < 1.01).all()
         assert np.ptp(seen.reshape(-1, 2), axis=0).max() == pytest.approx(0.76, abs=0.13)
-
-
-def test_same_random_numbers_same_pair():
-    first, second = (place_pair(WORLDS["desk"], np.random.default_rng(9)) for _ in range(2))
-    np.testing.assert_array_equal(first.vertices, second.vertices)
-    assert first.distance == second.distance
 
 
 def views(world: str) -> np.ndarray:
