@@ -64,16 +64,9 @@ class DatasetInfo:
     count: int
     size: int
     seed: int
-    format: int
     hand_sha256: str
     photographs: str = ""
-
-    @classmethod
-    def current(
-        cls, *, world: str, split: str, count: int, size: int, seed: int, photographs: str = ""
-    ) -> "DatasetInfo":
-        """The info of a data set that this version of the package would make."""
-        return cls(world, split, count, size, seed, FORMAT, open_hand_sha256(), photographs)
+    format: int = FORMAT
 
 
 def shard_ranges(count: int) -> list[range]:

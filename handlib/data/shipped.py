@@ -14,7 +14,14 @@ from PIL import Image
 from torch import Tensor
 
 from handlib.data.sample import Sample, resize, stack
-from handlib.data.shards import SHARD_SIZE, DatasetInfo, prepare_folder, shard_path, write_shard
+from handlib.data.shards import (
+    SHARD_SIZE,
+    DatasetInfo,
+    open_hand_sha256,
+    prepare_folder,
+    shard_path,
+    write_shard,
+)
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 from handlib.utils.arguments import check_choice, check_finite
@@ -98,7 +105,7 @@ def store_samples(samples: Sequence[Sample], folder: str | Path, split: str, siz
     if not 1 <= len(samples) <= SHARD_SIZE:
         raise ValueError(f"samples: expected 1 to {SHARD_SIZE}, got {len(samples)}")
     folder = Path(folder)
-    info = DatasetInfo.current(world="data_samples", split=split, count=len(samples), size=size, seed=0)
+    info = DatasetInfo("data_samples", split, len(samples), size, 0, open_hand_sha256())
     prepare_folder(folder, info)
     if not shard_path(folder, 0).exists():
         write_shard(shard_path(folder, 0), resize(stack(samples), size))

@@ -44,9 +44,9 @@ class Source(Protocol):
 class Conversion:
     """How far a conversion has come; kept beside the shards so that it can go on after a stop.
 
-    ``read`` pictures were asked for, in order; ``written`` of them gave samples. ``unwanted`` counts by reason those
-    that aren't in the subset, ``faults`` are numbers of those with which something is wrong, and what. ``left_out``
-    and ``skipped`` are the source's own counts.
+    ``read`` pictures were asked for, in order; ``written`` of them gave samples. ``unwanted`` counts by
+    reason those that aren't in the subset, ``faults`` are numbers of those with which something is wrong, and
+    what. ``left_out`` and ``skipped`` are the source's own counts.
     """
 
     asked: dict[str, object]
@@ -145,7 +145,7 @@ def convert(
         (out / REPORT).unlink()
         example = f"; the first: {_fault(source, size, 0)}" if total else ""
         raise InputError(f"{out}: no usable picture; {'; '.join(str(state).splitlines())}{example}")
-    info = DatasetInfo(source.name, source.split, state.written, size, 0, shards.FORMAT, hand)
+    info = DatasetInfo(source.name, source.split, state.written, size, 0, hand)
     prepare_folder(out, info)
     return state
 

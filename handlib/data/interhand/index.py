@@ -1,7 +1,7 @@
 """An index of InterHand2.6M's annotations: made once from the JSON files, then opened in no time.
 
-A SQLite database. ``images``, ``cameras``, ``joints`` and ``fits`` hold what the JSON files hold; ``pictures``
-has a row per usable picture of two interacting hands. JSON entries go into the database one after another,
+A SQLite database. ``pictures`` has a row per usable picture of two interacting hands; the tables before it
+hold what the JSON files hold. JSON entries go into the database one after another,
 so that memory stays small, whatever the split.
 """
 
@@ -150,8 +150,8 @@ def _picture_rows(database: sqlite3.Connection, listed: bool, counts: Counter[st
 
 
 def build_index(sources: Sources, path: Path) -> None:
-    """Makes the index of a split, which appears when it is whole. Until then it lies in a file beside it, whose
-    finished tables outlast an interruption.
+    """Makes the index of a split, which appears when it is whole. Until then it lies in a file beside it,
+    whose finished tables outlast an interruption.
     """
     unfinished = path.with_name(f"{path.name}.part")
     with _writing(path, OSError):

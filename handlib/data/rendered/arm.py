@@ -11,6 +11,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
+from handlib.geometry.rays import RayScene, ray_scene
+from handlib.geometry.surfaces import edges_of
 from handlib.hand.hand import open_hand_data
 from handlib.hand.skeleton import Side
 
@@ -51,6 +53,23 @@ def arm_faces() -> Int[np.ndarray, "faces 3"]:
     last = rings[-1]
     cap = np.stack((np.full(count - 2, last[0]), last[1:-1], last[2:]), 1)
     return np.concatenate((hand_faces(), *forearm, cap)).astype(np.int32)
+
+
+@cache
+def hand_edges() -> Int[np.ndarray, "2315 2"]:
+    """Every edge of the hand once, without the forearm's."""
+    return edges_of(hand_faces())
+
+
+@cache
+def arm_edges() -> Int[np.ndarray, "edges 2"]:
+    """Every edge of the hand and its forearm once."""
+    return edges_of(arm_faces())
+
+
+def build_scene(*arms: Float[np.ndarray, "arm 3"]) -> RayScene:
+    """A scene of arms to cast rays at."""
+    return ray_scene(*((arm, arm_faces()) for arm in arms))
 
 
 def add_forearm(

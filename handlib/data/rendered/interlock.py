@@ -148,7 +148,7 @@ def _make_room(left: Arm, right: Arm, offset: np.ndarray) -> tuple[Arm, np.ndarr
         if motion is None:
             return None
         left, offset = left.turned(motion[0]), motion[0] @ offset + motion[1]
-        if not arms_cross(left.surface, left.scene, right.surface, right.scene, offset.astype(np.float32)):
+        if not arms_cross(left, right, offset.astype(np.float32)):
             return left, offset
     return None
 
@@ -159,7 +159,7 @@ def _bring_to_touch(
     direction = rng.normal(size=3)
     direction = (direction / np.linalg.norm(direction)).astype(np.float32)
     offset = offset.astype(np.float32)
-    way, on_hands = travel_to_contact(left.surface, left.scene, right.surface, right.scene, offset, direction)
+    way, on_hands = travel_to_contact(left, right, offset, direction)
     return offset + way * direction if on_hands else None
 
 

@@ -168,7 +168,7 @@ def _bring_together(
     offset, direction = world.approach(rng, left, right, stratum)
     gap = rng.uniform(*GAPS[stratum])
     direction = direction / np.linalg.norm(direction)
-    contact = slide_to_contact(left.surface, left.scene, right.surface, right.scene, offset, direction)
+    contact = slide_to_contact(left, right, offset, direction)
     if contact is None or (stratum == "touching" and not contact[1]):
         return None
     offset = offset + (contact[0] + gap) * direction

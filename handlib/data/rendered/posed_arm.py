@@ -7,14 +7,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from handlib.data.rendered.arm import add_forearm
-from handlib.data.rendered.contact import build_scene, count_self_crossings
+from handlib.data.rendered.arm import add_forearm, arm_faces, build_scene, hand_edges
 from handlib.geometry.rays import RayScene
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 
 # How many of the hand's 2315 edges may pierce the hand itself (skin that is pressed, not fingers that cross).
 MAX_SELF_CROSSINGS = 12
+# Part of an edge that is left out at either end when it is tested against the surface it belongs to.
+EDGE_MARGIN = 0.03
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 # Right hand, MANO frame to camera frame: fingers up, back of the hand towards the camera.
 BACK_TO_CAMERA = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
@@ -35,8 +36,16 @@ class Arm:
     scene: RayScene
 
     def crosses_itself(self) -> bool:
-        """Whether fingers pass through each other or through the palm."""
-        return count_self_crossings(self.surface, self.scene) > MAX_SELF_CROSSINGS
+        """Returns whether fingers pass through each other or through the palm: whether many of the hand's edges
+        pierce a face of the arm that they don't belong to.
+        """
+        edges = hand_edges()
+        start = self.surface[edges[:, 0]].astype(np.float32)
+        step = self.surface[edges[:, 1]].astype(np.float32) - start
+        hit = self.scene.first_hits(start + np.float32(EDGE_MARGIN) * step, step)
+        pierced = np.flatnonzero(hit.met & (hit.way < 1 - 2 * EDGE_MARGIN))
+        own = (arm_faces()[hit.face[pierced], :, None] == edges[pierced, None, :]).any((1, 2))
+        return int((~own).sum()) > MAX_SELF_CROSSINGS
 
     def turned(self, rotation: Float[np.ndarray, "3 3"]) -> "Arm":
         """The same arm turned about its wrist."""

@@ -14,8 +14,7 @@ from scipy.ndimage import binary_dilation
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from handlib.data.rendered.arm import add_forearm, arm_faces, hand_faces
-from handlib.data.rendered.contact import build_scene
+from handlib.data.rendered.arm import add_forearm, arm_faces, build_scene, hand_faces
 from handlib.data.rendered.shading import (
     LIFT,
     Appearance,

@@ -1,7 +1,7 @@
 """Synthetic pairs: any number of pictures of two hands with exact truth, from a seed.
 
-Sample ``index`` of a split depends on the seed, the split and the index alone (:mod:`handlib.data.rendered.scenes`),
-so that any number of processes makes the same data set, and splits never share random numbers.
+Sample ``index`` of a split depends on the seed, the split and the index alone
+(:mod:`handlib.data.rendered.scenes`), so that any number of processes makes the same data set, and splits never share random numbers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +19,7 @@ from handlib.data.rendered.scenes import SPLITS, check_names, make_scene
 from handlib.data.sample import Sample, stack
 from handlib.data.shards import (
     DatasetInfo,
+    open_hand_sha256,
     prepare_folder,
     shard_path,
     shard_ranges,
@@ -129,15 +130,9 @@ def make_datasets(
     for name, value in (("count", count), ("size", min(folders)), ("workers", workers)):
         check_at_least(name, value, 1)
     check_names(world, split)
+    behind = photographs.sha256 if photographs else ""
     for size, folder in folders.items():
-        info = DatasetInfo.current(
-            world=world,
-            split=split,
-            count=count,
-            size=size,
-            seed=seed,
-            photographs=photographs.sha256 if photographs else "",
-        )
+        info = DatasetInfo(world, split, count, size, seed, open_hand_sha256(), behind)
         prepare_folder(folder, info)
     missing = [
         (number, indices)

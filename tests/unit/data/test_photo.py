@@ -199,7 +199,7 @@ def test_crop_and_its_inverse_agree(x: float, y: float, side: float, points: lis
     st.floats(0, 1),
     st.floats(0, 1),
     st.floats(0.15, 1),
-    st.sampled_from([32, 64]),
+    st.sampled_from([20, 64]),
 )
 def test_crop_shows_what_its_transform_says(
     width: int, height: int, along: float, down: float, part: float, size: int
@@ -216,16 +216,6 @@ def test_crop_shows_what_its_transform_says(
     margin = 4 * max(1.0, crop.side / size) / np.array((width, height))
     inner = ((expected > margin) & (expected < 1 - margin)).all(-1)
     assert np.abs(square[..., :2] - 255 * expected)[inner].max(initial=0) < 2
-
-
-def test_crop_of_a_large_picture_sees_the_same_place():
-    picture = np.zeros((3000, 4000, 3), np.uint8)
-    picture[1020:1420, 2000:2600] = 255
-    square, crop = square_crop(picture, Box.around(picture), 100, share=1)
-    assert crop == Crop(0, -500, 4000)
-    lit = np.argwhere(square[..., 0] > 128)
-    assert lit.min(0).tolist() == [(1020 + 500) / 40, 2000 / 40]
-    assert lit.max(0).tolist() == [(1420 + 500) / 40 - 1, 2600 / 40 - 1]
 
 
 def test_outside_of_the_picture_repeats_its_edge():

@@ -7,9 +7,8 @@ from scipy.spatial import cKDTree
 from support.geometry import cover, penetration
 
 from handlib.data.rendered.arm import add_forearm, arm_faces, hand_faces
-from handlib.data.rendered.contact import build_scene, count_self_crossings
 from handlib.data.rendered.placement import NEAR_FROM, NEAR_TO, WORLDS, Pair, hands, look_at, place_pair
-from handlib.data.rendered.posed_arm import BACK_TO_CAMERA
+from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, pose_arm
 from handlib.data.rendered.poses import joint_axes
 from handlib.hand.skeleton import MANO_JOINT_NAMES, SIDES
 
@@ -61,16 +60,13 @@ def test_distance_is_the_surfaces_distance_and_fits_the_stratum(world, stratum):
         assert NEAR_FROM < pair.distance <= NEAR_TO if stratum == "near" else pair.distance > NEAR_TO
 
 
-def test_fingers_that_cross_are_counted():
-    hand = hands()[1]
-    flat = add_forearm(hand().vertices.numpy(), "right")
-    assert count_self_crossings(flat, build_scene(flat)) == 0
+def test_fingers_that_cross_are_noticed():
+    hand, pose = hands()[1], np.zeros((15, 3))
+    assert not pose_arm(hand, np.eye(3), pose.ravel(), np.zeros(10)).crosses_itself()
     # The index finger, turned sideways at its base into the middle finger.
-    pose = torch.zeros(15, 3)
     joint = MANO_JOINT_NAMES.index("index1") - 1
-    pose[joint] = torch.from_numpy(-np.deg2rad(25) * joint_axes()[joint, 1])
-    crossed = add_forearm(hand(pose_axis_angle=pose.flatten()).vertices.numpy(), "right")
-    assert count_self_crossings(crossed, build_scene(crossed)) > 20
+    pose[joint] = -np.deg2rad(25) * joint_axes()[joint, 1]
+    assert pose_arm(hand, np.eye(3), pose.ravel(), np.zeros(10)).crosses_itself()
 
 
 def test_desk_hands_have_the_left_one_on_the_left():
