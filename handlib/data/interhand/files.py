@@ -1,7 +1,7 @@
 """InterHand2.6M's annotation files: where they lie, and what is in them, one entry at a time.
 
-The JSON files have up to gigabytes, so they are streamed (ijson): memory doesn't grow with them. Joint order,
-units and keys are those of InterHand2.6M v1.0.
+The JSON files have up to gigabytes, so they are streamed (ijson), one picture or one capture after another:
+memory doesn't grow with them. Joint order, units and keys are those of InterHand2.6M v1.0.
 """
 
 import json
@@ -78,29 +78,11 @@ def stream_items(file: IO[bytes], prefix: str, name: str) -> Iterator[Any]:
         yield from _ijson().items(file, f"{prefix}.item", use_float=True)
 
 
-def stream_moments(file: IO[bytes], name: str) -> Iterator[tuple[int, int, Any]]:
+def stream_moments(file: IO[bytes], name: str) -> Iterator[tuple[str, str, Any]]:
     """Capture, frame and value of every entry of a JSON file that is a mapping of mappings."""
-    ijson, depth, keys, builder = _ijson(), 0, ["", ""], None
     with reading(name, "captures with frames in JSON"):
-        for event, value in ijson.basic_parse(file, use_float=True):
-            if builder is None and event == "map_key":
-                keys[depth - 1] = value
-                builder = ijson.ObjectBuilder() if depth == 2 else None
-                continue
-            depth += event in ("start_map", "start_array")
-            depth -= event in ("end_map", "end_array")
-            if builder is not None:
-                builder.event(event, value)
-                if depth == 2:
-                    yield *_small(keys), builder.value
-                    builder = None
-
-
-def _small(keys: list[str]) -> tuple[int, int]:
-    capture, frame = map(int, keys)
-    if not max(abs(capture), abs(frame)) < 2**31:
-        raise ValueError(f"numbers below 2**31, got {capture} and {frame}")
-    return capture, frame
+        for capture, frames in _ijson().kvitems(file, "", use_float=True):
+            yield from ((capture, frame, value) for frame, value in frames.items())
 
 
 def _numbers(value: Any, count: int) -> Float[np.ndarray, "n"] | None:

@@ -1,15 +1,15 @@
 """An index of InterHand2.6M's annotations: made once from the JSON files, then opened in no time.
 
 A SQLite database. ``pictures`` has a row per usable picture of two interacting hands; the tables before it
-hold what the JSON files hold. JSON entries go into the database one after another,
-so that memory stays small, whatever the split.
+hold what the JSON files hold. JSON entries go into the database one after another, so that memory stays
+small, whatever the split.
 """
 
 import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,14 +123,14 @@ def _camera_rows(path: Path) -> Iterator[Row]:
     yield from rows
 
 
-def _joint_rows(moments: Iterable[tuple[int, int, Any]]) -> Iterator[Row]:
+def _joint_rows(moments: Iterable[tuple[str, str, Any]]) -> Iterator[Row]:
     for capture, frame, entry in moments:
-        yield capture, frame, _packed(parse_joints(entry))
+        yield _integer(capture), _integer(frame), _packed(parse_joints(entry))
 
 
-def _fit_rows(moments: Iterable[tuple[int, int, Any]]) -> Iterator[Row]:
+def _fit_rows(moments: Iterable[tuple[str, str, Any]]) -> Iterator[Row]:
     for capture, frame, entry in moments:
-        yield (capture, frame, *(_packed(parse_fit(entry, side)) for side in SIDES))
+        yield (_integer(capture), _integer(frame), *(_packed(parse_fit(entry, side)) for side in SIDES))
 
 
 def _wanted_rows(path: Path | None) -> Iterator[Row]:
@@ -181,19 +181,18 @@ def _fill(database: sqlite3.Connection, name: str, rows: Iterable[Row]) -> None:
 def _write_tables(sources: Sources, database: sqlite3.Connection) -> None:
     stamp = sources.stamp()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with ExitStack() as stack:
-        progress = stack.enter_context(Progress(*columns, console=Console(stderr=True, force_jupyter=False)))
+    with Progress(*columns, console=Console(stderr=True, force_jupyter=False)) as progress:
 
         def items(name: str) -> Iterator[dict[str, Any]]:
-            file = stack.enter_context(progress.open(sources.data, "rb", description=sources.data.name))
-            for item in stream_items(file, name, sources.data.name):
-                if not isinstance(item, dict):
-                    raise InputError(f"{sources.data.name}: {name}: expected objects, got {item!r:.80}")
-                yield item
+            with progress.open(sources.data, "rb", description=sources.data.name) as file:
+                for item in stream_items(file, name, sources.data.name):
+                    if not isinstance(item, dict):
+                        raise InputError(f"{sources.data.name}: {name}: expected objects, got {item!r:.80}")
+                    yield item
 
-        def moments(path: Path) -> Iterator[tuple[int, int, Any]]:
-            file = stack.enter_context(progress.open(path, "rb", description=path.name))
-            yield from stream_moments(file, path.name)
+        def moments(path: Path) -> Iterator[tuple[str, str, Any]]:
+            with progress.open(path, "rb", description=path.name) as file:
+                yield from stream_moments(file, path.name)
 
         counts: Counter[str] = Counter()
         read = {

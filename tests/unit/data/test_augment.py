@@ -1,6 +1,7 @@
 """Augmentation keeps truth and picture together: bright dots at joints land where the truth says."""
 
 import math
+from collections.abc import Callable
 from dataclasses import fields, replace
 
 import pytest
@@ -103,17 +104,6 @@ def test_truth_turns_with_the_picture(
     torch.testing.assert_close(turned.vertex_uv, moved, atol=1e-5, rtol=0)
 
 
-def test_a_turned_sample_is_still_the_hand_models(marked: Sample):
-    n = len(marked)
-    turned = turn(marked, torch.linspace(-3, 3, n), torch.ones(n), torch.zeros(n, 2))
-    for h, hand in enumerate(HANDS):
-        posed = hand(
-            root_rotation=turned.root[:, h], pose_axis_angle=turned.pose[:, h], betas=turned.betas[:, h]
-        )
-        wrist = turned.joints[:, h, :1]
-        torch.testing.assert_close(posed.vertices, turned.vertices[:, h] - wrist, atol=1e-6, rtol=0)
-
-
 def test_what_comes_in_from_outside(marked: Sample):
     n = len(marked)
     white = replace(marked, image=torch.full_like(marked.image, 200), label=torch.ones_like(marked.label))
@@ -132,15 +122,19 @@ def test_the_mirror_image_shows_the_other_hand(marked: Sample):
     torch.testing.assert_close(mirrored.uv.flip(2).flip(1)[..., 1], marked.uv.flip(2)[..., 1])
 
 
-def test_a_mirrored_hand_is_the_other_model_in_the_mirrored_pose(marked: Sample):
-    mirrored = flip(marked)
+def turned(batch: Sample) -> Sample:
+    n = len(batch)
+    return turn(batch, torch.linspace(-3, 3, n), torch.ones(n), torch.zeros(n, 2))
+
+
+@pytest.mark.parametrize("change", [turned, flip])
+def test_a_changed_sample_is_still_the_hand_models(marked: Sample, change: Callable[[Sample], Sample]):
+    changed = change(marked)
     for h, hand in enumerate(HANDS):
-        posed = hand(
-            root_rotation=mirrored.root[:, h], pose_axis_angle=mirrored.pose[:, h], betas=mirrored.betas[:, h]
-        )
-        wrist = mirrored.joints[:, h, :1]
-        torch.testing.assert_close(posed.vertices, mirrored.vertices[:, h] - wrist, atol=1e-6, rtol=0)
-        torch.testing.assert_close(posed.joints, mirrored.joints[:, h] - wrist, atol=1e-6, rtol=0)
+        root, pose, betas = changed.root[:, h], changed.pose[:, h], changed.betas[:, h]
+        posed, wrist = hand(root_rotation=root, pose_axis_angle=pose, betas=betas), changed.joints[:, h, :1]
+        torch.testing.assert_close(posed.vertices, changed.vertices[:, h] - wrist, atol=1e-6, rtol=0)
+        torch.testing.assert_close(posed.joints, changed.joints[:, h] - wrist, atol=1e-6, rtol=0)
 
 
 def test_select_takes_whole_samples(marked: Sample):

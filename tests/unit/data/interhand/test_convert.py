@@ -1,6 +1,5 @@
 """Real layouts rewritten as data sets that training and evaluation take, from the command line too."""
 
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -214,30 +213,15 @@ def mano(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("layout", ["interhand", "intaghand"])
-def test_each_layout_is_converted_trained_on_and_evaluated_from_the_command_line(
-    layout: str,
-    mano: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-):
-    monkeypatch.setitem(RECIPES, "small", replace(RECIPES["small"], network=TINY))
-    write = {"interhand": write_interhand, "intaghand": write_intaghand}[layout]
-    for split in ("train", "test"):
-        write(tmp_path / "real", split, list(small_moments()))
-        source = ["--root", tmp_path / "real", "--out", tmp_path / "pairs", "--mano", mano]
-        cli.main([*map(str, ["data", layout, *source, "--split", split, "--size", 64, "--strict"])])
-        assert capsys.readouterr().out.startswith("6 samples\n")
-    run, report = tmp_path / "run", tmp_path / "report.json"
-    command = ["train", "--data", tmp_path / "pairs" / "train-64", "--out", run, "--steps", 10]
-    command += ["--batch-size", 4, "--precision", "32-true", "--validation", tmp_path / "pairs" / "test-64"]
-    cli.main([*map(str, command)])
-    command = ["eval", "--checkpoint", run, "--pairs", tmp_path / "pairs", "--split", "test"]
-    cli.main([*map(str, [*command, "--json", report])])
-    written = json.loads(report.read_text())
-    assert written["split"] == "test" and written["count"] == 6
-    assert written["scores"]["stage 2"]["all"]["mpjpe"] > 0
+@pytest.mark.parametrize(
+    ("layout", "write"), [("interhand", write_interhand), ("intaghand", write_intaghand)]
+)
+def test_each_layout_is_converted_from_the_command_line(layout, write, mano: Path, tmp_path: Path, capsys):
+    write(tmp_path, "test", list(small_moments()))
+    source = ["--root", tmp_path, "--out", tmp_path / "pairs", "--mano", mano]
+    cli.main([*map(str, ["data", layout, *source, "--split", "test", "--size", 32, "--strict"])])
+    assert capsys.readouterr().out.startswith("6 samples\n")
+    assert len(load_dataset(tmp_path / "pairs" / "test-32")) == 6
 
 
 def test_wrong_folders_are_one_line(mano: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

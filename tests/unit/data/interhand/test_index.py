@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.malformed import assert_read_or_refused, malformed_bytes, malformed_json
 from support.real_layouts import annotations, edit, small_moments
@@ -16,7 +16,6 @@ from handlib.data.interhand.files import (
     ANNOTATED_TO_21,
     KINDS,
     find_sources,
-    stream_moments,
 )
 from handlib.data.interhand.index import Index, open_index
 from handlib.data.interhand.stand_ins import write_interhand
@@ -46,30 +45,6 @@ def test_joints_are_listed_from_tip_to_base_right_hand_first():
         19,
     )
     assert left == tuple(k + 21 for k in right)
-
-
-@settings(deadline=None, max_examples=30)
-@given(
-    st.dictionaries(
-        st.integers(0, 30).map(str),
-        st.dictionaries(
-            st.integers(0, 10**6).map(str),
-            st.recursive(
-                st.none() | st.booleans() | st.floats(-1e6, 1e6) | st.text(max_size=3),
-                lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
-                max_leaves=6,
-            ),
-            max_size=3,
-        ),
-        max_size=3,
-    )
-)
-def test_moments_are_streamed_as_json_has_them(tmp_path: Path, content: dict):
-    expected = [(int(c), int(f), value) for c, frames in content.items() for f, value in frames.items()]
-    path = tmp_path / "moments.json"
-    path.write_text(json.dumps(content))
-    with path.open("rb") as file:
-        assert list(stream_moments(file, path.name)) == expected
 
 
 def test_every_picture_of_the_stand_in_is_found_with_all_that_belongs_to_it(root: Path):
