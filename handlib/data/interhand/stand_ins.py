@@ -78,12 +78,6 @@ def _draw(
     return render_pair(vertices.astype(np.float32), intrinsics, side, sample_appearance(looks, side))
 
 
-def _on_canvas(square: np.ndarray, height: int) -> np.ndarray:
-    """The square picture in the middle of a taller one, its edges repeated above and below."""
-    room = height - len(square)
-    return np.pad(square, ((room // 2, room - room // 2), (0, 0), (0, 0)), mode="edge")
-
-
 def _moment(index: int, seed: int, width: int, height: int) -> Moment:
     capture, step = divmod(index, MOMENTS_PER_CAPTURE)
     frame = 1000 + 3 * step
@@ -96,6 +90,9 @@ def _moment(index: int, seed: int, width: int, height: int) -> Moment:
     rotation = Rotation.random(rng=of_capture).as_matrix()
     translation = 0.3 * of_capture.normal(size=3)
     square = width * np.array((FOCAL, FOCAL, 0.5, 0.5))
+    # Its edges are repeated above and below.
+    above = (height - width) // 2
+    room = ((above, height - width - above), (0, 0), (0, 0))
     views = []
     for k, camera in enumerate(CAMERAS):
         turn = Rotation.from_euler("y", BETWEEN_CAMERAS * k, degrees=True).as_matrix()
@@ -105,12 +102,12 @@ def _moment(index: int, seed: int, width: int, height: int) -> Moment:
         views.append(
             StandIn(
                 file_name=f"Capture{capture}/0000_stand_in/{camera}/image{frame}.jpg",
-                picture=_on_canvas(drawn.image, height),
+                picture=np.pad(drawn.image, room, mode="edge"),
                 vertices=vertices,
                 joints=joints,
                 rotation=turn @ rotation,
                 translation=turn @ translation + hinge,
-                intrinsics=square + np.array((0, 0, 0, (height - width) // 2)),
+                intrinsics=square + np.array((0, 0, 0, above)),
             )
         )
     wrists = pair.joints[:, 0] + shift
@@ -196,8 +193,8 @@ def write_interhand(root: Path, split: str, moments: list[Moment]) -> list[Stand
 
 
 def write_intaghand(root: Path, split: str, moments: list[Moment], size: int = 256) -> list[StandIn]:
-    """Writes moments as IntagHand's preparation does: one cropped picture per view, numbered from 0, with its
-    mask, dense map, heat maps and annotation. Returns the pictures in this order.
+    """Writes moments as IntagHand's preparation does, but for its dense and heat maps: a cropped picture per
+    view, numbered from 0, with its mask and annotation. Returns the pictures in this order.
     """
     written: list[StandIn] = []
     for moment in moments:
@@ -219,11 +216,6 @@ def _write_one(
     colours = np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0)], dtype=np.uint8)
     _save_picture(folder / "img" / f"{number}.jpg", picture)
     _save_picture(folder / "mask" / f"{number}.jpg", colours[maps.label])
-    _save_picture(folder / "dense" / f"{number}.jpg", maps.dense)
-    for side in SIDES:
-        for group in range(7):
-            blank = np.zeros((size // 4, size // 4, 3), dtype=np.uint8)
-            _save_picture(folder / "hms" / f"{number}_{group}_{side}.jpg", blank)
     parameters = {}
     for hand in hands():
         fit = moment.fits[hand.side]
