@@ -39,7 +39,7 @@ def find_pictures(places: Sequence[Path]) -> dict[str, Path]:
     Raises:
         PictureError: there are none at all.
     """
-    found = []
+    found: list[Path] = []
     for place in map(Path.absolute, places):
         found += walk(place) if place.is_dir() else [place]
     if not found:
