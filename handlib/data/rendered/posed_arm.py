@@ -21,6 +21,17 @@ MIRROR = np.diag([-1.0, 1.0, 1.0])
 BACK_TO_CAMERA = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
+def count_self_crossings(arm: Float[np.ndarray, "arm 3"], scene: RayScene) -> int:
+    """How many of the hand's edges pierce a face of the same arm that they don't belong to."""
+    edges = hand_edges()
+    start = arm[edges[:, 0]].astype(np.float32)
+    step = arm[edges[:, 1]].astype(np.float32) - start
+    hit = scene.first_hits(start + np.float32(EDGE_MARGIN) * step, step)
+    pierced = np.flatnonzero(hit.met & (hit.way < 1 - 2 * EDGE_MARGIN))
+    own = (arm_faces()[hit.face[pierced], :, None] == edges[pierced, None, :]).any((1, 2))
+    return int((~own).sum())
+
+
 @dataclass(frozen=True)
 class Arm:
     """One posed arm, its wrist at the origin, with the parameters that made it and a scene to cast rays
@@ -36,16 +47,8 @@ class Arm:
     scene: RayScene
 
     def crosses_itself(self) -> bool:
-        """Returns whether fingers pass through each other or through the palm: whether many of the hand's edges
-        pierce a face of the arm that they don't belong to.
-        """
-        edges = hand_edges()
-        start = self.surface[edges[:, 0]].astype(np.float32)
-        step = self.surface[edges[:, 1]].astype(np.float32) - start
-        hit = self.scene.first_hits(start + np.float32(EDGE_MARGIN) * step, step)
-        pierced = np.flatnonzero(hit.met & (hit.way < 1 - 2 * EDGE_MARGIN))
-        own = (arm_faces()[hit.face[pierced], :, None] == edges[pierced, None, :]).any((1, 2))
-        return int((~own).sum()) > MAX_SELF_CROSSINGS
+        """Returns whether fingers pass through each other or through the palm."""
+        return count_self_crossings(self.surface, self.scene) > MAX_SELF_CROSSINGS
 
     def turned(self, rotation: Float[np.ndarray, "3 3"]) -> "Arm":
         """The same arm turned about its wrist."""

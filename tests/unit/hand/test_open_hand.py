@@ -10,8 +10,8 @@ import trimesh
 from open_hand import design, pose, shape, skin, weights
 from scipy.spatial.transform import Rotation
 
-from handlib.data.rendered.arm import add_forearm
-from handlib.data.rendered.contact import build_scene, count_self_crossings
+from handlib.data.rendered.arm import add_forearm, build_scene
+from handlib.data.rendered.posed_arm import count_self_crossings
 from handlib.data.rendered.poses import joint_axes
 from handlib.hand.hand import Hand
 from handlib.hand.mano_file import open_hand_data
