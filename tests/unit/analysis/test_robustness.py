@@ -144,7 +144,7 @@ def test_broken_files_are_refused_in_one_line_that_names_them(tmp_path, content)
 
 def test_the_script_measures_a_checkpoint_and_goes_on_where_it_stopped(model, tmp_path):
     model.save_pretrained(tmp_path / "net")
-    script = Path(__file__).parents[3] / "scripts" / "experiments" / "robustness.py"
+    script = Path(__file__).parents[3] / "scripts" / "build" / "robustness.py"
     settings = "--steps 2 --pairs 4 --batch-size 2 --test 2 --checkpoint net --work work --out out.json"
     command = [sys.executable, str(script), *settings.split()]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)

@@ -24,7 +24,7 @@ def own_files() -> list[Path]:
     found = [
         p for p in found if not {"__pycache__", "node_modules", ".ipynb_checkpoints", "_build"} & set(p.parts)
     ]
-    return found + [p for p in ROOT.iterdir() if p.is_file()]
+    return found + [p for p in ROOT.iterdir() if p.is_file() and p.name != ".git"]
 
 
 def make_targets() -> set[str]:
