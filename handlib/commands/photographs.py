@@ -34,8 +34,8 @@ def reconstruct(
             summary.json says what was seen on them.
         box: where the hands of the one picture are, in pixels: left, top, width, height. Left out, the
             network looks for them.
-        boxes: a JSON or CSV file that tells where the hands are, several pairs in a picture if need be:
-            {"a.jpg": [x, y, w, h], "b.jpg": [[x, y, w, h], ...]}, or lines of a.jpg,x,y,w,h.
+        boxes: a JSON file that tells where the hands are, several pairs in a picture if need be:
+            {"a.jpg": [x, y, w, h], "b.jpg": [[x, y, w, h], ...]}.
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
         engine: what runs the network: PyTorch, or onnxruntime, which is quicker on a CPU and exports the
             network first, once, to the user's cache folder.

@@ -10,6 +10,7 @@ import re
 import sys
 import warnings
 from dataclasses import asdict
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +18,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-import handlib
 from handlib.data.sample import IMAGE_MEAN, IMAGE_STD
 from handlib.hand.hand import HandParams
 from handlib.hand.skeleton import JOINT_NAMES
@@ -129,7 +129,7 @@ def cached_file(network: DIR) -> Path:
     """
     from platformdirs import user_cache_path
 
-    digest = hashlib.sha256(f"{handlib.__version__} {network.checksum()}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{version('handlib')} {network.checksum()}".encode()).hexdigest()
     name = re.sub(r"\W+", "-", network.name)
     return user_cache_path("handlib", appauthor=False) / f"{name}-{digest[:16]}.onnx"
 

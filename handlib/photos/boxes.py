@@ -1,12 +1,10 @@
 """A file of boxes: where in which picture the pairs of hands are.
 
-As JSON, ``{"a.jpg": [10, 20, 300, 200], "b.jpg": [[0, 0, 90, 90], [200, 0, 90, 90]]}``; as CSV, a line per
-box, ``a.jpg,10,20,300,200``, with or without the heading ``picture,x,y,width,height``. Boxes are pixels of
+As JSON, ``{"a.jpg": [10, 20, 300, 200], "b.jpg": [[0, 0, 90, 90], [200, 0, 90, 90]]}``. Boxes are pixels of
 the picture turned upright: left and top edge, width, height. An accented letter is the same whether it is
 written as one sign or, as macOS writes it, as letter and accent.
 """
 
-import csv
 import json
 import unicodedata
 from collections import Counter
@@ -15,7 +13,6 @@ from typing import Any
 
 from handlib.data.photo import Box, BoxError
 
-HEADING = ["picture", "x", "y", "width", "height"]
 Boxes = dict[str, tuple[Box, ...]]
 
 
@@ -34,19 +31,6 @@ def read_boxes(path: Path) -> Boxes:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BoxError(f"boxes: {path}: can't be read: {getattr(error, 'strerror', error)}") from error
-    return _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)
-
-
-def _box(where: str, numbers: Any) -> Box:
-    try:
-        x, y, width, height = map(float, numbers)
-        return Box(x, y, width, height)
-    except (TypeError, ValueError, OverflowError) as error:
-        said = error if isinstance(error, BoxError) else f"expected x, y, width, height, got {numbers!r}"
-        raise BoxError(f"{where}: {said}") from None
-
-
-def _from_json(path: Path, text: str) -> Boxes:
     try:
         content = json.loads(text, object_pairs_hook=_named_once)
     except BoxError as error:
@@ -62,6 +46,15 @@ def _from_json(path: Path, text: str) -> Boxes:
     return boxes
 
 
+def _box(where: str, numbers: Any) -> Box:
+    try:
+        x, y, width, height = map(float, numbers)
+        return Box(x, y, width, height)
+    except (TypeError, ValueError, OverflowError) as error:
+        said = error if isinstance(error, BoxError) else f"expected x, y, width, height, got {numbers!r}"
+        raise BoxError(f"{where}: {said}") from None
+
+
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [same_name(name) for name, _ in pairs]
     if pairs:
@@ -69,18 +62,3 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if count > 1:
             raise BoxError(f"{most}: expected the name once, with a list of its boxes")
     return dict(zip(names, (value for _, value in pairs), strict=True))
-
-
-def _from_csv(path: Path, text: str) -> Boxes:
-    boxes: Boxes = {}
-    try:
-        rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
-    except csv.Error as error:
-        raise BoxError(f"boxes: {path}: expected CSV: {error}") from error
-    for number, row in enumerate(rows, start=1):
-        if not row or (number == 1 and [cell.strip().lower() for cell in row] == HEADING):
-            continue
-        name, *numbers = row
-        name = same_name(name)
-        boxes[name] = (*boxes.get(name, ()), _box(f"boxes: {path}, line {number}", numbers))
-    return boxes

@@ -79,7 +79,6 @@ def test_training_that_cannot_start_is_one_line(tmp_path: Path, capsys: pytest.C
     for option, value, expected in (
         ("--batch-size", "0", "batch_size: expected at least 1"),
         ("--threads", "-1", "threads: expected at least 0"),
-        ("--devices", "0", "devices: expected at least 1"),
         ("--transformer-heads", "3", "transformer_heads: expected a divisor of joint_features"),
         ("--augmentation.blur", "nan", "augmentation.blur: expected finite numbers"),
         ("--accelerator", "abacus", "accelerator abacus, 1 devices: "),

@@ -125,14 +125,11 @@ def interhand(tmp_path: Path) -> Path:
     return tmp_path / "interhand"
 
 
-def test_interhand(interhand: Path):
+def test_interhand_whole_cut_short_and_with_a_file_gone(interhand: Path):
     findings = examine_given(interhand=interhand)[2:5]
     assert [f.what for f in findings] == [f"InterHand2.6M {s}" for s in ("train", "val", "test")]
     assert verdicts(findings) == ["ok", "missing", "ok"]
     assert findings[0].explanation == "4 annotation files, and pictures"
-
-
-def test_interhand_with_a_file_cut_short_or_gone(interhand: Path):
     path = annotations(interhand, "joint_3d")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])

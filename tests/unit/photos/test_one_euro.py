@@ -47,27 +47,6 @@ def test_rest_stays_at_rest():
     torch.testing.assert_close(smooth_rotations(turn, 10.0, OneEuro()), turn)
 
 
-def test_noise_shrinks():
-    generator = torch.Generator().manual_seed(0)
-    noise = 0.01 * torch.randn(400, 3, generator=generator, dtype=torch.float64)
-    found = smooth_vectors(noise, 30.0, OneEuro())
-    assert found[50:].std() < 0.4 * noise.std()
-    turns = roma.rotvec_to_rotmat(noise)
-    rest = torch.eye(3, dtype=torch.float64).expand_as(turns)
-    smoothed = angle_between(smooth_rotations(turns, 30.0, OneEuro()), rest)[50:]
-    assert smoothed.mean() < 0.4 * angle_between(turns, rest).mean()
-
-
-def test_a_step_is_followed_faster_with_beta():
-    step = torch.cat((column(*[0] * 5), column(*[1] * 25)))
-    slow, fast = (smooth_vectors(step, 30.0, OneEuro(1.0, beta))[:, 0] for beta in (0.0, 2.0))
-    assert (slow[:5] == 0).all() and (fast[:5] == 0).all()
-    assert (fast[6:] > slow[6:]).all()
-    assert fast[15] > 0.99 and slow[-1] > 0.98
-    for found in (slow, fast):
-        assert (found[1:] >= found[:-1]).all() and found.max() <= 1
-
-
 def test_a_vector_is_smoothed_alike_in_all_directions():
     generator = torch.Generator().manual_seed(1)
     values = torch.randn(30, 3, generator=generator, dtype=torch.float64)

@@ -33,14 +33,6 @@ def test_the_container_sets_up_as_everybody_does():
     assert interpreter == "${containerWorkspaceFolder}/.venv/bin/python"
 
 
-def test_an_address_of_the_repository_is_the_same_wherever_it_stands():
-    # Badges and buttons need one. As long as there is none, no page may invent it.
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    shown = "\n".join(page.read_text(encoding="utf-8") for page in pages)
-    hosts = r"(?:mybinder\.org/v2/gh|colab\.research\.google\.com/github|github\.com/codespaces/new/?\?repo=)"
-    assert len(set(re.findall(hosts + r"/?([\w.-]+/[\w.-]+)", shown)) - {"OWNER/REPOSITORY"}) <= 1
-
-
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), ids=lambda path: path.stem
 )

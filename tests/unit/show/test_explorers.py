@@ -102,23 +102,13 @@ def test_a_reader_without_a_kernel_has_a_picture_and_a_line(name: str, explorer:
     assert data["image/png"] == explorer._repr_mimebundle_()[0]["image/png"]
 
 
-def test_a_row_wraps_and_the_panel_is_a_card(explorer: Explorer):
-    assert "handlib-card" in explorer._dom_classes
-    rows = [child for child in explorer.children if isinstance(child, ipywidgets.HBox)]
-    assert rows and all(row.layout.flex_flow == "row wrap" for row in rows)
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: show.HandExplorer([]), "hands: expected at least one, got none"),
         (lambda: show.CropExplorer(3), "CropExplorer: sample: expected .*Sample, got int 3"),
-        (lambda: show.ProjectionExplorer(3), "ProjectionExplorer: sample: expected .*Sample, got int 3"),
         (lambda: show.FitExplorer([], []), "views: expected at least one"),
-        (lambda: show.AblationsExplorer([]), "results: expected at least one"),
         (lambda: show.TradeOff([]), "results: expected at least one"),
-        (lambda: show.AttentionLines({}), "traces: expected at least one"),
-        (lambda: show.StagesPanel([]), "states: expected at least one"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(make, message: str):

@@ -1,4 +1,3 @@
-import base64
 import io
 
 import numpy as np
@@ -36,11 +35,3 @@ def test_numbers_of_labels_and_points_must_agree():
     points = show.PicturePoints(GREY, np.zeros((2, 2)))
     with pytest.raises(ValueError, match="expected 2, got 3"):
         points.update(points=np.zeros((3, 2)))
-
-
-def test_without_a_kernel_there_is_a_picture_and_a_line():
-    points = show.PicturePoints(GREY, [[0.1, -0.2]], labels=["left wrist"])
-    data, _ = points._repr_mimebundle_()
-    assert data["text/plain"] == "PicturePoints: left wrist (0.10, -0.20)"
-    shown = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert shown.size == (400, 200)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handlib.show.core.raster import draw_skeleton, encode_png, mix, rgb, surface_layer
+from handlib.show.core.raster import draw_skeleton, encode_png, surface_layer
 
 SQUARE = np.array([[2.0, 2.0, 1.0], [6.0, 2.0, 1.0], [6.0, 6.0, 1.0], [2.0, 6.0, 1.0]])
 SQUARE_FACES = np.array([[0, 1, 2], [0, 2, 3]])
@@ -37,11 +37,6 @@ def test_surfaces_outside_the_picture_are_left_out_and_those_across_its_edge_are
     assert not layer_of(SQUARE + np.array((100, 0, 0)), SQUARE_FACES, np.ones((4, 3))).any()
     cut = layer_of(SQUARE - (4, 0, 0), SQUARE_FACES, np.ones((4, 3)))
     assert cut[..., 3].sum() == 2 * 4
-
-
-def test_colours():
-    np.testing.assert_allclose(rgb("#ff8000"), (1, 128 / 255, 0))
-    assert mix("#000000", "#ffffff", 0.2) == "#333333"
 
 
 def test_skeleton_is_drawn_at_its_joints_and_not_elsewhere():
