@@ -1,7 +1,7 @@
 """What the released network costs, as ratios measured side by side on one thread.
 
-Its forward pass, in PyTorch and by onnxruntime, against a plain ResNet-50, the factorised projection against the
-literal one, batches and half precision. Weights are random: they don't change what is computed. Times are
+Its forward pass, in PyTorch and by onnxruntime, against a plain ResNet-50, the factorised projection against
+the literal one, batches and half precision. Weights are random: they don't change what is computed. Times are
 processor time, medians over repeats that take turns.
 """
 

@@ -100,8 +100,9 @@ class AblationResult:
     """One trained network: what it is, what it costs for one picture, and its errors on the test pairs.
 
     ``scores[estimate][stratum or "all"][name]`` as :func:`handlib.evaluation.evaluate.evaluate` reports them;
-    ``flops``, ``peak_megabytes`` and ``ms_per_image`` are of one picture, see :class:`handlib.analysis.cost.Cost`.
-    ``precision`` is the training's arithmetic, which the processor decides.
+    ``flops``, ``peak_megabytes`` and ``ms_per_image`` are of one picture, see
+    :class:`handlib.analysis.cost.Cost`. ``precision`` is the training's arithmetic, which the processor
+    decides.
     """
 
     name: str

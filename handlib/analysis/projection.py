@@ -26,7 +26,9 @@ def plane_shares(
 def seen_at_joints(
     shares: Float[Tensor, "planes joint=42 size size"], uv: Float[Tensor, "hand=2 21 2"]
 ) -> Float[Tensor, "joint=42 planes joint=42"]:
-    """Returns the shares that every plane shows at the pixel that each joint lies in; nothing for a joint outside the map."""
+    """Returns the shares that every plane shows at the pixel that each joint lies in; nothing for a joint
+    outside the map.
+    """
     size = shares.shape[-1]
     column_row = uv_to_pixels(uv, size).flatten(0, 1).floor().long()
     inside = ((column_row >= 0) & (column_row < size)).all(-1)

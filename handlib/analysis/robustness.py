@@ -110,7 +110,7 @@ def covered(scenes: Sequence[Scene], share: float, seed: int) -> list[Scene]:
 
 @dataclass(frozen=True)
 class Robustness:
-    """What ``scripts/build/robustness.py`` measured of a checkpoint, and of what a little more training made of it.
+    """What ``scripts/build/robustness.py`` measured of a checkpoint, and of what more training made of it.
 
     ``visible[set]`` holds the shares that show, ``errors[network][set]["initial" or "final"]`` MPJPE in mm,
     both (pairs, hand), the latter under ``protocol``. Sets show the same pairs: ``cover 0.3`` with things

@@ -37,7 +37,7 @@ OUTPUTS = {
     "offset": "batch x 3, metres from the left wrist to the right one",
     "params": "batch x (left, right) x 64: 6D root rotation, 45 pose components, 10 shape coefficients, "
     "camera (3), as predicted",
-    "camera": "batch x (left, right) x 3: s, tx, ty, where a point in metres is seen at s * (x, y) + (tx, ty)",
+    "camera": "batch x (left, right) x 3: s, tx, ty; a point in metres is seen at s * (x, y) + (tx, ty)",
     "segmentation": "batch x (background, left, right) x height x width, probabilities",
 }
 """What the file's outputs are, in order."""

@@ -72,8 +72,8 @@ class HandOutput:
 class Hand(nn.Module):
     """One hand, left or right, as a differentiable function of its parameters.
 
-    ``tips`` names the convention for the fingertip vertices (``skeleton.TIP_CONVENTIONS``). A hand computes in
-    float32, or in float64 after ``.double()``, and brings what it is given to that type.
+    ``tips`` names the convention for the fingertip vertices (``skeleton.TIP_CONVENTIONS``). A hand computes
+    in float32, or in float64 after ``.double()``, and brings what it is given to that type.
     """
 
     v_template: Float[Tensor, "778 3"]
@@ -106,7 +106,7 @@ class Hand(nn.Module):
 
     @classmethod
     def from_mano(cls, path: str | Path, side: Side, tips: str = "smplx") -> "Hand":
-        """A hand from ``MANO_LEFT.pkl`` or ``MANO_RIGHT.pkl`` (or ``.npz``), or from a folder that holds both.
+        """A hand from ``MANO_LEFT.pkl`` or ``MANO_RIGHT.pkl`` (or ``.npz``), or from a folder with both.
 
         Given a folder, the left hand's shape directions are compared with the right one's and mended
         where they carry the known sign fault; a single file can't be compared and is taken as it is.
@@ -126,7 +126,7 @@ class Hand(nn.Module):
         """The type that the hand computes in; less than float32 is an :class:`InputError`."""
         if self.v_template.dtype not in (torch.float32, torch.float64):
             raise InputError(
-                f"hand: expected float32 or float64, got {self.v_template.dtype}; for speed use torch.autocast"
+                f"hand: expected float32 or float64, got {self.v_template.dtype}; for speed: torch.autocast"
             )
         return self.v_template.dtype
 
@@ -215,7 +215,7 @@ class Hand(nn.Module):
         return surface, torch.einsum("...vx,jv->...jx", surface, self.J_regressor)
 
     def correctives(self, rotations: Float[Tensor, "*batch 16 3 3"]) -> Float[Tensor, "*batch 778 3"]:
-        """Returns the shift that a pose adds to the surface at rest: linear in R - I of the 15 finger joints."""
+        """Returns the shift that a pose adds to the surface at rest: linear in R - I of the finger joints."""
         bends = rotations[..., 1:, :, :] - torch.eye(3, dtype=rotations.dtype, device=rotations.device)
         return (bends.flatten(-3) @ self.posedirs).unflatten(-1, (-1, 3))
 

@@ -77,7 +77,7 @@ PUBLIC_NAMES = {
     b"cnumpy._core.multiarray\n": b"cnumpy.core.multiarray\n",
     b"cscipy.sparse._csc\n": b"cscipy.sparse\n",
 }
-"""How a pickle (protocol 2) names modules that moved, and the names that old and new numpy and scipy both know."""
+"""How a pickle (protocol 2) names modules that moved, and names that old and new numpy and scipy know."""
 MANO_FOLDERS = ("models", "mano", "mano_v1_2/models")
 """Where MANO's archive, unpacked, and smplx keep the files."""
 LARGEST_HAND = 1.0

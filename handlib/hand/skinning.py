@@ -13,12 +13,12 @@ def forward_kinematics(
     joints: Float[Tensor, "*batch bones 3"],
     parents: Sequence[int],
 ) -> tuple[Float[Tensor, "*batch bones 3"], Float[Tensor, "*batch bones 4 4"]]:
-    """Returns the posed joints, and how each bone carries points of the unposed hand (homogeneous transforms).
+    """Returns the posed joints, and how each bone carries points of the unposed hand (4 x 4 transforms).
 
-    A joint lies where its parent's turn takes the bone between the two (``along``): ``G_k = G_parent(k) [R_k |
-    j_k - j_parent(k)]`` has the posed joint in its last column. Points of the unposed hand are measured from
-    their unposed joint first: ``G_k`` less what it makes of ``j_k``. A parent comes before its children; the
-    first bone has none.
+    A joint lies where its parent's turn takes the bone between the two (``along``). So
+    ``G_k = G_parent(k) [R_k | j_k - j_parent(k)]`` has the posed joint in its last column. Points of the unposed
+    hand are measured from their unposed joint first: ``G_k`` less what it makes of ``j_k``. A parent comes
+    before its children; the first bone has none.
     """
     along = joints.clone()
     along[..., 1:, :] -= joints[..., list(parents[1:]), :]

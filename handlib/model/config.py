@@ -18,8 +18,8 @@ class DIRConfig:
         image_size: side of the input picture in pixels.
         backbone: a timm model.
         backbone_levels: which of its feature levels are c1 to c4 (fine to coarse).
-        backbone_layers, backbone_channels, backbone_stem_width: timm's ``layers``, ``channels``, ``stem_width``
-            where given.
+        backbone_layers, backbone_channels, backbone_stem_width: timm's ``layers``, ``channels``,
+            ``stem_width`` where given.
         output_stride: pixels of the picture per place of c4.
         separate_encoders: one backbone per hand instead of a shared one.
         hand_attention: one attention map per hand over c4 (Sec. 3.1); otherwise both pool the same mean.

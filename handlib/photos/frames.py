@@ -39,10 +39,7 @@ def find_frames(path: Path) -> Frames:
     Raises:
         PictureError: there is nothing of the kind, or more than ``MAX_FRAMES``.
     """
-    if path.is_dir():
-        frames = Frames(path, tuple(find_pictures([path])), FOLDER_RATE)
-    else:
-        frames = _animation(path)
+    frames = Frames(path, tuple(find_pictures([path])), FOLDER_RATE) if path.is_dir() else _animation(path)
     if len(frames) > MAX_FRAMES:
         raise PictureError(
             f"{path}: expected at most {MAX_FRAMES} frames, got {len(frames)}; take fewer a second"

@@ -1,7 +1,7 @@
 """The authors' checkpoint: read into this package's modules, and written, for programs that read theirs.
 
-``python -m handlib.released.checkpoint CHECKPOINT INPUTS.npz OUT.npz [--losses OUT.json] [--mano FOLDER]`` writes what
-the released network computes on the given inputs, stage by stage, in the release's units.
+``python -m handlib.released.checkpoint CHECKPOINT INPUTS.npz OUT.npz [--losses OUT.json] [--mano FOLDER]``
+writes what the released network computes on the given inputs, stage by stage, in the release's units.
 """
 
 import argparse
@@ -41,7 +41,7 @@ _NUMPY: list[Any] = [
         for name in ("scalar", "_reconstruct")
     ),
 ]
-"""What numbers and arrays of numpy are pickled by, beside what torch knows itself. None of it runs anything."""
+"""What pickles numbers and arrays of numpy, beside what torch knows itself. None of it runs anything."""
 
 
 class CheckpointError(InputError):
@@ -49,8 +49,9 @@ class CheckpointError(InputError):
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The weights in a released file, floating-point numbers as float32, without what DistributedDataParallel or
-    torch.compile put into their names. Whatever else the file holds is ignored, and nothing in it is run.
+    """The weights in a released file, floating-point numbers as float32, without what torch.compile or
+    DistributedDataParallel put into their names. What else the file holds is ignored; nothing in it is
+    run.
     """
     try:
         with torch.serialization.safe_globals(_NUMPY):
@@ -94,7 +95,7 @@ def our_weights(released: Mapping[str, Tensor], model: DIR, path: Path) -> dict[
     }
     if any(problems.values()):
         listed = (
-            f"{len(names)} {kind}: {', '.join(name[:150] for name in names[:FEW])}{', ...' if names[FEW:] else ''}"
+            f"{len(names)} {kind}: {', '.join([n[:150] for n in names[:FEW]] + ['...'] * (len(names) > FEW))}"
             for kind, names in problems.items()
             if names
         )

@@ -1,4 +1,4 @@
-"""What the entries of the authors' checkpoint are called here, and how they are laid out: one table, read either way."""
+"""What the entries of the authors' checkpoint are called here, and how they lie: a table, read either way."""
 
 import re
 from collections.abc import Mapping

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from open_hand.model import build_model  # noqa: E402
-from open_hand.skin import bake_skin  # noqa: E402
+from open_hand.model import build_model
+from open_hand.skin import bake_skin
 
 DEFAULT_OUT = Path(__file__).parents[2] / "handlib" / "assets" / "open_hand.npz"
 

@@ -85,7 +85,7 @@ METACARPALS: dict[str, tuple[np.ndarray, float, float]] = {
 
 
 def joint_position(name: str) -> np.ndarray:
-    """Designed position of a joint by its name in ``handlib.hand.skeleton`` ("wrist", "index1" to "thumb4")."""
+    """Designed position of a joint by its name in ``handlib.hand.skeleton`` ("wrist", "index1" ...)."""
     if name == "wrist":
         return np.zeros(3)
     return HAND[name[:-1]].joint(int(name[-1]) - 1)

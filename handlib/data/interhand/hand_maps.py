@@ -1,7 +1,7 @@
 """What a picture shows of two fitted hands: labels, dense map, depth and visible shares, by ray casting.
 
-For pictures whose truth is a fit of a hand model. Unlike :mod:`handlib.data.rendered.render` it draws any model's
-hands and adds no forearm: a fit says nothing about where the forearm goes.
+For pictures whose truth is a fit of a hand model. Unlike :mod:`handlib.data.rendered.render` it draws any
+model's hands and adds no forearm: a fit says nothing about where the forearm goes.
 """
 
 from collections.abc import Sequence

@@ -3,8 +3,8 @@
 The subset is that of IntagHand and DIR: pictures of two interacting hands, whose type is valid, with MANO
 fits of both, that aren't dark. Which frames a folder holds, five or thirty per second, makes no difference.
 MANO fits carry errors of up to some 40 mm here and there, and shapes that change from frame to frame; they
-are taken as they are. Principal points are taken as continuous pixels (:mod:`handlib.geometry.camera`); the dataset
-doesn't say whether a pixel's centre or its corner is meant.
+are taken as they are. Principal points are taken as continuous pixels (:mod:`handlib.geometry.camera`); the
+dataset doesn't say whether a pixel's centre or its corner is meant.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ MILLIMETRE = 1e-3
 DARKEST = 10
 """Pictures whose mean is below this (of 255) are left out."""
 APART = 0.2
-"""Metres, on average, between joints of the fits and annotated joints; beyond that either is in other units."""
+"""Metres, on average, between joints of the fits and annotated ones; beyond that either has other units."""
 
 
 def camera_of(record: Record) -> Camera:
@@ -85,8 +85,8 @@ class InterHand:
         """A picture cut out around its hands, ``size`` pixels square, with what its fits say.
 
         Raises:
-            Unusable: the picture is missing, broken, dark or doesn't show the hands, or the fits lie far from the
-                annotated joints.
+            Unusable: the picture is missing, broken, dark or doesn't show the hands, or the fits lie far
+                from the annotated joints.
         """
         record = self.index[number]
         path = self.root / "images" / self.split / record.file_name
@@ -99,7 +99,9 @@ class InterHand:
         sample = sample_from_fits(picture, fits, camera_of(record), self.hands, size, str(path))
         annotated, valid = self.annotated_joints(number)
         if valid.any() and (sample.joints - annotated)[valid].norm(dim=-1).mean() > APART:
-            told = "fits far from the annotated joints (expected: fits in metres, joints and cameras in millimetres)"
+            told = (
+                "fits far from annotated joints (expected: fits in metres, joints and cameras in millimetres)"
+            )
             raise Unusable(str(path), told)
         return sample
 

@@ -171,6 +171,6 @@ def with_other_hands(scene: Scene, rng: np.random.Generator) -> Scene:
 
 
 def hidden_scenes(seed: int) -> Iterator[Scene]:
-    """Endlessly, in their order, the test scenes of ``desk-stacked`` of which a hand shows less than a fifth."""
+    """Endlessly, in order, the test scenes of ``desk-stacked`` of which a hand shows less than a fifth."""
     scenes = (make_scene("desk-stacked", seed, index, "test") for index in count())
     return (scene for scene in scenes if scene.visibility[0].min() < 0.2)

@@ -1,7 +1,8 @@
 """Synthetic pairs: any number of pictures of two hands with exact truth, from a seed.
 
 Sample ``index`` of a split depends on the seed, the split and the index alone
-(:mod:`handlib.data.rendered.scenes`), so that any number of processes makes the same data set, and splits never share random numbers.
+(:mod:`handlib.data.rendered.scenes`), so that any number of processes makes the same data set, and splits
+never share random numbers.
 """
 
 from collections.abc import Callable, Iterator, Sequence

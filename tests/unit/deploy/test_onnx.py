@@ -1,4 +1,4 @@
-"""The ONNX file computes what the network computes, for batches of any size; onnxruntime answers in its place."""
+"""The ONNX file computes what the network computes, for batches of any size, and answers in its place."""
 
 import json
 import subprocess
@@ -174,6 +174,6 @@ def test_what_cannot_be_written_is_told_at_once(
     with pytest.raises(InputError, match="expected a file to write, got a folder"):
         export_onnx(network, tmp_path)
     monkeypatch.setattr(onnx, "find_spec", lambda name: None if name == "onnxscript" else name)
-    with pytest.raises(InputError, match="expected the packages .*; pip install onnxscript"):
+    with pytest.raises(InputError, match=r"expected the packages .*; pip install onnxscript"):
         export_onnx(network, tmp_path / "new" / "small.onnx")
     assert not list(tmp_path.iterdir())

@@ -117,12 +117,15 @@ def in_other_units(content: dict, scale: float, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name", "scale"),
-    [("MANO_NeuralAnnot", "trans", 1e3), ("MANO_NeuralAnnot", "trans", 1e-3)]
-    + [("joint_3d", "world_coord", 1e3), ("joint_3d", "world_coord", 1e-3)],
+    [
+        (kind, name, scale)
+        for kind, name in (("MANO_NeuralAnnot", "trans"), ("joint_3d", "world_coord"))
+        for scale in (1e3, 1e-3)
+    ],
 )
 def test_lengths_in_other_units_are_refused(tmp_path: Path, kind: str, name: str, scale: float):
     write_interhand(tmp_path, "train", list(small_moments())[:1])
     edit(tmp_path, kind, lambda content: in_other_units(content, scale, name))
-    with pytest.raises(Unusable, match="metres|behind the camera|outside the picture") as refused:
+    with pytest.raises(Unusable, match=r"metres|behind the camera|outside the picture") as refused:
         InterHand(tmp_path, "train", HANDS).sample(0, 16)
     assert refused.value.fault
