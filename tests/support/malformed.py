@@ -1,7 +1,9 @@
 """Broken files for the tests of readers: wrong bytes anywhere, and wrong things in the right places."""
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,16 @@ ARRAYS: tuple[Callable[[np.ndarray], object], ...] = (
     lambda a: np.full(a.shape, np.nan),
     lambda a: np.full(a.shape, 1e30),
 )
+
+
+class Command:
+    """Pickles as an order to make a folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
 
 
 @st.composite

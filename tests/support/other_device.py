@@ -49,11 +49,6 @@ def elsewhere(module: Module) -> Module:
     module = deepcopy(module)
     for part in module.modules():
         for tensors in (part._parameters, part._buffers):
-            tensors.update(
-                {
-                    name: t.detach().as_subclass(TensorElsewhere)
-                    for name, t in tensors.items()
-                    if t is not None
-                }
-            )
+            there = {name: t for name, t in tensors.items() if t is not None}
+            tensors.update({name: t.detach().as_subclass(TensorElsewhere) for name, t in there.items()})
     return module

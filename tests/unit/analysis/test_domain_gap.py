@@ -9,7 +9,6 @@ from scipy.spatial.transform import Rotation
 
 from handlib.analysis.domain_gap import (
     CHANGES,
-    Change,
     blur,
     gain,
     grey,
@@ -83,13 +82,3 @@ def test_changes_of_the_picture():
         assert soften(picture, rng).std() < 0.6 * picture.std()
         np.testing.assert_array_equal(soften(flat, rng), flat)
     assert np.abs(jpeg(95)(flat, rng).astype(int) - 128).max() <= 1
-
-
-def test_changes_are_applied_in_their_order(scene: Scene):
-    double, add = (
-        Change("", picture=lambda p, rng: (2 * (p // 4)).astype(np.uint8)),
-        Change("", picture=lambda p, rng: (p // 2 + 9).astype(np.uint8)),
-    )
-    plain = pixels(scene.sample(SIZE))
-    expected = 2 * (plain // 4) // 2 + 9
-    np.testing.assert_array_equal(pixels(taken(scene, (double, add), SIZE, 0)), expected)

@@ -15,7 +15,6 @@ from handlib.analysis.loss_gradients import (
     term_values,
 )
 from handlib.model.estimate import LENGTH_UNIT, Estimate, true_estimate
-from handlib.training.losses import HUBER_DELTA
 from handlib.training.targets import Targets
 
 SAMPLE = random_pairs(1, seed=4)
@@ -122,20 +121,6 @@ def test_a_pull_is_minus_the_gradient(term):
     assert -slope == pytest.approx(float(expected), rel=1e-3) and slope != 0
 
 
-def test_uv_never_pulls_in_depth_and_centred_joints_never_at_the_wrist():
-    changed = change(TRUTH, HANDS, "tilt", 40.0)
-    for term in ("uv", "vertex_uv"):
-        pulls = pulls_of(term, changed, TARGETS, FACES)
-        assert pulls.joints[..., 2].abs().max() == 0 and pulls.vertices[..., 2].abs().max() == 0
-    assert pulls_of("joints", changed, TARGETS, FACES).joints[:, :, 0].abs().max() < 1e-6
-
-
-def test_huber_pulls_no_harder_than_its_slope():
-    changed = change(TRUTH, HANDS, "tilt", 60.0)
-    lengths = pulls_of("vertices", changed, TARGETS, FACES).vertices.abs()
-    assert lengths.max() == pytest.approx(HUBER_DELTA / LENGTH_UNIT / (778 * 3), rel=1e-4)
-
-
 def test_the_offset_pulls_the_hands_against_each_other():
     pulls = pulls_of("offset", change(TRUTH, HANDS, "depth", 50.0), TARGETS, FACES)
     torch.testing.assert_close(pulls.vertices[:, 0], -pulls.vertices[:, 1])
@@ -143,7 +128,5 @@ def test_the_offset_pulls_the_hands_against_each_other():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="kind: expected one of sideways"):
-        change(TRUTH, HANDS, "twist", 1.0)
     with pytest.raises(ValueError, match="term: expected one of uv"):
         pulls_of("root", TRUTH, TARGETS, FACES)

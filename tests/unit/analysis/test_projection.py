@@ -14,12 +14,6 @@ SIZE, HALF_WIDTH = 16, 0.125
 TIP = joint_index("index4")
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_joints_that_share_one_value_lose_all_but_their_part(count):
-    errors = read_back_error(torch.ones(1, 1, count))
-    torch.testing.assert_close(errors, torch.full((1, count), 1 - 1 / count).double())
-
-
 def test_what_is_not_seen_is_lost_and_what_is_alone_is_not():
     seen = torch.tensor([[[1.0, 0, 0], [0, 0.2, 0]]])
     torch.testing.assert_close(read_back_error(seen), torch.tensor([[0.0, 0, 1]]).double())

@@ -21,7 +21,6 @@ from handlib.analysis.robustness import (
     errors_by_estimate,
     errors_per_hand,
     load_robustness,
-    mean_and_error,
     trials,
 )
 from handlib.data.rendered.occluders.surroundings import hidden_share, seen_of_hands
@@ -77,13 +76,6 @@ def test_bins_hold_every_value_once():
     assert np.isnan(high.error)
     (empty,) = binned([0.5], [1.0], (0.6, 0.7))
     assert empty.count == 0 and np.isnan(empty.mean)
-
-
-def test_standard_errors_are_what_repeated_means_scatter_by():
-    rng = np.random.default_rng(0)
-    means = [mean_and_error(rng.normal(5, 2, 40)) for _ in range(400)]
-    assert np.mean([mean for mean, _ in means]) == pytest.approx(5, abs=0.05)
-    assert np.mean([error for _, error in means]) == pytest.approx(np.std([m for m, _ in means]), rel=0.1)
 
 
 def test_covered_scenes_grow_one_and_the_same_thing():

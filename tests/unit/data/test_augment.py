@@ -8,7 +8,7 @@ import pytest
 import torch
 from support.random_pairs import HANDS, random_pairs
 
-from handlib.data.augment import Augmentation, Draw, augment, flip, recolour, select, turn
+from handlib.data.augment import Augmentation, Draw, augment, flip, recolour, turn
 from handlib.data.sample import BACKGROUND, LEFT, RIGHT, Sample
 from handlib.geometry.camera import uv_to_pixels
 
@@ -135,13 +135,6 @@ def test_a_changed_sample_is_still_the_hand_models(marked: Sample, change: Calla
         posed, wrist = hand(root_rotation=root, pose_axis_angle=pose, betas=betas), changed.joints[:, h, :1]
         torch.testing.assert_close(posed.vertices, changed.vertices[:, h] - wrist, atol=1e-6, rtol=0)
         torch.testing.assert_close(posed.joints, changed.joints[:, h] - wrist, atol=1e-6, rtol=0)
-
-
-def test_select_takes_whole_samples(marked: Sample):
-    condition = torch.tensor([True, False, True, False, False, True])
-    chosen, other = select(condition, flip(marked), marked), flip(marked)
-    for k, taken in enumerate(condition):
-        assert equal(chosen[k], (other if taken else marked)[k])
 
 
 def test_a_sample_and_its_seed_decide_its_change(marked: Sample):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from support.malformed import assert_read_or_refused, malformed_bytes
-from support.pictures import png_claiming, truncated
+from support.pictures import png_claiming
 
 from handlib.data.photo import (
     HANDS_SHARE,
@@ -119,13 +119,7 @@ def test_long_texts_within_a_picture_do_no_harm(tmp_path: Path):
         (b"GIF89a\4\0\4\0", "got GIF"),
         (b"II*\0\x08\0\0\0", "got TIFF"),
         (png_claiming(10_001, 10_000), "at most 100 megapixels, got 10001 x 10000"),
-        (png_claiming(60_000, 60_000), "at most 100 megapixels"),
         (png_claiming(64, 64), "p.img"),
-        (truncated("png"), "p.img"),
-        (truncated("jpeg"), "p.img"),
-        (truncated("webp"), "p.img"),
-        (b"\x89PNG\r\n\x1a\n", "expected a JPEG, PNG or WebP"),
-        (b"\xff\xd8\xff\xe0", "p.img"),
     ],
 )
 def test_what_is_no_picture_is_one_clear_error(tmp_path: Path, content: bytes, expected: str):

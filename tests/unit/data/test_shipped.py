@@ -52,11 +52,6 @@ def test_samples_are_what_the_generator_makes(split, loaded):
         assert torch.equal(sample.stratum, made.stratum)
 
 
-def test_train_and_test_differ(loaded):
-    poses = torch.stack([sample.pose for split in COUNTS for sample in loaded[split]])
-    assert len(poses.unique(dim=0)) == 80
-
-
 def test_all_strata_and_tones_occur(loaded):
     strata = torch.stack([sample.stratum for sample in loaded["train"]])
     assert set(strata.tolist()) == {0, 1, 2}
@@ -68,21 +63,9 @@ def test_writing_and_reading_gives_the_sample_again(tmp_path):
     made = make_sample("desk", 32, 3, 0)
     write_samples([made], tmp_path / "test")
     read = load_samples("test", tmp_path)[0]
-    for name in (
-        "image",
-        "label",
-        "dense",
-        "root",
-        "pose",
-        "betas",
-        "intrinsics",
-        "visible",
-        "distance",
-        "stratum",
-    ):
-        assert torch.equal(getattr(read, name), getattr(made, name)), name
-    assert torch.allclose(read.depth, made.depth, atol=6e-5)
-    assert torch.allclose(read.vertices, made.vertices, atol=1e-5)
+    for name, value in vars(made).items():
+        rounding = {"depth": 6e-5, "vertices": 1e-5, "joints": 1e-5}.get(name, 0)
+        torch.testing.assert_close(getattr(read, name), value, atol=rounding, rtol=0, msg=name)
     with Image.open(tmp_path / "test" / "truth" / "0000_depth.png") as depth:
         assert np.array(depth).dtype == np.uint16
 

@@ -1,7 +1,6 @@
 """Cameras: known projections, inverses, least squares, crops."""
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,15 +82,3 @@ def test_projecting_into_a_crop_is_cropping_the_projection(x: float, y: float, s
     intrinsics = INTRINSICS.double()
     inside = project_pinhole(points, crop_intrinsics(intrinsics, corner, scale))
     torch.testing.assert_close(inside, (project_pinhole(points, intrinsics) - corner) * scale)
-
-
-def test_a_point_in_the_cameras_centre_has_no_place():
-    assert not project_pinhole(torch.zeros(1, 3), INTRINSICS).isfinite().any()
-
-
-@pytest.mark.parametrize("shape", [(21, 3), (2, 21, 3), (4, 2, 21, 3)])
-def test_any_leading_dimensions(shape: tuple[int, ...]):
-    points = random(*shape)
-    camera = torch.tensor([3.0, 0.5, -0.5], dtype=torch.float64).expand(*shape[:-2], 3)
-    fitted = fit_weak_perspective(points, project_weak_perspective(points, camera))
-    torch.testing.assert_close(fitted, camera)

@@ -116,18 +116,14 @@ def test_gradients_are_finite_and_not_zero(hand: Hand, scale: float, forms: tupl
         assert parameter.grad.abs().max() > 0, name
 
 
-def test_forms_of_the_finger_pose_agree(hand: Hand):
-    pose = random_parameters(5)["pose_axis_angle"]
+def test_forms_of_one_pose_agree(hand: Hand):
+    root, pose, _ = random_parameters(5).values()
     expected = hand(pose_axis_angle=pose).vertices
     matrices = roma.rotvec_to_rotmat(pose.unflatten(-1, (15, 3)))
     coefficients = hand.axis_angle_to_pca(pose)
     torch.testing.assert_close(hand(pose_rotation=matrices).vertices, expected, atol=1e-6, rtol=0)
     torch.testing.assert_close(hand(pose_pca=coefficients).vertices, expected, atol=1e-5, rtol=0)
     torch.testing.assert_close(hand.pca_to_axis_angle(coefficients), pose, atol=1e-5, rtol=0)
-
-
-def test_forms_of_the_root_agree(hand: Hand):
-    root = random_parameters(6)["root_axis_angle"]
     matrix = roma.rotvec_to_rotmat(root)
     expected = hand(root_axis_angle=root).vertices
     torch.testing.assert_close(hand(root_rotation=matrix).vertices, expected, atol=1e-6, rtol=0)

@@ -60,9 +60,6 @@ def crossings(vertices: np.ndarray) -> int:
 def test_layout(asset):
     assert {name: (str(a.dtype), a.shape) for name, a in asset.items()} == LAYOUT
     assert ASSET.stat().st_size <= 600_000
-
-
-def test_checksum():
     digest = hashlib.sha256(ASSET.read_bytes()).hexdigest()
     assert ASSET.with_suffix(".sha256").read_text() == f"{digest}  open_hand.npz\n"
 
@@ -104,12 +101,6 @@ def test_fingertip_numbers(side, convention: str):
     assert distance.diagonal().max() < (0.0005 if convention == "smplx" else 0.0065)
 
 
-def test_joints_are_the_designed_ones_in_mano_order(right):
-    table = [design.joint_position(name) for name in MANO_JOINT_NAMES]
-    joints = right.J_regressor @ right.v_template
-    np.testing.assert_allclose(joints, design.to_mano(np.stack(table)), atol=1e-6)
-
-
 @pytest.mark.parametrize("beta", range(10))
 @pytest.mark.parametrize("value", [-2, 1, 2])
 def test_regressor_follows_the_shape(right, beta: int, value: int):
@@ -123,12 +114,8 @@ def test_rows_are_convex(asset, name: str):
     rows = asset[name].astype(np.float64)
     assert rows.min() >= 0
     np.testing.assert_allclose(rows.sum(1), 1, atol=1e-6)
-
-
-def test_four_joints_at_most_move_a_vertex(asset):
-    moving = asset["weights"] > 0
-    assert moving.sum(1).max() <= 4
-    assert moving.any(0).all()
+    if name == "weights":
+        assert (rows > 0).sum(1).max() <= 4 and (rows > 0).any(0).all()
 
 
 def test_betas_are_standard_deviations(right):
@@ -180,8 +167,6 @@ def test_orientation(right):
     middle, thumb, little = joints[12], joints[4], joints[20]
     assert middle[0] < -0.15 and abs(middle[0]) > 5 * np.abs(middle[1:]).max()
     assert thumb[2] > 0.05 > -0.02 > little[2]
-    curled = Hand.open("right")(pose_pca=torch.tensor([2.0])).joints.numpy()
-    assert (curled[[8, 12, 16, 20], 1] < joints[[8, 12, 16, 20], 1] - 0.02).all()
 
 
 @pytest.mark.parametrize("joint", range(15))
@@ -250,11 +235,11 @@ def test_asset_is_what_the_script_makes(asset, right, designed):
     bulges = pose.pose_directions(designed, right.faces, skinning)
     np.testing.assert_allclose(bulges, right.posedirs, atol=2e-6)
     regressed = weights.joint_regressor(designed, design.MANO_JOINTS, motion, joint_motion)
-    np.testing.assert_allclose(regressed @ right.v_template, right.J_regressor @ right.v_template, atol=1e-6)
+    for regressor in (regressed, right.J_regressor):
+        np.testing.assert_allclose(
+            regressor @ right.v_template, design.to_mano(design.MANO_JOINTS), atol=1e-6
+        )
     np.testing.assert_allclose(design.joint_axes(), asset["joint_axes"], atol=1e-6)
-
-
-def test_pose_statistics_are_those_of_the_sampler(right):
     mean, components = pose.pose_statistics(design.joint_axes())
     np.testing.assert_allclose(mean, right.hands_mean, atol=1e-6)
     np.testing.assert_allclose(np.abs((components[:6] * right.hands_components[:6]).sum(1)), 1, atol=1e-4)

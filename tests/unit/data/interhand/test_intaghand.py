@@ -1,6 +1,5 @@
 """The folder that IntagHand's preparation writes, read into samples."""
 
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from support.malformed import assert_read_or_refused, malformed_bytes, malformed_content
+from support.malformed import Command, assert_read_or_refused, malformed_bytes, malformed_content
 from support.random_pairs import HANDS
 from support.real_layouts import small_moments
 
@@ -77,14 +76,6 @@ def test_numbers_may_have_gaps(written: tuple[Path, list[StandIn]], tmp_path: Pa
     assert np.abs(source.sample(1, 16).vertices.numpy() - views[2].vertices).max() < 1e-5
 
 
-class Command:
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.folder),)
-
-
 @pytest.fixture
 def single(tmp_path: Path) -> Path:
     write_intaghand(tmp_path, "test", list(small_moments())[:1], 32)
@@ -135,12 +126,12 @@ def test_pictures_and_annotations_that_cannot_be_read(single: Path):
 
 
 @given(data=st.data())
-def test_broken_annotations_are_refused_in_one_line_that_names_the_file(single: Path, data: st.DataObject):
-    path = annotation(single, 0)
-    whole = path.read_bytes()
+def test_broken_annotations_are_refused_in_one_line_that_names_the_file(
+    written: tuple[Path, list[StandIn]], single: Path, data: st.DataObject
+):
+    path, whole = annotation(single, 0), annotation(written[0], 0).read_bytes()
     if data.draw(st.booleans()):
         path.write_bytes(pickle.dumps(data.draw(malformed_content(pickle.loads(whole)))))
     else:
         path.write_bytes(data.draw(malformed_bytes(whole)))
     assert_read_or_refused(lambda: IntagHand(single, "test", HANDS).sample(0, 16), path.name)
-    path.write_bytes(whole)

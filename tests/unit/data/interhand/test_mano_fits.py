@@ -1,7 +1,5 @@
 """Fits in the world and in the camera, crops, strata."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import roma
@@ -15,7 +13,6 @@ from handlib.data.interhand.mano_fits import (
     Camera,
     Fit,
     Unusable,
-    crop_around_hands,
     sample_from_fits,
     stratum_of,
 )
@@ -45,36 +42,6 @@ def test_both_ways_from_the_world_to_the_camera_meet(seed: int):
         for name in ("vertices", "joints"):
             moved, computed = camera.see(getattr(in_world, name)), getattr(in_camera, name)
             assert (moved - computed).abs().max() < 0.01 * MILLIMETRE
-
-
-def test_turning_and_shifting_alone_is_wrong():
-    """What the exact formula is for: the root joint lies off the model's origin."""
-    hand = HANDS[1]
-    fit = Fit(torch.eye(3), torch.zeros(45), torch.zeros(10), torch.zeros(3))
-    camera = Camera(roma.rotvec_to_rotmat(torch.tensor([0.0, 0.0, 3.0])), torch.zeros(3), torch.ones(4))
-    naive = replace(fit, root=camera.rotation, translation=camera.see(fit.translation))
-    error = (naive.posed(hand).joints - camera.see(fit.posed(hand).joints)).norm(dim=-1)
-    joint = hand.J_regressor[0] @ hand.v_template
-    torch.testing.assert_close(error, (camera.rotation @ joint - joint).norm().expand(21))
-
-
-def test_neural_annotations_are_around_the_mean_pose():
-    hand = HANDS[0]
-    fit = Fit.from_neural_annot(hand, np.zeros(48), np.zeros(10), np.array([0, 0, 1.0]))
-    assert fit.pose.equal(hand.hands_mean)
-    expected = hand(pose_pca=torch.zeros(45), centre=None).vertices + torch.tensor([0, 0, 1.0])
-    torch.testing.assert_close(fit.posed(hand).vertices, expected)
-
-
-def test_the_box_around_both_hands_fills_its_share():
-    g = np.random.default_rng(0)
-    vertices = random_tensor(g, 0.05, 2, 778, 3) + torch.tensor([0, 0, 0.6])
-    intrinsics = torch.tensor([500.0, 500.0, 100.0, 140.0])
-    crop = crop_around_hands(vertices, intrinsics, share=0.8)
-    x, y = (vertices[..., :2] / vertices[..., 2:] * 500 + intrinsics[2:]).reshape(-1, 2).unbind(-1)
-    assert max(float(np.ptp(x.numpy())), float(np.ptp(y.numpy()))) == pytest.approx(0.8 * crop.side, rel=1e-5)
-    assert crop.x + crop.side / 2 == pytest.approx(float(x.max() + x.min()) / 2, rel=1e-4)
-    assert crop.y + crop.side / 2 == pytest.approx(float(y.max() + y.min()) / 2, rel=1e-4)
 
 
 def test_strata_follow_from_the_distance():

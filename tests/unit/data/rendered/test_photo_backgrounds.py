@@ -5,7 +5,6 @@ import pytest
 import torch
 from PIL import Image
 
-from handlib.data.photo import PictureError
 from handlib.data.rendered.photo_backgrounds import (
     SHARE,
     before_photograph,
@@ -89,11 +88,3 @@ def test_the_data_set_says_which_pictures(folder: Path, tmp_path: Path):
     assert open_photographs([folder]).sha256 == photographs.sha256
     Image.new("RGB", (30, 50), (201, 0, 0)).save(folder / "0.png")
     assert open_photographs([folder]).sha256 != photographs.sha256
-
-
-@pytest.mark.parametrize("content", [None, b"not a picture"])
-def test_none_or_a_broken_one_is_named(tmp_path: Path, content: bytes | None):
-    if content:
-        (tmp_path / "broken.png").write_bytes(content)
-    with pytest.raises(PictureError, match="broken.png" if content else "expected pictures, found none"):
-        open_photographs([tmp_path])
