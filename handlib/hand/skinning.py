@@ -16,8 +16,8 @@ def forward_kinematics(
     """Returns the posed joints, and how each bone carries points of the unposed hand (4 x 4 transforms).
 
     A joint lies where its parent's turn takes the bone between the two (``along``). So
-    ``G_k = G_parent(k) [R_k | j_k - j_parent(k)]`` has the posed joint in its last column. Points of the unposed
-    hand are measured from their unposed joint first: ``G_k`` less what it makes of ``j_k``. A parent comes
+    ``G_k = G_parent(k) [R_k | j_k - j_parent(k)]`` has the posed joint in its last column. Unposed points
+    are measured from their unposed joint first: ``G_k`` less what it makes of ``j_k``. A parent comes
     before its children; the first bone has none.
     """
     along = joints.clone()
