@@ -33,12 +33,6 @@ def crop_window(size: int, zoom: float, shift: tuple[float, float]) -> Crop:
     return Crop(size / 2 + shift[0] - side / 2, size / 2 + shift[1] - side / 2, side)
 
 
-def intrinsics_in_crop(sample: Sample, crop: Crop) -> Float[Tensor, "4"]:
-    """The sample's (fx, fy, cx, cy) after cutting the window and resampling it to ``CROP_SIZE`` pixels."""
-    corner = sample.intrinsics.new_tensor((crop.x, crop.y))
-    return crop_intrinsics(sample.intrinsics, corner, CROP_SIZE / crop.side)
-
-
 def uv_in_crop(sample: Sample, crop: Crop) -> Float[Tensor, "hand=2 21 2"]:
     """The true joints' uv over the crop."""
     return crop.to_uv((sample.uv + 1) * (sample.size / 2))
@@ -74,7 +68,8 @@ def crop_state(
 ) -> CropState:
     """Returns the state of one sample; ``hand`` (0 left, 1 right) is the one that ``camera`` projects."""
     crop = crop_window(sample.size, zoom, shift)
-    intrinsics, uv = intrinsics_in_crop(sample, crop), uv_in_crop(sample, crop)
+    corner, uv = sample.intrinsics.new_tensor((crop.x, crop.y)), uv_in_crop(sample, crop)
+    intrinsics = crop_intrinsics(sample.intrinsics, corner, CROP_SIZE / crop.side)
     centred = sample.joints[hand] - sample.joints[hand, :1]
 
     def projected(weak: Tensor) -> tuple[Tensor, Tensor]:

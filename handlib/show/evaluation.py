@@ -82,11 +82,6 @@ def name_of(measure: Measure) -> str:
     return next((name for name, known in MEASURES.items() if str(known) == str(measure)), OWN)
 
 
-def order_of(errors: Float[np.ndarray, "pairs"]) -> Int[np.ndarray, "pairs"]:
-    """Numbers of the pairs from the best to the worst."""
-    return np.argsort(errors, kind="stable")
-
-
 def draw_chart(
     errors: Float[np.ndarray, "pairs"], strata: Int[np.ndarray, "pairs"], pair: int, limit: float
 ) -> UInt8[np.ndarray, "height width 3"]:
@@ -94,7 +89,7 @@ def draw_chart(
     figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
     axes = figure.subplots()
     figure.subplots_adjust(left=0.07, right=0.87, top=0.9, bottom=0.14)
-    ranks, heights = np.argsort(order_of(errors)), np.minimum(errors, limit)
+    ranks, heights = np.argsort(np.argsort(errors, kind="stable")), np.minimum(errors, limit)
     axes.axhline(errors.mean(), color=palette.TRUTH, linewidth=1, zorder=0)
     axes.axhline(np.median(errors), color=palette.TRUTH, linewidth=1, linestyle="--", zorder=0)
     for stratum, (name, grey) in enumerate(zip(STRATA, ("w", "0.75", "0.5", "k"), strict=True)):
@@ -143,7 +138,7 @@ def evaluation_state(
     ``aligned`` is ``measure``'s answer for the estimate.
     """
     errors = mpjpe(aligned).double().numpy()
-    order = order_of(errors)
+    order = np.argsort(errors, kind="stable")
     distance = (aligned.joints[pair] - aligned.true_joints[pair]).norm(dim=-1).flatten()
     worst, roots = int(distance.argmax()), aligned.true_root[pair].double().numpy()
     turned = rotation_error(estimate, sample)[pair].tolist()
@@ -164,13 +159,6 @@ def evaluation_state(
         chart=draw_chart(errors, sample.stratum.numpy(), pair, limit),
         picture=overlay_with_truth(sample, estimate, pair, PICTURE_SIDE),
     )
-
-
-def error_links() -> Links:
-    """A line from every estimated joint to the true one."""
-    joints = np.arange(len(PAIR_JOINT_NAMES))
-    colours = np.tile(rgb_bytes(palette.HIGHLIGHT), (len(joints), 1))
-    return Links(np.column_stack((joints, joints + len(joints))), colours, np.full(len(joints), 0.35))
 
 
 class EvaluationExplorer(Explorer[EvaluationState]):
@@ -202,6 +190,10 @@ class EvaluationExplorer(Explorer[EvaluationState]):
         state = self.compute()
         self.view = HandsView(state.vertices, state.joints, sides=(*SIDES, *TRUE_HANDS))
         self.view.surface_opacity = SURFACE_OPACITY
+        joints = np.arange(len(PAIR_JOINT_NAMES))
+        pairs = np.column_stack((joints, joints + len(joints)))
+        colours = np.tile(rgb_bytes(palette.HIGHLIGHT), (len(pairs), 1))
+        self.view.update(links=Links(pairs, colours, np.full(len(pairs), 0.35)))
         self.image, self.chart = png_image(PICTURE_SIDE, PICTURE_SIDE), png_image(*CHART_SIZE)
         controls = [[self.protocol, self.root, self.scaling, self.joints], [self.stage, self.rank]]
         views = [self.summary, self.chart, self.caption, [self.image, self.view]]
@@ -232,7 +224,7 @@ class EvaluationExplorer(Explorer[EvaluationState]):
         self.protocol.value = name_of(self.measure)
         self.rank.value = 1 + int(np.flatnonzero(state.order == self.pair)[0])
         self.view.framing = list(framing_of(state.vertices))
-        self.view.update(state.vertices, state.joints, links=error_links())
+        self.view.update(state.vertices, state.joints)
         self.image.value, self.chart.value = encode_png(state.picture), encode_png(state.chart, 64)
         self.caption.value = state.caption
         self.summary.value = f"{self.names[self.stage.index]}, {state.summary}"

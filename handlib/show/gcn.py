@@ -16,7 +16,7 @@ from handlib.show.core.figures import figure_pixels, without_frame
 from handlib.show.core.hands import HandsView
 from handlib.show.core.panel import Explorer, Picture, choice, png_image, toggles
 from handlib.show.core.raster import above, beside, encode_png, words
-from handlib.utils.arguments import check_between, check_some
+from handlib.utils.arguments import check_some
 
 RECEIVERS, SENDERS = "receivers of the joint", "senders to the joint"
 DIRECTIONS = (RECEIVERS, SENDERS)
@@ -130,14 +130,13 @@ class InfluenceExplorer(Explorer[InfluenceState]):
     what is coloured.
     """
 
-    def __init__(self, influences: Sequence[Influence], hands: PlacedHands, picked: int = 0):
+    def __init__(self, influences: Sequence[Influence], hands: PlacedHands):
         check_some("influences", influences)
-        check_between("picked", picked, 0, 2 * NUM_JOINTS - 1)
         self.influences = {influence.name: influence for influence in influences}
         deepest = len(influences[0].norms) - 1
         self.shares = nearby_joints(hands)
         self.view = HandsView(hands.vertices, hands.joints)
-        self.view.surface_opacity, self.view.picked = 0.6, picked
+        self.view.surface_opacity, self.view.picked = 0.6, 0
         self.network = choice("network", list(self.influences))
         self.layers = ipywidgets.IntSlider(deepest, 0, deepest, description="layers")
         self.direction = toggles("direction", DIRECTIONS)

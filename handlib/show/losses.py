@@ -77,7 +77,6 @@ class LossState:
     on_joints: bool
     points: Float[np.ndarray, "hand=2 points 3"]
     pulls: Float[np.ndarray, "hand=2 points 3"]
-    change: str
     caption: str
 
 
@@ -105,7 +104,6 @@ def loss_state(
         on_joints=on_joints,
         points=placed.joints if on_joints else placed.vertices,
         pulls=pulls,
-        change=said,
         caption=f"{said}. {term} with weight 1: {_in_words(terms[term], pulls, on_joints)}",
     )
 
@@ -125,18 +123,13 @@ def _in_words(value: float, pulls: Float[np.ndarray, "hand=2 points 3"], on_join
     )
 
 
-def pull_colours(pulls: Float[np.ndarray, "*n 3"]) -> UInt8[np.ndarray, "*n 3"]:
-    """From light (no pull) to dark (the strongest)."""
-    strength = np.linalg.norm(pulls, axis=-1, keepdims=True)
-    light, dark = (rgb(colour) for colour in STRENGTHS)
-    return (255 * (light + strength * (dark - light))).round().astype(np.uint8)
-
-
 def scene_colours(
     state: LossState,
 ) -> tuple[UInt8[np.ndarray, "hand=2 778 3"], UInt8[np.ndarray, "hand=2 21 3"]]:
     """Colours of the surfaces and of the joints: one of them shows the pulls, the other is plain."""
-    own = pull_colours(state.pulls)
+    light, dark = (rgb(colour) for colour in STRENGTHS)
+    strength = np.linalg.norm(state.pulls, axis=-1, keepdims=True)
+    own = (255 * (light + strength * (dark - light))).round().astype(np.uint8)
     surface, balls = (
         np.stack([np.tile(rgb_bytes(HAND_COLOURS[side][part]), (count, 1)) for side in SIDES])
         for count, part in ((778, 0), (21, 1))

@@ -17,7 +17,7 @@ from handlib.model.projection import Projection
 from handlib.show.core import palette
 from handlib.show.core.panel import Explorer, Picture, choice, png_image, slider
 from handlib.show.core.raster import above, beside, blank, mix, rgb, words
-from handlib.utils.arguments import check_between, check_choice
+from handlib.utils.arguments import check_between
 
 MAP_SIZES = (8, 16, 32)
 PROJECTION_NAMES: dict[str, Projection] = {
@@ -180,15 +180,13 @@ def projection_picture(state: ProjectionState) -> UInt8[np.ndarray, "height widt
 class ProjectionExplorer(Explorer[ProjectionState]):
     """The same joint of both hands brought together on a map: what the planes show, and what is lost."""
 
-    def __init__(self, sample: Sample, joint: str = "index4", size: int = 16, gap: float = 1.0):
+    def __init__(self, sample: Sample, gap: float = 1.0):
         check_one(sample)
-        check_choice("joint", joint, JOINT_NAMES)
-        check_choice("size", size, MAP_SIZES)
         check_between("gap", gap, 0, 6)
-        self.uv, self.joint = sample.uv, joint_index(joint)
+        self.uv = sample.uv
         self.projection = choice("projection", list(PROJECTION_NAMES.items()), width="370px", label="110px")
         maps = [(f"{side} x {side}", side) for side in MAP_SIZES]
-        self.size = choice("map", maps, size, width="370px", label="110px")
+        self.size = choice("map", maps, 16, width="370px", label="110px")
         self.gap = slider("gap (map px)", gap, 0, 6, 0.25, 2, "370px", "110px")
         self.half_width = slider("half width (uv)", 0.125, 0.005, 0.3, 0.005, 3, "370px", "110px")
         self.image, self.caption = png_image(), ipywidgets.HTML()
@@ -198,7 +196,7 @@ class ProjectionExplorer(Explorer[ProjectionState]):
     def compute(self) -> ProjectionState:
         """Returns what both hands draw and lose."""
         return projection_state(
-            self.uv, self.gap.value, self.projection.value, self.half_width.value, self.size.value, self.joint
+            self.uv, self.gap.value, self.projection.value, self.half_width.value, self.size.value
         )
 
     def __repr__(self) -> str:

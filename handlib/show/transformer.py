@@ -161,9 +161,8 @@ class AttentionLines(Explorer[AttentionState]):
     ``index`` chooses the picture of a batch. ``layer`` is a layer of a stage, ``head`` one head or the mean.
     """
 
-    def __init__(self, traces: Mapping[str, Trace], index: int = 0, joint: int = NUM_JOINTS + 8):
+    def __init__(self, traces: Mapping[str, Trace], index: int = 0):
         check_some("traces", traces)
-        check_between("joint", joint, 0, 2 * NUM_JOINTS - 1)
         for trace in traces.values():
             check_between("index", index, 0, len(trace.prediction.final.uv) - 1)
         self.traces, self.sample = dict(traces), index
@@ -183,7 +182,7 @@ class AttentionLines(Explorer[AttentionState]):
         estimates = [stage.after for trace in self.traces.values() for stage in trace.stages]
         everything = np.concatenate([place(estimate, index).vertices for estimate in estimates])
         self.view.framing = list(framing_of(everything))
-        self.view.surface_opacity, self.view.picked = SURFACE_OPACITY, joint
+        self.view.surface_opacity, self.view.picked = SURFACE_OPACITY, PAIR_JOINT_NAMES.index("right index4")
         self.image, self.caption = png_image(), ipywidgets.HTML()
         controls = [self.picture_choice, self.layer, self.head, self.direction]
         rows = [controls[len(self.traces) == 1 :], [self.view, self.image], self.caption]

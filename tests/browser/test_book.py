@@ -6,7 +6,6 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
@@ -90,11 +89,10 @@ def pages() -> list[str]:
     return sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html") if "_static" not in path.parts)
 
 
-@dataclass
 class Reading(HTMLParser):
     """What a page refers to, and what can be referred to in it."""
 
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.anchors, self.links, self.parts, self.open_details = {""}, [], [], 0
         self.collapsed = 0

@@ -28,7 +28,7 @@ def test_a_notebook_that_was_only_opened_stays_as_it_was(page, lab):
     assert (lab.notebooks / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
 
 
-def test_dots_of_the_trade_off_say_what_they_are_and_move_with_the_cost(page, lab):
+def test_dots_of_the_trade_off_say_what_they_are(page, lab):
     open_notebook(page, lab, "11_ablations.ipynb")
     chart = page.locator('.jp-CodeCell:has-text("show.TradeOff(results)") .jp-RenderedPlotly').first
     chart.wait_for(timeout=LONG)
@@ -39,11 +39,3 @@ def test_dots_of_the_trade_off_say_what_they_are_and_move_with_the_cost(page, la
     dots.nth(1).wait_for(timeout=LONG)
     dots.nth(1).hover(force=True)
     chart.locator('.hoverlayer text:has-text("no stages")').first.wait_for()
-    before = dots.nth(1).get_attribute("transform")
-    chart.locator(".updatemenu-header").first.click()
-    chart.locator('.updatemenu-dropdown-button:has-text("memory")').first.click()
-    chart.locator('.xtitle:has-text("memory")').wait_for()
-    page.wait_for_function(
-        "([dot, before]) => dot.getAttribute('transform') !== before",
-        arg=[dots.nth(1).element_handle(), before],
-    )

@@ -46,10 +46,6 @@ def hands_of_picture(path: Path) -> None:
     write_hands(path, motions_of([final], MODEL.hands))
 
 
-def results_of_picture(folder: Path) -> None:
-    reconstruct(PICTURE, Box(0, 0, 256, 256), MODEL).save(folder)
-
-
 WRITERS: dict[str, Callable[[Path], object]] = {
     "text": lambda path: write_text(path, "x" * 2 * ROOM),
     "shard": lambda path: write_shard(path, SAMPLE),
@@ -59,7 +55,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 }
 FOLDER_WRITERS: dict[str, Callable[[Path], object]] = {
     "network": lambda folder: save_network(MODEL, folder),
-    "results": results_of_picture,
+    "results": lambda folder: reconstruct(PICTURE, Box(0, 0, 256, 256), MODEL).save(folder),
 }
 
 

@@ -100,7 +100,6 @@ def test_texts_of_public_objects_are_short():
     for one in (*objects, estimate.params, result, result.left):
         assert len(repr(one)) < 600, type(one)
     assert "vertices=(1, 2, 778, 3)" in repr(estimate)
-    assert repr(trace.prediction).startswith("Prediction(estimates=3 x Estimate, segmentation=(1, 3, ")
 
 
 def test_a_wheel_holds_what_ships_inside_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -12,19 +12,14 @@ import yaml
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-NOT_OURS = {"node_modules", "runs", "data", "build", "__pycache__"}
 MACHINE_PATH = re.compile(r"(?<![\w./:-])(?:/(?:home|Users|root|work|tmp|mnt)/|[A-Z]:\\\\?Users\\)\w")
 
 
 def own_files() -> list[Path]:
     """All files of the project, without what the tools leave behind."""
-    folders = [p for p in ROOT.iterdir() if p.is_dir()]
-    kept = [p for p in folders if p.name not in NOT_OURS and (p.name == ".ci" or p.name[0] != ".")]
-    found = [p for folder in kept for p in folder.rglob("*") if p.is_file()]
-    found = [
-        p for p in found if not {"__pycache__", "node_modules", ".ipynb_checkpoints", "_build"} & set(p.parts)
-    ]
-    return found + [p for p in ROOT.iterdir() if p.is_file() and p.name != ".git"]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [path for name in names if (path := ROOT / name).is_file()]
 
 
 def make_targets() -> set[str]:

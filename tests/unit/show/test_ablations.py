@@ -58,8 +58,3 @@ def test_another_reference_turns_the_difference_round():
     backward = ablations_state(RESULTS, Choice(reference="no_refinement")).differences["full"]
     assert (backward.value, backward.chance) == pytest.approx((-forward.value, forward.chance))
     assert "ifference" not in ablations_state(RESULTS, Choice(picked="full")).caption
-
-
-def test_what_was_not_trained_is_refused():
-    with pytest.raises(ValueError, match=r"expected one of full, no_refinement, .*, got 'vertex_tokens'"):
-        ablations_state(RESULTS, Choice(picked="vertex_tokens"))

