@@ -78,4 +78,7 @@ def read_restricted_pickle(path: Path) -> Any:
     Anything else in it, and any damage, is an :class:`InputError`; nothing that the pickle names is run.
     """
     with reading(path, "a pickle of plain arrays"), open(path, "rb") as file:
-        return _RestrictedUnpickler(file, encoding="latin1").load()
+        try:
+            return _RestrictedUnpickler(file, encoding="latin1").load()
+        except MemoryError as error:
+            raise pickle.UnpicklingError("it asks for more memory than there is") from error

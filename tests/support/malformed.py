@@ -13,6 +13,7 @@ from handlib.utils.errors import InputError
 
 WORDS = (b"NaN", b"1e999", b"-1", b"9" * 30, b"null", b'"x"', b"[]", b"{}", b"\x00" * 8, b"\xff" * 4)
 OTHER_FILES = (b"", b"\x00" * 1000, b"[" * 20_000, b"\x80\x02}q\x00.", b"PK\x03\x04")
+OTHER_FILES += (b"\x80\x04\x8d" + b"\xff" * 7 + b"\x3f",)  # A pickle of more text than any memory holds.
 STRANGE = (
     None,
     True,

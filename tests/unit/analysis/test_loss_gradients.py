@@ -6,14 +6,7 @@ import pytest
 import torch
 from support.random_pairs import FACES, HANDS, random_pairs
 
-from handlib.analysis.loss_gradients import (
-    POINT_TERMS,
-    TERMS,
-    UNITS,
-    change,
-    pulls_of,
-    term_values,
-)
+from handlib.analysis.loss_gradients import POINT_TERMS, TERMS, UNITS, change, pulls_of, term_values
 from handlib.model.estimate import LENGTH_UNIT, Estimate, true_estimate
 from handlib.training.targets import Targets
 

@@ -241,10 +241,8 @@ GREY, RGBA = RGB[..., 1], np.dstack((RGB, np.full(RGB.shape[:2], 255, np.uint8))
     ("given", "expected"),
     [
         (Image.fromarray(RGB), RGB),
-        (Image.fromarray(RGBA), RGB),
         (RGBA, RGB),
         (GREY, np.dstack((GREY,) * 3)),
-        (GREY[..., None], np.dstack((GREY,) * 3)),
         (RGB[..., ::-1], RGB[..., ::-1]),
         (RGB.transpose(2, 0, 1)[:, :, :2], RGB[:, :2]),
         (RGB / 255, RGB),
@@ -269,13 +267,11 @@ def test_every_kind_of_picture_becomes_rgb_bytes(given: object, expected: np.nda
     ("given", "said"),
     [
         (RGB.astype(np.int64), r"expected bytes, or floats from 0 to 1, got int64 .* from 5 to 250"),
-        (RGB.astype(float), "got float64 .* from 5 to 250"),
         (torch.randn(3, 8, 8), "got float32 .* from -"),
         (np.full((4, 4, 3), np.nan), "got float64 .* from nan to nan"),
         (RGB > 9, "got bool of shape"),
         (np.zeros((2, 8, 8, 3), np.uint8), "expected one of shape .*, got uint8 of shape"),
         (np.zeros((0, 4, 3), np.uint8), "got uint8 of shape"),
-        (torch.zeros(8, 8, 2), "got float32 of shape"),
     ],
 )
 def test_what_is_no_picture_is_one_line(given: object, said: str):

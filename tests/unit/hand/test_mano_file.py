@@ -140,10 +140,7 @@ def test_commands_are_refused_and_not_run(tmp_path: Path, protocol: int):
     assert not (tmp_path / "trace").exists()
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["builtins eval", "__builtin__ eval", "numpy load", "copyreg add_extension", "scipy.sparse load_npz"],
-)
+@pytest.mark.parametrize("name", ["builtins eval", "numpy load", "copyreg add_extension"])
 def test_other_names_of_allowed_modules_are_refused(tmp_path: Path, name: str):
     path = tmp_path / "hand.pkl"
     path.write_bytes(b"\x80\x02c" + name.replace(" ", "\n").encode() + b"\n.")

@@ -9,13 +9,7 @@ from hypothesis import strategies as st
 from support.random_pairs import HANDS
 from torch import Tensor
 
-from handlib.data.interhand.mano_fits import (
-    Camera,
-    Fit,
-    Unusable,
-    sample_from_fits,
-    stratum_of,
-)
+from handlib.data.interhand.mano_fits import Camera, Fit, Unusable, sample_from_fits, stratum_of
 from handlib.data.interhand.stand_ins import make_moments
 from handlib.data.sample import STRATA
 

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from handlib.data.rendered.poses import (
-    finger_angles,
-    joint_axes,
-    pose_from_angles,
-    sample_angles,
-)
+from handlib.data.rendered.poses import finger_angles, joint_axes, pose_from_angles, sample_angles
 from handlib.hand.skeleton import MANO_JOINT_NAMES
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from handlib.data.rendered.arm import add_forearm, arm_faces
-from handlib.data.rendered.occluders.cluttered_scene import ClutteredScene, OtherHands
+from handlib.data.rendered.occluders.cluttered_scene import ClutteredScene
 from handlib.data.rendered.occluders.solids import KINDS, sample_thing
 from handlib.data.rendered.occluders.surroundings import (
     LARGEST,
@@ -137,13 +137,6 @@ def test_other_hands_are_behind_and_background(scene):
     bare, full = scene.sample(SIZE), with_others.sample(SIZE)
     assert same(bare, full, (*TRUTH, "label", "dense", "depth", "visible"))
     assert ((bare.image != full.image).any(0) & (bare.label == 0)).float().mean() > 0.01
-
-
-def test_other_hands_in_front_hide_the_pair(scene):
-    nearer = OtherHands(scene.pair.vertices * np.float32(0.8), np.ones(3, np.float32))
-    hidden = replace(scene, others=(nearer,))
-    assert hidden.visibility[0].max() == 0
-    assert (hidden.sample(SIZE).label == BACKGROUND).float().mean() > 0.95
 
 
 @pytest.mark.parametrize("world", ["desk-objects", "desk-others", "desk-stacked"])

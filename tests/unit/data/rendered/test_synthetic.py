@@ -72,11 +72,7 @@ def test_interrupted_work_is_resumed_and_finished_shards_are_left_alone(folder, 
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"seed": 8}, "seed 7"),
-        ({"split": "val"}, "split 'train'"),
-    ],
+    ("change", "message"), [({"seed": 8}, "seed 7"), ({"split": "val"}, "split 'train'")]
 )
 def test_other_settings_for_the_same_folder_are_one_error(folder, change, message):
     settings = {"split": "train", "count": 5, "size": 24, "seed": 7, **change}
@@ -106,9 +102,7 @@ def test_the_scene_doesnt_depend_on_the_pictures_size():
     ("settings", "message"),
     [
         ({"world": "moon"}, "world: expected one of desk, studio"),
-        ({"split": "trail"}, "split: expected one of train, val, test"),
         ({"count": 0}, "count: expected at least 1"),
-        ({"workers": 0}, "workers: expected at least 1"),
     ],
 )
 def test_impossible_settings_are_refused_before_anything_is_written(settings, message, tmp_path):
