@@ -9,14 +9,7 @@ import torch
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
-from handlib.analysis.loss_gradients import (
-    POINT_TERMS,
-    TERMS,
-    UNITS,
-    change,
-    pulls_of,
-    term_values,
-)
+from handlib.analysis.loss_gradients import POINT_TERMS, TERMS, UNITS, change, pulls_of, term_values
 from handlib.data.sample import Sample, stack
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES

@@ -56,7 +56,6 @@ def test_what_is_no_sequence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name, expected in (
         ("one.png", "got a single picture"),
         ("video.mp4", "expected a folder of pictures or an animated GIF"),
-        ("missing", "missing: can't be read: No such file"),
         ("empty", "found none"),
         ("three.gif", "at most 2 frames, got 3"),
     ):

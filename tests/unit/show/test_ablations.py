@@ -41,7 +41,6 @@ def test_every_ablation_has_words():
     [
         ("no_refinement", "Difference +4, chance ±0.45: worse."),
         ("single_plane", "row 7 of the paper's table: MPJPE (mm) 14.2 (seeds 14.1, 14.3)"),
-        ("single_plane", "no more than chance explains."),
         ("gcn_only", "13 (seed 13); the full model, two stages: 14.1 (seeds 14, 14.2)"),
         ("gcn_only", "better."),
     ],

@@ -7,12 +7,7 @@ from support.random_pairs import random_pairs
 from handlib import show
 from handlib.analysis.loss_gradients import TERMS, UNITS
 from handlib.data.sample import Sample
-from handlib.show.losses import (
-    LARGEST,
-    LossCase,
-    draw_bars,
-    loss_state,
-)
+from handlib.show.losses import LARGEST, LossCase, draw_bars, loss_state
 from handlib.training.losses import LossWeights
 
 
