@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 PORT ?= 8888
-# cpu: PyTorch without CUDA, 1.7 GB of packages in place of 6.4. For a new .venv, on Linux.
+# cpu: PyTorch without CUDA, 1.7 GB of packages in place of 6.4 (or another backend that uv knows). For a new
+# .venv, on Linux.
 TORCH ?=
 LAB_FLAGS ?=
 # For `make checkpoint`: the runs that led to the new weights, and the benchmark's folder.
@@ -12,7 +13,6 @@ BENCHMARK ?= runs/two_hands
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TORCH_CPU := https://download.pytorch.org/whl/cpu
 PYTEST := $(BIN)/python -m pytest
 NBVAL := $(PYTEST) -c tests/notebooks/nbval.ini --rootdir=. notebooks
 # xdist would begin with the files that have most tests; tests/conftest.py begins with the slowest.
@@ -59,7 +59,8 @@ $(STAMP): pyproject.toml
 	@$(CHECK_PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu it needs the package python3-venv." >&2; exit 1; }
-	$(if $(filter cpu,$(TORCH)),$(BIN)/python -m pip install --no-compile torch torchvision --index-url $(TORCH_CPU))
+	$(if $(TORCH),$(BIN)/python -m pip install -q uv)
+	$(if $(TORCH),$(BIN)/python -m uv pip install --torch-backend $(TORCH) torch torchvision)
 	$(BIN)/python -m pip install --no-compile -e '.[dev]'
 	@touch $@
 
