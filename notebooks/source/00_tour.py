@@ -208,7 +208,7 @@ from handlib.utils.resources import samples_folder
 
 my_picture = samples_folder() / "test" / "0005.png"
 result = handlib.reconstruct(my_picture)
-result
+print(result)
 
 # %%
 result.show()
