@@ -24,8 +24,7 @@ class LossWeights:
     segmentation, lovasz: the maps' labels, by cross-entropy and by overlap.
     dense: the maps' colours.
     root, pose, betas: the hand model's parameters themselves.
-    target_centre: the joint that is moved to the origin in the targets; predictions are centred on the
-        wrist. The target offset leads between the two hands' such joints.
+    target_centre: the joint at each true hand's origin, and at the true offset's ends (estimates: the wrist).
     lovasz_on: what the Lovász term takes for probabilities.
     """
 
