@@ -1,0 +1,344 @@
+"""Pictures of layered pairs: turned, cut out, dressed, lit, hidden, set before something, spoilt.
+
+One stored pair gives as many different pictures as are asked for. Colours are sRGB numbers from 0 to 255
+here: what happens to photographs on their way (tints, gamma, JPEG) happens to such numbers.
+"""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image, ImageDraw
+
+from handlib.data.augment import flip
+from handlib.data.photo import read_picture
+from handlib.data.rendered.backgrounds import sample_background
+from handlib.data.rendered.shading import linear_to_srgb_bytes
+from handlib.data.sample import Sample, stack
+from wild.layers import LayeredPair
+
+Colour = Float[np.ndarray, "size size 3"]
+Mask = Float[np.ndarray, "size size 1"]
+NOMINAL = 0.8
+"""The share of a stored picture's side that is cut out where nothing is scaled."""
+CLEAR = 0.97
+"""A hand may be left out of a picture if so much of the other one's silhouette is seen."""
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """How pictures are made. ``turn`` in degrees, ``scale`` as a factor and ``shift`` as a share of the side,
+    either way; the others are probabilities.
+    """
+
+    turn: float = 25.0
+    scale: float = 1.3
+    shift: float = 0.10
+    one_hand: float = 0.12
+    no_hand: float = 0.03
+    bystander: float = 0.12
+    cloth: float = 0.85
+    odd_skin: float = 0.2
+    skin_behind: float = 0.3
+    collage: float = 0.6
+    held: float = 0.25
+    in_front: float = 0.25
+    grey: float = 0.1
+    coarse: float = 0.3
+    jpeg: float = 0.4
+
+
+class Backdrops:
+    """What can be seen behind hands: photographs without hands, and pictures drawn by chance."""
+
+    def __init__(self, photographs: Sequence[Path], side: int = 384, drawn: float = 0.3):
+        self.photographs, self.side = tuple(photographs), side
+        self.drawn = drawn if photographs else 1.0
+
+    @lru_cache(maxsize=400)  # noqa: B019
+    def _read(self, path: Path) -> Image.Image:
+        picture = Image.fromarray(read_picture(path))
+        picture.thumbnail((2 * self.side, 2 * self.side))
+        scale = self.side / min(picture.size)
+        return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+
+    def sample(self, rng: np.random.Generator, size: int) -> Colour:
+        """A square part of one of them, any way round."""
+        if rng.random() < self.drawn:
+            picture = linear_to_srgb_bytes(sample_background(rng, size)).astype(np.float32)
+        else:
+            whole = self._read(self.photographs[rng.integers(len(self.photographs))])
+            side = rng.uniform(0.15, 1.0) * self.side
+            left, top = (rng.uniform(0, extent - side) for extent in whole.size)
+            part = whole.resize((size, size), Image.Resampling.BILINEAR, (left, top, left + side, top + side))
+            picture = np.asarray(part, np.float32)
+        if rng.random() < 0.5:
+            picture = picture[:, ::-1]
+        return picture.transpose(1, 0, 2) if rng.random() < 0.2 else picture
+
+
+def recoloured(rng: np.random.Generator, colour: np.ndarray, strength: float) -> np.ndarray:
+    """Gamma, saturation, colour cast and exposure changed by chance."""
+    unit = np.clip(colour / 255, 0, 1) ** np.float32(math.exp(rng.normal(0, 0.35 * strength)))
+    grey = unit.mean(-1, keepdims=True)
+    unit = grey + (unit - grey) * np.float32(math.exp(rng.normal(0, 0.35 * strength)))
+    cast = np.exp(rng.normal(0, 0.12 * strength, 3) + rng.normal(0, 0.25 * strength)).astype(np.float32)
+    return np.clip(unit * cast, 0, 1.3) * 255
+
+
+def plain_colour(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
+    """A colour of cloth or plastic."""
+    return np.clip(rng.uniform(10, 245) + rng.normal(0, 30, 3), 0, 255).astype(np.float32)
+
+
+def surface(rng: np.random.Generator, size: int, backdrops: Backdrops) -> np.ndarray:
+    """A plain colour, or a part of a picture, as a thing's surface."""
+    return backdrops.sample(rng, size) if rng.random() < 0.5 else plain_colour(rng)
+
+
+def outline(rng: np.random.Generator, size: int, smallest: float, largest: float, centre: np.ndarray) -> Mask:
+    """A thing's outline: a polygon, an ellipse, a rectangle (a phone, a book) or a bar (a pen, a table's
+    edge); lengths are shares of the side.
+    """
+    picture = Image.new("L", (size, size))
+    draw, radius = ImageDraw.Draw(picture), rng.uniform(smallest, largest) * size
+    kind, middle = rng.integers(4), centre * size
+    along = np.array([math.cos(angle := rng.uniform(0, 2 * math.pi)), math.sin(angle)])
+    across = np.array([-along[1], along[0]])
+    if kind == 0:
+        angles = np.sort(rng.uniform(0, 2 * math.pi, rng.integers(3, 8)))
+        reach = radius * rng.uniform(0.6, 1, len(angles))
+        points = middle + reach[:, None] * np.stack((np.cos(angles), np.sin(angles)), 1)
+        draw.polygon([tuple(point) for point in points], fill=255)
+    elif kind == 1:
+        radii = radius * rng.uniform(0.4, 1, 2)
+        draw.ellipse([*(middle - radii), *(middle + radii)], fill=255)
+    else:
+        long = radius if kind == 2 else radius * rng.uniform(1.5, 6)
+        short = radius * (rng.uniform(0.4, 1) if kind == 2 else rng.uniform(0.1, 0.3))
+        corners = [
+            middle + a * long * along + b * short * across for a, b in ((1, 1), (1, -1), (-1, -1), (-1, 1))
+        ]
+        draw.polygon([tuple(corner) for corner in corners], fill=255)
+    return np.asarray(picture, np.float32)[..., None] / 255
+
+
+def over(below: Colour, mask: Mask, above: np.ndarray) -> Colour:
+    """One colour laid over another where the mask says so."""
+    return below * (1 - mask) + mask * above
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a stored picture (pixels) becomes the network's: ``matrix`` and ``shift`` take one to the other."""
+
+    angle: float
+    scale: float
+    matrix: Float[np.ndarray, "2 2"]
+    shift: Float[np.ndarray, "2"]
+    size: int
+
+    @classmethod
+    def sample(cls, rng: np.random.Generator, stored: int, size: int, ranges: Ranges) -> "Cut":
+        """A random one."""
+        angle = math.radians(rng.uniform(-ranges.turn, ranges.turn))
+        factor = math.exp(rng.uniform(-1, 1) * math.log(ranges.scale))
+        scale = size / (stored * NOMINAL) * factor
+        cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
+        matrix = np.array([[cos, -sin], [sin, cos]])
+        moved = size / 2 * (1 + 2 * rng.uniform(-ranges.shift, ranges.shift, 2))
+        return cls(angle, scale, matrix, moved - matrix @ np.full(2, stored / 2), size)
+
+    def apply(self, picture: np.ndarray, smooth: bool) -> np.ndarray:
+        """A stored picture as the network's; nothing (0) where the stored one ends."""
+        back = np.linalg.inv(self.matrix)
+        start = -back @ self.shift
+        data = (back[0, 0], back[0, 1], start[0], back[1, 0], back[1, 1], start[1])
+        how = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+        image = Image.fromarray(picture)
+        return np.asarray(image.transform((self.size, self.size), Image.Transform.AFFINE, data, how))
+
+
+def arm_layer(
+    rng: np.random.Generator, pair: LayeredPair, cut: Cut, ranges: Ranges, backdrops: Backdrops
+) -> tuple[Colour, Mask, UInt8[np.ndarray, "size size"]]:
+    """Both arms cut out of the stored picture: colours in a new light and in clothes, coverage, parts."""
+    rgba = cut.apply(pair.colour.numpy(), smooth=True).astype(np.float32)
+    part = cut.apply(pair.part.numpy(), smooth=False)
+    colour, cover = rgba[..., :3], rgba[..., 3:] / 255
+    # Where coverage ends, colours were mixed with the nothing around them.
+    colour = np.where(cover > 0.02, colour, 0)
+    if rng.random() < ranges.cloth:
+        both = rng.random() < 0.85
+        for sleeves in ((5, 6),) if both else ((5,), (6,)):
+            on = np.isin(part, sleeves)
+            if on.any():
+                shade = colour[on].mean(-1, keepdims=True) / max(float(colour[on].mean()), 1.0)
+                cloth = surface(rng, cut.size, backdrops)
+                cloth = cloth[on] if cloth.ndim == 3 else cloth
+                colour[on] = shade ** rng.uniform(0.5, 1.2) * cloth
+    colour = recoloured(rng, colour, 0.6)
+    if rng.random() < ranges.odd_skin:
+        pattern, weight = backdrops.sample(rng, cut.size), rng.uniform(0.1, 0.5)
+        colour = colour * (1 - weight + weight * pattern / max(float(pattern.mean()), 1.0))
+    return colour, cover, part
+
+
+def arms_of(part: UInt8[np.ndarray, "size size"]) -> UInt8[np.ndarray, "size size"]:
+    """Per pixel 0 (none), 1 (left arm) or 2 (right arm)."""
+    return np.where(part > 0, (part - 1) % 2 + 1, 0).astype(np.uint8)
+
+
+def background(
+    rng: np.random.Generator, size: int, skin: np.ndarray, ranges: Ranges, backdrops: Backdrops
+) -> Colour:
+    """What is behind the arms: a picture, others glued on it, shapes in the colour of skin."""
+    picture = recoloured(rng, backdrops.sample(rng, size), 0.7)
+    if rng.random() < ranges.collage:
+        for _ in range(rng.integers(1, 4)):
+            mask = outline(rng, size, 0.1, 0.5, rng.uniform(0.1, 0.9, 2))
+            picture = over(picture, mask, surface(rng, size, backdrops))
+    if rng.random() < ranges.skin_behind:
+        mask = outline(rng, size, 0.12, 0.5, rng.uniform(0.1, 0.9, 2))
+        texture = 0.85 + 0.3 * backdrops.sample(rng, size) / 255
+        picture = over(picture, mask, skin * rng.uniform(0.7, 1.2) * texture)
+    return picture
+
+
+def spoilt(rng: np.random.Generator, picture: Colour, ranges: Ranges) -> UInt8[np.ndarray, "size size 3"]:
+    """What cameras and the way to the screen do to a picture."""
+    size = len(picture)
+    picture = recoloured(rng, picture, 0.6)
+    if rng.random() < ranges.grey:
+        picture = np.repeat(picture.mean(-1, keepdims=True), 3, axis=-1)
+    image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+    if rng.random() < ranges.coarse:
+        side = int(rng.uniform(0.3, 0.85) * size)
+        image = image.resize((side, side), Image.Resampling.BILINEAR)
+        image = image.resize((size, size), Image.Resampling.BICUBIC)
+    if rng.random() < ranges.jpeg:
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=int(rng.uniform(20, 85)))
+        image = Image.open(file).convert("RGB")
+    noise = rng.normal(0, rng.choice((1, 3, 8)), (size, size, 1 if rng.random() < 0.5 else 3))
+    return np.clip(np.asarray(image, np.float32) + noise, 0, 255).astype(np.uint8)
+
+
+def hide(
+    rng: np.random.Generator,
+    picture: Colour,
+    depth: Float[np.ndarray, "size size"],
+    hand: UInt8[np.ndarray, "size size"],
+    ranges: Ranges,
+    backdrops: Backdrops,
+) -> tuple[Colour, Bool[np.ndarray, "size size"]]:
+    """Things in the picture: held, so that fingers nearer than the thing are before it, or before everything.
+
+    Returns the picture and the pixels that the things hide.
+    """
+    size, hidden = len(picture), np.zeros(hand.shape, bool)
+    rows, columns = np.nonzero(hand)
+    if rng.random() < ranges.held and len(rows):
+        k = rng.integers(len(rows))
+        mask = outline(rng, size, 0.04, 0.2, np.array([columns[k], rows[k]]) / size)
+        near = np.quantile(depth[hand > 0], rng.uniform(0.2, 0.8))
+        mask = mask * ((depth == 0) | (depth > near))[..., None]
+        picture, hidden = over(picture, mask, surface(rng, size, backdrops)), hidden | (mask[..., 0] > 0.5)
+    if rng.random() < ranges.in_front:
+        for _ in range(rng.integers(1, 3)):
+            mask = outline(rng, size, 0.03, 0.15, rng.uniform(0.1, 0.9, 2))
+            picture, hidden = (
+                over(picture, mask, surface(rng, size, backdrops)),
+                hidden | (mask[..., 0] > 0.5),
+            )
+    return picture, hidden
+
+
+def compose(
+    pair: LayeredPair,
+    stranger: LayeredPair,
+    rng: np.random.Generator,
+    size: int,
+    ranges: Ranges,
+    backdrops: Backdrops,
+) -> Sample:
+    """A picture of a layered pair with its truth; ``stranger`` lends an arm to a bystander, if there is one.
+
+    ``visible`` is 0 for a hand that isn't in the picture: its parameters then mean nothing.
+    """
+    cut = Cut.sample(rng, len(pair.part), size, ranges)
+    colour, cover, part = arm_layer(rng, pair, cut, ranges, backdrops)
+    visible = pair.visible.numpy().copy()
+    if rng.random() < ranges.no_hand:
+        gone: tuple[int, ...] = (0, 1)
+    elif rng.random() < ranges.one_hand and visible.min() > CLEAR:
+        gone = (int(rng.integers(2)),)
+    else:
+        gone = ()
+    for arm in gone:
+        of_arm = arms_of(part) == 1 + arm
+        cover, part, visible[arm] = np.where(of_arm[..., None], 0, cover), np.where(of_arm, 0, part), 0
+    skin_pixels = colour[cover[..., 0] > 0.5]
+    skin = skin_pixels.mean(0) if len(skin_pixels) else plain_colour(rng)
+    picture = background(rng, size, skin, ranges, backdrops)
+    if rng.random() < ranges.bystander:
+        elsewhere = Cut.sample(rng, len(stranger.part), size, replace(ranges, shift=0.5, scale=1.6, turn=180))
+        theirs, covered, parts = arm_layer(rng, stranger, elsewhere, ranges, backdrops)
+        picture = over(picture, covered * (arms_of(parts) == rng.integers(1, 3))[..., None], theirs)
+    picture = over(picture, cover, colour)
+    depth = cut.apply(pair.depth.numpy(), smooth=False) * (part > 0)
+    hand = np.where(part < 3, part, 0).astype(np.uint8)
+    picture, hidden = hide(rng, picture, depth, hand, ranges, backdrops)
+    label = np.where(hidden, 0, hand).astype(np.uint8)
+    for arm in (0, 1):
+        before, after = (hand == 1 + arm).sum(), (label == 1 + arm).sum()
+        visible[arm] *= after / before if before else 1
+    dense = cut.apply(pair.dense.numpy(), smooth=False) * (label > 0)[..., None]
+
+    turn = torch.tensor(
+        [
+            [math.cos(cut.angle), -math.sin(cut.angle), 0],
+            [math.sin(cut.angle), math.cos(cut.angle), 0],
+            [0, 0, 1],
+        ],
+        dtype=torch.float32,
+    )
+    principal = cut.matrix @ pair.intrinsics[2:].double().numpy() + cut.shift
+    focal = pair.intrinsics[:2] * cut.scale
+    return Sample(
+        image=torch.from_numpy(spoilt(rng, picture, ranges)).permute(2, 0, 1).contiguous(),
+        label=torch.from_numpy(label),
+        dense=torch.from_numpy(dense.astype(np.uint8)).permute(2, 0, 1).contiguous(),
+        depth=torch.from_numpy((depth * (label > 0)).astype(np.float32)),
+        vertices=pair.vertices @ turn.T,
+        joints=pair.joints @ turn.T,
+        root=turn @ pair.root,
+        pose=pair.pose,
+        betas=pair.betas,
+        intrinsics=torch.cat((focal, torch.from_numpy(principal).float())),
+        visible=torch.from_numpy(visible.astype(np.float32)),
+        distance=pair.distance,
+        stratum=pair.stratum,
+    )
+
+
+def compose_batch(
+    pairs: Sequence[LayeredPair],
+    strangers: Sequence[LayeredPair],
+    rng: np.random.Generator,
+    size: int,
+    ranges: Ranges,
+    backdrops: Backdrops,
+) -> Sample:
+    """A batch of pictures, half of them mirrored."""
+    made = []
+    for pair, stranger in zip(pairs, strangers, strict=True):
+        one = compose(pair, stranger, rng, size, ranges, backdrops)
+        made.append(one if rng.random() < 0.5 else flip(stack([one]))[0])
+    return stack(made)

@@ -1,0 +1,71 @@
+"""What the maps of :class:`wild.joints_head.JointsHead` learn: whose pixel, which joint, where it lies."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import cross_entropy, grid_sample
+
+from handlib.hand.skeleton import NUM_JOINTS
+from handlib.training.losses import resize_label
+from handlib.training.targets import Targets
+from wild.joints_head import JointMaps, true_places
+
+SPREAD = 1.0
+"""Cells of a map: the deviation of the bell that a heatmap is taught."""
+READING_NOISE = 0.06
+"""uv: locations are taught around a joint's true place, since they will be read where a heatmap says."""
+
+
+@dataclass(frozen=True)
+class JointMapWeights:
+    """The factors of the three terms."""
+
+    segmentation: float = 1.0
+    heat: float = 0.5
+    location: float = 4.0
+
+
+def taught_joints(
+    uv: Float[Tensor, "batch hand=2 21 2"], visible: Float[Tensor, "batch hand=2"]
+) -> Bool[Tensor, "batch hand=2 21"]:
+    """Joints of hands that are there, within the picture."""
+    return (uv.abs() < 1).all(-1) & (visible > 0)[..., None]
+
+
+def bells(uv: Float[Tensor, "batch hand=2 21 2"], size: int) -> Float[Tensor, "batch hand=2 21 cells"]:
+    """A distribution over a map's cells around each joint."""
+    ticks = (torch.arange(size, device=uv.device) + 0.5) * (2 / size) - 1
+    along_x, along_y = (
+        (-((uv[..., axis, None] - ticks) ** 2) / (2 * (SPREAD * 2 / size) ** 2)).exp() for axis in (0, 1)
+    )
+    bell = (along_y[..., :, None] * along_x[..., None, :]).flatten(3)
+    return bell / bell.sum(-1, keepdim=True).clamp_min(1e-6)
+
+
+def read_locations(
+    maps: JointMaps, uv: Float[Tensor, "batch hand=2 21 2"]
+) -> Float[Tensor, "batch hand=2 21 3"]:
+    """Locations at given places of the picture."""
+    batch, size = len(uv), maps.locations.shape[-1]
+    flat = maps.locations.reshape(batch * 2 * NUM_JOINTS, 3, size, size)
+    read = grid_sample(flat, uv.reshape(-1, 1, 1, 2), padding_mode="border", align_corners=False)
+    return read.view(batch, 2, NUM_JOINTS, 3)
+
+
+def joint_map_terms(
+    maps: JointMaps, targets: Targets, visible: Float[Tensor, "batch hand=2"], weights: JointMapWeights
+) -> dict[str, Float[Tensor, ""]]:
+    """Weighted losses: cross-entropy of the segmentation and of each heatmap, distance of the locations."""
+    label = resize_label(targets.label, maps.segmentation.shape[-2:])
+    taught = taught_joints(targets.uv, visible)
+    count = taught.sum().clamp_min(1)
+    heat = -(bells(targets.uv, maps.heat.shape[-1]) * maps.heat.flatten(3).log_softmax(-1)).sum(-1)
+    around = (targets.uv + READING_NOISE * torch.randn_like(targets.uv)).clamp(-1, 1)
+    off = (read_locations(maps, around) - true_places(targets.joints)).abs().mean(-1)
+    return {
+        "segmentation": weights.segmentation * cross_entropy(maps.segmentation, label),
+        "heat": weights.heat * (heat * taught).sum() / count,
+        "location": weights.location * (off * taught).sum() / count,
+    }

@@ -1,0 +1,182 @@
+"""A first estimate from joints: where each is seen, where it lies from the palm, and what follows from both.
+
+A pooled vector has to tell two free rotations, which is learnt slowly. Here every joint gets a heatmap (where
+is it?) and a location map (where does it lie from the middle finger's knuckle, in palm lengths?; read where
+the heatmap is high, as VNect does). The wrist's rotation is then the alignment of the palm's five joints
+(Kabsch), the camera a least-squares fit, and only finger pose and shape are left to a small network. Reading
+a map at a joint is the paper's joint feature sampling (Sec. 3.2.1), used one step earlier.
+"""
+
+from dataclasses import dataclass
+
+import roma
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, max_pool2d
+
+from handlib.geometry.camera import fit_weak_perspective
+from handlib.geometry.rotation import rotation_to_6d
+from handlib.hand.skeleton import FINGERS, NUM_JOINTS, joint_index
+
+CENTRE = joint_index("middle1")
+PALM = [joint_index("wrist"), *(joint_index(f"{finger}1") for finger in FINGERS if finger != "thumb")]
+PALM_LENGTH = 0.095
+"""Metres from the wrist to the middle finger's knuckle of a mean hand: a location's unit."""
+WINDOW = 2.5
+"""Cells of a map: so far around a heatmap's peak its mean is taken."""
+ELSEWHERE = 0.02
+"""What a heatmap counts where the segmentation sees no pixel of its hand."""
+
+
+@dataclass(frozen=True)
+class JointMaps:
+    """Scores of (background, left, right), log-odds of every joint's place, and locations (palm lengths)."""
+
+    segmentation: Float[Tensor, "batch 3 size size"]
+    heat: Float[Tensor, "batch hand=2 21 size size"]
+    locations: Float[Tensor, "batch hand=2 21 xyz=3 size size"]
+
+
+@dataclass(frozen=True)
+class LocatedJoints:
+    """Where joints are seen (``uv``) and lie (``places``: palm lengths from middle1), and how sure it is."""
+
+    uv: Float[Tensor, "batch hand=2 21 2"]
+    places: Float[Tensor, "batch hand=2 21 3"]
+    certainty: Float[Tensor, "batch hand=2 21"]
+
+
+def own_pixels(segmentation: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch hand=2 size size"]:
+    """Probability that a hand is near a pixel, widened so that joints at its edge count."""
+    return max_pool2d(segmentation.softmax(1)[:, 1:], 5, stride=1, padding=2)
+
+
+def locate(maps: JointMaps) -> LocatedJoints:
+    """Reads every joint where its heatmap, within its own hand's pixels, is highest."""
+    size = maps.heat.shape[-1]
+    scores = maps.heat + (own_pixels(maps.segmentation) + ELSEWHERE).log()[:, :, None]
+    probability = scores.flatten(3).softmax(-1)
+    ticks = (torch.arange(size, device=scores.device) + 0.5) * (2 / size) - 1
+    x, y = ticks.repeat(size), ticks.repeat_interleave(size)
+    peak = probability.argmax(-1)
+    reach = WINDOW * 2 / size + 1e-4
+    near = ((x - x[peak][..., None]).abs() < reach) & ((y - y[peak][..., None]).abs() < reach)
+    weight = probability * near
+    certainty = weight.sum(-1)
+    weight = weight / certainty[..., None].clamp_min(1e-9)
+    uv = torch.stack(((weight * x).sum(-1), (weight * y).sum(-1)), dim=-1)
+    places = torch.einsum("bhjp,bhjcp->bhjc", weight, maps.locations.flatten(4))
+    return LocatedJoints(uv, places, certainty)
+
+
+def rest_places(joints: Float[Tensor, "hand=2 21 3"]) -> Float[Tensor, "hand=2 21 3"]:
+    """Joints of hands at rest (metres) as locations are given: from middle1, in palm lengths."""
+    from_centre = joints - joints[:, CENTRE, None]
+    return from_centre / from_centre[:, :1].norm(dim=-1, keepdim=True)
+
+
+def true_places(joints: Float[Tensor, "batch hand=2 21 3"]) -> Float[Tensor, "batch hand=2 21 3"]:
+    """The same of any hands: what location maps are taught."""
+    from_centre = joints - joints[:, :, CENTRE, None]
+    return from_centre / from_centre[:, :, :1].norm(dim=-1, keepdim=True)
+
+
+def palm_rotation(
+    places: Float[Tensor, "batch hand=2 21 3"], rest: Float[Tensor, "hand=2 21 3"]
+) -> Float[Tensor, "batch hand=2 3 3"]:
+    """The rotation that takes the palm at rest closest to where its joints were located."""
+    found = places[:, :, PALM]
+    at_rest = rest[:, PALM].expand_as(found)
+    found, at_rest = (points - points.mean(-2, keepdim=True) for points in (found, at_rest))
+    covariance = torch.einsum("bhki,bhkj->bhij", found, at_rest)
+    return roma.special_procrustes(covariance)
+
+
+class Pyramid(nn.Module):
+    """Maps of several sizes brought together on the finest one, from coarse to fine."""
+
+    def __init__(self, channels: list[int], width: int, out: int):
+        super().__init__()
+        self.scale = nn.ModuleList(nn.BatchNorm2d(count) for count in channels)
+        self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1) for count in channels)
+        self.smooth = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+            for _ in channels
+        )
+        self.context = nn.Sequential(nn.Linear(channels[-1], width), nn.ReLU(), nn.Linear(width, width))
+        self.out = nn.Conv2d(width, out, 1)
+
+    def forward(self, maps: list[Float[Tensor, "batch _ _ _"]]) -> Float[Tensor, "batch out size size"]:
+        """Maps come fine to coarse."""
+        maps = [norm(each) for norm, each in zip(self.scale, maps, strict=True)]
+        x = self.lateral[-1](maps[-1]) + self.context(maps[-1].mean((2, 3)))[..., None, None]
+        x = self.smooth[-1](x)
+        for k in range(len(maps) - 2, -1, -1):
+            x = interpolate(x, size=maps[k].shape[-2:], mode="bilinear", align_corners=False)
+            x = self.smooth[k](x + self.lateral[k](maps[k]))
+        return self.out(x)
+
+
+class JointsHead(nn.Module):
+    """Joint maps from c2, c3 and c4, and the first estimate that follows from them.
+
+    ``rest`` are both hands' joints at rest, ``rest_places`` of a mean hand.
+    """
+
+    rest: Float[Tensor, "hand=2 21 3"]
+
+    def __init__(self, channels: list[int], width: int, rest: Float[Tensor, "hand=2 21 3"]):
+        super().__init__()
+        self.maps = Pyramid(channels, width, 3 + 2 * NUM_JOINTS * 4)
+        self.register_buffer("rest", rest, persistent=False)
+        located = NUM_JOINTS * 3
+        self.articulation = nn.Sequential(
+            nn.Linear(located + NUM_JOINTS, 256),
+            nn.ReLU(),
+            nn.Linear(256, 128),
+            nn.ReLU(),
+            nn.Linear(128, 55),
+        )
+        self.offset = nn.Sequential(
+            nn.Linear(2 * (located + NUM_JOINTS + 3), 128), nn.ReLU(), nn.Linear(128, 3)
+        )
+
+    def joint_maps(self, features: list[Float[Tensor, "batch _ _ _"]]) -> JointMaps:
+        """Segmentation, heatmaps and location maps at c2's size."""
+        out = self.maps(features).float()
+        heat, locations = out[:, 3:].split((2 * NUM_JOINTS, 6 * NUM_JOINTS), dim=1)
+        return JointMaps(
+            out[:, :3],
+            heat.unflatten(1, (2, NUM_JOINTS)),
+            locations.unflatten(1, (2, NUM_JOINTS, 3)),
+        )
+
+    def estimate(
+        self, joints: LocatedJoints
+    ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
+        """Both hands' vectors (the camera's scale as its logarithm) and the offset between them.
+
+        Rotation and camera are computed from the located joints, not learnt: no gradient flows through them.
+        """
+        places, certainty = joints.places.detach(), joints.certainty.detach()
+        rotation = palm_rotation(places, self.rest)
+        camera = fit_weak_perspective((places - places[:, :, :1]) * PALM_LENGTH, joints.uv.detach())
+        scale = camera[..., :1].clamp(0.2, 60)
+        upright = torch.einsum("bhji,bhkj->bhki", rotation, places).flatten(2)
+        # A left hand's mirror image is a right hand: one network articulates both.
+        mirror = places.new_tensor([-1.0, 1.0, 1.0]).repeat(NUM_JOINTS)
+        upright = torch.stack((upright[:, 0] * mirror, upright[:, 1]), dim=1)
+        pose, betas = self.articulation(torch.cat((upright, certainty), dim=-1)).split((45, 10), dim=-1)
+        vectors = torch.cat((rotation_to_6d(rotation), pose, betas, scale.log(), camera[..., 1:]), dim=-1)
+        seen = torch.cat((places.flatten(2), certainty, scale.log(), camera[..., 1:]), dim=-1)
+        metres = camera[..., 1:] / scale
+        straight = torch.cat((metres[:, 1] - metres[:, 0], torch.zeros_like(scale[:, 0])), dim=-1)
+        return vectors, straight / 0.15 + self.offset(seen.flatten(1))
+
+    def forward(
+        self, features: list[Float[Tensor, "batch _ _ _"]]
+    ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"], JointMaps]:
+        """Both hands' vectors, the offset (right minus left root, in 0.15 m), and the maps they come from."""
+        maps = self.joint_maps(features)
+        return *self.estimate(locate(maps)), maps
