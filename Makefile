@@ -71,8 +71,11 @@ test: setup
 	$(PYTEST) $(TWO) -m "not slow" tests
 	$(NBVAL)
 
+# Mechanisms, mathematics and data; not what commands, widgets and scripts make of them.
+QUICK := $(addprefix tests/unit/,hand geometry model training evaluation analysis data exercises utils)
+
 test-quick: setup
-	$(PYTEST) $(TWO) -m "not slow" tests/unit
+	$(PYTEST) $(TWO) -m "not slow" $(QUICK)
 
 test-all: setup $(BOOK_STAMP)
 	$(PYTEST) $(TWO) tests

@@ -52,7 +52,7 @@ LATE = 5
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution padded as TensorFlow's ``SAME``: with stride 2, the odd pixel goes to the right and below.
+    """A convolution padded as TensorFlow's ``SAME``: with stride 2, the odd pixel goes right and below.
 
     Depthwise convolutions are computed in single precision: their backward pass in bfloat16 takes five times
     as long on processors.

@@ -134,6 +134,7 @@ def test_broken_files_are_refused_in_one_line_that_names_them(tmp_path, content)
     assert_read_or_refused(lambda: load_robustness(tmp_path / "r.json"), "r.json")
 
 
+@pytest.mark.slow
 def test_the_script_measures_a_checkpoint_and_goes_on_where_it_stopped(model, tmp_path):
     model.save_pretrained(tmp_path / "net")
     script = Path(__file__).parents[3] / "scripts" / "build" / "robustness.py"

@@ -145,6 +145,7 @@ def test_the_learning_rate_rises_then_falls_to_a_hundredth() -> None:
         replace(config, warmup=1.0)
 
 
+@pytest.mark.slow
 def test_sixteen_pairs_are_learned_to_three_millimetres(pairs: Path, tmp_path: Path) -> None:
     network = replace(DIRConfig.small(), image_size=64)
     config = TrainConfig(steps=130, batch_size=16, save_every=1000, learning_rate=2e-3)
