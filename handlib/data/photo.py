@@ -149,6 +149,7 @@ def refuse_huge(path: Path, width: int, height: int) -> None:
 
 def to_rgb(image: Image.Image) -> Picture:
     """A decoded picture as 8-bit RGB: 16-bit grey scaled, transparency laid over mid-grey."""
+    image.load()  # Frames of some animations know their mode only now.
     if image.mode.startswith("I"):
         grey = np.rint(np.asarray(image).clip(0, 65535) / 257).astype(np.uint8)
         return np.stack((grey, grey, grey), axis=-1)
