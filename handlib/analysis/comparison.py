@@ -53,7 +53,9 @@ def pooled_spread(groups: Sequence[Sequence[float]]) -> Spread:
 
 
 def compare(numbers: Sequence[float], reference: Sequence[float], spread: Spread) -> Difference:
-    """How far a kind's mean lies from the reference's, and how far chance takes it (two-sided t, 5 %)."""
+    """Returns how far a kind's mean lies from the reference's, and how far chance takes it (two-sided t, 5
+    %).
+    """
     error = spread.deviation * (1 / len(numbers) + 1 / len(reference)) ** 0.5
     return Difference(
         float(np.mean(numbers) - np.mean(reference)), float(t.ppf(0.975, spread.freedom)) * error

@@ -31,7 +31,7 @@ class Cost:
 
 
 def flops(run: Callable[[], object]) -> int:
-    """How many multiplications and additions a call makes in convolutions and matrix products."""
+    """Returns how many multiplications and additions a call makes in convolutions and matrix products."""
     with FlopCounterMode(display=False) as counter:
         run()
     return counter.get_total_flops()

@@ -15,7 +15,8 @@ READER_TOLERANCE = 1e-4
 def plane_shares(
     uv: Float[Tensor, "hand=2 21 2"], size: int, half_width: float, projection: Projection
 ) -> Float[Tensor, "planes joint=42 size size"]:
-    """How much of every joint's feature each plane shows at every pixel; joints are 21 * hand + joint.
+    """Returns how much of every joint's feature each plane shows at every pixel; joints are 21 * hand +
+    joint.
 
     Drawn are unit vectors, one per joint: each channel of a plane then is one joint's share.
     """

@@ -71,7 +71,7 @@ class Sample:
         return Sample(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
     def __len__(self) -> int:
-        """How many samples a batch holds; a single sample has no length."""
+        """Returns how many samples a batch holds; a single sample has no length."""
         if self.image.ndim == 3:
             raise TypeError("a single sample has no length")
         return len(self.image)

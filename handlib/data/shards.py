@@ -34,12 +34,12 @@ FIELDS = tuple(field.name for field in fields(Sample))
 
 @cache
 def open_hand_sha256() -> str:
-    """What names the open hand in ``dataset.json``: the sum of the file that it ships in."""
+    """Returns what names the open hand in ``dataset.json``: the sum of the file that it ships in."""
     return hashlib.sha256(open_hand_file().read_bytes()).hexdigest()
 
 
 def hands_sha256(hands: Iterable[Hand]) -> str:
-    """What names a pair of hand models (left, right): the same for the open hand however it was read."""
+    """Returns what names a pair of hand models (left, right): the same for the open hand however read."""
 
     def digest(pair: Iterable[Hand]) -> str:
         arrays = [getattr(hand, name).cpu().numpy() for hand in pair for name in MODEL_ARRAYS]
@@ -158,7 +158,7 @@ class Dataset:
         ]
 
     def __len__(self) -> int:
-        """How many samples there are."""
+        """Returns how many samples there are."""
         return self.info.count
 
     def sample(self, indices: Int[Tensor, "n"]) -> Sample:

@@ -58,7 +58,7 @@ class NamedOutputs(nn.Module):
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> tuple[Tensor, ...]:
-        """What ``OUTPUTS`` says."""
+        """Returns what ``OUTPUTS`` says."""
         prediction = self.network(image)
         final = prediction.final
         return (
@@ -74,7 +74,7 @@ class NamedOutputs(nn.Module):
 
 
 def description(network: DIR) -> dict[str, str]:
-    """What the file says about itself: input, outputs, joints' names and the network's configuration."""
+    """Returns what the file says about itself: input, outputs, joints' names, configuration."""
     size = network.config.image_size
     return {
         INPUT: f"batch x RGB x {size} x {size}, float: (value / 255 - mean) / deviation, "

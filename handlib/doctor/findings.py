@@ -20,7 +20,9 @@ class Finding:
 
 
 def judged_each(what: str, look: Callable[[], Sequence[Finding]], to_do: str) -> Sequence[Finding]:
-    """What ``look`` finds, or one ``wrong`` finding with the error that it raises and what to do then."""
+    """Returns what ``look`` finds, or one ``wrong`` finding with the error that it raises and what to do
+    then.
+    """
     try:
         return look()
     except Exception as error:  # Whatever it is, the other findings have to be told.

@@ -18,7 +18,8 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def packages_finding(extra: str, declared: Sequence[Requirement], installed: Mapping[str, str]) -> Finding:
-    """Whether the packages of an optional group are there and new enough; of "", those of the package itself.
+    """Returns whether the packages of an optional group are there and new enough; of "", those of the package
+    itself.
 
     ``installed`` are versions by canonical name.
     """
@@ -83,7 +84,7 @@ def chromium() -> str | None:
 
 
 def browser_finding() -> Finding:
-    """What ``make test`` drives."""
+    """Returns what ``make test`` drives."""
     path = chromium()
     if path:
         return Finding("Chromium", "ok", path)

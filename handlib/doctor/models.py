@@ -23,7 +23,7 @@ GET_CHECKPOINT = "https://github.com/PengfeiRen96/DIR says in its README where t
 
 
 def side_of(data: HandData) -> Side:
-    """Which hand a model is, told by its shape.
+    """Returns which hand a model is, told by its shape.
 
     The mean pose bends the fingers towards the palm; who looks at the palm, fingers up, sees a right hand's
     index finger on the right of its little finger.

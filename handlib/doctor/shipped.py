@@ -17,7 +17,7 @@ def _sha256(path: Path) -> str:
 
 
 def sums_finding(what: str, sums: dict[Path, str]) -> Finding:
-    """Whether every file is there and has its SHA256."""
+    """Returns whether every file is there and has its SHA256."""
     bad = [path for path, expected in sums.items() if not path.exists() or _sha256(path) != expected]
     if bad:
         told = f"missing or changed: {', '.join(map(str, bad[:3]))}{' and more' if len(bad) > 3 else ''}"

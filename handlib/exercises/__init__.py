@@ -56,7 +56,7 @@ def as_array(value: object, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def ask(answer: object, *arguments: object, shape: tuple[int, ...]) -> np.ndarray:
-    """What an answer function returns for some arguments, as :func:`as_array`."""
+    """Returns what an answer function returns for some arguments, as :func:`as_array`."""
     if not callable(answer):
         raise Wrong("expected a function")
     return as_array(answer(*arguments), shape)

@@ -39,7 +39,7 @@ class FirstHits:
 
     @property
     def met(self) -> Bool[np.ndarray, "rays"]:
-        """Which rays met something."""
+        """Returns which rays met something."""
         return self.face >= 0
 
 
@@ -61,7 +61,7 @@ class EmbreeRays:
     def blocked(
         self, origins: Float[np.ndarray, "rays 3"], directions: Float[np.ndarray, "rays 3"]
     ) -> Bool[np.ndarray, "rays"]:
-        """Which rays meet anything."""
+        """Returns which rays meet anything."""
         return self._scene.run(*map(np.ascontiguousarray, (origins, directions)), query="OCCLUDED") >= 0
 
 
@@ -114,7 +114,7 @@ class NumpyRays:
     def blocked(
         self, origins: Float[np.ndarray, "rays 3"], directions: Float[np.ndarray, "rays 3"]
     ) -> Bool[np.ndarray, "rays"]:
-        """Which rays meet anything."""
+        """Returns which rays meet anything."""
         return self.first_hits(origins, directions).met
 
 

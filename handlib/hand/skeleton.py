@@ -59,7 +59,7 @@ def joint_index(name: str) -> int:
 
 
 def bones_between() -> Int[np.ndarray, "21 21"]:
-    """How many bones lead from one joint to another."""
+    """Returns how many bones lead from one joint to another."""
     step = np.eye(NUM_JOINTS, dtype=int)
     for a, b in BONES:
         step[a, b] = step[b, a] = 1

@@ -14,7 +14,9 @@ def bias_of(layer: nn.Conv2d) -> Float[Tensor, "channels"]:
 
 
 def memory_format_of(x: Float[Tensor, "batch channels height width"]) -> torch.memory_format:
-    """How a map lies in memory: convolutions are slow where their input's parts lie in different ways."""
+    """Returns how a map lies in memory: convolutions are slow where their input's parts lie in different
+    ways.
+    """
     last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
     return torch.channels_last if last else torch.contiguous_format
 

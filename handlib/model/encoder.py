@@ -37,7 +37,7 @@ class Backbone(nn.Module):
         self.channels: list[int] = [width * count for width in created[0].feature_info.channels()]
 
     def _create(self, pretrained: bool) -> Any:
-        """What timm calls a feature extractor: a module with ``feature_info``."""
+        """Returns what timm calls a feature extractor: a module with ``feature_info``."""
         chosen: dict[str, Any] = {
             "layers": self.config.backbone_layers,
             "channels": self.config.backbone_channels,

@@ -14,7 +14,7 @@ from handlib.hand.skeleton import BONES, NUM_JOINTS
 
 
 def skeleton_adjacency() -> Bool[Tensor, "21 21"]:
-    """Which joints a bone connects; symmetric, nobody is their own neighbour."""
+    """Returns which joints a bone connects; symmetric, nobody is their own neighbour."""
     adjacency = torch.zeros(NUM_JOINTS, NUM_JOINTS, dtype=torch.bool)
     parents, children = torch.tensor(BONES).T
     adjacency[parents, children] = True

@@ -40,7 +40,7 @@ def offsets(
 def bone_masks(
     uv: Float[Tensor, "batch hand 21 2"], size: int, half_width: float
 ) -> Float[Tensor, "batch hand 20 end=2 size size"]:
-    """How much of each bone's two end joints every pixel shows.
+    """Returns how much of each bone's two end joints every pixel shows.
 
     A pixel belongs to a bone if its centre is closer than ``half_width`` (uv units) to the segment between
     the end joints. There it shows 1 - d_a / (d_a + d_b) of the nearer-the-wrist joint a, the rest of b, d

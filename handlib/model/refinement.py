@@ -40,7 +40,7 @@ class Fusion(nn.Module):
 
 
 def tokens_per_hand(config: DIRConfig) -> int:
-    """How many features stand for a hand."""
+    """Returns how many features stand for a hand."""
     return NUM_JOINTS if config.tokens == "joints" else NUM_VERTEX_TOKENS
 
 

@@ -81,6 +81,6 @@ class TwoHandTransformer(nn.Module):
 
 
 def cross_hand_share(weights: Float[np.ndarray, "*lead 42 42"]) -> Float[np.ndarray, "*lead 42"]:
-    """How much of each token's attention goes to the other hand; half of it, if it is spread evenly."""
+    """Returns how much of each token's attention goes to the other hand; half, if spread evenly."""
     to_right = weights[..., NUM_JOINTS:].sum(-1)
     return np.where(np.arange(2 * NUM_JOINTS) < NUM_JOINTS, to_right, weights.sum(-1) - to_right)

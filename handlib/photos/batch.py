@@ -43,7 +43,7 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether the folder holds the answer to this very question."""
+        """Returns whether the folder holds the answer to this very question."""
         try:
             answered = json.loads((self.folder / "result.json").read_text())["asked"]
             return answered == self.asked and all((self.folder / file).is_file() for file in FILES)
@@ -51,7 +51,7 @@ class Job:
             return False
 
     def summary(self, top: Path) -> dict:
-        """What ``SUMMARY`` says of this result."""
+        """Returns what ``SUMMARY`` says of this result."""
         record = json.loads((self.folder / "result.json").read_text())
         return {
             "folder": self.folder.relative_to(top).as_posix(),
@@ -143,7 +143,7 @@ def write_summary(out: Path, model: Network, entries: list[dict]) -> None:
 
 
 def in_words(entries: list[dict]) -> str:
-    """How many pictures were read and what was seen on them, in one line."""
+    """Returns how many pictures were read and what was seen on them, in one line."""
     results = [result for entry in entries for result in entry.get("results", [])]
     counts = Counter(result["hands_seen"] for result in results).most_common()
     seen = ", ".join(f"{count} {what}" for what, count in counts)

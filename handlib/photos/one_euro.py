@@ -48,7 +48,9 @@ class OneEuro:
 
 
 def response(cutoff: float | Tensor, rate: float) -> float | Tensor:
-    """How much of a step a low-pass filter takes over per sample, 0 to 1; ``cutoff`` and ``rate`` in Hz."""
+    """Returns how much of a step a low-pass filter takes over per sample, 0 to 1; ``cutoff`` and ``rate`` in
+    Hz.
+    """
     time_constant = 1 / (2 * math.pi * cutoff)
     return 1 / (1 + time_constant * rate)
 

@@ -46,7 +46,7 @@ class Presence:
 
 
 def hands_present(segmentation: Float[Tensor, "3 height width"]) -> Presence:
-    """Which hands the scores of (background, left, right) show; a pure function of them.
+    """Returns which hands the scores of (background, left, right) show; a pure function of them.
 
     It can be no better than the network. The shipped checkpoint has only learnt from pictures with two hands
     and finds a bit of both in nearly everything, also on an empty desk, where it is less sure of them. Of

@@ -137,12 +137,12 @@ class Reconstruction:
 
     @property
     def presence(self) -> Presence:
-        """Which hands the segmentation shows, see :mod:`handlib.photos.presence`."""
+        """Returns which hands the segmentation shows, see :mod:`handlib.photos.presence`."""
         return hands_present(self.prediction.segmentation[0])
 
     @property
     def confidence(self) -> Float[Tensor, "hand=2"]:
-        """How sure the segmentation is of each hand, 0 to 1."""
+        """Returns how sure the segmentation is of each hand, 0 to 1."""
         return self.presence.confidence
 
     def overlay(self, side: int = OVERLAY_SIDE) -> UInt8[np.ndarray, "drawn_height drawn_width 3"]:

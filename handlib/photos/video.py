@@ -55,7 +55,7 @@ class Track:
 
 
 def track_of(results: Sequence[Reconstruction]) -> Track:
-    """What the frames' estimates say."""
+    """Returns what the frames' estimates say."""
     hands, extent = results[0].network.hands, max(results[0].picture.shape[:2])
     estimates = [result.prediction.final for result in results]
     root = rotation_from_6d(torch.cat([estimate.params.root for estimate in estimates]))

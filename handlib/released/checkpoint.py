@@ -192,7 +192,8 @@ def named_outputs(prediction: Prediction) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def run(model: DIR, image: Tensor) -> dict[str, Tensor]:
-    """What the command writes for a normalised picture: all outputs, and the last stage's planes as one map.
+    """Returns what the command writes for a normalised picture: all outputs, and the last stage's planes as
+    one map.
 
     That map, ``planes_sum_last``, is the mean over each hand's planes and channels, summed over the hands.
     """

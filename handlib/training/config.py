@@ -121,7 +121,9 @@ class TrainConfig:
 
     @classmethod
     def small(cls) -> "TrainConfig":
-        """What ``handlib train`` takes for ``small``: Muon, at a higher rate (``docs/experiments.md``)."""
+        """Returns what ``handlib train`` takes for ``small``: Muon, at a higher rate
+        (``docs/experiments.md``).
+        """
         return cls(optimiser="muon", learning_rate=5e-3)
 
     @classmethod

@@ -12,7 +12,7 @@ from torch import Tensor, distributed, nn
 
 
 def several_processes() -> bool:
-    """Whether this process is one of several that compute together."""
+    """Returns whether this process is one of several that compute together."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 

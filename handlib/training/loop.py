@@ -161,7 +161,7 @@ def one_processor(**options: Any) -> Fabric:
 
 
 def machine_of(fabric: Fabric) -> dict[str, str | int]:
-    """What computes a run and how: all that may change when it is resumed."""
+    """Returns what computes a run and how: all that may change when it is resumed."""
     return {
         "device": fabric.device.type,
         "processes": fabric.world_size,

@@ -40,7 +40,9 @@ def orthogonalise(matrices: Float[Tensor, "n rows columns"]) -> Float[Tensor, "n
 
 
 def is_matrix(weight: Tensor) -> bool:
-    """Whether Muon moves it: not vectors, nor what reads or writes colours, coordinates or single scores."""
+    """Returns whether Muon moves it: not vectors, nor what reads or writes colours, coordinates or single
+    scores.
+    """
     return weight.ndim > 1 and min(weight.shape[:2]) > 3
 
 

@@ -14,7 +14,9 @@ MULTIPLY_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
 
 
 def multiplies_bfloat16(device: str) -> bool:
-    """Whether a kind of device has instructions for matrices in bfloat16; GPUs are taken to have them."""
+    """Returns whether a kind of device has instructions for matrices in bfloat16; GPUs are taken to have
+    them.
+    """
     if device != "cpu":
         return True
     # PyTorch 2.9 can't be asked; there the answer is no.

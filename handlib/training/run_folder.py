@@ -28,7 +28,7 @@ def save_checkpoint(fabric: Fabric, path: Path, state: dict) -> None:
 
 
 def save_network(model: DIR, folder: Path) -> None:
-    """What ``save_pretrained`` writes, each file whole or not at all."""
+    """Returns what ``save_pretrained`` writes, each file whole or not at all."""
     with TemporaryDirectory(dir=folder) as unfinished:
         model.save_pretrained(unfinished)
         for path in sorted(Path(unfinished).iterdir()):

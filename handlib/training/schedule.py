@@ -44,7 +44,7 @@ class Steps(torch.utils.data.Dataset):
         self.share = slice(rank, None, processes)
 
     def __len__(self) -> int:
-        """How many steps there are."""
+        """Returns how many steps there are."""
         return self.config.steps
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:

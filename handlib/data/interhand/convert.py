@@ -34,7 +34,7 @@ class Source(Protocol):
     skipped: dict[str, int]
 
     def __len__(self) -> int:
-        """How many pictures may be asked for."""
+        """Returns how many pictures may be asked for."""
 
     def sample(self, number: int, size: int) -> Sample:
         """One of them; :class:`Unusable` if it gives no sample."""
@@ -59,8 +59,8 @@ class Conversion:
 
     @classmethod
     def resumed(cls, folder: Path, source: Source, asked: dict[str, object]) -> "Conversion":
-        """What an earlier run has left, or a beginning; an :class:`InputError` if it was asked for something
-        else.
+        """Returns what an earlier run has left, or a beginning; an :class:`InputError` if it was asked for
+        something else.
         """
         begun = cls(asked, source.left_out, source.skipped)
         path = folder / REPORT
@@ -82,7 +82,7 @@ class Conversion:
             return state
 
     def counts(self, fault: bool) -> Counter[str]:
-        """How many pictures were skipped (``fault``) or left out, by reason."""
+        """Returns how many pictures were skipped (``fault``) or left out, by reason."""
         if fault:
             return Counter(self.skipped) + Counter(reason for _, reason in self.faults)
         return Counter(self.left_out) + Counter(self.unwanted)

@@ -112,7 +112,7 @@ def parse_joints(entry: Any) -> Float[np.ndarray, "126"] | None:
 
 
 def parse_valid(annotation: dict[str, Any]) -> int | None:
-    """Which of the 42 joints are valid, joint k as bit k; None if the annotation doesn't say."""
+    """Returns which of the 42 joints are valid, joint k as bit k; None if the annotation doesn't say."""
     valid = _numbers(annotation.get("joint_valid"), 42)
     return None if valid is None else sum(1 << k for k in range(42) if valid[k])
 

@@ -246,7 +246,7 @@ class Index:
             (self._length,) = self._database.execute("SELECT count(*) FROM pictures").fetchone()
 
     def __len__(self) -> int:
-        """How many usable pictures there are."""
+        """Returns how many usable pictures there are."""
         return self._length
 
     def __getitem__(self, number: int) -> Record:

@@ -73,7 +73,7 @@ class IntagHand:
             raise InputError(f"{root}: expected annotations as {split}/anno/0.pkl and so on, found none")
 
     def __len__(self) -> int:
-        """How many annotations there are."""
+        """Returns how many annotations there are."""
         return len(self._numbers)
 
     def sample(self, number: int, size: int) -> Sample:

@@ -78,7 +78,7 @@ class InterHand:
         self.left_out, self.skipped = self.index.left_out, self.index.skipped
 
     def __len__(self) -> int:
-        """How many pictures the annotations allow; the picture files are looked at one by one."""
+        """Returns how many pictures the annotations allow; the picture files are looked at one by one."""
         return len(self.index)
 
     def sample(self, number: int, size: int) -> Sample:

@@ -48,8 +48,8 @@ PARTS: dict[str, Part] = {
 
 @cache
 def published_sums() -> dict[str, str]:
-    """What the benchmark's authors got: SHA256 of every folder's first shard (``test-128``) and of every
-    split's first scenes (``test``).
+    """Returns what the benchmark's authors got: SHA256 of every folder's first shard (``test-128``) and of
+    every split's first scenes (``test``).
     """
     return json.loads((files("handlib") / "assets" / "two_hands.json").read_text())
 
@@ -66,7 +66,7 @@ def scenes_sum(shard: Path) -> str:
 
 
 def compare_with_published(folder: Path, split: str) -> str:
-    """What the first shard of a folder is, in words."""
+    """Returns what the first shard of a folder is, in words."""
     shard = shard_path(folder, 0)
     if _sum(shard) == published_sums()[folder.name]:
         return "the published bytes"

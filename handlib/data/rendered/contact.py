@@ -22,8 +22,8 @@ def _contact_points(arm: Float[np.ndarray, "arm 3"]) -> Float[np.ndarray, "point
 def travel_to_contact(
     moving: Arm, fixed: Arm, offset: Float[np.ndarray, "3"], direction: Float[np.ndarray, "3"]
 ) -> tuple[float, bool]:
-    """How far the moving arm goes along ``direction`` (unit) until it meets the fixed one, and whether both
-    hands meet there (a forearm may be what touches).
+    """Returns how far the moving arm goes along ``direction`` (unit) until it meets the fixed one, and
+    whether both hands meet there (a forearm may be what touches).
 
     Each arm comes in its own frame; ``offset`` leads from the moving arm's frame to the fixed one's, where
     the arms must not cross. The way is infinite if the arms pass each other. Contact is felt at vertices and

@@ -37,7 +37,7 @@ def _gaps(joints: Float[np.ndarray, "21 3"]) -> Float[np.ndarray, "18 3 3"]:
 
 
 def count_interlocked(left: Float[np.ndarray, "21 3"], right: Float[np.ndarray, "21 3"]) -> int:
-    """How many of the ten fingers pass between two fingers of the other hand.
+    """Returns how many of the ten fingers pass between two fingers of the other hand.
 
     A finger does if one of its three phalanges, as a segment, crosses the strip of triangles between the
     phalanges of two neighbours among index, middle, ring and little finger.

@@ -22,7 +22,7 @@ BACK_TO_CAMERA = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
 def count_self_crossings(arm: Float[np.ndarray, "arm 3"], scene: RayScene) -> int:
-    """How many of the hand's edges pierce a face of the same arm that they don't belong to."""
+    """Returns how many of the hand's edges pierce a face of the same arm that they don't belong to."""
     edges = hand_edges()
     start = arm[edges[:, 0]].astype(np.float32)
     step = arm[edges[:, 1]].astype(np.float32) - start

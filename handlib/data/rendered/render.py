@@ -215,7 +215,7 @@ class PairScene:
     def _lit(
         self, hits: Hits, rays_per_pixel: int, normal: Float[Tensor, "n 3"], light: np.ndarray
     ) -> Float[Tensor, "n"]:
-        """Whether the light reaches what was hit, asked once per pixel, at its first hit."""
+        """Returns whether the light reaches what was hit, asked once per pixel, at its first hit."""
         light = (light / np.linalg.norm(light)).astype(np.float32)
         starts_pixel = np.diff(hits.ray // rays_per_pixel, prepend=-1) > 0
         first = np.flatnonzero(starts_pixel)

@@ -77,7 +77,7 @@ class Scene:
 
     @property
     def built(self) -> PairScene:
-        """What rays are cast into. Only the latest few are kept."""
+        """Returns what rays are cast into. Only the latest few are kept."""
         return _build(self)
 
     @cached_property

@@ -139,8 +139,8 @@ def _frames(corners: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]
 
 
 def face_rotations(vertices: Float[np.ndarray, "2 778 3"]) -> Float[Tensor, "faces 3 3"]:
-    """What has turned every face of the right hand at rest to where it is, for the left arm's and the right
-    arm's faces.
+    """Returns what has turned every face of the right hand at rest to where it is, for the left arm's and the
+    right arm's faces.
 
     The left hand's matrices include the mirroring; a forearm, which has no fine normals, has zeros.
     """

@@ -64,7 +64,7 @@ class Thing:
         return (points - self.centre) @ self.turn / self.half_sizes
 
     def contains(self, points: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, "n"]:
-        """Which points (camera's frame, metres) lie inside."""
+        """Returns which points (camera's frame, metres) lie inside."""
         place = self.in_unit_solid(points)
         across = np.linalg.norm(place[:, :2], axis=1)
         return {
