@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, Command | Group] = {
         "Pairs of hands with exact truth.",
         {
             "make": data.make,
+            "layers": data.layers,
             "benchmark": data.benchmark,
             "interhand": data.interhand,
             "intaghand": data.intaghand,

@@ -40,6 +40,24 @@ def make(
     make_dataset(out, split, count, size, seed, world, workers, behind)
 
 
+def layers(
+    out: Path, split: Split = "train", count: int = 24000, size: int = 256, seed: int = 5, workers: int = 1
+) -> None:
+    """Render pairs of world wild in layers, from which training composes a new picture at every step.
+
+    Args:
+        out: folder to write to; a run that was cut short is carried on.
+        split: the same world with other random numbers, so that no pair of one split is in another.
+        count: how many pairs.
+        size: side of the square layers in pixels; pictures of three quarters of it are sharp.
+        seed: the same seed gives the same pairs.
+        workers: processes that render at once.
+    """
+    from handlib.data.layered.layers import make_layered_dataset
+
+    make_layered_dataset(out, split, count, seed, size, workers)
+
+
 def benchmark(
     out: Path,
     splits: tuple[PartName, ...] = ("val", "test", "studio-test", "train"),

@@ -18,6 +18,7 @@ from handlib.utils.errors import InputError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
 
     from handlib.data.sample import Sample
     from handlib.model.network import DIR
@@ -43,6 +44,12 @@ class Machine:
     threads: int = 0
     workers: int = 0
 
+    def strategy(self) -> "str | DDPStrategy":
+        """How several processes work together: not every step uses every weight (``maps_first``)."""
+        from lightning_fabric.strategies import DDPStrategy
+
+        return DDPStrategy(find_unused_parameters=True) if self.devices * self.num_nodes > 1 else "auto"
+
     def fabric(self) -> "Fabric":
         """Lightning Fabric on these devices; an ``InputError`` if there are none like that."""
         from lightning_fabric import Fabric
@@ -58,6 +65,7 @@ class Machine:
                 devices=self.devices,
                 num_nodes=self.num_nodes,
                 precision=self.precision or training_precision(self.accelerator),
+                strategy=self.strategy(),
             )
         except (RuntimeError, ValueError) as error:
             raise InputError(f"accelerator {self.accelerator}, {self.devices} devices: {error}") from error
@@ -76,6 +84,7 @@ def train(
     network: RecipeName = "small",
     validation: Path | None = None,
     start_from: Path | None = None,
+    photographs: Annotated[tuple[Path, ...], tyro.conf.arg(help_behavior_hint="")] = (),
     mano: Path | None = None,
     machine: Annotated[Machine, Unnamed] = Machine(),
     training: Annotated[dict[str, Any], Unnamed, changes(TrainConfig, _of("training"))] = {},  # noqa: B006
@@ -88,12 +97,14 @@ def train(
     Args:
         data: folder of training pairs, as large in pixels as the network's pictures.
         out: folder for checkpoint, log and, in the end, the network.
-        network: small: what two CPU cores can train; released: the authors' network and recipe, for GPUs.
-            Every other option changes one number of it.
+        network: small: what two CPU cores can train; wild: the network for photographs, from layered pairs;
+            released: the authors' network and recipe, for GPUs. Every other option changes one number of it.
         validation: folder of pairs to measure on now and then.
         start_from: folder of a trained network whose weights to begin with.
+        photographs: pictures without hands, or folders of them, as backgrounds for layered pairs.
         mano: folder of the MANO files that real pairs were read with; the open hand if not given.
     """
+    from handlib.data.rendered.photo_backgrounds import open_photographs
     from handlib.training.loop import train
 
     recipe = RECIPES[network]
@@ -103,8 +114,8 @@ def train(
         replace(recipe.losses, **losses),
         replace(recipe.augmentation, **augmentation),
     )
-    if recipe.training.imagenet and recipe.network.backbone_channels:
-        raise InputError("imagenet: these weights are for timm's own widths; name one with --backbone")
+    if recipe.training.pretrained and recipe.network.backbone_channels:
+        raise InputError("pretrained: these weights are for timm's own widths; name one with --backbone")
     train(
         data,
         out,
@@ -117,6 +128,7 @@ def train(
         fabric=machine.fabric(),
         workers=machine.workers,
         hands=mano_hands(mano, recipe.network.tips) if mano else None,
+        photographs=open_photographs(photographs) if photographs else None,
     )
 
 
@@ -124,7 +136,7 @@ def _changed_network(config: DIRConfig, model: dict[str, Any]) -> DIRConfig:
     """The network with some fields changed; another backbone comes with timm's own sizes."""
     import timm
 
-    if "backbone" in model:
+    if "backbone" in model and model["backbone"] != config.backbone:
         if not timm.is_model(model["backbone"]):
             raise InputError(f"backbone: expected the name of a timm model, got {model['backbone']!r}")
         own = dict.fromkeys(("backbone_layers", "backbone_channels", "backbone_stem_width"))

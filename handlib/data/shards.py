@@ -6,10 +6,12 @@ each.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +87,29 @@ def write_shard(path: Path, batch: Sample) -> None:
     tensors["depth"] = tensors["depth"].half()
     with replacing(path) as temporary:
         save_file(tensors, temporary)
+
+
+def make_shards(
+    make: Callable[[int, range], int], shards: list[tuple[int, range]], workers: int
+) -> Iterator[int]:
+    """Makes shards one after another or in several processes; yields the size of each when it is written.
+
+    Every process uses one thread: sums must not depend on how many cores there are.
+    """
+    if workers == 1:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield from (make(*shard) for shard in shards)
+        finally:
+            torch.set_num_threads(threads)
+        return
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
+    try:
+        for finished in as_completed([pool.submit(make, *shard) for shard in shards]):
+            yield finished.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def prepare_folder(folder: Path, info: DatasetInfo) -> None:

@@ -16,7 +16,8 @@ class DIRConfig:
 
     Encoder:
         image_size: side of the input picture in pixels.
-        backbone: a timm model.
+        backbone: a timm model, or ``hand_landmarks``: the encoder of a network that has learnt from photographs
+            of hands (:mod:`handlib.model.hand_backbone`).
         backbone_levels: which of its feature levels are c1 to c4 (fine to coarse).
         backbone_layers, backbone_channels, backbone_stem_width: timm's ``layers``, ``channels``,
             ``stem_width`` where given.
@@ -25,7 +26,9 @@ class DIRConfig:
         hand_attention: one attention map per hand over c4 (Sec. 3.1); otherwise both pool the same mean.
         attention_channels: hidden width of the attention maps' convolution.
         initial_head: ``pooled``: a linear layer on the pooled vector (released); ``layout``: an MLP that also
-            sees where things are (the flattened coarse map and the attention's centre).
+            sees where things are (the flattened coarse map and the attention's centre); ``joints``: heatmaps
+            and location maps, a rotation by aligning the palm (:mod:`handlib.model.joints_head`).
+        head_channels: width of the head that makes joint maps.
 
     Refinement (Sec. 3.2):
         stage_levels: one stage per entry, on the map size of that encoder level (0 = c1 ... 3 = c4).
@@ -67,7 +70,8 @@ class DIRConfig:
     separate_encoders: bool = False
     hand_attention: bool = True
     attention_channels: int = 1024
-    initial_head: Literal["pooled", "layout"] = "pooled"
+    initial_head: Literal["pooled", "layout", "joints"] = "pooled"
+    head_channels: int = 96
 
     stage_levels: Sequence[int] = (2, 1)
     tokens: Literal["joints", "vertices"] = "joints"
@@ -110,6 +114,8 @@ class DIRConfig:
             raise InputError(
                 f"projection: expected joint (one per token) or none for vertices, got {self.projection!r}"
             )
+        if self.initial_head == "joints" and not self.log_scale:
+            raise InputError("log_scale: expected true with initial_head joints, whose camera is a logarithm")
         if self.nominal_pose is not None and len(self.nominal_pose) != 7:
             raise InputError(
                 f"nominal_pose: expected 7 numbers (6D root, scale), got {len(self.nominal_pose)}"
@@ -158,6 +164,28 @@ class DIRConfig:
             head_gain=0.1,
             log_scale=True,
             nominal_pose=(0.0, 0.5, 0.0, 0.0, 0.0, -0.5, 1.8),
+            plane_channels=16,
+            tips="smplx",
+        )
+
+    @classmethod
+    def wild(cls) -> "DIRConfig":
+        """A network for photographs: every mechanism of DIR on an encoder that knows photographs of hands."""
+        return cls(
+            image_size=192,
+            backbone="hand_landmarks",
+            attention_channels=64,
+            initial_head="joints",
+            stage_levels=(2, 1),
+            channels=64,
+            joint_features=64,
+            gcn_layers=2,
+            gcn_residual=True,
+            transformer_depth=2,
+            skip_first_block=False,
+            update="residual",
+            head_gain=0.1,
+            log_scale=True,
             plane_channels=16,
             tips="smplx",
         )

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from handlib.hand.hand import HAND_VECTOR_SIZE
 from handlib.model.config import DIRConfig
+from handlib.model.estimate import JointMaps
+from handlib.model.hand_backbone import HandBackbone
+from handlib.model.joints_head import JointsHead
 
 LAYOUT_CHANNELS, LAYOUT_FEATURES, HEAD_FEATURES = 16, 256, 192
 
@@ -54,7 +57,7 @@ class Backbone(nn.Module):
             **options,
         )
 
-    def load_imagenet(self) -> None:
+    def load_pretrained(self) -> None:
         """Takes timm's ImageNet weights, downloading them if need be; the widths must be the model's own."""
         weights = self._create(pretrained=True).state_dict()
         for encoder in self.encoders:
@@ -171,17 +174,24 @@ class LayoutHead(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Backbone, left/right attention over c4 and the first estimate's numbers."""
+    """Backbone, left/right attention over c4 and the first estimate's numbers.
 
-    def __init__(self, config: DIRConfig):
+    ``rest`` are both hands' joints at rest (metres).
+    """
+
+    head: PooledHead | LayoutHead | JointsHead
+
+    def __init__(self, config: DIRConfig, rest: Float[Tensor, "hand=2 21 3"]):
         super().__init__()
-        self.backbone = Backbone(config)
+        self.backbone = HandBackbone() if config.backbone == "hand_landmarks" else Backbone(config)
         self.channels = self.backbone.channels
         deepest = self.channels[-1]
         self.attention = HandAttention(deepest, config.attention_channels) if config.hand_attention else None
         nominal = nominal_vectors(config)
         if config.initial_head == "pooled":
-            self.head: nn.Module = PooledHead(deepest, nominal)
+            self.head = PooledHead(deepest, nominal)
+        elif config.initial_head == "joints":
+            self.head = JointsHead(self.channels[1:], config.head_channels, rest)
         else:
             self.head = LayoutHead(deepest, config.image_size // config.output_stride, nominal)
 
@@ -192,10 +202,15 @@ class Encoder(nn.Module):
         Float[Tensor, "batch hand=2 height width"],
         Float[Tensor, "batch hand=2 64"],
         Float[Tensor, "batch 3"],
+        JointMaps | None,
     ]:
-        """Feature maps c1 to c4, attention, hand vectors, offset (right minus left root, in 0.15 m)."""
+        """Feature maps c1 to c4, attention, hand vectors, offset (right minus left root, in 0.15 m), and the
+        joint maps that they were read from, if the head makes any.
+        """
         features = self.backbone(image)
         c4 = features[-1]
         attention = self.attention(c4) if self.attention else c4.new_ones(c4.shape[0], 2, *c4.shape[-2:])
-        vectors, offset = self.head(c4, attention)
-        return features, attention, vectors, offset
+        if isinstance(self.head, JointsHead):
+            maps = self.head.joint_maps(features[1:])
+            return features, attention, *self.head.estimate(maps, attention_pool(c4, attention)), maps
+        return features, attention, *self.head(c4, attention), None

@@ -107,16 +107,30 @@ def true_estimate(sample: Sample, hands: Sequence[Hand]) -> Estimate:
 
 
 @dataclass(frozen=True)
+class JointMaps:
+    """Scores of (background, left, right), log-odds of every joint's place, locations (palm lengths), and
+    log-odds that a hand is there.
+    """
+
+    segmentation: Float[Tensor, "batch 3 size size"]
+    heat: Float[Tensor, "batch hand=2 21 size size"]
+    locations: Float[Tensor, "batch hand=2 21 xyz=3 size size"]
+    presence: Float[Tensor, "batch hand=2"]
+
+
+@dataclass(frozen=True)
 class Prediction:
     """The network's answer: the initial estimate, then one per stage; the last is the result.
 
     ``segmentation`` are scores of (background, left, right), ``dense`` colours every pixel by where it lies
-    on the hand (Sec. 3.3), both on the last stage's map.
+    on the hand (Sec. 3.3), both on the last stage's map. ``joint_maps`` is there if the initial estimate was
+    read from such maps.
     """
 
     estimates: tuple[Estimate, ...]
     segmentation: Float[Tensor, "batch 3 height width"]
     dense: Float[Tensor, "batch 3 height width"]
+    joint_maps: JointMaps | None = None
 
     __repr__ = in_shapes
 

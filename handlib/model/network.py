@@ -5,6 +5,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,7 +15,8 @@ from handlib.hand.skeleton import SIDES
 from handlib.hand.submesh import submesh
 from handlib.model.config import NUM_VERTEX_TOKENS, DIRConfig
 from handlib.model.encoder import Encoder
-from handlib.model.estimate import Estimate, Prediction, StageTrace, Trace, decode
+from handlib.model.estimate import Estimate, JointMaps, Prediction, StageTrace, Trace, decode
+from handlib.model.joints_head import JointsHead
 from handlib.model.refinement import RefinementStage
 from handlib.utils.errors import InputError
 from handlib.utils.files import reading
@@ -53,6 +55,11 @@ class PixelHeads(nn.Module):
         return self.segmentation(stem), self.dense(stem)
 
 
+def joints_at_rest(hand: Hand) -> Float[Tensor, "21 3"]:
+    """Joints of the mean shape's flat hand, metres."""
+    return hand().joints
+
+
 def weights_sum(model: nn.Module) -> str:
     """Returns the name of a network's weights: the SHA256 of all of them and of its buffers."""
     digest = hashlib.sha256()
@@ -80,11 +87,11 @@ class DIR(
     def __init__(self, config: DIRConfig, hands: dict[str, Hand] | None = None):
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
         hands = hands or {side: Hand.open(side, config.tips) for side in SIDES}
         given = {name: hand.side for name, hand in hands.items()}
         if given != {side: side for side in SIDES}:
             raise ValueError(f"hands: expected a left and a right hand under their names, got {given}")
+        self.encoder = Encoder(config, torch.stack([joints_at_rest(hands[side]) for side in SIDES]))
         thinned = None
         if config.tokens == "vertices":
             thinned = submesh(hands["right"].v_template.numpy(), hands["right"].faces, NUM_VERTEX_TOKENS)
@@ -132,7 +139,7 @@ class DIR(
         size = self.config.image_size
         if image.shape[1:] != (3, size, size):
             raise ValueError(f"image: expected shape (batch, 3, {size}, {size}), got {tuple(image.shape)}")
-        features, attention, vectors, offset = self.encoder(image)
+        features, attention, vectors, offset, maps = self.encoder(image)
         estimate = self.decode(vectors, offset)
         estimates, stages, deep = [estimate], [], features[-1]
         for level, stage in zip(self.config.stage_levels, self.stages, strict=True):
@@ -141,8 +148,18 @@ class DIR(
             estimates.append(step.after)
             deep = step.enhanced
         segmentation, dense = self.heads(deep)
-        prediction = Prediction(tuple(estimates), segmentation, dense)
+        prediction = Prediction(tuple(estimates), segmentation, dense, maps)
         return Trace(tuple(features), attention, tuple(stages), prediction)
+
+    def joint_maps(self, image: Float[Tensor, "batch 3 size size"]) -> JointMaps:
+        """The maps alone that a head of joints reads its estimate from.
+
+        Raises:
+            ValueError: the network has another head.
+        """
+        if not isinstance(self.encoder.head, JointsHead):
+            raise ValueError(f"initial_head: only joints makes maps, this is {self.config.initial_head}")
+        return self.encoder.head.joint_maps(self.encoder.backbone(image)[1:])
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
         """The answer alone."""

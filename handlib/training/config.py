@@ -24,6 +24,8 @@ class LossWeights:
     segmentation, lovasz: the maps' labels, by cross-entropy and by overlap.
     dense: the maps' colours.
     root, pose, betas: the hand model's parameters themselves.
+    sides, heat, location, presence: joint maps (initial_head joints): whose pixel, where a joint is seen, where
+        it lies, which hands are there.
     target_centre: the joint at each true hand's origin, and at the true offset's ends (estimates: the wrist).
     lovasz_on: what the Lovász term takes for probabilities.
     """
@@ -41,6 +43,10 @@ class LossWeights:
     root: Weight = 0
     pose: Weight = 0
     betas: Weight = 0
+    sides: Weight = 1
+    heat: Weight = 0.5
+    location: Weight = 4
+    presence: Weight = 0.2
     target_centre: str = "middle1"
     lovasz_on: Literal["scores", "probabilities"] = "scores"
 
@@ -94,7 +100,10 @@ class TrainConfig:
     warmup: share of the steps in which the learning rate rises.
     clip: upper bound of the gradient's norm.
     seed: of the weights, the order of pairs and their augmentation.
-    imagenet: starts the encoder from timm's ImageNet weights, which are downloaded.
+    pretrained: starts the encoder from published weights: timm's for ImageNet, which are downloaded, or those
+        of the hand network, which ship.
+    backbone_rate: share of the learning rate at which the backbone moves.
+    maps_first: share of the steps in which only the joint maps (initial_head joints) are taught.
     evaluate_every: steps between two measurements.
     save_every: steps between two checkpoints.
     """
@@ -107,7 +116,9 @@ class TrainConfig:
     warmup: float = 0.03
     clip: float = 5.0
     seed: int = 0
-    imagenet: bool = False
+    pretrained: bool = False
+    backbone_rate: float = 1.0
+    maps_first: float = 0.0
     evaluate_every: int = 500
     save_every: int = 250
 
@@ -118,6 +129,7 @@ class TrainConfig:
             check_at_least(name, getattr(self, name), 1)
         check_at_least("learning_rate", self.learning_rate, 0)
         check_between("training.warmup", self.warmup, 0, 0.99)
+        check_between("training.maps_first", self.maps_first, 0, 1)
 
     @classmethod
     def small(cls) -> "TrainConfig":
@@ -125,6 +137,19 @@ class TrainConfig:
         (``docs/experiments.md``).
         """
         return cls(optimiser="muon", learning_rate=5e-3)
+
+    @classmethod
+    def wild(cls) -> "TrainConfig":
+        """Returns what ``handlib train`` takes for ``wild``, whose pictures come with their mirror images."""
+        return cls(
+            steps=6000,
+            batch_size=16,
+            optimiser="muon",
+            learning_rate=5e-3,
+            pretrained=True,
+            backbone_rate=0.25,
+            maps_first=0.35,
+        )
 
     @classmethod
     def released(cls) -> "TrainConfig":
@@ -142,9 +167,10 @@ class Recipe:
     augmentation: Augmentation
 
 
-RecipeName = Literal["small", "released"]
+RecipeName = Literal["small", "wild", "released"]
 RECIPES: dict[RecipeName, Recipe] = {
     "small": Recipe(DIRConfig.small(), TrainConfig.small(), LossWeights.small(), Augmentation()),
+    "wild": Recipe(DIRConfig.wild(), TrainConfig.wild(), LossWeights.small(), Augmentation()),
     "released": Recipe(
         DIRConfig.released(), TrainConfig.released(), LossWeights.released(), Augmentation.released()
     ),

@@ -32,11 +32,19 @@ class SumOverProcesses(torch.autograd.Function):
         return SumOverProcesses.apply(gradient)
 
 
-def mean_over_processes(value: Float[Tensor, ""]) -> Float[Tensor, ""]:
+def mean_over_processes(value: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """The mean of what every process holds; no gradient flows through it."""
     if not several_processes():
         return value
     return SumOverProcesses.apply(value.detach()) / distributed.get_world_size()
+
+
+def shared_count(count: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Returns what a sum over this process's things is divided by to become a mean over all processes' things;
+    never less than 1 / their number.
+    """
+    least = 1 / distributed.get_world_size() if several_processes() else 1
+    return mean_over_processes(count).clamp_min(least)
 
 
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from handlib.data.augment import Augmentation
+from handlib.data.rendered.photo_backgrounds import Photographs
 from handlib.data.sample import Sample, normalise
 from handlib.data.shards import Dataset, check_hands, load_dataset
 from handlib.evaluation.evaluate import evaluate, one_line, tables
@@ -26,7 +27,8 @@ from handlib.hand.skeleton import SIDES
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.training.distributed import share_batch_norms
-from handlib.training.losses import LossWeights, dir_loss, hand_faces
+from handlib.training.joint_losses import joint_map_terms
+from handlib.training.losses import LossWeights, dir_loss, hand_faces, sum_of_terms
 from handlib.training.muon import OPTIMISERS, parameter_groups
 from handlib.training.precision import training_precision
 from handlib.training.run_folder import (
@@ -39,7 +41,7 @@ from handlib.training.run_folder import (
     save_checkpoint,
     save_network,
 )
-from handlib.training.schedule import Steps, TrainConfig, learning_rate
+from handlib.training.schedule import Steps, TrainConfig, learning_rate, open_pairs
 from handlib.training.targets import Targets
 from handlib.utils.errors import InputError
 from handlib.utils.files import make_folder, reading
@@ -52,8 +54,12 @@ def batches(pairs: Dataset, size: int = 50, rank: int = 0, processes: int = 1) -
 
 
 class LossOnBatch(nn.Module):
-    """Network and loss in one module, plain tensors in and out, as Fabric's wrappers want it."""
+    """Network and loss in one module, plain tensors in and out, as Fabric's wrappers want it.
 
+    ``maps_only``: the joint maps are taught, and nothing that is made of them.
+    """
+
+    maps_only = False
     faces: Int[Tensor, "2 faces 3"]
 
     def __init__(self, network: DIR, weights: LossWeights):
@@ -64,8 +70,12 @@ class LossOnBatch(nn.Module):
     def forward(self, **fields: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss and its terms on the batch that ``Sample(**fields)`` is."""
         batch = Sample(**fields)
-        prediction = self.network(normalise(batch.image).contiguous(memory_format=torch.channels_last))
+        image = normalise(batch.image).contiguous(memory_format=torch.channels_last)
         targets = Targets.from_sample(batch, [self.network.hands[side] for side in SIDES])
+        if self.maps_only:
+            terms = joint_map_terms(self.network.joint_maps(image), targets, self.weights)
+            return sum_of_terms(terms)
+        prediction = self.network(image)
         return dir_loss(prediction, targets, self.weights, self.faces)
 
 
@@ -84,8 +94,8 @@ def new_model(
             model.load_state_dict(DIR.from_pretrained(start_from).state_dict())
         except RuntimeError as error:
             raise InputError(f"{start_from}: its weights don't fit this network: {error}") from error
-    if config.imagenet:
-        model.encoder.backbone.load_imagenet()
+    elif config.pretrained:
+        model.encoder.backbone.load_pretrained()
     return model
 
 
@@ -101,6 +111,7 @@ def train(
     fabric: Fabric | None = None,
     workers: int = 0,
     hands: dict[str, Hand] | None = None,
+    photographs: Photographs | None = None,
 ) -> DIR:
     """Trains a network on a folder of pairs; call again with the same arguments to go on where it stopped.
 
@@ -108,7 +119,7 @@ def train(
     network as ``save_pretrained`` writes it. ``start_from`` is a saved network whose weights to begin with;
     its picture may have another size, as long as all weights have the same shapes. ``fabric`` says on which
     devices, in how many processes and at what precision; each process may have ``workers`` that prepare
-    its pictures. ``hands`` are the hand models that the pairs show, the open hand if not given. After every
+    its pictures. ``photographs`` without hands are backgrounds for layered pairs. ``hands`` are the hand models that the pairs show, the open hand if not given. After every
     step, callbacks of ``fabric`` that have a method ``on_step_end(step, loss,
     terms, network)`` are called: the number of steps done, the loss and its terms on the process's share of
     the batch, and the network.
@@ -119,8 +130,8 @@ def train(
     """
     fabric = fabric or one_processor()
     fabric.launch()
-    pairs: Dataset = load_dataset(data)
-    if pairs.info.size != network.image_size:
+    pairs = open_pairs(data)
+    if isinstance(pairs, Dataset) and pairs.info.size != network.image_size:
         raise InputError(
             f"{data}: pairs have {pairs.info.size} px, the network takes {network.image_size} px"
         )
@@ -138,6 +149,7 @@ def train(
         "augmentation": asdict(ranges),
         "data": asdict(pairs.info),
         "start_from": str(start_from) if start_from else None,
+        "photographs": photographs.sha256 if photographs else None,
     }
     if fabric.is_global_zero:
         check_same_run(out / SETTINGS, settings, machine_of(fabric))
@@ -149,7 +161,20 @@ def train(
     if fabric.is_global_zero:
         cut_log(out / LOG, run.step)
     fabric.barrier()
-    run.go(Steps(pairs, config, ranges, fabric.global_rank, fabric.world_size), out, validation, workers)
+    run.go(
+        Steps(
+            pairs,
+            config,
+            ranges,
+            network.image_size,
+            fabric.global_rank,
+            fabric.world_size,
+            photographs.paths if photographs else (),
+        ),
+        out,
+        validation,
+        workers,
+    )
     if fabric.is_global_zero:
         save_network(run.network.eval(), out)
     return run.network
@@ -184,7 +209,7 @@ class Run:
         if fabric.world_size > 1:
             share_batch_norms(model, cuda=fabric.device.type == "cuda")
         self.network = model.train().to(memory_format=torch.channels_last)
-        groups = parameter_groups(model, config.weight_decay)
+        groups = parameter_groups(model, config.weight_decay, {"encoder.backbone": config.backbone_rate})
         optimiser = OPTIMISERS[config.optimiser](
             groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True
         )
@@ -211,7 +236,8 @@ class Run:
             FloatingPointError: the loss isn't finite; the message names the terms that aren't.
         """
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.step, self.config)
+            group["lr"] = group["rate"] * learning_rate(self.step, self.config)
+        self.loss_on_batch.maps_only = self.step < self.config.maps_first * self.config.steps
         loss, terms = self.loss_on_batch(**self.fabric.to_device(fields))
         if not torch.isfinite(loss):
             broken = ", ".join(name for name, term in terms.items() if not torch.isfinite(term))

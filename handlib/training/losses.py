@@ -17,17 +17,20 @@ from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
 from handlib.training.config import LossWeights
-from handlib.training.distributed import mean_over_processes
-from handlib.training.targets import CentredTargets, Targets
+from handlib.training.distributed import mean_over_processes, shared_count
+from handlib.training.joint_losses import joint_map_terms
+from handlib.training.targets import CentredTargets, Targets, resize_label
 
 HUBER_DELTA = 0.01
 CLASS_WEIGHTS = (0.1, 0.45, 0.45)
 """Of background, left and right hand in the cross-entropy."""
 
 
-def per_hand(loss: Float[Tensor, "batch hand=2 *rest"]) -> Float[Tensor, "hand=2"]:
-    """Mean over everything but the hand axis."""
-    return loss.flatten(2).mean(dim=(0, 2))
+def per_hand(
+    loss: Float[Tensor, "batch hand=2 *rest"], present: Float[Tensor, "batch hand=2"]
+) -> Float[Tensor, "hand=2"]:
+    """Mean over everything but the hand axis, of the hands that are there."""
+    return (loss.flatten(2).mean(2) * present).sum(0) / shared_count(present.sum(0))
 
 
 def huber(prediction: Float[Tensor, "*shape"], target: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -62,9 +65,12 @@ def edge_lengths(edges: Edges) -> Float[Tensor, "hand=2 1538 3 batch"]:
     return (edges.square().sum(dim=3) + 1e-12).sqrt()
 
 
-def edge_loss(edges: Edges, true_edges: Edges) -> Float[Tensor, "hand=2"]:
+def edge_loss(
+    edges: Edges, true_edges: Edges, present: Float[Tensor, "batch hand=2"]
+) -> Float[Tensor, "hand=2"]:
     """Mean absolute difference of edge lengths, in the unit of the edges."""
-    return (edge_lengths(edges) - edge_lengths(true_edges)).abs().mean(dim=(1, 2, 3))
+    off = (edge_lengths(edges) - edge_lengths(true_edges)).abs()
+    return per_hand(off.permute(3, 0, 1, 2), present)
 
 
 def face_normals(
@@ -80,11 +86,13 @@ def face_normals(
 
 
 def normal_loss(
-    edges: Edges, true_normals: Float[Tensor, "hand=2 1538 xyz=3 batch"]
+    edges: Edges,
+    true_normals: Float[Tensor, "hand=2 1538 xyz=3 batch"],
+    present: Float[Tensor, "batch hand=2"],
 ) -> Float[Tensor, "hand=2"]:
     """Mean |cos| between predicted edges and the true normal of their face; 0 for a perfect mesh."""
     cosines = (edges * true_normals[:, :, None]).sum(dim=3) / edge_lengths(edges)
-    return cosines.abs().mean(dim=(1, 2, 3))
+    return per_hand(cosines.abs().permute(3, 0, 1, 2), present)
 
 
 def lovasz_softmax(
@@ -120,11 +128,6 @@ def segmentation_loss(
     return cross_entropy(scores, label, weight, reduction="sum") / mean_over_processes(weight[label].sum())
 
 
-def resize_label(label: Int[Tensor, "batch _ _"], size: Sequence[int]) -> Int[Tensor, "batch height width"]:
-    """Labels on a coarser map: the pixel at the centre of each cell."""
-    return interpolate(label[:, None].float(), size, mode="nearest-exact")[:, 0].long()
-
-
 def resize_dense(
     dense: Float[Tensor, "batch 3 _ _"], size: Sequence[int]
 ) -> Float[Tensor, "batch 3 height width"]:
@@ -152,7 +155,8 @@ def hand_terms(
     prediction: Prediction, targets: Targets, weights: LossWeights, faces: Faces
 ) -> list[dict[str, Tensor]]:
     """Weighted losses of every estimate, per hand but for the offset's; weights of 0 are left out."""
-    centred = CentredTargets.of(targets, weights.target_centre)
+    centred, present = CentredTargets.of(targets, weights.target_centre), targets.present
+    both = present.prod(1)
     if weights.edge or weights.normal:
         true_edges, true_normals = face_edges(centred.vertices, faces), face_normals(centred.vertices, faces)
 
@@ -160,16 +164,18 @@ def hand_terms(
         params, vertices = estimate.params, estimate.vertices / LENGTH_UNIT
         edges = cache(lambda: face_edges(vertices, faces))
         terms = {
-            "uv": lambda: per_hand(huber(estimate.uv, targets.uv)),
-            "vertex_uv": lambda: per_hand(huber(estimate.vertex_uv, targets.vertex_uv)),
-            "joints": lambda: per_hand(huber(estimate.joints / LENGTH_UNIT, centred.joints)),
-            "vertices": lambda: per_hand(huber(vertices, centred.vertices)),
-            "edge": lambda: edge_loss(edges(), true_edges),
-            "normal": lambda: normal_loss(edges(), true_normals),
-            "offset": lambda: huber(estimate.offset, centred.offset).mean(),
-            "root": lambda: per_hand((rotation_from_6d(params.root) - targets.root).abs()),
-            "pose": lambda: per_hand((params.pose - targets.pose).abs()),
-            "betas": lambda: per_hand((params.betas - targets.betas).abs()),
+            "uv": lambda: per_hand(huber(estimate.uv, targets.uv), present),
+            "vertex_uv": lambda: per_hand(huber(estimate.vertex_uv, targets.vertex_uv), present),
+            "joints": lambda: per_hand(huber(estimate.joints / LENGTH_UNIT, centred.joints), present),
+            "vertices": lambda: per_hand(huber(vertices, centred.vertices), present),
+            "edge": lambda: edge_loss(edges(), true_edges, present),
+            "normal": lambda: normal_loss(edges(), true_normals, present),
+            "offset": lambda: (
+                (huber(estimate.offset, centred.offset).mean(1) * both).sum() / shared_count(both.sum())
+            ),
+            "root": lambda: per_hand((rotation_from_6d(params.root) - targets.root).abs(), present),
+            "pose": lambda: per_hand((params.pose - targets.pose).abs(), present),
+            "betas": lambda: per_hand((params.betas - targets.betas).abs(), present),
         }
         return {name: weight * term() for name, term in terms.items() if (weight := getattr(weights, name))}
 
@@ -185,8 +191,17 @@ def dir_loss(
     over both hands; ``segmentation``, ``lovasz`` and ``dense`` come once. The terms carry no gradient.
     """
     terms = pixel_terms(prediction, targets, weights)
+    if prediction.joint_maps:
+        terms |= joint_map_terms(prediction.joint_maps, targets, weights)
     for t, estimate_terms in enumerate(hand_terms(prediction, targets, weights, faces)):
         terms |= {f"{name}_{t}": loss.sum() for name, loss in estimate_terms.items()}
+    return sum_of_terms(terms)
+
+
+def sum_of_terms(
+    terms: dict[str, Float[Tensor, ""]],
+) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+    """What is made small, and what it is the sum of, without gradient."""
     return torch.stack(tuple(terms.values())).sum(), {name: loss.detach() for name, loss in terms.items()}
 
 

@@ -8,6 +8,7 @@ What that is worth here is measured in ``docs/experiments.md``.
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -51,11 +52,24 @@ def as_matrices(weight: Float[Tensor, "..."]) -> Float[Tensor, "n rows columns"]
     return weight if weight.ndim == 3 else weight.flatten(1)[None]
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Weight decay for matrices and kernels, none for biases, norms and scores."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+def parameter_groups(model: nn.Module, weight_decay: float, rates: Mapping[str, float] = {}) -> list[dict]:
+    """Weight decay for matrices and kernels, none for biases, norms and scores.
+
+    ``rates`` names modules that move at another share of the learning rate than 1; groups carry it as ``rate``.
+    """
+
+    def groups(parameters: list[nn.Parameter], rate: float) -> list[dict]:
+        decayed = [p for p in parameters if p.ndim > 1]
+        others = [p for p in parameters if p.ndim <= 1]
+        return [
+            {"params": decayed, "weight_decay": weight_decay, "rate": rate},
+            {"params": others, "weight_decay": 0.0, "rate": rate},
+        ]
+
+    of_module = {name: list(model.get_submodule(name).parameters()) for name in rates}
+    chosen = {id(p) for parameters in of_module.values() for p in parameters}
+    made = groups([p for p in model.parameters() if id(p) not in chosen], 1.0)
+    return made + [g for name, rate in rates.items() for g in groups(of_module[name], rate)]
 
 
 class Muon(torch.optim.AdamW):

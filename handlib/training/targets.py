@@ -1,11 +1,12 @@
 """What the network should have said about a batch: the truth in the form that the losses compare with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from handlib.data.sample import Sample
 from handlib.hand.hand import Hand
@@ -22,6 +23,7 @@ class Targets:
     ``joints`` and ``vertices`` are metres in the camera's frame, ``uv`` and ``vertex_uv`` their true pinhole
     projections in [-1, 1], ``label`` 0 background, 1 left, 2 right, ``dense`` colours in [0, 1] (0 on the
     background), ``root`` the wrist's rotation, ``pose`` PCA coefficients around the mean finger pose.
+    ``present`` is 1 for hands that can be seen, 0 for others: nothing is learnt from those.
     """
 
     uv: Float[Tensor, "batch hand=2 21 2"]
@@ -33,6 +35,7 @@ class Targets:
     root: Float[Tensor, "batch hand=2 3 3"]
     pose: Float[Tensor, "batch hand=2 45"]
     betas: Float[Tensor, "batch hand=2 10"]
+    present: Float[Tensor, "batch hand=2"]
 
     @classmethod
     def from_sample(cls, batch: Sample, hands: Iterable[Hand]) -> "Targets":
@@ -56,7 +59,13 @@ class Targets:
             root=batch.root,
             pose=torch.stack(coefficients, dim=1),
             betas=batch.betas,
+            present=(batch.visible > 0).float(),
         )
+
+
+def resize_label(label: Int[Tensor, "batch _ _"], size: Sequence[int]) -> Int[Tensor, "batch height width"]:
+    """Labels on a coarser map: the pixel at the centre of each cell."""
+    return interpolate(label[:, None].float(), size, mode="nearest-exact")[:, 0].long()
 
 
 @dataclass(frozen=True)

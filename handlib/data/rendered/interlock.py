@@ -69,7 +69,7 @@ def _sample_angles(rng: np.random.Generator) -> Float[np.ndarray, "15 3"]:
     return finger_angles(**fingers, thumb=thumb.tolist())
 
 
-def _sample_arm(rng: np.random.Generator, side: int, pitch: float) -> Arm:
+def _sample_arm(rng: np.random.Generator, side: int, pitch: float, betas: np.ndarray | None) -> Arm:
     """A hand whose fingers point to the other hand's side and cross the plane between the two.
 
     The middle phalanges, where fingers are to cross, stand at about 45 degrees to that plane however bent
@@ -85,7 +85,8 @@ def _sample_arm(rng: np.random.Generator, side: int, pitch: float) -> Arm:
         turn = Rotation.from_euler("x", -pitch, degrees=True) * jitter * lean * inwards
         root = turn.as_matrix() @ BACK_TO_CAMERA
         root = MIRROR @ root @ MIRROR if side == 0 else root
-        arm = pose_arm(hands()[side], root, pose_from_angles(angles, joint_axes()), 0.7 * rng.normal(size=10))
+        shape = 0.7 * rng.normal(size=10) if betas is None else betas
+        arm = pose_arm(hands()[side], root, pose_from_angles(angles, joint_axes()), shape)
         if not arm.crosses_itself():
             return arm
 
@@ -163,15 +164,17 @@ def _bring_to_touch(
     return offset + way * direction if on_hands else None
 
 
-def sample_interlocked(rng: np.random.Generator) -> tuple[Arm, Arm, Float[np.ndarray, "3"]]:
+def sample_interlocked(
+    rng: np.random.Generator, betas: Float[np.ndarray, "10"] | None = None
+) -> tuple[Arm, Arm, Float[np.ndarray, "3"]]:
     """Two interlocked arms (left, right) that touch, and the offset from the left one's frame to the right
-    one's.
+    one's. Their shapes are random if none is given for both.
 
     Seen by the camera the pair is upright: forearms below, the left hand left, backs outwards.
     """
     while True:
         pitch = rng.uniform(20, 70)
-        left, right = (_sample_arm(rng, side, pitch) for side in (0, 1))
+        left, right = (_sample_arm(rng, side, pitch, betas) for side in (0, 1))
         across = right.root[:, 2] + left.root[:, 2]
         across /= np.linalg.norm(across)
         for _ in range(TRIES):

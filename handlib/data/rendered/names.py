@@ -3,7 +3,15 @@
 from typing import Literal
 
 WorldName = Literal[
-    "desk", "studio", "desk-full", "studio-full", "desk-wide", "desk-objects", "desk-others", "desk-stacked"
+    "desk",
+    "studio",
+    "desk-full",
+    "studio-full",
+    "desk-wide",
+    "desk-objects",
+    "desk-others",
+    "desk-stacked",
+    "wild",
 ]
 Split = Literal["train", "val", "test"]
 PartName = Literal["train", "val", "test", "studio-test"]

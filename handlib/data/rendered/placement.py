@@ -43,7 +43,7 @@ class World:
     looked at.
 
     Either hand covers at least ``least_share`` of what both cover in the picture; ``around`` says what else
-    there is (:mod:`handlib.data.rendered.occluders.surroundings`).
+    there is (:mod:`handlib.data.rendered.occluders.surroundings`); ``one_person``: both hands have one shape.
     """
 
     shares: tuple[float, float, float, float]
@@ -53,6 +53,7 @@ class World:
     look: Callable[[np.random.Generator], np.ndarray]
     least_share: float = 0.15
     around: Literal["nothing", "objects", "others"] = "nothing"
+    one_person: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,14 +148,25 @@ WORLDS = {
 }
 
 
-def sample_arm(rng: np.random.Generator, hand: Hand, root: Float[np.ndarray, "3 3"], spread: float) -> Arm:
+def sample_betas(rng: np.random.Generator) -> Float[np.ndarray, "10"]:
+    """A random shape."""
+    return 0.7 * rng.normal(size=10)
+
+
+def sample_arm(
+    rng: np.random.Generator,
+    hand: Hand,
+    root: Float[np.ndarray, "3 3"],
+    spread: float,
+    betas: Float[np.ndarray, "10"] | None = None,
+) -> Arm:
     """A random hand, turned by ``root``, whose fingers don't cross; ``spread`` scales poses around the
-    mean.
+    mean. Its shape is random too if it isn't given.
     """
     mean = hands()[1].hands_mean.numpy()
     while True:
         pose = mean + spread * (sample_finger_pose(rng, joint_axes()) - mean)
-        arm = pose_arm(hand, root, pose, 0.7 * rng.normal(size=10))
+        arm = pose_arm(hand, root, pose, sample_betas(rng) if betas is None else betas)
         if not arm.crosses_itself():
             return arm
 
@@ -180,7 +192,8 @@ def _bring_together(
     return (offset, distance) if fits else None
 
 
-def _pair(left: Arm, right: Arm, offset: np.ndarray, distance: float, stratum: str) -> Pair:
+def joined(left: Arm, right: Arm, offset: np.ndarray, distance: float, stratum: str) -> Pair:
+    """Two arms as a pair: the left one stands at ``offset`` (metres) from the right one."""
     offsets = np.stack((offset, np.zeros(3))).astype(np.float32)[:, None]
     return Pair(
         root=np.stack((left.root, right.root)),
@@ -196,17 +209,18 @@ def _pair(left: Arm, right: Arm, offset: np.ndarray, distance: float, stratum: s
 def place_pair(world: World, rng: np.random.Generator) -> Pair:
     """A random pair of the world, the right wrist at the origin; the stratum is drawn first and kept."""
     stratum = str(rng.choice(STRATA, p=world.shares))
+    betas = sample_betas(rng) if world.one_person else None
     if stratum == "interlocked":
-        return _pair(*sample_interlocked(rng), 0.0, stratum)
+        return joined(*sample_interlocked(rng, betas), 0.0, stratum)
     while True:
         left, right = (
-            sample_arm(rng, hand, root, world.pose_spread)
+            sample_arm(rng, hand, root, world.pose_spread, betas)
             for hand, root in zip(hands(), world.turn(rng), strict=True)
         )
         for _ in range(6):
             placed = _bring_together(rng, world, left, right, stratum)
             if placed is not None:
-                return _pair(left, right, *placed, stratum)
+                return joined(left, right, *placed, stratum)
 
 
 def before_camera(pair: Pair, turn: Float[np.ndarray, "3 3"], distance: float | int | None = None) -> Pair:

@@ -186,14 +186,14 @@ class PairScene:
         hits = self.cast(rays)
         layer = torch.zeros(len(rays), 4)
         layer[torch.from_numpy(hits.ray)] = torch.cat(
-            (self._shade(hits, samples**2, appearance), torch.ones(len(hits.ray), 1)), dim=1
+            (self.shade(hits, samples**2, appearance), torch.ones(len(hits.ray), 1)), dim=1
         )
         mean = layer.view(-1, samples**2, 4).mean(1).numpy()
         picture = appearance.background.astype(np.float32)
         picture[rows, columns] = picture[rows, columns] * (1 - mean[:, 3:]) + mean[:, :3]
         return linear_to_srgb_bytes(picture)
 
-    def _shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:
+    def shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:
         faces = arm_faces()
         normals = np.concatenate(
             [sign * vertex_normals(arm, faces) for arm, sign in zip(self.arms, (-1, 1), strict=True)]

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 
 from handlib.data.rendered.backgrounds import sample_background
-from handlib.data.rendered.names import Split
+from handlib.data.rendered.names import Split, WorldName
 from handlib.data.rendered.occluders.cluttered_scene import ClutteredScene, OtherHands
 from handlib.data.rendered.occluders.solids import Thing
 from handlib.data.rendered.occluders.surroundings import sample_objects, sample_other_hands
@@ -124,7 +124,7 @@ def _build(scene: Scene) -> PairScene:
 
 def check_names(world: str, split: str) -> None:
     """Refuses an unknown world or split with an :class:`InputError`."""
-    for name, value, known in (("world", world, WORLDS), ("split", split, SPLITS)):
+    for name, value, known in (("world", world, get_args(WorldName)), ("split", split, SPLITS)):
         check_choice(name, value, known)
 
 
@@ -136,6 +136,7 @@ def make_scene(world: str, seed: int, index: int, split: str = "train") -> Scene
         InputError: there is no such world or split, or a number is none or negative.
     """
     check_names(world, split)
+    check_choice("world", world, WORLDS)
     check_between("seed", seed, 0, 2**64 - 1)
     check_between("index", index, 0, 2**32 - 1)
     place = SPLITS.index(split)

@@ -5,21 +5,21 @@ Sample ``index`` of a split depends on the seed, the split and the index alone
 never share random numbers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from handlib.data.layered.compose import Backdrops
+from handlib.data.layered.pictures import LAYERED_WORLD, make_picture
 from handlib.data.rendered.photo_backgrounds import Photographs, before_photograph
 from handlib.data.rendered.scenes import SPLITS, check_names, make_scene
 from handlib.data.sample import Sample, stack
 from handlib.data.shards import (
     DatasetInfo,
+    make_shards,
     open_hand_sha256,
     prepare_folder,
     shard_path,
@@ -40,8 +40,11 @@ def make_samples(
     """Sample number ``index`` of a split of a world, once for every size in pixels.
 
     It is one scene at several resolutions: placing the hands, which costs most, is done once. Behind every
-    second one is a photograph, if there are any. Raises :class:`InputError` for an unknown world or split.
+    second one is a photograph, if there are any. World ``wild`` is composed for each size on its own. Raises :class:`InputError` for an unknown world or split.
     """
+    if world == LAYERED_WORLD:
+        backdrops = Backdrops(photographs.paths if photographs else ())
+        return [make_picture(seed, index, split, size, backdrops) for size in sizes]
     scene = make_scene(world, seed, index, split)
     if photographs is None:
         return [scene.sample(size) for size in sizes]
@@ -73,29 +76,6 @@ def _make_shard(
     for size, of_size in zip(sizes, zip(*samples, strict=True), strict=True):
         write_shard(shard_path(folders[size], number), stack(of_size))
     return len(indices)
-
-
-def _make_shards(
-    make: Callable[[int, range], int], shards: list[tuple[int, range]], workers: int
-) -> Iterator[int]:
-    """Makes shards one after another or in several processes; yields the size of each when it is written.
-
-    Every process uses one thread: sums must not depend on how many cores there are.
-    """
-    if workers == 1:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield from (make(*shard) for shard in shards)
-        finally:
-            torch.set_num_threads(threads)
-        return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
-    try:
-        for finished in as_completed([pool.submit(make, *shard) for shard in shards]):
-            yield finished.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def make_dataset(
@@ -146,5 +126,5 @@ def make_datasets(
         done = count - sum(len(indices) for _, indices in missing)
         sizes = ", ".join(map(str, folders))
         task = progress.add_task(f"{world} {split} {sizes} px", total=count, completed=done)
-        for made in _make_shards(make, missing, min(workers, max(1, len(missing)))):
+        for made in make_shards(make, missing, min(workers, max(1, len(missing)))):
             progress.advance(task, made)

@@ -58,7 +58,7 @@ class ClutteredScene(PairScene):
         covered[self.cast(self.directions(rows, columns, size, 1)).ray] = 1
         return super().colour(covered.reshape(size, size), appearance, samples)
 
-    def _shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:
+    def shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:
         colours = torch.zeros(len(hits.ray), 3)
         skins = [
             (self, appearance.tone),
@@ -71,7 +71,7 @@ class ClutteredScene(PairScene):
                 part = hits.where(chosen)
                 part = replace(part, arm=part.arm - np.uint32(first))
                 skin = replace(appearance, tone=tone)
-                colours[torch.from_numpy(chosen)] = PairScene._shade(pair, part, rays_per_pixel, skin)
+                colours[torch.from_numpy(chosen)] = PairScene.shade(pair, part, rays_per_pixel, skin)
         for number, thing in enumerate(self.things, start=NUM_ARMS * len(skins)):
             chosen = hits.arm == number
             if chosen.any():

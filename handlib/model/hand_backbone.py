@@ -2,14 +2,18 @@
 
 Its authors trained it on photographs of hands, so its maps tell hands from other things in photographs, which
 a network that has only seen rendered pairs doesn't learn.
-``scripts/experiments/wild/convert_hand_encoder.py`` takes the weights from the package ``mediapipe`` (Apache
-2.0); the licence lies beside them. Batch norms were folded by the authors: convolutions carry biases.
+``scripts/build/convert_hand_encoder.py`` took the weights from the package ``mediapipe`` (Apache 2.0); they
+lie in ``handlib/assets/hand_encoder`` with their licence. Batch norms were folded by the authors:
+convolutions carry biases. The blocks before ``LATE`` see edges and skin; they stay as they are in training.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
@@ -48,7 +52,35 @@ PLAN = (
 LEVELS = ((2,), (4,), (7, 10), (14,))
 """After which blocks c1 to c4 (1/4, 1/8, 1/16, 1/32 of the picture) are read; two maps are put together."""
 LATE = 5
-"""Blocks from here on, at 1/16 and below, see whole hands; those before them see edges and skin."""
+"""Blocks from here on, at 1/16 and below, see whole hands."""
+WEIGHTS = Path(__file__).parents[1] / "assets" / "hand_encoder" / "model.safetensors"
+
+
+class DepthwiseConv(torch.autograd.Function):
+    """A depthwise convolution that keeps the map's size (odd kernel, stride 1), with a backward pass that is
+    quick on processors.
+
+    torch's takes 5 x 5 kernels' gradients twenty times as long as the forward pass. Both gradients are
+    depthwise convolutions too: the input's is one of the output's gradient with the turned kernel, the
+    kernel's one of the input with the output's gradient as the kernel, each picture's channels on their own.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """The convolution of x (batch, channels, height, width)."""
+        ctx.save_for_backward(x, weight)
+        return conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+        """Gradients of x, weight and bias."""
+        x, weight = ctx.saved_tensors
+        padding, size = weight.shape[-1] // 2, x.shape[-2:]
+        for_x = conv2d(gradient, weight.flip(2, 3), padding=padding, groups=len(weight))
+        maps, kernels = x.reshape(1, -1, *size), gradient.reshape(-1, 1, *size)
+        for_weight = conv2d(maps, kernels, padding=padding, groups=len(kernels))
+        for_weight = for_weight.reshape(len(x), *weight.shape).sum(0)
+        return for_x, for_weight, gradient.sum((0, 2, 3))
 
 
 class SameConv2d(nn.Conv2d):
@@ -71,9 +103,11 @@ class SameConv2d(nn.Conv2d):
         if any(total % 2 for total in missing):
             (rows, columns), even = missing, (0, 0)
             x = pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
-        if self.groups == 1:
-            return conv2d(x, self.weight, self.bias, stride, even)
+        if self.groups == 1 or not x.requires_grad:
+            return conv2d(x, self.weight, self.bias, stride, even, groups=self.groups)
         with torch.autocast(x.device.type, enabled=False):
+            if stride == 1 and kernel == 5 and x.device.type == "cpu":
+                return cast(Tensor, DepthwiseConv.apply(x.float(), self.weight, self.bias))
             return conv2d(x.float(), self.weight, self.bias, stride, even, groups=self.groups)
 
 
@@ -111,6 +145,14 @@ class HandBackbone(nn.Module):
         self.channels = [sum(widths[1 + k] for k in level) for level in LEVELS]
         self.register_buffer("mean", torch.tensor(IMAGE_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(IMAGE_STD)[:, None, None], persistent=False)
+
+        for early in (self.stem, *self.blocks[:LATE]):
+            early.requires_grad_(False)
+
+    def load_pretrained(self) -> None:
+        """Takes the weights that ship."""
+        weights = load_file(WEIGHTS)
+        self.load_state_dict({name: weights[name].float() for name in self.state_dict()})
 
     def early(self, image: Float[Tensor, "batch 3 size size"]) -> list[Float[Tensor, "batch _ _ _"]]:
         """What the blocks before ``LATE`` make of a normalised picture: their outputs, in order."""

@@ -1,16 +1,16 @@
-"""What the maps of :class:`wild.joints_head.JointsHead` learn: whose pixel, which joint, where it lies."""
-
-from dataclasses import dataclass
+"""What the maps of :class:`handlib.model.joints_head.JointsHead` learn: whose pixel, which joint, where it lies."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import cross_entropy, grid_sample
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, grid_sample
 
 from handlib.hand.skeleton import NUM_JOINTS
-from handlib.training.losses import resize_label
-from handlib.training.targets import Targets
-from wild.joints_head import JointMaps, true_places
+from handlib.model.estimate import JointMaps
+from handlib.model.joints_head import true_places
+from handlib.training.config import LossWeights
+from handlib.training.distributed import shared_count
+from handlib.training.targets import Targets, resize_label
 
 SPREAD = 1.0
 """Cells of a map: the deviation of the bell that a heatmap is taught."""
@@ -18,20 +18,11 @@ READING_NOISE = 0.06
 """uv: locations are taught around a joint's true place, since they will be read where a heatmap says."""
 
 
-@dataclass(frozen=True)
-class JointMapWeights:
-    """The factors of the three terms."""
-
-    segmentation: float = 1.0
-    heat: float = 0.5
-    location: float = 4.0
-
-
 def taught_joints(
-    uv: Float[Tensor, "batch hand=2 21 2"], visible: Float[Tensor, "batch hand=2"]
+    uv: Float[Tensor, "batch hand=2 21 2"], present: Float[Tensor, "batch hand=2"]
 ) -> Bool[Tensor, "batch hand=2 21"]:
     """Joints of hands that are there, within the picture."""
-    return (uv.abs() < 1).all(-1) & (visible > 0)[..., None]
+    return (uv.abs() < 1).all(-1) & (present > 0)[..., None]
 
 
 def bells(uv: Float[Tensor, "batch hand=2 21 2"], size: int) -> Float[Tensor, "batch hand=2 21 cells"]:
@@ -54,18 +45,19 @@ def read_locations(
     return read.view(batch, 2, NUM_JOINTS, 3)
 
 
-def joint_map_terms(
-    maps: JointMaps, targets: Targets, visible: Float[Tensor, "batch hand=2"], weights: JointMapWeights
-) -> dict[str, Float[Tensor, ""]]:
-    """Weighted losses: cross-entropy of the segmentation and of each heatmap, distance of the locations."""
+def joint_map_terms(maps: JointMaps, targets: Targets, weights: LossWeights) -> dict[str, Float[Tensor, ""]]:
+    """Weighted losses: cross-entropy of the segmentation, of each heatmap and of the hands' presence, distance
+    of the locations.
+    """
     label = resize_label(targets.label, maps.segmentation.shape[-2:])
-    taught = taught_joints(targets.uv, visible)
-    count = taught.sum().clamp_min(1)
+    taught = taught_joints(targets.uv, targets.present)
+    count = shared_count(taught.sum().float())
     heat = -(bells(targets.uv, maps.heat.shape[-1]) * maps.heat.flatten(3).log_softmax(-1)).sum(-1)
     around = (targets.uv + READING_NOISE * torch.randn_like(targets.uv)).clamp(-1, 1)
     off = (read_locations(maps, around) - true_places(targets.joints)).abs().mean(-1)
     return {
-        "segmentation": weights.segmentation * cross_entropy(maps.segmentation, label),
+        "sides": weights.sides * cross_entropy(maps.segmentation, label),
         "heat": weights.heat * (heat * taught).sum() / count,
         "location": weights.location * (off * taught).sum() / count,
+        "presence": weights.presence * binary_cross_entropy_with_logits(maps.presence, targets.present),
     }

@@ -6,7 +6,7 @@ here: what happens to photographs on their way (tints, gamma, JPEG) happens to s
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,17 +16,23 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw
 
-from handlib.data.augment import flip
+from handlib.data.layered.layers import LayeredPair
 from handlib.data.photo import read_picture
 from handlib.data.rendered.backgrounds import sample_background
+from handlib.data.rendered.placement import NEAR_TO as APART
 from handlib.data.rendered.shading import linear_to_srgb_bytes
-from handlib.data.sample import Sample, stack
-from wild.layers import LayeredPair
+from handlib.data.sample import Sample
 
 Colour = Float[np.ndarray, "size size 3"]
 Mask = Float[np.ndarray, "size size 1"]
 NOMINAL = 0.8
 """The share of a stored picture's side that is cut out where nothing is scaled."""
+FAR = (0.35, 0.75)
+"""Hands that are far are scaled by a factor between these."""
+CLOSE = (0.4, 0.8)
+"""A hand that is looked at closely fills so much of the picture's side."""
+LEAST_INSIDE = 0.3
+"""A hand of which the picture's edge leaves less than this isn't in the picture."""
 CLEAR = 0.97
 """A hand may be left out of a picture if so much of the other one's silhouette is seen."""
 
@@ -34,10 +40,13 @@ CLEAR = 0.97
 @dataclass(frozen=True)
 class Ranges:
     """How pictures are made. ``turn`` in degrees, ``scale`` as a factor and ``shift`` as a share of the side,
-    either way; the others are probabilities.
+    either way; the others are probabilities: ``far`` that both hands are small, ``close`` that a hand that is
+    apart from the other one fills the picture alone, ...
     """
 
     turn: float = 25.0
+    far: float = 0.12
+    close: float = 0.3
     scale: float = 1.3
     shift: float = 0.10
     one_hand: float = 0.12
@@ -52,6 +61,7 @@ class Ranges:
     grey: float = 0.1
     coarse: float = 0.3
     jpeg: float = 0.4
+    edges: float = 0.3
 
 
 class Backdrops:
@@ -134,6 +144,12 @@ def over(below: Colour, mask: Mask, above: np.ndarray) -> Colour:
     return below * (1 - mask) + mask * above
 
 
+def bounds_of(mask: Bool[np.ndarray, "rows columns"]) -> tuple[np.ndarray, np.ndarray]:
+    """The first and last pixel (column, row) of a mask that isn't empty."""
+    places = np.argwhere(mask)[:, ::-1]
+    return places.min(0), places.max(0) + 1
+
+
 @dataclass(frozen=True)
 class Cut:
     """How a stored picture (pixels) becomes the network's: ``matrix`` and ``shift`` take one to the other."""
@@ -145,15 +161,21 @@ class Cut:
     size: int
 
     @classmethod
-    def sample(cls, rng: np.random.Generator, stored: int, size: int, ranges: Ranges) -> "Cut":
-        """A random one."""
+    def sample(cls, rng: np.random.Generator, pair: LayeredPair, size: int, ranges: Ranges) -> "Cut":
+        """A random one: both hands at a usual size, both from far, or one of them closely."""
+        stored = len(pair.part)
         angle = math.radians(rng.uniform(-ranges.turn, ranges.turn))
-        factor = math.exp(rng.uniform(-1, 1) * math.log(ranges.scale))
+        factor, centre = math.exp(rng.uniform(-1, 1) * math.log(ranges.scale)), np.full(2, stored / 2)
         scale = size / (stored * NOMINAL) * factor
+        if rng.random() < ranges.far:
+            scale *= rng.uniform(*FAR) / factor
+        elif float(pair.distance) > APART and rng.random() < ranges.close:
+            low, high = bounds_of(pair.part.numpy() == 1 + rng.integers(2))
+            scale, centre = size * rng.uniform(*CLOSE) / (high - low).max(), (low + high) / 2
         cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
         matrix = np.array([[cos, -sin], [sin, cos]])
         moved = size / 2 * (1 + 2 * rng.uniform(-ranges.shift, ranges.shift, 2))
-        return cls(angle, scale, matrix, moved - matrix @ np.full(2, stored / 2), size)
+        return cls(angle, scale, matrix, moved - matrix @ centre, size)
 
     def apply(self, picture: np.ndarray, smooth: bool) -> np.ndarray:
         """A stored picture as the network's; nothing (0) where the stored one ends."""
@@ -230,6 +252,22 @@ def spoilt(rng: np.random.Generator, picture: Colour, ranges: Ranges) -> UInt8[n
     return np.clip(np.asarray(image, np.float32) + noise, 0, 255).astype(np.uint8)
 
 
+def with_edges(
+    rng: np.random.Generator, picture: UInt8[np.ndarray, "size size 3"], label: UInt8[np.ndarray, "size size"]
+) -> UInt8[np.ndarray, "size size 3"]:
+    """The picture as if it ended beside the hands: what is outside repeats its edge, as in
+    :func:`handlib.data.photo.cut_square`.
+    """
+    size = len(picture)
+    low, high = bounds_of(label > 0) if label.any() else (np.full(2, size // 2), np.full(2, size // 2))
+    before, after = (
+        np.where(rng.random(2) < 0.4, rng.random(2) * room, 0).astype(int) for room in (low, size - high)
+    )
+    (left, top), (right, bottom) = before, size - after
+    around = ((top, size - bottom), (left, size - right), (0, 0))
+    return np.pad(picture[top:bottom, left:right], around, mode="edge")
+
+
 def hide(
     rng: np.random.Generator,
     picture: Colour,
@@ -262,17 +300,18 @@ def hide(
 
 def compose(
     pair: LayeredPair,
-    stranger: LayeredPair,
+    stranger: Callable[[], LayeredPair],
     rng: np.random.Generator,
     size: int,
     ranges: Ranges,
     backdrops: Backdrops,
 ) -> Sample:
-    """A picture of a layered pair with its truth; ``stranger`` lends an arm to a bystander, if there is one.
+    """A picture of a layered pair with its truth; ``stranger`` gives a pair that lends an arm to a
+    bystander, if there is one.
 
     ``visible`` is 0 for a hand that isn't in the picture: its parameters then mean nothing.
     """
-    cut = Cut.sample(rng, len(pair.part), size, ranges)
+    cut = Cut.sample(rng, pair, size, ranges)
     colour, cover, part = arm_layer(rng, pair, cut, ranges, backdrops)
     visible = pair.visible.numpy().copy()
     if rng.random() < ranges.no_hand:
@@ -288,8 +327,9 @@ def compose(
     skin = skin_pixels.mean(0) if len(skin_pixels) else plain_colour(rng)
     picture = background(rng, size, skin, ranges, backdrops)
     if rng.random() < ranges.bystander:
-        elsewhere = Cut.sample(rng, len(stranger.part), size, replace(ranges, shift=0.5, scale=1.6, turn=180))
-        theirs, covered, parts = arm_layer(rng, stranger, elsewhere, ranges, backdrops)
+        other = stranger()
+        elsewhere = Cut.sample(rng, other, size, replace(ranges, shift=0.5, scale=1.6, turn=180))
+        theirs, covered, parts = arm_layer(rng, other, elsewhere, ranges, backdrops)
         picture = over(picture, covered * (arms_of(parts) == rng.integers(1, 3))[..., None], theirs)
     picture = over(picture, cover, colour)
     depth = cut.apply(pair.depth.numpy(), smooth=False) * (part > 0)
@@ -297,10 +337,14 @@ def compose(
     picture, hidden = hide(rng, picture, depth, hand, ranges, backdrops)
     label = np.where(hidden, 0, hand).astype(np.uint8)
     for arm in (0, 1):
-        before, after = (hand == 1 + arm).sum(), (label == 1 + arm).sum()
-        visible[arm] *= after / before if before else 1
+        whole = (pair.part.numpy() == 1 + arm).sum() * cut.scale**2
+        inside, shown = (hand == 1 + arm).sum(), (label == 1 + arm).sum()
+        visible[arm] *= shown / max(inside, 1) if inside > LEAST_INSIDE * whole else 0
     dense = cut.apply(pair.dense.numpy(), smooth=False) * (label > 0)[..., None]
 
+    image = spoilt(rng, picture, ranges)
+    if rng.random() < ranges.edges:
+        image = with_edges(rng, image, label)
     turn = torch.tensor(
         [
             [math.cos(cut.angle), -math.sin(cut.angle), 0],
@@ -312,7 +356,7 @@ def compose(
     principal = cut.matrix @ pair.intrinsics[2:].double().numpy() + cut.shift
     focal = pair.intrinsics[:2] * cut.scale
     return Sample(
-        image=torch.from_numpy(spoilt(rng, picture, ranges)).permute(2, 0, 1).contiguous(),
+        image=torch.from_numpy(image).permute(2, 0, 1).contiguous(),
         label=torch.from_numpy(label),
         dense=torch.from_numpy(dense.astype(np.uint8)).permute(2, 0, 1).contiguous(),
         depth=torch.from_numpy((depth * (label > 0)).astype(np.float32)),
@@ -326,19 +370,3 @@ def compose(
         distance=pair.distance,
         stratum=pair.stratum,
     )
-
-
-def compose_batch(
-    pairs: Sequence[LayeredPair],
-    strangers: Sequence[LayeredPair],
-    rng: np.random.Generator,
-    size: int,
-    ranges: Ranges,
-    backdrops: Backdrops,
-) -> Sample:
-    """A batch of pictures, half of them mirrored."""
-    made = []
-    for pair, stranger in zip(pairs, strangers, strict=True):
-        one = compose(pair, stranger, rng, size, ranges, backdrops)
-        made.append(one if rng.random() < 0.5 else flip(stack([one]))[0])
-    return stack(made)

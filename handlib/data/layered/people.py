@@ -17,10 +17,11 @@ from handlib.data.rendered.placement import (
     NEAR_TO,
     WORLDS,
     Pair,
-    _pair,
     before_camera,
+    joined,
     picture_bounds,
     place_pair,
+    sample_betas,
 )
 from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, MIRROR, Arm, hands, pose_arm
 from handlib.data.rendered.poses import finger_angles, joint_axes, pose_from_angles, sample_finger_pose
@@ -43,8 +44,9 @@ TOGETHER = replace(
     shares=(0.10, 0.40, 0.50, 0.0),
     pose_spread=1.0,
     turn=lambda rng: turns(rng, 35.0),
+    one_person=True,
 )
-ANY_WAY = replace(WORLDS["studio-full"], shares=(0.1, 0.3, 0.4, 0.2))
+ANY_WAY = replace(WORLDS["studio-full"], shares=(0.1, 0.3, 0.4, 0.2), one_person=True)
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def sample_arm(rng: np.random.Generator, hand: Hand, root: np.ndarray, betas: np
 def free_pair(rng: np.random.Generator) -> Pair:
     """Hands that do things of their own: turned independently, side by side, one before the other or far."""
     while True:
-        betas = 0.7 * rng.normal(size=10)
+        betas = sample_betas(rng)
         left, right = (
             sample_arm(rng, hand, root, betas) for hand, root in zip(hands(), turns(rng, 45.0), strict=True)
         )
@@ -137,7 +139,7 @@ def free_pair(rng: np.random.Generator) -> Pair:
                 (left.vertices + offset).astype(np.float32), right.vertices, hand_faces(), hand_faces()
             )
             if distance > 0.004 and not arms_cross(left, right, offset.astype(np.float32)):
-                return _pair(left, right, offset, distance, "near" if distance < NEAR_TO else "apart")
+                return joined(left, right, offset, distance, "near" if distance < NEAR_TO else "apart")
 
 
 def sample_pair(rng: np.random.Generator) -> Pair:

@@ -4,10 +4,11 @@ Stored are the skin's colour with its coverage, which part of which arm a pixel 
 depth. Pictures are larger than what a network sees of them, so that they can be turned, scaled and shifted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,21 +18,32 @@ from safetensors.torch import save_file
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 
+from handlib.data.layered.forearm import SKIN_RINGS, add_bent_forearm, sample_forearms
+from handlib.data.layered.people import VIEWS, SeenPair, sample_seen_pair
 from handlib.data.rendered.arm import build_scene, hand_faces, wrist_loop
 from handlib.data.rendered.render import PairScene, dense_colour
 from handlib.data.rendered.scenes import SPLITS, sample_tone
 from handlib.data.rendered.shading import Appearance, linear_to_srgb_bytes
-from handlib.data.rendered.synthetic import _make_shards
 from handlib.data.sample import STRATA
-from handlib.data.shards import DatasetInfo, open_hand_sha256, prepare_folder, shard_path, shard_ranges
+from handlib.data.shards import (
+    SHARD_SIZE,
+    DatasetInfo,
+    make_shards,
+    open_hand_sha256,
+    prepare_folder,
+    read_info,
+    shard_path,
+    shard_ranges,
+)
 from handlib.hand.skeleton import SIDES
-from handlib.utils.files import replacing
-from wild.forearm import SKIN_RINGS, add_bent_forearm, sample_forearms
-from wild.people import VIEWS, SeenPair, sample_seen_pair
+from handlib.utils.errors import InputError
+from handlib.utils.files import reading, replacing
 
 HAND, FOREARM, SLEEVE = 0, 1, 2
 """Parts of an arm. ``part`` holds 1 + arm + 2 * part, 0 where no arm is: hands 1, 2, forearms 3, 4, ..."""
-SIZE = 192
+LAYERED = "wild-layers"
+"""The world's name in ``dataset.json``."""
+SIZE = 256
 SAMPLES = 2
 LEAST_SHARE, LEAST_SEEN = 0.08, 0.25
 """Of what both hands cover, either has this share at least; so much of its silhouette is seen."""
@@ -61,6 +73,12 @@ class LayeredPair:
     distance: Float[Tensor, "*batch"]
     stratum: Int[Tensor, "*batch"]
     view: Int[Tensor, "*batch"]
+
+    @classmethod
+    def of(cls, layers: Mapping[str, Any]) -> "LayeredPair":
+        """From arrays or tensors, as :func:`make_layers` and shards have them: depth to half precision."""
+        tensors = {name: torch.as_tensor(values) for name, values in layers.items()}
+        return cls(**{**tensors, "depth": tensors["depth"].float()})
 
 
 FIELDS = tuple(field.name for field in fields(LayeredPair))
@@ -100,7 +118,7 @@ class LayeredScene(PairScene):
         met = self.cast(rays)
         nothing = Appearance(tone, light, np.zeros((size, size, 3), np.float32))
         layer = torch.zeros(len(rays), 4)
-        shaded = self._shade(met, SAMPLES**2, nothing)
+        shaded = self.shade(met, SAMPLES**2, nothing)
         layer[torch.from_numpy(met.ray)] = torch.cat((shaded, torch.ones(len(met.ray), 1)), dim=1)
         mean = layer.unflatten(0, (-1, SAMPLES**2)).mean(1).numpy()
         skin = linear_to_srgb_bytes(mean[:, :3] / np.maximum(mean[:, 3:], 1e-3))
@@ -161,33 +179,40 @@ def make_layered_dataset(
     out: Path, split: str, count: int, seed: int, size: int = SIZE, workers: int = 1
 ) -> None:
     """Makes ``count`` layered pairs in shards; called again it makes what is missing."""
-    info = DatasetInfo("wild", split, count, size, seed, open_hand_sha256())
+    info = DatasetInfo(LAYERED, split, count, size, seed, open_hand_sha256())
     prepare_folder(out, info)
     shards = list(enumerate(shard_ranges(count)))
     missing = [shard for shard in shards if not shard_path(out, shard[0]).exists()]
     done = count - sum(len(indices) for _, indices in missing)
-    for made in _make_shards(partial(write_layers, out, info), missing, workers):
+    for made in make_shards(partial(write_layers, out, info), missing, workers):
         done += made
         print(f"wild {split}: {done} of {count}", flush=True)
 
 
 class LayeredDataset:
-    """Layered pairs on disk, as many shards as are finished; each pair is read when it is asked for."""
+    """Layered pairs on disk; each is read when it is asked for."""
 
     def __init__(self, folder: Path):
-        self.paths = sorted(folder.glob("shard-*.safetensors"))
-        self.shards = [safe_open(path, "pt") for path in self.paths]
-        self.slices = [{name: shard.get_slice(name) for name in FIELDS} for shard in self.shards]
-        counts = [one["view"].get_shape()[0] for one in self.slices]
-        self.starts = np.concatenate(([0], np.cumsum(counts)))
+        self.info = read_info(folder)
+        self.paths = [shard_path(folder, number) for number in range(len(shard_ranges(self.info.count)))]
+        missing = [path.name for path in self.paths if not path.exists()]
+        if missing:
+            raise InputError(f"{folder}: {len(missing)} of {len(self.paths)} shards are missing")
+        self._open: dict[int, dict[str, Any]] = {}
 
     def __len__(self) -> int:
         """How many pairs there are."""
-        return int(self.starts[-1])
+        return self.info.count
+
+    def _shard(self, number: int) -> dict[str, Any]:
+        if number not in self._open:
+            with reading(self.paths[number], "a shard of layered pairs"):
+                shard = safe_open(self.paths[number], "pt")
+                self._open[number] = {name: shard.get_slice(name) for name in FIELDS}
+        return self._open[number]
 
     def __getitem__(self, index: int) -> LayeredPair:
         """One pair."""
-        shard = int(np.searchsorted(self.starts, index, side="right")) - 1
-        k = index - int(self.starts[shard])
-        one = {name: values[k : k + 1][0] for name, values in self.slices[shard].items()}
-        return LayeredPair(**{**one, "depth": one["depth"].float()})
+        number, k = divmod(index, SHARD_SIZE)
+        one = {name: values[k : k + 1][0] for name, values in self._shard(number).items()}
+        return LayeredPair.of(one)

@@ -3,8 +3,9 @@
 A pooled vector has to tell two free rotations, which is learnt slowly. Here every joint gets a heatmap (where
 is it?) and a location map (where does it lie from the middle finger's knuckle, in palm lengths?; read where
 the heatmap is high, as VNect does). The wrist's rotation is then the alignment of the palm's five joints
-(Kabsch), the camera a least-squares fit, and only finger pose and shape are left to a small network. Reading
-a map at a joint is the paper's joint feature sampling (Sec. 3.2.1), used one step earlier.
+(Kabsch), the camera a least-squares fit, and only finger pose and shape are left to a small network, which
+also gets what the left/right attention pooled. Reading a map at a joint is the paper's joint feature sampling
+(Sec. 3.2.1), used one step earlier.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from torch.nn.functional import interpolate, max_pool2d
 from handlib.geometry.camera import fit_weak_perspective
 from handlib.geometry.rotation import rotation_to_6d
 from handlib.hand.skeleton import FINGERS, NUM_JOINTS, joint_index
+from handlib.model.estimate import LENGTH_UNIT, JointMaps
+from handlib.model.transformer import Block
 
 CENTRE = joint_index("middle1")
 PALM = [joint_index("wrist"), *(joint_index(f"{finger}1") for finger in FINGERS if finger != "thumb")]
@@ -27,15 +30,6 @@ WINDOW = 2.5
 """Cells of a map: so far around a heatmap's peak its mean is taken."""
 ELSEWHERE = 0.02
 """What a heatmap counts where the segmentation sees no pixel of its hand."""
-
-
-@dataclass(frozen=True)
-class JointMaps:
-    """Scores of (background, left, right), log-odds of every joint's place, and locations (palm lengths)."""
-
-    segmentation: Float[Tensor, "batch 3 size size"]
-    heat: Float[Tensor, "batch hand=2 21 size size"]
-    locations: Float[Tensor, "batch hand=2 21 xyz=3 size size"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +87,31 @@ def palm_rotation(
     return roma.special_procrustes(covariance)
 
 
+def waves(size: int, device: torch.device) -> Float[Tensor, "places 12"]:
+    """Where the places of a map are, as sines and cosines of three wavelengths along either side."""
+    ticks = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
+    places = torch.cartesian_prod(ticks, ticks)
+    angles = (torch.pi / 2 * places[:, :, None] * torch.tensor([1.0, 2.0, 4.0], device=device)).flatten(1)
+    return torch.cat((angles.sin(), angles.cos()), dim=1)
+
+
+class Context(nn.Module):
+    """Lets all places of the coarsest map attend to each other: an arm far away says whose hand this is."""
+
+    def __init__(self, width: int, depth: int = 2, heads: int = 4):
+        super().__init__()
+        self.position = nn.Linear(12, width)
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Float[Tensor, "batch width size size"]) -> Float[Tensor, "batch width size size"]:
+        """Keeps the map's size."""
+        tokens = x.flatten(2).transpose(1, 2) + self.position(waves(x.shape[-1], x.device))
+        for block in self.blocks:
+            tokens, _ = block(tokens)
+        return self.norm(tokens).transpose(1, 2).unflatten(2, x.shape[-2:])
+
+
 class Pyramid(nn.Module):
     """Maps of several sizes brought together on the finest one, from coarse to fine."""
 
@@ -104,18 +123,20 @@ class Pyramid(nn.Module):
             nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
             for _ in channels
         )
-        self.context = nn.Sequential(nn.Linear(channels[-1], width), nn.ReLU(), nn.Linear(width, width))
+        self.context = Context(width)
         self.out = nn.Conv2d(width, out, 1)
 
-    def forward(self, maps: list[Float[Tensor, "batch _ _ _"]]) -> Float[Tensor, "batch out size size"]:
-        """Maps come fine to coarse."""
+    def forward(
+        self, maps: list[Float[Tensor, "batch _ _ _"]]
+    ) -> tuple[Float[Tensor, "batch out size size"], Float[Tensor, "batch width"]]:
+        """From maps that come fine to coarse: their sum, and the coarsest one's mean."""
         maps = [norm(each) for norm, each in zip(self.scale, maps, strict=True)]
-        x = self.lateral[-1](maps[-1]) + self.context(maps[-1].mean((2, 3)))[..., None, None]
-        x = self.smooth[-1](x)
+        coarse = self.context(self.lateral[-1](maps[-1]))
+        x = self.smooth[-1](coarse)
         for k in range(len(maps) - 2, -1, -1):
             x = interpolate(x, size=maps[k].shape[-2:], mode="bilinear", align_corners=False)
             x = self.smooth[k](x + self.lateral[k](maps[k]))
-        return self.out(x)
+        return self.out(x), coarse.mean((2, 3))
 
 
 class JointsHead(nn.Module):
@@ -130,9 +151,10 @@ class JointsHead(nn.Module):
         super().__init__()
         self.maps = Pyramid(channels, width, 3 + 2 * NUM_JOINTS * 4)
         self.register_buffer("rest", rest, persistent=False)
+        self.presence = nn.Linear(width, 2)
         located = NUM_JOINTS * 3
         self.articulation = nn.Sequential(
-            nn.Linear(located + NUM_JOINTS, 256),
+            nn.Linear(located + NUM_JOINTS + channels[-1], 256),
             nn.ReLU(),
             nn.Linear(256, 128),
             nn.ReLU(),
@@ -144,21 +166,25 @@ class JointsHead(nn.Module):
 
     def joint_maps(self, features: list[Float[Tensor, "batch _ _ _"]]) -> JointMaps:
         """Segmentation, heatmaps and location maps at c2's size."""
-        out = self.maps(features).float()
+        out, mean = self.maps(features)
+        out = out.float()
         heat, locations = out[:, 3:].split((2 * NUM_JOINTS, 6 * NUM_JOINTS), dim=1)
         return JointMaps(
             out[:, :3],
             heat.unflatten(1, (2, NUM_JOINTS)),
             locations.unflatten(1, (2, NUM_JOINTS, 3)),
+            self.presence(mean).float(),
         )
 
     def estimate(
-        self, joints: LocatedJoints
+        self, maps: JointMaps, pooled: Float[Tensor, "batch hand=2 channels"]
     ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
-        """Both hands' vectors (the camera's scale as its logarithm) and the offset between them.
+        """Both hands' vectors (the camera's scale as its logarithm) and the offset between them (right minus
+        left root, in 0.15 m), from the maps and each hand's pooled features of c4.
 
         Rotation and camera are computed from the located joints, not learnt: no gradient flows through them.
         """
+        joints = locate(maps)
         places, certainty = joints.places.detach(), joints.certainty.detach()
         rotation = palm_rotation(places, self.rest)
         camera = fit_weak_perspective((places - places[:, :, :1]) * PALM_LENGTH, joints.uv.detach())
@@ -167,16 +193,11 @@ class JointsHead(nn.Module):
         # A left hand's mirror image is a right hand: one network articulates both.
         mirror = places.new_tensor([-1.0, 1.0, 1.0]).repeat(NUM_JOINTS)
         upright = torch.stack((upright[:, 0] * mirror, upright[:, 1]), dim=1)
-        pose, betas = self.articulation(torch.cat((upright, certainty), dim=-1)).split((45, 10), dim=-1)
+        pose, betas = (
+            self.articulation(torch.cat((upright, certainty, pooled), dim=-1)).float().split((45, 10), dim=-1)
+        )
         vectors = torch.cat((rotation_to_6d(rotation), pose, betas, scale.log(), camera[..., 1:]), dim=-1)
         seen = torch.cat((places.flatten(2), certainty, scale.log(), camera[..., 1:]), dim=-1)
         metres = camera[..., 1:] / scale
         straight = torch.cat((metres[:, 1] - metres[:, 0], torch.zeros_like(scale[:, 0])), dim=-1)
-        return vectors, straight / 0.15 + self.offset(seen.flatten(1))
-
-    def forward(
-        self, features: list[Float[Tensor, "batch _ _ _"]]
-    ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"], JointMaps]:
-        """Both hands' vectors, the offset (right minus left root, in 0.15 m), and the maps they come from."""
-        maps = self.joint_maps(features)
-        return *self.estimate(locate(maps)), maps
+        return vectors, straight / LENGTH_UNIT + self.offset(seen.flatten(1)).float()

@@ -1,0 +1,134 @@
+"""Photographs scored by joints that people have annotated in 2D: PCK, errors in hand sizes, swapped sides.
+
+A folder holds pictures and ``annotations.json``, a list of records: ``file``, ``box`` (left, top, width,
+height around both hands), ``view``, ``relation``, and ``left`` and ``right`` (the person's own), 21 joints of
+each in pixels in the order of ``handlib.hand.skeleton``, null where one can't be seen.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from handlib.data.photo import Box, Picture, as_box, read_picture
+from handlib.hand.skeleton import NUM_JOINTS, SIDES
+from handlib.utils.errors import InputError
+from handlib.utils.files import reading
+
+WORST = 2.0
+"""Hand sizes: no error counts more, and a hand that wasn't found has this error."""
+THRESHOLDS = (0.1, 0.2, 0.5)
+Joints = Float[np.ndarray, "21 2"]
+FoundHands = Mapping[str, Joints | None]
+"""Joints in pixels by side; None where no such hand was found."""
+Finder = Callable[[Picture, Box | None], FoundHands]
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A photograph's truth; joints that can't be seen are NaN."""
+
+    file: str
+    box: Box
+    view: str
+    relation: str
+    left: Joints
+    right: Joints
+
+
+@dataclass(frozen=True)
+class PhotoScore:
+    """How good an answer is: ``pck`` by ``THRESHOLDS`` and ``error`` (hand sizes), means over both hands;
+    ``swapped``: with the sides exchanged it would be better; ``missing`` hands.
+    """
+
+    pck: tuple[float, ...]
+    error: float
+    swapped: bool
+    missing: int
+
+
+def _joints(where: str, given: Any) -> Joints:
+    joints = np.array([[math.nan] * 2 if joint is None else joint for joint in given], dtype=np.float64)
+    if joints.shape != (NUM_JOINTS, 2) or np.isnan(joints).all():
+        raise ValueError(f"{where}: expected {NUM_JOINTS} joints, some of them seen")
+    return joints
+
+
+def read_annotations(folder: Path) -> list[Annotation]:
+    """The folder's ``annotations.json``; an :class:`InputError` says what is wrong with it."""
+    path = folder / "annotations.json"
+    if not path.is_file():
+        raise InputError(f"{folder}: expected a folder of pictures with annotations.json")
+    with reading(path, "annotations of photographs"):
+        return [
+            Annotation(
+                file=record["file"],
+                box=as_box(record["box"]),
+                view=record["view"],
+                relation=record["relation"],
+                **{side: _joints(f"{record['file']}, {side}", record[side]) for side in SIDES},
+            )
+            for record in json.loads(path.read_text(encoding="utf-8"))
+        ]
+
+
+def joint_errors(truth: Joints, found: Joints | None) -> Float[np.ndarray, "seen"]:
+    """Distances over the hand's size (the longer side of the box around its annotated joints), at most
+    ``WORST``.
+    """
+    seen = ~np.isnan(truth[:, 0])
+    if found is None:
+        return np.full(seen.sum(), WORST)
+    size = (truth[seen].max(0) - truth[seen].min(0)).max()
+    errors = np.linalg.norm(found[seen] - truth[seen], axis=-1) / size
+    return np.where(np.isfinite(errors), np.minimum(errors, WORST), WORST)
+
+
+def score_photo(truth: Annotation, found: FoundHands) -> PhotoScore:
+    """The score of one answer."""
+
+    def errors(left: str, right: str) -> list[np.ndarray]:
+        return [joint_errors(truth.left, found[left]), joint_errors(truth.right, found[right])]
+
+    direct, exchanged = errors("left", "right"), errors("right", "left")
+    return PhotoScore(
+        pck=tuple(float(np.mean([(hand <= most).mean() for hand in direct])) for most in THRESHOLDS),
+        error=float(np.mean([hand.mean() for hand in direct])),
+        swapped=bool(sum(hand.mean() for hand in exchanged) < sum(hand.mean() for hand in direct)),
+        missing=sum(found[side] is None for side in SIDES),
+    )
+
+
+def score_folder(folder: Path, find: Finder, boxes: bool) -> dict[str, PhotoScore]:
+    """Every annotated picture's score, by its name; ``boxes`` are given to the finder or not."""
+    scores = {}
+    for truth in read_annotations(folder):
+        picture = read_picture(folder / truth.file)
+        scores[truth.file] = score_photo(truth, find(picture, truth.box if boxes else None))
+    return scores
+
+
+def mean_scores(scores: Sequence[PhotoScore]) -> dict[str, float]:
+    """Means over pictures."""
+    names = (f"pck@{most:g}" for most in THRESHOLDS)
+    pck = dict(zip(names, np.mean([score.pck for score in scores], axis=0).tolist(), strict=True))
+    others = [field.name for field in fields(PhotoScore) if field.name != "pck"]
+    return pck | {name: float(np.mean([getattr(score, name) for score in scores])) for name in others}
+
+
+def report(
+    annotations: Sequence[Annotation], scores: Mapping[str, PhotoScore]
+) -> dict[str, dict[str, float]]:
+    """Means over all pictures and over each view and relation, with their ``pictures``' number."""
+    groups: dict[str, list[PhotoScore]] = {"all": [scores[one.file] for one in annotations]}
+    for kind in ("view", "relation"):
+        for name in sorted({getattr(one, kind) for one in annotations}):
+            chosen = [scores[one.file] for one in annotations if getattr(one, kind) == name]
+            groups[f"{kind}: {name}"] = chosen
+    return {name: {"pictures": len(group), **mean_scores(group)} for name, group in groups.items()}
