@@ -25,6 +25,7 @@ class Group:
 
 COMMANDS: Mapping[str, Command | Group] = {
     "reconstruct": photographs.reconstruct,
+    "eval-photos": photographs.eval_photos,
     "video": photographs.video,
     "models": models.models,
     "doctor": doctor.doctor,

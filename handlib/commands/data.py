@@ -60,8 +60,8 @@ def layers(
 
 def benchmark(
     out: Path,
-    splits: tuple[PartName, ...] = ("val", "test", "studio-test", "train"),
-    sizes: tuple[int, ...] = (64, 128, 256),
+    splits: tuple[PartName, ...] = ("val", "test", "studio-test", "wild-test", "train"),
+    sizes: tuple[int, ...] = (64, 128, 192, 256),
     workers: int = 1,
 ) -> None:
     """Render the benchmark TwoHands, or check what is there of it. The same command goes on after a stop.

@@ -11,7 +11,8 @@ from handlib.utils.errors import InputError
 from handlib.utils.resources import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
-    from handlib.photos.reconstruct import Network
+    from handlib.photos.network import Network
+    from handlib.photos.reconstruct import Reconstruction
 
 Engine = Literal["torch", "onnx"]
 
@@ -21,6 +22,7 @@ def reconstruct(
     out: Path,
     box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None,
     boxes: Annotated[Path | None, arg(metavar="FILE")] = None,
+    all: bool = False,
     checkpoint: str = DEFAULT_NETWORK,
     engine: Engine = "torch",
 ) -> None:
@@ -36,12 +38,18 @@ def reconstruct(
             network looks for them.
         boxes: a JSON file that tells where the hands are, several pairs in a picture if need be:
             {"a.jpg": [x, y, w, h], "b.jpg": [[x, y, w, h], ...]}.
+        all: the hands of everybody in the one picture, each pair in a numbered folder.
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
         engine: what runs the network: PyTorch, or onnxruntime, which is quicker on a CPU and exports the
             network first, once, to the user's cache folder.
     """
     if not pictures:
         raise InputError("reconstruct: expected pictures or folders, got none")
+    if all:
+        if len(pictures) > 1 or box or boxes or pictures[0].is_dir():
+            raise InputError("all: expected a single picture and no box")
+        reconstruct_people(pictures[0], out, checkpoint, engine)
+        return
     if len(pictures) > 1 or boxes or pictures[0].is_dir():
         if box:
             raise InputError("box: expected a single picture; for several, write a file for --boxes")
@@ -53,7 +61,7 @@ def reconstruct(
 def load(checkpoint: str, engine: Engine) -> "Network":
     """The network, run by this engine."""
     from handlib.model.network import DIR
-    from handlib.photos.reconstruct import run_by
+    from handlib.photos.network import run_by
 
     return run_by(engine, DIR.from_pretrained(checkpoint))
 
@@ -61,17 +69,35 @@ def load(checkpoint: str, engine: Engine) -> "Network":
 def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str, engine: Engine) -> None:
     """Writes a picture's results and prints what was seen."""
     from handlib.data.photo import as_box
-    from handlib.hand.skeleton import SIDES
     from handlib.photos.reconstruct import reconstruct
     from handlib.photos.results import FILES
 
     result = reconstruct(picture, as_box(box) if box else None, checkpoint, engine)
     result.save(out)
+    tell(result)
+    print(f"{out}: {', '.join(FILES)}")
+
+
+def reconstruct_people(picture: Path, out: Path, checkpoint: str, engine: Engine) -> None:
+    """Writes the results of everybody in a picture and prints what was seen."""
+    from handlib.photos.reconstruct import reconstruct_everyone
+
+    results = reconstruct_everyone(picture, checkpoint, engine)
+    print(f"{len(results)} pairs of hands")
+    for number, result in enumerate(results, start=1):
+        result.save(out / str(number))
+        print(f"{out / str(number)}:")
+        tell(result)
+
+
+def tell(result: "Reconstruction") -> None:
+    """Prints what was seen."""
+    from handlib.hand.skeleton import SIDES
+
     print(f"box: {result.box} ({result.origin})")
     print(f"seen: {result.presence}")
     for side, confidence in zip(SIDES, result.confidence.tolist(), strict=True):
         print(f"{side} hand: confidence {confidence:.2f}")
-    print(f"{out}: {', '.join(FILES)}")
 
 
 def reconstruct_many(
@@ -103,6 +129,46 @@ def reconstruct_many(
     if bad:
         print(*bad, sep="\n", file=sys.stderr)
         sys.exit(1)
+
+
+def eval_photos(
+    folder: Annotated[Positional[Path], arg(metavar="FOLDER")],
+    checkpoint: str = DEFAULT_NETWORK,
+    boxes: bool = True,
+    answers: Path | None = None,
+    json: Path | None = None,
+) -> None:
+    """Measure a network on photographs whose joints are annotated in 2D: PCK, errors, swapped sides.
+
+    Args:
+        folder: pictures and annotations.json, a list of {"file", "box": [x, y, w, h] around both hands,
+        "view",
+            "relation", "left" and "right": 21 joints in pixels each, null where one can't be seen}.
+        checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
+        boxes: the network is told where the hands are; --no-boxes: it has to find them.
+        answers: a JSON file of another program's answers to score instead of a network:
+            {"a.jpg": {"left": 21 joints in pixels or null, "right": ...}, ...}.
+        json: file to write all numbers to; its folder is made if missing.
+    """
+    from handlib.evaluation.evaluate import write_report
+    from handlib.evaluation.photo_scores import (
+        format_report,
+        read_annotations,
+        read_answers,
+        report,
+        score_folder,
+    )
+    from handlib.photos.finder import finder
+    from handlib.utils.files import make_folder
+
+    if json:
+        make_folder(json.parent)
+    find = read_answers(answers) if answers else finder(load(checkpoint, "torch"))
+    measured = report(read_annotations(folder), score_folder(folder, find, boxes))
+    print(format_report(measured))
+    if json:
+        answered = str(answers) if answers else checkpoint
+        write_report(json, {"answers": answered, "boxes": boxes, "scores": measured})
 
 
 def video(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from handlib.data.photo import Box, Picture, as_box, read_picture
+from handlib.data.photo import Box, BoxError, Picture, as_box, read_picture
 from handlib.hand.skeleton import NUM_JOINTS, SIDES
 from handlib.utils.errors import InputError
 from handlib.utils.files import reading
@@ -26,7 +26,8 @@ THRESHOLDS = (0.1, 0.2, 0.5)
 Joints = Float[np.ndarray, "21 2"]
 FoundHands = Mapping[str, Joints | None]
 """Joints in pixels by side; None where no such hand was found."""
-Finder = Callable[[Picture, Box | None], FoundHands]
+Finder = Callable[[str, Picture, Box | None], FoundHands]
+"""What finds hands in a picture of some name, in a box or anywhere."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ class PhotoScore:
 
 def _joints(where: str, given: Any) -> Joints:
     joints = np.array([[math.nan] * 2 if joint is None else joint for joint in given], dtype=np.float64)
-    if joints.shape != (NUM_JOINTS, 2) or np.isnan(joints).all():
-        raise ValueError(f"{where}: expected {NUM_JOINTS} joints, some of them seen")
+    seen = ~np.isnan(joints)
+    if joints.shape != (NUM_JOINTS, 2) or seen.all(1).sum() < 2 or (seen.any(1) != seen.all(1)).any():
+        raise ValueError(f"{where}: expected {NUM_JOINTS} joints [x, y] or null, two of them seen")
     return joints
 
 
@@ -66,16 +68,20 @@ def read_annotations(folder: Path) -> list[Annotation]:
     if not path.is_file():
         raise InputError(f"{folder}: expected a folder of pictures with annotations.json")
     with reading(path, "annotations of photographs"):
-        return [
-            Annotation(
-                file=record["file"],
-                box=as_box(record["box"]),
-                view=record["view"],
-                relation=record["relation"],
-                **{side: _joints(f"{record['file']}, {side}", record[side]) for side in SIDES},
-            )
-            for record in json.loads(path.read_text(encoding="utf-8"))
-        ]
+        records = [_annotation(record) for record in json.loads(path.read_text(encoding="utf-8"))]
+        if not records:
+            raise ValueError("expected a picture at least")
+        return records
+
+
+def _annotation(record: Mapping[str, Any]) -> Annotation:
+    file = record["file"]
+    try:
+        box = as_box(record["box"])
+    except BoxError as error:
+        raise ValueError(f"{file}: {error}") from error
+    joints = {side: _joints(f"{file}, {side}", record[side]) for side in SIDES}
+    return Annotation(file, box, record["view"], record["relation"], **joints)
 
 
 def joint_errors(truth: Joints, found: Joints | None) -> Float[np.ndarray, "seen"]:
@@ -110,7 +116,7 @@ def score_folder(folder: Path, find: Finder, boxes: bool) -> dict[str, PhotoScor
     scores = {}
     for truth in read_annotations(folder):
         picture = read_picture(folder / truth.file)
-        scores[truth.file] = score_photo(truth, find(picture, truth.box if boxes else None))
+        scores[truth.file] = score_photo(truth, find(truth.file, picture, truth.box if boxes else None))
     return scores
 
 
@@ -131,4 +137,26 @@ def report(
         for name in sorted({getattr(one, kind) for one in annotations}):
             chosen = [scores[one.file] for one in annotations if getattr(one, kind) == name]
             groups[f"{kind}: {name}"] = chosen
-    return {name: {"pictures": len(group), **mean_scores(group)} for name, group in groups.items()}
+    return {name: {"pictures": float(len(group)), **mean_scores(group)} for name, group in groups.items()}
+
+
+def read_answers(path: Path) -> Finder:
+    """Another program's answers by picture; an :class:`InputError` says what is wrong with the file."""
+    with reading(path, "answers by picture"):
+        answers = {
+            file: {side: None if hands[side] is None else _joints(file, hands[side]) for side in SIDES}
+            for file, hands in json.loads(path.read_text(encoding="utf-8")).items()
+        }
+
+    def find(file: str, picture: Picture, box: Box | None) -> FoundHands:
+        return answers.get(file, dict.fromkeys(SIDES))
+
+    return find
+
+
+def format_report(measured: Mapping[str, Mapping[str, float]]) -> str:
+    """A table with a row per group."""
+    columns = list(measured["all"])
+    rows = [["", *columns], ["---"] + ["---:"] * len(columns)]
+    rows += [[name, *(f"{row[column]:.3g}" for column in columns)] for name, row in measured.items()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

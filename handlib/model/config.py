@@ -16,7 +16,8 @@ class DIRConfig:
 
     Encoder:
         image_size: side of the input picture in pixels.
-        backbone: a timm model, or ``hand_landmarks``: the encoder of a network that has learnt from photographs
+        backbone: a timm model, or ``hand_landmarks``: the encoder of a network that has learnt from
+        photographs
             of hands (:mod:`handlib.model.hand_backbone`).
         backbone_levels: which of its feature levels are c1 to c4 (fine to coarse).
         backbone_layers, backbone_channels, backbone_stem_width: timm's ``layers``, ``channels``,

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from handlib.hand.hand import HAND_VECTOR_SIZE
 from handlib.model.config import DIRConfig
-from handlib.model.estimate import JointMaps
 from handlib.model.hand_backbone import HandBackbone
+from handlib.model.joint_maps import JointMaps
 from handlib.model.joints_head import JointsHead
 
 LAYOUT_CHANNELS, LAYOUT_FEATURES, HEAD_FEATURES = 16, 256, 192

@@ -12,6 +12,7 @@ from handlib.geometry.camera import fit_weak_perspective, project_weak_perspecti
 from handlib.geometry.rotation import rotation_to_6d
 from handlib.hand.hand import Hand, HandParams, Hands
 from handlib.hand.skeleton import SIDES
+from handlib.model.joint_maps import JointMaps, LocatedJoints
 from handlib.utils.reprs import in_shapes
 
 LENGTH_UNIT = 0.15
@@ -107,30 +108,19 @@ def true_estimate(sample: Sample, hands: Sequence[Hand]) -> Estimate:
 
 
 @dataclass(frozen=True)
-class JointMaps:
-    """Scores of (background, left, right), log-odds of every joint's place, locations (palm lengths), and
-    log-odds that a hand is there.
-    """
-
-    segmentation: Float[Tensor, "batch 3 size size"]
-    heat: Float[Tensor, "batch hand=2 21 size size"]
-    locations: Float[Tensor, "batch hand=2 21 xyz=3 size size"]
-    presence: Float[Tensor, "batch hand=2"]
-
-
-@dataclass(frozen=True)
 class Prediction:
     """The network's answer: the initial estimate, then one per stage; the last is the result.
 
     ``segmentation`` are scores of (background, left, right), ``dense`` colours every pixel by where it lies
-    on the hand (Sec. 3.3), both on the last stage's map. ``joint_maps`` is there if the initial estimate was
-    read from such maps.
+    on the hand (Sec. 3.3), both on the last stage's map. ``joint_maps``, and the joints
+    ``located`` in them, are there if the initial estimate was read from such maps.
     """
 
     estimates: tuple[Estimate, ...]
     segmentation: Float[Tensor, "batch 3 height width"]
     dense: Float[Tensor, "batch 3 height width"]
     joint_maps: JointMaps | None = None
+    located: LocatedJoints | None = None
 
     __repr__ = in_shapes
 
@@ -138,6 +128,12 @@ class Prediction:
     def final(self) -> Estimate:
         """The last estimate."""
         return self.estimates[-1]
+
+    def __getitem__(self, chosen: slice | Sequence[int]) -> "Prediction":
+        """The prediction of some pictures of the batch, in that order; without joint maps."""
+        estimates = tuple(estimate[chosen] for estimate in self.estimates)
+        located = self.located[chosen] if self.located else None
+        return Prediction(estimates, self.segmentation[chosen], self.dense[chosen], located=located)
 
 
 def estimate_names(count: int) -> tuple[str, ...]:

@@ -8,70 +8,27 @@ also gets what the left/right attention pooled. Reading a map at a joint is the 
 (Sec. 3.2.1), used one step earlier.
 """
 
-from dataclasses import dataclass
-
 import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d
+from torch.nn.functional import interpolate
 
 from handlib.geometry.camera import fit_weak_perspective
 from handlib.geometry.rotation import rotation_to_6d
 from handlib.hand.skeleton import FINGERS, NUM_JOINTS, joint_index
-from handlib.model.estimate import LENGTH_UNIT, JointMaps
+from handlib.model.estimate import LENGTH_UNIT
+from handlib.model.joint_maps import JointMaps
 from handlib.model.transformer import Block
 
 CENTRE = joint_index("middle1")
 PALM = [joint_index("wrist"), *(joint_index(f"{finger}1") for finger in FINGERS if finger != "thumb")]
 PALM_LENGTH = 0.095
 """Metres from the wrist to the middle finger's knuckle of a mean hand: a location's unit."""
-WINDOW = 2.5
-"""Cells of a map: so far around a heatmap's peak its mean is taken."""
-ELSEWHERE = 0.02
-"""What a heatmap counts where the segmentation sees no pixel of its hand."""
-
-
-@dataclass(frozen=True)
-class LocatedJoints:
-    """Where joints are seen (``uv``) and lie (``places``: palm lengths from middle1), and how sure it is."""
-
-    uv: Float[Tensor, "batch hand=2 21 2"]
-    places: Float[Tensor, "batch hand=2 21 3"]
-    certainty: Float[Tensor, "batch hand=2 21"]
-
-
-def own_pixels(segmentation: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch hand=2 size size"]:
-    """Probability that a hand is near a pixel, widened so that joints at its edge count."""
-    return max_pool2d(segmentation.softmax(1)[:, 1:], 5, stride=1, padding=2)
-
-
-def locate(maps: JointMaps) -> LocatedJoints:
-    """Reads every joint where its heatmap, within its own hand's pixels, is highest."""
-    size = maps.heat.shape[-1]
-    scores = maps.heat + (own_pixels(maps.segmentation) + ELSEWHERE).log()[:, :, None]
-    probability = scores.flatten(3).softmax(-1)
-    ticks = (torch.arange(size, device=scores.device) + 0.5) * (2 / size) - 1
-    x, y = ticks.repeat(size), ticks.repeat_interleave(size)
-    peak = probability.argmax(-1)
-    reach = WINDOW * 2 / size + 1e-4
-    near = ((x - x[peak][..., None]).abs() < reach) & ((y - y[peak][..., None]).abs() < reach)
-    weight = probability * near
-    certainty = weight.sum(-1)
-    weight = weight / certainty[..., None].clamp_min(1e-9)
-    uv = torch.stack(((weight * x).sum(-1), (weight * y).sum(-1)), dim=-1)
-    places = torch.einsum("bhjp,bhjcp->bhjc", weight, maps.locations.flatten(4))
-    return LocatedJoints(uv, places, certainty)
-
-
-def rest_places(joints: Float[Tensor, "hand=2 21 3"]) -> Float[Tensor, "hand=2 21 3"]:
-    """Joints of hands at rest (metres) as locations are given: from middle1, in palm lengths."""
-    from_centre = joints - joints[:, CENTRE, None]
-    return from_centre / from_centre[:, :1].norm(dim=-1, keepdim=True)
 
 
 def true_places(joints: Float[Tensor, "batch hand=2 21 3"]) -> Float[Tensor, "batch hand=2 21 3"]:
-    """The same of any hands: what location maps are taught."""
+    """Joints of hands (metres) as locations are given: from middle1, in palm lengths."""
     from_centre = joints - joints[:, :, CENTRE, None]
     return from_centre / from_centre[:, :, :1].norm(dim=-1, keepdim=True)
 
@@ -142,7 +99,7 @@ class Pyramid(nn.Module):
 class JointsHead(nn.Module):
     """Joint maps from c2, c3 and c4, and the first estimate that follows from them.
 
-    ``rest`` are both hands' joints at rest, ``rest_places`` of a mean hand.
+    ``rest`` are both hands' joints at rest (metres).
     """
 
     rest: Float[Tensor, "hand=2 21 3"]
@@ -184,7 +141,7 @@ class JointsHead(nn.Module):
 
         Rotation and camera are computed from the located joints, not learnt: no gradient flows through them.
         """
-        joints = locate(maps)
+        joints = maps.located
         places, certainty = joints.places.detach(), joints.certainty.detach()
         rotation = palm_rotation(places, self.rest)
         camera = fit_weak_perspective((places - places[:, :, :1]) * PALM_LENGTH, joints.uv.detach())

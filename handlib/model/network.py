@@ -15,7 +15,8 @@ from handlib.hand.skeleton import SIDES
 from handlib.hand.submesh import submesh
 from handlib.model.config import NUM_VERTEX_TOKENS, DIRConfig
 from handlib.model.encoder import Encoder
-from handlib.model.estimate import Estimate, JointMaps, Prediction, StageTrace, Trace, decode
+from handlib.model.estimate import Estimate, Prediction, StageTrace, Trace, decode
+from handlib.model.joint_maps import JointMaps
 from handlib.model.joints_head import JointsHead
 from handlib.model.refinement import RefinementStage
 from handlib.utils.errors import InputError
@@ -148,7 +149,7 @@ class DIR(
             estimates.append(step.after)
             deep = step.enhanced
         segmentation, dense = self.heads(deep)
-        prediction = Prediction(tuple(estimates), segmentation, dense, maps)
+        prediction = Prediction(tuple(estimates), segmentation, dense, maps, maps.located if maps else None)
         return Trace(tuple(features), attention, tuple(stages), prediction)
 
     def joint_maps(self, image: Float[Tensor, "batch 3 size size"]) -> JointMaps:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,56 +17,32 @@ from handlib.data.photo import (
     HANDS_SHARE,
     AnyPicture,
     Box,
-    BoxError,
     Crop,
     Picture,
     as_box,
     as_picture,
-    square_crop,
 )
-from handlib.data.sample import BACKGROUND, normalise
-from handlib.geometry.camera import pixels_to_uv
-from handlib.hand.hand import HandParams, Hands
+from handlib.hand.hand import HandParams
 from handlib.hand.skeleton import SIDES
-from handlib.model.config import DIRConfig
 from handlib.model.estimate import Prediction
 from handlib.model.network import DIR
 from handlib.model.placed import place
-from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
+from handlib.photos.network import Engine, Network, run_by
+from handlib.photos.presence import Presence, hands_present
+from handlib.photos.search import Look, find_everyone, find_hands, look_at, look_at_each
 from handlib.show.core.overlay import draw_overlay
 from handlib.utils.arguments import check_types
 from handlib.utils.errors import InputError
 from handlib.utils.reprs import in_shapes
 from handlib.utils.resources import DEFAULT_NETWORK
 
-MIN_BOX_SHARE = 0.1
-"""A box whose longer side is a smaller share of what was looked at is no pair of hands."""
-MAX_LOOKS = 8
-SETTLED = 0.9
-"""Two boxes that overlap more than this are the same."""
 OVERLAY_SIDE = 1600
 """Pixels; the drawing over a larger picture is made at this size."""
 NOTEBOOK_SIDE = 640
 """The same for a drawing in a notebook."""
 
-
-Engine = Literal["torch", "onnx"]
-"""What runs a network."""
-
-
-@runtime_checkable
-class Network(Protocol):
-    """What answers: a :class:`DIR`, or anything else that makes a prediction of a normalised picture."""
-
-    name: str
-    config: DIRConfig
-    hands: Hands
-
-    def checksum(self) -> str:
-        """Names what the network computes: two that are equal in it give the same answers."""
-
-    def __call__(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
-        """The prediction, for pictures of ``config.image_size``."""
+Origin = Literal["given", "found", "whole picture"]
+"""Where a box came from."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +70,7 @@ class Reconstruction:
     picture: Picture
     network: Network
     box: Box
-    origin: Literal["given", "found", "whole picture"]
+    origin: Origin
     crop: Crop
     prediction: Prediction
 
@@ -137,12 +113,12 @@ class Reconstruction:
 
     @property
     def presence(self) -> Presence:
-        """Returns which hands the segmentation shows, see :mod:`handlib.photos.presence`."""
-        return hands_present(self.prediction.segmentation[0])
+        """Returns which hands are there, see :mod:`handlib.photos.presence`."""
+        return hands_present(self.prediction)
 
     @property
     def confidence(self) -> Float[Tensor, "hand=2"]:
-        """Returns how sure the segmentation is of each hand, 0 to 1."""
+        """Returns how sure it is of each hand, 0 to 1."""
         return self.presence.confidence
 
     def overlay(self, side: int = OVERLAY_SIDE) -> UInt8[np.ndarray, "drawn_height drawn_width 3"]:
@@ -209,46 +185,6 @@ def _in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
-def box_of_hands(segmentation: Float[Tensor, "3 size size"], crop: Crop, picture: Picture) -> Box | None:
-    """The box around all hand pixels of a segmentation of ``crop``, in the picture's pixels.
-
-    None where there are too few of them, or where they are too small a part of the crop to be trusted or lie
-    outside the picture.
-    """
-    pixels = (segmentation.argmax(0) != BACKGROUND).nonzero().flip(-1)
-    if len(pixels) < MIN_HAND_PIXELS:
-        return None
-    corners = torch.stack((pixels.amin(0), pixels.amax(0) + 1)).float()
-    corner, opposite = crop.to_picture(pixels_to_uv(corners, segmentation.shape[-1]))
-    if (opposite - corner).max() < MIN_BOX_SHARE * crop.side:
-        return None
-    try:
-        return Box(*corner.tolist(), *(opposite - corner).tolist()).inside(picture)
-    except BoxError:
-        return None
-
-
-def run_by(engine: Engine, network: Network) -> Network:
-    """The network, run by this engine: itself, or a DIR's :class:`handlib.deploy.onnx.OnnxNetwork`.
-
-    Raises:
-        InputError: there is no such engine, or its packages aren't installed.
-    """
-    if engine == "torch" or not isinstance(network, DIR):
-        return network
-    from handlib.deploy.onnx import OnnxNetwork
-
-    return OnnxNetwork(network)
-
-
-@torch.no_grad()
-def look(network: Network, picture: Picture, box: Box, share: int | float) -> tuple[Crop, Prediction]:
-    """One pass of the network over the square that a box fills to ``share``."""
-    square, crop = square_crop(picture, box, network.config.image_size, share)
-    image = torch.from_numpy(square).permute(2, 0, 1)[None].to(network.hands["left"].v_template.device)
-    return crop, network(normalise(image))
-
-
 @check_types
 def reconstruct(
     picture: AnyPicture,
@@ -259,9 +195,9 @@ def reconstruct(
     """Both hands of a picture.
 
     With a box, (left, top, width, height) in pixels, the network looks once, at the square that the box fills
-    to 80 %. Without one it looks at the whole picture, then at the box around what its own segmentation
-    called hand, and again until the box settles: hands that are small in the picture are first seen roughly,
-    then closer and closer. Where a box can't be trusted, the first look stands and ``origin`` says so.
+    to 80 %. Without one it searches (:mod:`handlib.photos.search`): hands that are small in the picture are
+    first seen roughly, then closer and closer. Where it finds none, the answer is what the whole picture
+    looks like, and ``origin`` says so. Hands that are far apart are looked at once more, each alone.
 
     ``picture`` is a file or what :func:`handlib.data.photo.as_picture` takes. ``model`` is a network, or what
     ``DIR.from_pretrained`` loads, anew in every call: load it once for many pictures. ``engine`` "onnx" runs
@@ -274,24 +210,47 @@ def reconstruct(
     """
     picture = as_picture(picture)
     given = None if box is None else as_box(box).inside(picture)
-    network = DIR.from_pretrained(model) if isinstance(model, str | Path) else model
-    network = run_by(engine, network)
+    network = ready(model, engine)
+    if given is not None:
+        (look,) = look_at(network, picture, [Crop.around(given, HANDS_SHARE)])
+        return result_of(network, picture, look, given, "given")
+    found = find_hands(network, picture)
+    if found is None:
+        whole = Box.around(picture)
+        (look,) = look_at(network, picture, [Crop.around(whole, share=1)])
+        return result_of(network, picture, look, whole, "whole picture")
+    return result_of(network, picture, found, found.box(picture) or Box.around(picture), "found")
+
+
+@check_types
+def reconstruct_everyone(
+    picture: AnyPicture, model: str | Path | Network = DEFAULT_NETWORK, engine: Engine = "torch"
+) -> list[Reconstruction]:
+    """The hands of all people in a picture, pair by pair, the surest first; see :func:`reconstruct`.
+
+    The list is empty where no hand is seen.
+    """
+    picture = as_picture(picture)
+    network = ready(model, engine)
+    return [
+        result_of(network, picture, look, look.box(picture) or Box.around(picture), "found")
+        for look in find_everyone(network, picture)
+    ]
+
+
+def ready(model: str | Path | Network, engine: Engine) -> Network:
+    """The network, loaded if it is named, run by an engine.
+
+    Raises:
+        InputError: there is no such network, or it is in training mode.
+    """
+    network = run_by(engine, DIR.from_pretrained(model) if isinstance(model, str | Path) else model)
     if getattr(network, "training", False):
         raise InputError("model: expected a network in evaluation mode; call its eval() first")
+    return network
 
-    def result(
-        box: Box, origin: Literal["given", "found", "whole picture"], share: int | float
-    ) -> Reconstruction:
-        return Reconstruction(picture, network, box, origin, *look(network, picture, box, share))
 
-    if given is not None:
-        return result(given, "given", HANDS_SHARE)
-    first = last = result(Box.around(picture), "whole picture", share=1)
-    for _ in range(MAX_LOOKS - 1):
-        found = box_of_hands(last.prediction.segmentation[0], last.crop, picture)
-        if found is None:
-            return first
-        if last is not first and found.overlap(last.box) > SETTLED:
-            break
-        last = result(found, "found", HANDS_SHARE)
-    return last
+def result_of(network: Network, picture: Picture, look: Look, box: Box, origin: Origin) -> Reconstruction:
+    """What a look says, after a closer one at each of two hands that are far apart."""
+    prediction = look_at_each(network, picture, look)
+    return Reconstruction(picture, network, box, origin, look.crop, prediction)

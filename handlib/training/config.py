@@ -24,7 +24,8 @@ class LossWeights:
     segmentation, lovasz: the maps' labels, by cross-entropy and by overlap.
     dense: the maps' colours.
     root, pose, betas: the hand model's parameters themselves.
-    sides, heat, location, presence: joint maps (initial_head joints): whose pixel, where a joint is seen, where
+    sides, heat, location, presence: joint maps (initial_head joints): whose pixel, where a joint is seen,
+    where
         it lies, which hands are there.
     target_centre: the joint at each true hand's origin, and at the true offset's ends (estimates: the wrist).
     lovasz_on: what the Lovász term takes for probabilities.
@@ -102,7 +103,7 @@ class TrainConfig:
     seed: of the weights, the order of pairs and their augmentation.
     pretrained: starts the encoder from published weights: timm's for ImageNet, which are downloaded, or those
         of the hand network, which ship.
-    backbone_rate: share of the learning rate at which the backbone moves.
+    backbone_rate: share of the learning rate at which a pretrained backbone moves, by AdamW.
     maps_first: share of the steps in which only the joint maps (initial_head joints) are taught.
     evaluate_every: steps between two measurements.
     save_every: steps between two checkpoints.
@@ -147,7 +148,7 @@ class TrainConfig:
             optimiser="muon",
             learning_rate=5e-3,
             pretrained=True,
-            backbone_rate=0.25,
+            backbone_rate=0.1,
             maps_first=0.35,
         )
 

@@ -40,8 +40,8 @@ def mean_over_processes(value: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape
 
 
 def shared_count(count: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Returns what a sum over this process's things is divided by to become a mean over all processes' things;
-    never less than 1 / their number.
+    """Returns what a sum over this process's things is divided by to become a mean over all processes'
+    things; never less than 1 / their number.
     """
     least = 1 / distributed.get_world_size() if several_processes() else 1
     return mean_over_processes(count).clamp_min(least)

@@ -1,4 +1,4 @@
-"""What the maps of :class:`handlib.model.joints_head.JointsHead` learn: whose pixel, which joint, where it lies."""
+"""What joint maps learn: whose pixel it is, where each joint is seen, where it lies."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, grid_sample
 
 from handlib.hand.skeleton import NUM_JOINTS
-from handlib.model.estimate import JointMaps
+from handlib.model.joint_maps import JointMaps
 from handlib.model.joints_head import true_places
 from handlib.training.config import LossWeights
 from handlib.training.distributed import shared_count
@@ -46,18 +46,26 @@ def read_locations(
 
 
 def joint_map_terms(maps: JointMaps, targets: Targets, weights: LossWeights) -> dict[str, Float[Tensor, ""]]:
-    """Weighted losses: cross-entropy of the segmentation, of each heatmap and of the hands' presence, distance
-    of the locations.
+    """Weighted losses: cross-entropy of the segmentation, of each heatmap and of the hands' presence,
+    distance of the locations; weights of 0 are left out.
     """
     label = resize_label(targets.label, maps.segmentation.shape[-2:])
     taught = taught_joints(targets.uv, targets.present)
     count = shared_count(taught.sum().float())
-    heat = -(bells(targets.uv, maps.heat.shape[-1]) * maps.heat.flatten(3).log_softmax(-1)).sum(-1)
-    around = (targets.uv + READING_NOISE * torch.randn_like(targets.uv)).clamp(-1, 1)
-    off = (read_locations(maps, around) - true_places(targets.joints)).abs().mean(-1)
-    return {
-        "sides": weights.sides * cross_entropy(maps.segmentation, label),
-        "heat": weights.heat * (heat * taught).sum() / count,
-        "location": weights.location * (off * taught).sum() / count,
-        "presence": weights.presence * binary_cross_entropy_with_logits(maps.presence, targets.present),
+
+    def heat() -> Tensor:
+        off = -(bells(targets.uv, maps.heat.shape[-1]) * maps.heat.flatten(3).log_softmax(-1)).sum(-1)
+        return off.where(taught, 0).sum() / count
+
+    def location() -> Tensor:
+        around = (targets.uv + READING_NOISE * torch.randn_like(targets.uv)).clamp(-1, 1)
+        off = (read_locations(maps, around) - true_places(targets.joints)).abs().mean(-1)
+        return off.where(taught, 0).sum() / count
+
+    terms = {
+        "sides": lambda: cross_entropy(maps.segmentation, label),
+        "heat": heat,
+        "location": location,
+        "presence": lambda: binary_cross_entropy_with_logits(maps.presence, targets.present),
     }
+    return {name: weight * term() for name, term in terms.items() if (weight := getattr(weights, name))}

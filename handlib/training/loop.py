@@ -119,10 +119,10 @@ def train(
     network as ``save_pretrained`` writes it. ``start_from`` is a saved network whose weights to begin with;
     its picture may have another size, as long as all weights have the same shapes. ``fabric`` says on which
     devices, in how many processes and at what precision; each process may have ``workers`` that prepare
-    its pictures. ``photographs`` without hands are backgrounds for layered pairs. ``hands`` are the hand models that the pairs show, the open hand if not given. After every
-    step, callbacks of ``fabric`` that have a method ``on_step_end(step, loss,
-    terms, network)`` are called: the number of steps done, the loss and its terms on the process's share of
-    the batch, and the network.
+    its pictures. ``photographs`` without hands are backgrounds for layered pairs. ``hands`` are the hand
+    models that the pairs show, the open hand if not given. After every step, callbacks of ``fabric`` that
+    have a method ``on_step_end(step, loss, terms, network)`` are called: the number of steps done, the loss
+    and its terms on the process's share of the batch, and the network.
 
     Raises:
         InputError: the pairs have another size than the network's picture or show other hands, a batch can't
@@ -209,7 +209,12 @@ class Run:
         if fabric.world_size > 1:
             share_batch_norms(model, cuda=fabric.device.type == "cuda")
         self.network = model.train().to(memory_format=torch.channels_last)
-        groups = parameter_groups(model, config.weight_decay, {"encoder.backbone": config.backbone_rate})
+        groups = parameter_groups(
+            model,
+            config.weight_decay,
+            model.encoder.backbone if config.pretrained else None,
+            config.backbone_rate,
+        )
         optimiser = OPTIMISERS[config.optimiser](
             groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True
         )

@@ -30,7 +30,7 @@ def per_hand(
     loss: Float[Tensor, "batch hand=2 *rest"], present: Float[Tensor, "batch hand=2"]
 ) -> Float[Tensor, "hand=2"]:
     """Mean over everything but the hand axis, of the hands that are there."""
-    return (loss.flatten(2).mean(2) * present).sum(0) / shared_count(present.sum(0))
+    return loss.flatten(2).mean(2).where(present > 0, 0).sum(0) / shared_count(present.sum(0))
 
 
 def huber(prediction: Float[Tensor, "*shape"], target: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

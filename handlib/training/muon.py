@@ -8,7 +8,6 @@ What that is worth here is measured in ``docs/experiments.md``.
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -52,24 +51,23 @@ def as_matrices(weight: Float[Tensor, "..."]) -> Float[Tensor, "n rows columns"]
     return weight if weight.ndim == 3 else weight.flatten(1)[None]
 
 
-def parameter_groups(model: nn.Module, weight_decay: float, rates: Mapping[str, float] = {}) -> list[dict]:
+def parameter_groups(
+    model: nn.Module, weight_decay: float, fine_tuned: nn.Module | None = None, rate: float = 1.0
+) -> list[dict]:
     """Weight decay for matrices and kernels, none for biases, norms and scores.
 
-    ``rates`` names modules that move at another share of the learning rate than 1; groups carry it as ``rate``.
+    ``fine_tuned`` is a part that has learnt before: it moves by AdamW, at the share ``rate`` of the learning
+    rate. Groups carry ``rate`` and ``by_muon``.
     """
-
-    def groups(parameters: list[nn.Parameter], rate: float) -> list[dict]:
-        decayed = [p for p in parameters if p.ndim > 1]
-        others = [p for p in parameters if p.ndim <= 1]
-        return [
-            {"params": decayed, "weight_decay": weight_decay, "rate": rate},
-            {"params": others, "weight_decay": 0.0, "rate": rate},
-        ]
-
-    of_module = {name: list(model.get_submodule(name).parameters()) for name in rates}
-    chosen = {id(p) for parameters in of_module.values() for p in parameters}
-    made = groups([p for p in model.parameters() if id(p) not in chosen], 1.0)
-    return made + [g for name, rate in rates.items() for g in groups(of_module[name], rate)]
+    theirs = list(fine_tuned.parameters()) if fine_tuned else []
+    known = {id(p) for p in theirs}
+    own = [p for p in model.parameters() if id(p) not in known]
+    return [
+        {"params": chosen, "weight_decay": decay, "rate": share, "by_muon": by_muon}
+        for parameters, share, by_muon in ((own, 1.0, True), (theirs, rate, False))
+        for matrices, decay in ((True, weight_decay), (False, 0.0))
+        if (chosen := [p for p in parameters if (p.ndim > 1) == matrices])
+    ]
 
 
 class Muon(torch.optim.AdamW):
@@ -84,7 +82,9 @@ class Muon(torch.optim.AdamW):
     def step(self) -> None:  # type: ignore[override]
         """One step along the gradients that the weights hold."""
         for group in self.param_groups:
-            matrices = [p for p in group["params"] if p.grad is not None and is_matrix(p)]
+            matrices = [
+                p for p in group["params"] if p.grad is not None and is_matrix(p) and group["by_muon"]
+            ]
             self._move(matrices, group["lr"], group["weight_decay"])
             for weight in matrices:
                 weight.grad = None

@@ -1,7 +1,7 @@
 """Takes the encoder of MediaPipe's hand landmark network out of its wheel: weights, licence, and a proof.
 
     python -m venv CONVERT && CONVERT/bin/pip install mediapipe==0.10.21 tflite safetensors
-    CONVERT/bin/python scripts/experiments/wild/convert_hand_encoder.py --out runs/hand_encoder
+    CONVERT/bin/python scripts/build/convert_hand_encoder.py --out runs/hand_encoder
 
 mediapipe wants another numpy than this project, so it gets an environment of its own. ``proof.npz`` holds
 what the wheel's own interpreter answers to pictures made of waves (``waves``): 21 landmarks, which the test
@@ -111,7 +111,7 @@ def layers(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 
 
 def named(path: Path) -> dict[str, np.ndarray]:
-    """The weights under the names of ``wild.hand_backbone.HandBackbone``, and the tail's."""
+    """The weights under the names of ``handlib.model.hand_backbone.HandBackbone``, and the tail's."""
     found = list(layers(path))
     names = ["stem", "blocks.0.around", "blocks.0.narrow"]
     names += [f"blocks.{k}.{part}" for k in range(1, NUM_BLOCKS) for part in ("widen", "around", "narrow")]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw
+from scipy.ndimage import distance_transform_edt
 
 from handlib.data.layered.layers import LayeredPair
 from handlib.data.photo import read_picture
@@ -217,6 +218,15 @@ def arms_of(part: UInt8[np.ndarray, "size size"]) -> UInt8[np.ndarray, "size siz
     return np.where(part > 0, (part - 1) % 2 + 1, 0).astype(np.uint8)
 
 
+def without(
+    cover: Mask, part: UInt8[np.ndarray, "size size"], arms: Sequence[int]
+) -> tuple[Mask, UInt8[np.ndarray, "size size"]]:
+    """Coverage and parts without some arms, and without the mixed pixels along their edges."""
+    nearest = distance_transform_edt(part == 0, return_distances=False, return_indices=True)
+    theirs = np.isin(arms_of(part)[tuple(nearest)], [1 + arm for arm in arms])
+    return np.where(theirs[..., None], np.float32(0), cover), np.where(theirs, 0, part).astype(np.uint8)
+
+
 def background(
     rng: np.random.Generator, size: int, skin: np.ndarray, ranges: Ranges, backdrops: Backdrops
 ) -> Colour:
@@ -320,15 +330,15 @@ def compose(
         gone = (int(rng.integers(2)),)
     else:
         gone = ()
-    for arm in gone:
-        of_arm = arms_of(part) == 1 + arm
-        cover, part, visible[arm] = np.where(of_arm[..., None], 0, cover), np.where(of_arm, 0, part), 0
+    if gone:
+        cover, part = without(cover, part, gone)
+        visible[list(gone)] = 0
     skin_pixels = colour[cover[..., 0] > 0.5]
     skin = skin_pixels.mean(0) if len(skin_pixels) else plain_colour(rng)
     picture = background(rng, size, skin, ranges, backdrops)
     if rng.random() < ranges.bystander:
         other = stranger()
-        elsewhere = Cut.sample(rng, other, size, replace(ranges, shift=0.5, scale=1.6, turn=180))
+        elsewhere = Cut.sample(rng, other, size, replace(ranges, shift=0.5, scale=1.6, turn=180.0))
         theirs, covered, parts = arm_layer(rng, other, elsewhere, ranges, backdrops)
         picture = over(picture, covered * (arms_of(parts) == rng.integers(1, 3))[..., None], theirs)
     picture = over(picture, cover, colour)

@@ -11,7 +11,7 @@ from handlib.hand.skeleton import Side
 
 LENGTH = 0.55
 SHORTEST = 0.12
-"""Metres: a forearm is shortened to no less, so that it ends before the camera."""
+"""Metres: a forearm that is shorter is shortened no further."""
 SKIN_RINGS = NUM_RINGS // 2
 """So many rings lie between the wrist and the place where a sleeve may begin."""
 BEND_WITHIN = 0.04

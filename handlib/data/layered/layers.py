@@ -26,6 +26,7 @@ from handlib.data.rendered.scenes import SPLITS, sample_tone
 from handlib.data.rendered.shading import Appearance, linear_to_srgb_bytes
 from handlib.data.sample import STRATA
 from handlib.data.shards import (
+    FORMAT,
     SHARD_SIZE,
     DatasetInfo,
     make_shards,
@@ -36,6 +37,7 @@ from handlib.data.shards import (
     shard_ranges,
 )
 from handlib.hand.skeleton import SIDES
+from handlib.utils.arguments import check_at_least
 from handlib.utils.errors import InputError
 from handlib.utils.files import reading, replacing
 
@@ -178,7 +180,13 @@ def write_layers(folder: Path, info: DatasetInfo, number: int, indices: range) -
 def make_layered_dataset(
     out: Path, split: str, count: int, seed: int, size: int = SIZE, workers: int = 1
 ) -> None:
-    """Makes ``count`` layered pairs in shards; called again it makes what is missing."""
+    """Makes ``count`` layered pairs in shards; called again it makes what is missing.
+
+    Raises:
+        InputError: a number is less than 1, or the folder holds other pairs.
+    """
+    for name, value in (("count", count), ("size", size), ("workers", workers)):
+        check_at_least(name, value, 1)
     info = DatasetInfo(LAYERED, split, count, size, seed, open_hand_sha256())
     prepare_folder(out, info)
     shards = list(enumerate(shard_ranges(count)))
@@ -194,6 +202,8 @@ class LayeredDataset:
 
     def __init__(self, folder: Path):
         self.info = read_info(folder)
+        if self.info.format != FORMAT:
+            raise InputError(f"{folder}: expected format {FORMAT}, got {self.info.format}")
         self.paths = [shard_path(folder, number) for number in range(len(shard_ranges(self.info.count)))]
         missing = [path.name for path in self.paths if not path.exists()]
         if missing:

@@ -156,7 +156,7 @@ def look(rng: np.random.Generator, view: View) -> Float[np.ndarray, "3 3"]:
     """The turn that brings what the owner sees before somebody else's camera."""
     yaw = rng.normal(YAW[view] * rng.choice((-1, 1)), YAW_SPREAD[view])
     roll = rng.normal(0, 35) if rng.random() < 0.85 else rng.uniform(-180, 180)
-    return euler(0, 0, roll) @ euler(yaw, rng.normal(0, 32), 0)
+    return euler(0.0, 0.0, roll) @ euler(yaw, rng.normal(0, 32), 0.0)
 
 
 def sample_seen_pair(rng: np.random.Generator) -> SeenPair:

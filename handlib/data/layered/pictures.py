@@ -9,7 +9,7 @@ from handlib.data.rendered.scenes import SPLITS
 from handlib.data.sample import Sample, stack
 
 LAYERED_WORLD = "wild"
-BOTH_HANDS = Ranges(one_hand=0, no_hand=0, far=0, close=0)
+BOTH_HANDS = Ranges(one_hand=0.0, no_hand=0.0, far=0.0, close=0.0)
 """Pictures that networks are measured on show two hands."""
 STRANGERS = 10**6
 """Numbers of the pairs that lend an arm to a bystander begin here."""

@@ -1,10 +1,11 @@
 """TwoHands: a benchmark of rendered pairs with fixed splits, which every machine makes for itself.
 
 ``train``, ``val`` and ``test`` show the ``desk-full`` world; ``studio-test`` asks what is left of a network's
-skill when hands are turned any way. Each split lies in one folder per size, ``test-128`` say, with the
-SHA256 of its shards in ``SHA256SUMS``. Sums of the first shards come with the package, so that everybody can
-see whether their machine makes the same data. Processors whose vector instructions round otherwise give the
-same scenes in other bytes: vertices differ by less than a micrometre.
+skill when hands are turned any way, ``wild-test`` shows hands as photographs do. Each split lies in one
+folder per size, ``test-128`` say, with the SHA256 of its shards in ``SHA256SUMS``. Sums of the first shards
+come with the package, so that everybody can see whether their machine makes the same data. Processors whose
+vector instructions round otherwise give the same scenes in other bytes: vertices differ by less than a
+micrometre.
 """
 
 import hashlib
@@ -43,6 +44,7 @@ PARTS: dict[str, Part] = {
     "val": Part("desk-full", "val", 1_000, (64, 128)),
     "test": Part("desk-full", "test", 2_000, (64, 128, 256)),
     "studio-test": Part("studio-full", "test", 1_000, (64, 128)),
+    "wild-test": Part("wild", "test", 2_000, (192,)),
 }
 
 

@@ -14,4 +14,4 @@ WorldName = Literal[
     "wild",
 ]
 Split = Literal["train", "val", "test"]
-PartName = Literal["train", "val", "test", "studio-test"]
+PartName = Literal["train", "val", "test", "studio-test", "wild-test"]

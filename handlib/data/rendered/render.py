@@ -194,6 +194,7 @@ class PairScene:
         return linear_to_srgb_bytes(picture)
 
     def shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:
+        """Linear colours of what rays have hit."""
         faces = arm_faces()
         normals = np.concatenate(
             [sign * vertex_normals(arm, faces) for arm, sign in zip(self.arms, (-1, 1), strict=True)]

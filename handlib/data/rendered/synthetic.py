@@ -40,8 +40,12 @@ def make_samples(
     """Sample number ``index`` of a split of a world, once for every size in pixels.
 
     It is one scene at several resolutions: placing the hands, which costs most, is done once. Behind every
-    second one is a photograph, if there are any. World ``wild`` is composed for each size on its own. Raises :class:`InputError` for an unknown world or split.
+    second one is a photograph, if there are any. World ``wild`` is composed for each size on its own. Raises
+    :class:`InputError` for an unknown world or split.
     """
+    check_names(world, split)
+    for name, value in (("seed", seed + 1), ("index", index + 1), ("size", min(sizes))):
+        check_at_least(name, value, 1)
     if world == LAYERED_WORLD:
         backdrops = Backdrops(photographs.paths if photographs else ())
         return [make_picture(seed, index, split, size, backdrops) for size in sizes]

@@ -18,6 +18,7 @@ from handlib.model.encoder import (
 )
 
 NO_POSE = torch.zeros(2, 64)
+REST = torch.zeros(2, 21, 3)
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -103,16 +104,17 @@ def test_the_layout_heads_camera_starts_at_the_attentions_centre(
 
 @pytest.mark.parametrize(("stride", "sizes"), [(32, [16, 8, 4, 2]), (16, [16, 8, 4, 4]), (8, [16, 8, 8, 8])])
 def test_map_sizes(stride: int, sizes: list[int]):
-    encoder = Encoder(replace(TINY, output_stride=stride))
-    features, attention, vectors, offset = encoder(random(2, 3, 64, 64))
+    encoder = Encoder(replace(TINY, output_stride=stride), REST)
+    features, attention, vectors, offset, maps = encoder(random(2, 3, 64, 64))
     assert [f.shape[-1] for f in features] == sizes
     assert [f.shape[1] for f in features] == encoder.channels == [8, 16, 24, 32]
     assert attention.shape == (2, 2, sizes[-1], sizes[-1])
     assert vectors.shape == (2, 2, 64) and offset.shape == (2, 3)
+    assert maps is None
 
 
 def test_separate_encoders_stand_side_by_side():
-    encoder = Encoder(replace(TINY, separate_encoders=True)).eval()
+    encoder = Encoder(replace(TINY, separate_encoders=True), REST).eval()
     assert encoder.channels == [16, 32, 48, 64]
     image = random(1, 3, 64, 64)
     features = encoder(image)[0]
@@ -123,8 +125,8 @@ def test_separate_encoders_stand_side_by_side():
 
 
 def test_without_hand_attention_both_hands_pool_the_same():
-    encoder = Encoder(replace(TINY, hand_attention=False))
-    _, attention, _, _ = encoder(random(1, 3, 64, 64))
+    encoder = Encoder(replace(TINY, hand_attention=False), REST)
+    _, attention, *_ = encoder(random(1, 3, 64, 64))
     assert (attention == 1).all()
     assert not any("attention" in name for name, _ in encoder.named_parameters())
 

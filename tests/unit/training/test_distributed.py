@@ -139,9 +139,9 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(pairs: Path, tmp_path: Pat
 
 def test_shares_make_up_the_whole_batch(pairs: Path) -> None:
     data, config = load_dataset(pairs), TrainConfig(batch_size=4, seed=1)
-    whole = Sample(**Steps(data, config, Augmentation(), 0, 1)[5])
+    whole = Sample(**Steps(data, config, Augmentation(), 128, 0, 1)[5])
     for rank in range(2):
-        share = Sample(**Steps(data, config, Augmentation(), rank, 2)[5])
+        share = Sample(**Steps(data, config, Augmentation(), 128, rank, 2)[5])
         torch.testing.assert_close(share.joints, whole.joints[rank::2])
         assert (share.image.int() - whole.image[rank::2].int()).abs().max() <= 1
 
@@ -149,7 +149,9 @@ def test_shares_make_up_the_whole_batch(pairs: Path) -> None:
 def test_seeds_and_steps_change_what_is_augmented(pairs: Path) -> None:
     data = load_dataset(pairs)
     every = {
-        (seed, step): Steps(data, TrainConfig(batch_size=9, seed=seed), Augmentation(), 0, 1)[step]["root"]
+        (seed, step): Steps(data, TrainConfig(batch_size=9, seed=seed), Augmentation(), 128, 0, 1)[step][
+            "root"
+        ]
         for seed in (0, 1)
         for step in (0, 1)
     }

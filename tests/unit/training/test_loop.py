@@ -18,9 +18,12 @@ from handlib.data.rendered.synthetic import make_dataset
 from handlib.data.shards import load_dataset
 from handlib.evaluation.evaluate import evaluate
 from handlib.evaluation.metrics import INTAG_MCP
+from handlib.hand.hand import Hand
+from handlib.hand.skeleton import SIDES
 from handlib.model.config import DIRConfig
+from handlib.model.hand_backbone import LATE, PLAN, HandBackbone
 from handlib.model.network import DIR
-from handlib.training.loop import batches, train
+from handlib.training.loop import batches, new_model, train
 from handlib.training.losses import LossWeights
 from handlib.training.run_folder import LOG, SETTINGS, check_same_run
 from handlib.training.schedule import TrainConfig, batch_indices, learning_rate
@@ -28,6 +31,7 @@ from handlib.utils.errors import InputError
 
 SHORT = TrainConfig(steps=6, batch_size=4, save_every=2, evaluate_every=3)
 UNCHANGED = Augmentation(*(0.0,) * 8)
+JOINTS = replace(TINY, backbone="hand_landmarks", initial_head="joints", head_channels=8)
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +186,59 @@ def test_callbacks_hear_of_every_step(pairs: Path, tmp_path: Path) -> None:
     fabric = Fabric(accelerator="cpu", devices=1, callbacks=[Listener()])
     run(pairs, tmp_path, replace(SHORT, steps=3), fabric=fabric)
     assert heard == [1, 2, 3]
+
+
+def test_joint_maps_are_taught_first_and_then_everything(pairs: Path, tmp_path: Path) -> None:
+    config = TrainConfig(steps=4, batch_size=4, maps_first=0.5, pretrained=True, optimiser="muon")
+    hands = {side: Hand.open(side, JOINTS.tips) for side in SIDES}
+    states = [new_model(JOINTS, hands, config, None).state_dict()]
+    taught = []
+
+    class Listener:
+        def on_step_end(self, step: int, loss: float, terms: dict, network: DIR) -> None:
+            states.append({name: value.clone() for name, value in network.state_dict().items()})
+            taught.append(set(terms))
+
+    fabric = Fabric(accelerator="cpu", devices=1, callbacks=[Listener()])
+    run(pairs, tmp_path, config, JOINTS, fabric=fabric, validation=None)
+    maps = {"sides", "heat", "location", "presence"}
+    assert taught[:2] == [maps, maps] and maps | {"uv_0", "uv_2", "dense"} <= taught[2] == taught[3]
+
+    def changed(before: int, after: int) -> set[str]:
+        parts = {name for name in states[0] if not torch.equal(states[before][name], states[after][name])}
+        return {".".join(name.split(".")[:4]) for name in parts}
+
+    late = {f"encoder.backbone.blocks.{k}" for k in range(LATE, len(PLAN))}
+    of_maps = {f"encoder.head.maps.{part}" for part in ("scale", "lateral", "smooth", "context", "out")}
+    readers = {"encoder.head.presence.weight", "encoder.head.presence.bias"}
+    assert changed(0, 2) == late | of_maps | readers
+    then = {".".join(name.split(".")[:2]) for name in changed(2, 4) - late - of_maps - readers}
+    assert then == {"encoder.attention", "encoder.head", "stages.0", "stages.1", "heads.stem"} | {
+        "heads.segmentation",
+        "heads.dense",
+    }
+    assert late <= changed(2, 4)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1])
+def test_a_pretrained_backbone_moves_at_its_share_of_the_rate(
+    pairs: Path, tmp_path: Path, rate: float
+) -> None:
+    config = TrainConfig(
+        steps=1,
+        batch_size=4,
+        pretrained=True,
+        backbone_rate=rate,
+        learning_rate=0.05,
+        warmup=0.0,
+        weight_decay=0.0,
+    )
+    backbone = run(pairs, tmp_path, config, JOINTS, validation=None).encoder.backbone
+    shipped = HandBackbone()
+    shipped.load_pretrained()
+    moves = [
+        (after - before).abs().max()
+        for before, after in zip(shipped.parameters(), backbone.parameters(), strict=True)
+    ]
+    # AdamW's first step is the learning rate itself, whatever the gradient.
+    assert max(moves).item() == pytest.approx(rate * 0.05, rel=0.01)

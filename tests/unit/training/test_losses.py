@@ -12,9 +12,11 @@ from support.random_pairs import FACES, HANDS, noisy_estimate, random_pairs, tru
 from torch import Tensor
 from torch.nn.functional import one_hot, smooth_l1_loss
 
+from handlib.geometry.rotation import rotation_from_6d
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import FINGERS, JOINT_NAMES, SIDES, tip_vertices
 from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.model.joint_maps import JointMaps
 from handlib.training.losses import (
     LossWeights,
     dir_loss,
@@ -32,12 +34,23 @@ from handlib.training.targets import CentredTargets, Targets
 
 SAMPLE = random_pairs(3)
 TARGETS = Targets.from_sample(SAMPLE, HANDS)
+BOTH = torch.ones(1, 2)
+TAUGHT = ("uv", "vertex_uv", "joints", "vertices", "root", "pose", "betas")
+OF_JOINT_MAPS = {"sides", "heat", "location", "presence"}
 
 
 def prediction_of(*estimates: Estimate, seed: int = 0) -> Prediction:
     g = torch.Generator().manual_seed(seed)
     maps = torch.randn(2, len(SAMPLE), 3, 8, 8, generator=g)
-    return Prediction(estimates, segmentation=maps[0], dense=maps[1])
+    shapes = (3, 8, 8), (2, 21, 8, 8), (2, 21, 3, 8, 8), (2,)
+    joint_maps = JointMaps(*(torch.randn(len(SAMPLE), *shape, generator=g) for shape in shapes))
+    return Prediction(estimates, segmentation=maps[0], dense=maps[1], joint_maps=joint_maps)
+
+
+def terms_of(prediction: Prediction, weights: LossWeights, targets: Targets = TARGETS) -> dict[str, Tensor]:
+    """Terms of the loss, each time with the same noise in the places where location maps are read."""
+    torch.manual_seed(0)
+    return dir_loss(prediction, targets, weights, FACES)[1]
 
 
 def with_gradients(estimate: Estimate) -> tuple[Estimate, list[Tensor]]:
@@ -69,18 +82,19 @@ def test_edge_and_normal_losses_follow_their_definition():
                 length = np.linalg.norm(e, axis=-1)
                 lengths.append(np.abs(length - true_length).mean())
                 cosines.append(np.abs((e * normal).sum(-1) / length).mean())
-    expected = np.reshape([lengths, cosines], (2, 2, -1)).mean(-1)
-    np.testing.assert_allclose(edge_loss(edges, face_edges(true, FACES)), expected[0], rtol=1e-4)
-    np.testing.assert_allclose(normal_loss(edges, face_normals(true, FACES)), expected[1], rtol=1e-4)
+    expected, both = np.reshape([lengths, cosines], (2, 2, -1)).mean(-1), BOTH.expand(2, 2)
+    np.testing.assert_allclose(edge_loss(edges, face_edges(true, FACES), both), expected[0], rtol=1e-4)
+    np.testing.assert_allclose(normal_loss(edges, face_normals(true, FACES), both), expected[1], rtol=1e-4)
 
 
 def test_a_perfect_mesh_has_no_edge_or_normal_loss_wherever_it_lies():
     true = TARGETS.vertices
     turn = roma.rotvec_to_rotmat(torch.tensor([0.3, -1.0, 0.5]))
     edges = face_edges(true, FACES)
-    assert edge_loss(face_edges(true @ turn.mT + 0.1, FACES), edges).max() < 1e-6
-    assert normal_loss(edges, face_normals(true, FACES)).max() < 1e-4
-    assert normal_loss(face_edges(true @ turn.mT, FACES), face_normals(true, FACES)).min() > 0.1
+    assert edge_loss(face_edges(true @ turn.mT + 0.1, FACES), edges, TARGETS.present).max() < 1e-6
+    normals = face_normals(true, FACES)
+    assert normal_loss(edges, normals, TARGETS.present).max() < 1e-4
+    assert normal_loss(face_edges(true @ turn.mT, FACES), normals, TARGETS.present).min() > 0.1
 
 
 def test_each_hand_is_measured_on_its_own_faces():
@@ -90,7 +104,7 @@ def test_each_hand_is_measured_on_its_own_faces():
     vertices[:, 1, 1, 0] = 3.0
     vertices[:, 1, 2, 1] = 4.0
     # A right triangle 3-4-5 on the right hand, nothing on the left one.
-    loss = edge_loss(face_edges(vertices, faces), face_edges(torch.zeros(1, 2, 778, 3), faces))
+    loss = edge_loss(face_edges(vertices, faces), face_edges(torch.zeros(1, 2, 778, 3), faces), BOTH)
     torch.testing.assert_close(loss, torch.tensor([0.0, 4.0]))
 
 
@@ -98,7 +112,7 @@ def test_gradients_are_finite_on_a_collapsed_mesh():
     vertices = torch.zeros(1, 2, 778, 3, requires_grad=True)
     edges, true = face_edges(vertices, FACES), TARGETS.vertices[:1]
     (
-        edge_loss(edges, face_edges(true, FACES)) + normal_loss(edges, face_normals(true, FACES))
+        edge_loss(edges, face_edges(true, FACES), BOTH) + normal_loss(edges, face_normals(true, FACES), BOTH)
     ).sum().backward()
     assert torch.isfinite(vertices.grad).all()
 
@@ -196,7 +210,7 @@ def test_centred_targets_put_the_named_joint_at_the_origin():
 def test_a_true_estimate_costs_nothing_but_pixels():
     weights = replace(LossWeights.small(), edge=1, normal=1)
     _, terms = dir_loss(prediction_of(true_estimate(SAMPLE)), TARGETS, weights, FACES)
-    for name in terms.keys() - {"segmentation", "dense"}:
+    for name in terms.keys() - {"segmentation", "dense"} - OF_JOINT_MAPS:
         assert terms[name] < 2e-4, name
 
 
@@ -214,7 +228,7 @@ def test_total_is_the_sum_over_estimates_of_weighted_terms():
     weights = replace(LossWeights.released(), root=1, pose=1, betas=1)
     total, terms = dir_loss(prediction_of(*estimates), TARGETS, weights, FACES)
     assert total.item() == pytest.approx(sum(term.item() for term in terms.values()), rel=1e-5)
-    assert len(terms) == 3 + 3 * 10
+    assert len(terms) == 3 + 4 + 3 * 10
     alone = [dir_loss(prediction_of(e), TARGETS, weights, FACES)[1]["vertices_0"] for e in estimates]
     torch.testing.assert_close([terms[f"vertices_{t}"] for t in range(3)], alone)
 
@@ -224,7 +238,7 @@ def test_a_weight_scales_its_own_term_and_zero_leaves_it_out(name):
     everything = replace(LossWeights.released(), root=1, pose=1, betas=1)
     one, two, none = (replace(everything, **{name: weight}) for weight in (1, 2, 0))
     prediction = prediction_of(noisy_estimate(SAMPLE))
-    single, double, absent = (dir_loss(prediction, TARGETS, w, FACES)[1] for w in (one, two, none))
+    single, double, absent = (terms_of(prediction, weights) for weights in (one, two, none))
     key = name if name in single else f"{name}_0"
     torch.testing.assert_close(double[key], 2 * single[key])
     assert absent == {k: v for k, v in single.items() if k != key}
@@ -244,11 +258,13 @@ def test_lovasz_takes_scores_or_probabilities():
 
 def test_gradients_reach_everything_predicted():
     estimate, leaves = with_gradients(noisy_estimate(SAMPLE))
-    maps = torch.randn(2, 3, 3, 8, 8, requires_grad=True)
-    total, terms = dir_loss(Prediction((estimate,), maps[0], maps[1]), TARGETS, LossWeights.small(), FACES)
+    prediction = prediction_of(estimate)
+    joint_maps = vars(prediction.joint_maps).values()
+    maps = [each.requires_grad_() for each in (prediction.segmentation, prediction.dense, *joint_maps)]
+    total, terms = dir_loss(prediction, TARGETS, LossWeights.small(), FACES)
     total.backward()
     camera = estimate.params.camera
-    for leaf in [*leaves, maps]:
+    for leaf in [*leaves, *maps]:
         if leaf is not camera:  # it acts through uv only
             assert torch.isfinite(leaf.grad).all()
             assert leaf.grad.abs().max() > 0
@@ -257,7 +273,56 @@ def test_gradients_reach_everything_predicted():
 
 def test_released_terms_add_up_to_the_training_loss():
     prediction = prediction_of(noisy_estimate(SAMPLE), noisy_estimate(SAMPLE, 2))
+    prediction = replace(prediction, joint_maps=None)
     total, _ = dir_loss(prediction, TARGETS, LossWeights.released(), FACES)
     losses = released_losses(prediction, TARGETS, FACES)
     assert len(losses) == 3 + 2 * 13
     assert total.item() == pytest.approx(sum(loss.item() for loss in losses.values()), rel=1e-5)
+
+
+def test_hands_that_are_there_count_alike():
+    estimate = noisy_estimate(SAMPLE)
+    present = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
+    weights = LossWeights(uv=1, root=1, target_centre="wrist")
+    off_uv = huber(estimate.uv, TARGETS.uv).mean((2, 3))
+    off_root = (rotation_from_6d(estimate.params.root) - TARGETS.root).abs().mean((2, 3))
+    off_offset = huber(estimate.offset, CentredTargets.of(TARGETS, "wrist").offset).mean(1)
+    for targets, left in ((TARGETS, [0, 1, 2]), (replace(TARGETS, present=present), [0, 2])):
+        terms = terms_of(prediction_of(estimate), weights, targets)
+        for name, off in (("uv_0", off_uv), ("root_0", off_root)):
+            torch.testing.assert_close(terms[name], off[left, 0].mean() + off[:, 1].mean())
+        torch.testing.assert_close(terms["offset_0"], 10 * off_offset[left].mean())
+
+
+def test_a_hand_that_is_not_there_teaches_nothing():
+    targets = replace(TARGETS, present=torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]]))
+    g = torch.Generator().manual_seed(1)
+
+    def other(values: Tensor) -> Tensor:
+        chosen = (1, 0) if values.shape[1] == 2 else 1
+        values = values.clone()
+        values[chosen] = torch.randn(values[chosen].shape, generator=g)
+        return values
+
+    estimate = noisy_estimate(SAMPLE)
+    params = replace(estimate.params, **{k: other(v) for k, v in vars(estimate.params).items()})
+    seen = {f.name: other(getattr(estimate, f.name)) for f in fields(estimate)[1:]}
+    truth = {f.name: other(getattr(targets, f.name)) for f in fields(targets) if f.name in TAUGHT}
+    weights = LossWeights(root=1, pose=1, betas=1, segmentation=0, dense=0, lovasz=0)
+    predictions = (replace(prediction_of(e), joint_maps=None) for e in (estimate, Estimate(params, **seen)))
+    before, after = (
+        terms_of(prediction, weights, those)
+        for prediction, those in zip(predictions, (targets, replace(targets, **truth)), strict=True)
+    )
+    assert len(before) == 10
+    assert before == after
+
+
+def test_nobody_there_costs_nothing():
+    estimate, leaves = with_gradients(noisy_estimate(SAMPLE))
+    targets = replace(TARGETS, present=torch.zeros(3, 2))
+    weights = LossWeights(segmentation=0, dense=0, lovasz=0, sides=0, presence=0, root=1, pose=1, betas=1)
+    total, terms = dir_loss(prediction_of(estimate), targets, weights, FACES)
+    assert total == 0 and len(terms) == 2 + 10
+    total.backward()
+    assert not any(leaf.grad.any() for leaf in leaves if leaf.grad is not None)

@@ -39,7 +39,7 @@ def test_a_matrix_without_gradient_stays_finite() -> None:
 def test_matrices_move_as_with_torchs_muon() -> None:
     start = torch.randn(64, 96, generator=torch.Generator().manual_seed(3))
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    muon = Muon([{"params": [ours]}], lr=0.01, weight_decay=0.1)
+    muon = Muon([{"params": [ours], "by_muon": True}], lr=0.01, weight_decay=0.1)
     reference = torch.optim.Muon(
         [theirs], lr=0.01, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"
     )
@@ -55,7 +55,7 @@ def test_matrices_move_as_with_torchs_muon() -> None:
 def test_a_kernel_moves_as_the_matrix_that_it_is() -> None:
     kernel = nn.Parameter(torch.randn(8, 4, 3, 3).to(memory_format=torch.channels_last))
     matrix = nn.Parameter(kernel.detach().flatten(1).clone())
-    optimiser = Muon([kernel, matrix], lr=0.1)
+    optimiser = Muon([{"params": [kernel, matrix], "by_muon": True}], lr=0.1)
     gradients([matrix], 0)
     kernel.grad = matrix.grad.reshape(kernel.shape)
     optimiser.step()
@@ -107,3 +107,24 @@ def test_weight_decay_spares_biases_and_norms() -> None:
     assert len(decayed["params"]) + len(spared["params"]) == len(list(model.parameters()))
     assert {p.ndim for p in spared["params"]} == {1} and spared["weight_decay"] == 0
     assert min(p.ndim for p in decayed["params"]) == 2 and decayed["weight_decay"] == 0.1
+
+
+def test_a_fine_tuned_part_moves_by_adamw_at_its_share_of_the_rate() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 6), nn.Linear(6, 8))
+    alone = copy.deepcopy(model)
+    groups = parameter_groups(model, 0.1, model[0], 0.25)
+    told = [(len(g["params"]), g["weight_decay"], g["rate"], g["by_muon"]) for g in groups]
+    assert told == [(1, 0.1, 1.0, True), (1, 0.0, 1.0, True), (1, 0.1, 0.25, False), (1, 0.0, 0.25, False)]
+    assert [p for g in groups[2:] for p in g["params"]] == list(model[0].parameters())
+    together = Muon([g | {"lr": 0.01 * g["rate"]} for g in groups], lr=0.01)
+    muon = Muon(parameter_groups(alone[1], 0.1), lr=0.01)
+    adamw = torch.optim.AdamW(parameter_groups(alone[0], 0.1), lr=0.0025)
+    for step in range(3):
+        gradients(list(model.parameters()), step)
+        for copied, p in zip(alone.parameters(), model.parameters(), strict=True):
+            copied.grad = p.grad.clone()
+        for optimiser in (together, muon, adamw):
+            optimiser.step()
+    for copied, p in zip(alone.parameters(), model.parameters(), strict=True):
+        assert torch.equal(copied, p)

@@ -59,6 +59,7 @@ class ClutteredScene(PairScene):
         return super().colour(covered.reshape(size, size), appearance, samples)
 
     def shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:
+        """Linear colours of what rays have hit, things among it."""
         colours = torch.zeros(len(hits.ray), 3)
         skins = [
             (self, appearance.tone),

@@ -1,0 +1,75 @@
+"""Maps that say of every joint where it is seen and where it lies, and how they are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from handlib.utils.reprs import in_shapes
+
+WINDOW = 2.5
+"""Cells of a map: so far around a heatmap's peak its mean is taken."""
+ELSEWHERE = 0.02
+"""What a heatmap counts where the segmentation sees no pixel of its hand."""
+
+
+@dataclass(frozen=True)
+class LocatedJoints:
+    """Where joints are seen (``uv``) and lie (``places``: palm lengths from middle1), how sure that is
+    (``certainty``, 0 to 1), and the log-odds that a hand is there (``presence``).
+    """
+
+    uv: Float[Tensor, "batch hand=2 21 2"]
+    places: Float[Tensor, "batch hand=2 21 3"]
+    certainty: Float[Tensor, "batch hand=2 21"]
+    presence: Float[Tensor, "batch hand=2"]
+
+    def __getitem__(self, chosen: slice | Sequence[int]) -> "LocatedJoints":
+        """The joints of some pictures of the batch, in that order."""
+        return LocatedJoints(*(part[chosen] for part in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class JointMaps:
+    """Scores of (background, left, right), log-odds of every joint's place, locations (palm lengths), and
+    log-odds that a hand is there.
+    """
+
+    segmentation: Float[Tensor, "batch 3 size size"]
+    heat: Float[Tensor, "batch hand=2 21 size size"]
+    locations: Float[Tensor, "batch hand=2 21 xyz=3 size size"]
+    presence: Float[Tensor, "batch hand=2"]
+
+    __repr__ = in_shapes
+
+    @cached_property
+    def located(self) -> LocatedJoints:
+        """The joints that are read from the maps."""
+        return locate(self)
+
+
+def own_pixels(segmentation: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch hand=2 size size"]:
+    """Probability that a hand is near a pixel, widened so that joints at its edge count."""
+    return max_pool2d(segmentation.softmax(1)[:, 1:], 5, stride=1, padding=2)
+
+
+def locate(maps: JointMaps) -> LocatedJoints:
+    """Reads every joint where its heatmap, within its own hand's pixels, is highest."""
+    size = maps.heat.shape[-1]
+    scores = maps.heat + (own_pixels(maps.segmentation) + ELSEWHERE).log()[:, :, None]
+    probability = scores.flatten(3).softmax(-1)
+    ticks = (torch.arange(size, device=scores.device) + 0.5) * (2 / size) - 1
+    x, y = ticks.repeat(size), ticks.repeat_interleave(size)
+    peak = probability.argmax(-1)
+    reach = WINDOW * 2 / size + 1e-4
+    near = ((x - x[peak][..., None]).abs() < reach) & ((y - y[peak][..., None]).abs() < reach)
+    weight = probability * near
+    certainty = weight.sum(-1)
+    weight = weight / certainty[..., None].clamp_min(1e-9)
+    uv = torch.stack(((weight * x).sum(-1), (weight * y).sum(-1)), dim=-1)
+    places = torch.einsum("bhjp,bhjcp->bhjc", weight, maps.locations.flatten(4))
+    return LocatedJoints(uv, places, certainty, maps.presence)

@@ -1,0 +1,166 @@
+"""Where in a picture hands are: looks from far to near, each a pass of the network over a square."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from handlib.data.photo import HANDS_SHARE, Box, BoxError, Crop, Picture, cut_square
+from handlib.data.sample import BACKGROUND, normalise
+from handlib.geometry.camera import pixels_to_uv
+from handlib.hand.hand import HandParams
+from handlib.model.estimate import Estimate, Prediction, estimate_of
+from handlib.photos.network import Network
+from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
+
+MIN_BOX_SHARE = 0.1
+"""A box whose longer side is a smaller share of what was looked at is no pair of hands."""
+MAX_LOOKS = 8
+SETTLED = 0.9
+"""Two boxes that overlap more than this are the same."""
+ALONE, ALONE_SHARE = 0.4, 0.6
+"""Hands that are both smaller than this share of the box around them are looked at alone, each filling that
+share of the square.
+"""
+SAME_HANDS = 0.4
+"""Two results whose boxes overlap more than this show the same hands."""
+WINDOWS = (1.0, 0.5)
+"""Sides of the windows that are searched where the whole picture shows no hand, in shorter sides of it."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One pass over a square of a picture; ``prediction`` is a batch of one."""
+
+    crop: Crop
+    prediction: Prediction
+
+    @property
+    def presence(self) -> Presence:
+        """Which hands it shows."""
+        return hands_present(self.prediction)
+
+    def box(self, picture: Picture) -> Box | None:
+        """The box around the hands that are there, in the picture's pixels.
+
+        None where they are too small a part of the crop to be trusted, or lie outside the picture.
+        """
+        located = self.prediction.located
+        if located is None:
+            pixels = self._hand_pixels()
+        else:
+            there = self.presence.there
+            pixels = self.crop.to_picture(located.uv[0, there].flatten(0, 1))
+        if len(pixels) < MIN_HAND_PIXELS:
+            return None
+        corner, extent = pixels.amin(0), pixels.amax(0) - pixels.amin(0)
+        if not extent.max() >= MIN_BOX_SHARE * self.crop.side:
+            return None
+        try:
+            return Box(*corner.tolist(), *extent.tolist()).inside(picture)
+        except BoxError:
+            return None
+
+    def _hand_pixels(self) -> Tensor:
+        segmentation = self.prediction.segmentation[0]
+        places = (segmentation.argmax(0) != BACKGROUND).nonzero().flip(-1)
+        corners = torch.cat((places, places + 1)).float()
+        return self.crop.to_picture(pixels_to_uv(corners, segmentation.shape[-1]))
+
+
+@torch.no_grad()
+def look_at(network: Network, picture: Picture, crops: Sequence[Crop]) -> list[Look]:
+    """A look at each of some squares, in one pass."""
+    device = network.hands["left"].v_template.device
+    squares = np.stack([cut_square(picture, crop, network.config.image_size) for crop in crops])
+    prediction = network(normalise(torch.from_numpy(squares).permute(0, 3, 1, 2).to(device)))
+    return [Look(crop, prediction[k : k + 1]) for k, crop in enumerate(crops)]
+
+
+def look_closer(network: Network, picture: Picture, first: Look) -> Look:
+    """Looks again at the box around what was found, until it settles; the first look where nothing was."""
+    last, before = first, None
+    for _ in range(MAX_LOOKS - 1):
+        found = last.box(picture)
+        if found is None or (before and found.overlap(before) > SETTLED):
+            break
+        (last,), before = look_at(network, picture, [Crop.around(found, HANDS_SHARE)]), found
+    return last
+
+
+def look_at_each(network: Network, picture: Picture, look: Look) -> Prediction:
+    """What a look says; of two hands that are far apart each is looked at once more, alone, and its own
+    numbers take the place of the first ones, told in the first look's square.
+    """
+    prediction, located = look.prediction, look.prediction.located
+    if located is None or not look.presence.there.all():
+        return prediction
+    corners = [look.crop.to_picture(torch.stack((uv.amin(0), uv.amax(0)))) for uv in located.uv[0]]
+    boxes = [Box(*low.tolist(), *(high - low).clamp_min(1).tolist()) for low, high in corners]
+    if max(max(box.width, box.height) for box in boxes) > ALONE * HANDS_SHARE * look.crop.side:
+        return prediction
+    closer = look_at(network, picture, [Crop.around(box, ALONE_SHARE) for box in boxes])
+    better = [bool(one.presence.there[h]) for h, one in enumerate(closer)]
+    chosen = [one if yes else look for one, yes in zip(closer, better, strict=True)]
+    return replace(prediction, estimates=(*prediction.estimates[:-1], put_together(network, look, chosen)))
+
+
+def put_together(network: Network, first: Look, looks: Sequence[Look]) -> Estimate:
+    """The left hand of one of two looks and the right hand of the other, as the first look's square shows
+    them; the way from wrist to wrist is the first look's.
+    """
+    finals = [look.prediction.final for look in looks]
+    cameras = []
+    for h, (look, final) in enumerate(zip(looks, finals, strict=True)):
+        scale, place = final.camera[0, h].split((1, 2))
+        scale = scale * (first.crop.side / look.crop.side)
+        cameras.append(torch.cat((scale, first.crop.to_uv(look.crop.to_picture(place)))))
+    root, pose, betas = (
+        torch.stack([getattr(final.params, name)[:, h] for h, final in enumerate(finals)], dim=1)
+        for name in ("root", "pose", "betas")
+    )
+    params = HandParams(root, pose, betas, torch.stack(cameras)[None])
+    offset = first.prediction.final.offset
+    return estimate_of(params, offset, network.hands, network.config.log_scale)
+
+
+def windows(picture: Picture) -> list[Crop]:
+    """Squares that cover a picture, each half over its neighbours, from large to small."""
+    height, width = picture.shape[:2]
+    crops = []
+    for share in WINDOWS:
+        side = share * min(height, width)
+        rows, columns = (
+            np.linspace(0, length - side, 1 + int(np.ceil((length - side) / (side / 2) - 1e-6)))
+            for length in (height, width)
+        )
+        crops += [Crop(float(x), float(y), side) for y in rows for x in columns]
+    return crops
+
+
+def find_hands(network: Network, picture: Picture) -> Look | None:
+    """The best close look at hands anywhere in a picture; None where no look shows any."""
+    (whole,) = look_at(network, picture, [Crop.around(Box.around(picture), share=1)])
+    if not whole.presence.sides and whole.prediction.located is not None:
+        looks = look_at(network, picture, windows(picture))
+        whole = max(looks, key=lambda look: float(look.presence.confidence.sum()))
+    return look_closer(network, picture, whole) if whole.box(picture) else None
+
+
+def find_everyone(network: Network, picture: Picture) -> list[Look]:
+    """Close looks at all hands of a picture, the surest first; two never show the same hands."""
+    found: list[tuple[Box, Look]] = []
+    crops = [Crop.around(Box.around(picture), share=1), *windows(picture)]
+    for look in look_at(network, picture, crops):
+        closer = look_closer(network, picture, look)
+        box = closer.box(picture)
+        if box and closer.presence.sides:
+            found.append((box, closer))
+    found.sort(key=lambda pair: -float(pair[1].presence.confidence.sum()))
+    kept: list[tuple[Box, Look]] = []
+    for box, look in found:
+        if all(box.overlap(other) < SAME_HANDS for other, _ in kept):
+            kept.append((box, look))
+    return [look for _, look in kept]
