@@ -12,8 +12,9 @@ def onnx(out: Path, checkpoint: str = DEFAULT_NETWORK) -> None:
         out: file to write, small.onnx say; its folder is made if missing.
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
     """
-    from handlib.deploy.onnx import OUTPUTS, export_onnx
+    from handlib.deploy.onnx import export_onnx, outputs_of
     from handlib.model.network import DIR
 
-    export_onnx(DIR.from_pretrained(checkpoint), out)
-    print(f"{out}: {', '.join(OUTPUTS)}")
+    network = DIR.from_pretrained(checkpoint)
+    export_onnx(network, out)
+    print(f"{out}: {', '.join(outputs_of(network.config))}")

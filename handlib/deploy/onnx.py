@@ -21,7 +21,9 @@ from torch import Tensor, nn
 from handlib.data.sample import IMAGE_MEAN, IMAGE_STD
 from handlib.hand.hand import HandParams
 from handlib.hand.skeleton import JOINT_NAMES
+from handlib.model.config import DIRConfig
 from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.model.joint_maps import LocatedJoints
 from handlib.model.network import DIR
 from handlib.utils.errors import InputError
 from handlib.utils.files import make_folder, replacing
@@ -41,6 +43,19 @@ OUTPUTS = {
     "segmentation": "batch x (background, left, right) x height x width, probabilities",
 }
 """What the file's outputs are, in order."""
+LOCATED = {
+    "located_uv": "batch x (left, right) x 21 x 2: where the joint maps have each joint",
+    "located_places": "batch x (left, right) x 21 x 3: where they say that it lies, from the middle finger's "
+    "knuckle, in palm lengths",
+    "certainty": "batch x (left, right) x 21: how sure that is, 0 to 1",
+    "presence": "batch x (left, right): log-odds that a hand is there",
+}
+"""Further outputs of networks whose first estimate is read from joint maps."""
+
+
+def outputs_of(config: DIRConfig) -> dict[str, str]:
+    """What a network's file puts out, in order."""
+    return OUTPUTS | (LOCATED if config.initial_head == "joints" else {})
 
 
 def check_installed() -> None:
@@ -51,16 +66,17 @@ def check_installed() -> None:
 
 
 class NamedOutputs(nn.Module):
-    """The network's last estimate and segmentation as a tuple, in the order of ``OUTPUTS``."""
+    """The network's last estimate and segmentation as a tuple, in the order of :func:`outputs_of`."""
 
     def __init__(self, network: DIR):
         super().__init__()
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> tuple[Tensor, ...]:
-        """Returns what ``OUTPUTS`` says."""
+        """Returns what :func:`outputs_of` says."""
         prediction = self.network(image)
-        final = prediction.final
+        final, located = prediction.final, prediction.located
+        seen = (located.uv, located.places, located.certainty, located.presence) if located else ()
         return (
             final.vertices,
             final.joints,
@@ -70,6 +86,7 @@ class NamedOutputs(nn.Module):
             final.params.to_vector(),
             final.camera,
             prediction.segmentation.softmax(1),
+            *seen,
         )
 
 
@@ -79,7 +96,7 @@ def description(network: DIR) -> dict[str, str]:
     return {
         INPUT: f"batch x RGB x {size} x {size}, float: (value / 255 - mean) / deviation, "
         f"mean {IMAGE_MEAN}, deviation {IMAGE_STD}",
-        **OUTPUTS,
+        **outputs_of(network.config),
         "joint_names": json.dumps(JOINT_NAMES),
         "config": json.dumps(asdict(network.config)),
     }
@@ -107,7 +124,7 @@ def export_onnx(network: DIR, path: Path) -> None:
             NamedOutputs(network).to("cpu").eval(),
             (torch.zeros(2, 3, size, size),),
             input_names=[INPUT],
-            output_names=list(OUTPUTS),
+            output_names=list(outputs_of(network.config)),
             dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
             dynamo=True,
             optimize=False,
@@ -165,8 +182,9 @@ class OnnxNetwork:
 
     def __call__(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
         """The last estimate and the segmentation; ``dense`` isn't computed and NaN."""
-        arrays = self.session.run(list(OUTPUTS), {INPUT: image.numpy(force=True)})
-        found = dict(zip(OUTPUTS, map(torch.from_numpy, arrays), strict=True))
+        names = list(outputs_of(self.config))
+        arrays = self.session.run(names, {INPUT: image.numpy(force=True)})
+        found = dict(zip(names, map(torch.from_numpy, arrays), strict=True))
         estimate = Estimate(
             params=HandParams.from_vector(found["params"]),
             camera=found["camera"],
@@ -177,4 +195,5 @@ class OnnxNetwork:
             offset=found["offset"] / LENGTH_UNIT,
         )
         scores = found["segmentation"].log()
-        return Prediction((estimate,), scores, torch.full_like(scores, torch.nan))
+        located = LocatedJoints(*(found[name] for name in LOCATED)) if "presence" in found else None
+        return Prediction((estimate,), scores, torch.full_like(scores, torch.nan), located=located)

@@ -1,5 +1,6 @@
 """The 6D rotation that DIR predicts, in its symmetric form; every other conversion is roma's."""
 
+import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -23,3 +24,35 @@ def rotation_from_6d(six: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 
 def rotation_to_6d(rotation: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 6"]:
     """The first two columns of a rotation matrix, a right inverse of :func:`rotation_from_6d`."""
     return torch.cat((rotation[..., :, 0], rotation[..., :, 1]), dim=-1)
+
+
+SQUARINGS = 12
+"""The matrix of :func:`align` is raised to the power 2 to this."""
+
+
+def align(
+    points: Float[Tensor, "*batch points 3"], targets: Float[Tensor, "*batch points 3"]
+) -> Float[Tensor, "*batch 3 3"]:
+    """The rotation about the origin that brings points closest to their targets (least squares).
+
+    Its quaternion is the eigenvector of the largest eigenvalue of a symmetric 4 x 4 matrix (Horn 1987), which
+    squaring the matrix again and again leaves over. ``roma.special_procrustes`` finds the same by a singular
+    value decomposition, which ONNX doesn't have.
+    """
+    s = torch.einsum("...ki,...kj->...ij", points, targets)
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (row.unbind(-1) for row in s.unbind(-2))
+    rows = (
+        (xx + yy + zz, yz - zy, zx - xz, xy - yx),
+        (yz - zy, xx - yy - zz, xy + yx, zx + xz),
+        (zx - xz, xy + yx, yy - xx - zz, yz + zy),
+        (xy - yx, zx + xz, yz + zy, zz - xx - yy),
+    )
+    power = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+    # No eigenvalue is negative then.
+    power = power + power.square().sum((-2, -1), keepdim=True).sqrt() * torch.eye(4, device=power.device)
+    for _ in range(SQUARINGS):
+        power = power / power.abs().amax((-2, -1), keepdim=True).clamp_min(1e-30)
+        power = power @ power
+    largest = power.diagonal(dim1=-2, dim2=-1).argmax(-1)[..., None, None].expand(*power.shape[:-1], 1)
+    w, x, y, z = torch.nn.functional.normalize(power.gather(-1, largest)[..., 0], dim=-1).unbind(-1)
+    return roma.unitquat_to_rotmat(torch.stack((x, y, z, w), dim=-1))

@@ -72,7 +72,7 @@ class DepthwiseConv(torch.autograd.Function):
         return conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of x, weight and bias."""
         x, weight = ctx.saved_tensors
         padding, size = weight.shape[-1] // 2, x.shape[-2:]

@@ -8,14 +8,13 @@ also gets what the left/right attention pooled. Reading a map at a joint is the 
 (Sec. 3.2.1), used one step earlier.
 """
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from handlib.geometry.camera import fit_weak_perspective
-from handlib.geometry.rotation import rotation_to_6d
+from handlib.geometry.rotation import align, rotation_to_6d
 from handlib.hand.skeleton import FINGERS, NUM_JOINTS, joint_index
 from handlib.model.estimate import LENGTH_UNIT
 from handlib.model.joint_maps import JointMaps
@@ -40,8 +39,7 @@ def palm_rotation(
     found = places[:, :, PALM]
     at_rest = rest[:, PALM].expand_as(found)
     found, at_rest = (points - points.mean(-2, keepdim=True) for points in (found, at_rest))
-    covariance = torch.einsum("bhki,bhkj->bhij", found, at_rest)
-    return roma.special_procrustes(covariance)
+    return align(at_rest, found)
 
 
 def waves(size: int, device: torch.device) -> Float[Tensor, "places 12"]:
@@ -145,7 +143,7 @@ class JointsHead(nn.Module):
         places, certainty = joints.places.detach(), joints.certainty.detach()
         rotation = palm_rotation(places, self.rest)
         camera = fit_weak_perspective((places - places[:, :, :1]) * PALM_LENGTH, joints.uv.detach())
-        scale = camera[..., :1].clamp(0.2, 60)
+        scale = camera[..., :1].clamp(0.2, 60.0)
         upright = torch.einsum("bhji,bhkj->bhki", rotation, places).flatten(2)
         # A left hand's mirror image is a right hand: one network articulates both.
         mirror = places.new_tensor([-1.0, 1.0, 1.0]).repeat(NUM_JOINTS)

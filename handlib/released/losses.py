@@ -30,6 +30,7 @@ def released_targets(inputs: Mapping[str, np.ndarray]) -> Targets:
         root=torch.eye(3).expand(len(joints), 2, 3, 3),
         pose=torch.zeros(len(joints), 2, 45),
         betas=torch.zeros(len(joints), 2, 10),
+        present=torch.ones(len(joints), 2),
     )
 
 

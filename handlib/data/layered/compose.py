@@ -209,7 +209,8 @@ def arm_layer(
     colour = recoloured(rng, colour, 0.6)
     if rng.random() < ranges.odd_skin:
         pattern, weight = backdrops.sample(rng, cut.size), rng.uniform(0.1, 0.5)
-        colour = colour * (1 - weight + weight * pattern / max(float(pattern.mean()), 1.0))
+        mean = max(float(pattern.mean()), 1.0)
+        colour = np.asarray(colour * (1 - weight + weight * pattern / mean), np.float32)
     return colour, cover, part
 
 

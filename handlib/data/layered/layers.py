@@ -115,7 +115,8 @@ class LayeredScene(PairScene):
         dense[place[0][on], place[1][on]] = dense_colour(hits.face[on], hits.weights[on])
 
         colour = np.zeros((size, size, 4), np.uint8)
-        drawn = tuple(axis.astype(np.int32) for axis in np.nonzero(binary_dilation(part, np.ones((3, 3)))))
+        rows, columns = np.nonzero(binary_dilation(part, np.ones((3, 3))))
+        drawn = rows.astype(np.int32), columns.astype(np.int32)
         rays = self.directions(*drawn, size, SAMPLES)
         met = self.cast(rays)
         nothing = Appearance(tone, light, np.zeros((size, size, 3), np.float32))

@@ -93,8 +93,12 @@ def gesture(rng: np.random.Generator) -> Float[np.ndarray, "45"]:
         "pinch": (0.5, *(3 * [rng.uniform(0.1, 0.7)])),
     }[kind]
     thumb = {"open": 0.0, "fist": 1.0, "point": 0.8, "two": 0.9, "curled": common, "pinch": 0.6}[kind]
+    index, middle, ring, little = (finger(float(np.clip(c + rng.normal(0, 0.06), 0, 1))) for c in curls)
     angles = finger_angles(
-        *(finger(float(np.clip(c + rng.normal(0, 0.06), 0, 1))) for c in curls),
+        index,
+        middle,
+        ring,
+        little,
         thumb=(
             2 + 28 * thumb + rng.normal(0, 7),
             -6 * thumb + rng.normal(0, 7),

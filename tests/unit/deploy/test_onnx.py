@@ -16,7 +16,15 @@ from torch import Tensor, nn
 
 import handlib
 from handlib.deploy import onnx
-from handlib.deploy.onnx import INPUT, OUTPUTS, NamedOutputs, OnnxNetwork, cached_file, export_onnx
+from handlib.deploy.onnx import (
+    INPUT,
+    OUTPUTS,
+    NamedOutputs,
+    OnnxNetwork,
+    cached_file,
+    export_onnx,
+    outputs_of,
+)
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.utils.errors import InputError
@@ -75,10 +83,11 @@ def assert_agrees(engine: OnnxNetwork, network: DIR, batch: int) -> None:
     [
         DIRConfig.released(),
         DIRConfig.small(),
+        DIRConfig.wild(),
         replace(TINY, separate_encoders=True, projection="single", gcn_layers=0),
         replace(TINY, inter_hand="gcn", projection="joint"),
     ],
-    ids=["released", "small", "single plane", "planes of joints"],
+    ids=["released", "small", "wild", "single plane", "planes of joints"],
 )
 def test_the_command_writes_what_the_network_computes(
     config: DIRConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -97,9 +106,10 @@ def test_the_command_writes_what_the_network_computes(
     (image,) = engine.session.get_inputs()
     size = config.image_size
     assert (image.name, image.shape) == (INPUT, ["batch", 3, size, size])
-    assert [output.name for output in engine.session.get_outputs()] == list(OUTPUTS)
+    outputs = outputs_of(config)
+    assert [output.name for output in engine.session.get_outputs()] == list(outputs)
     about = engine.session.get_modelmeta().custom_metadata_map
-    assert {name: about[name] for name in OUTPUTS} == OUTPUTS
+    assert {name: about[name] for name in outputs} == outputs
     assert "0.485" in about["image"] and "0.229" in about["image"]
     assert len(json.loads(about["joint_names"])) == 21
     assert DIRConfig(**json.loads(about["config"])) == config

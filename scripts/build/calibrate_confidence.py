@@ -1,0 +1,125 @@
+"""Fits what a network's confidence is computed from, and measures it: ``handlib/assets/confidence.json``.
+
+    python scripts/build/calibrate_confidence.py --checkpoint wild
+
+On rendered pictures of world ``wild`` with two hands, one or none, a logistic regression says how probable it
+is that a hand is there and that its joints lie, on average, within a fifth of its size. The file also keeps
+how often that was so on other pictures, by what the confidence said.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from rich.progress import track
+from scipy.optimize import minimize
+
+from handlib.data.layered.compose import Backdrops, Ranges
+from handlib.data.layered.pictures import make_picture
+from handlib.data.sample import Sample, normalise, stack
+from handlib.model.estimate import Prediction
+from handlib.model.network import DIR
+from handlib.photos.presence import EVIDENCE, evidence_of, hands_segmented
+from handlib.utils.files import write_text
+
+OUT = Path(__file__).resolve().parents[2] / "handlib" / "assets" / "confidence.json"
+RANGES = Ranges(one_hand=0.4, no_hand=0.25)
+SEED, TOGETHER = 29, 25
+NEAR = 0.2
+"""Hand sizes: joints that are off by less are found."""
+PENALTY = 1e-3
+
+
+def batches(count: int, split: str, size: int) -> Iterator[Sample]:
+    """Pictures with two hands, one or none."""
+    backdrops = Backdrops(())
+    for start in range(0, count, TOGETHER):
+        yield stack([make_picture(SEED, start + k, split, size, backdrops, RANGES) for k in range(TOGETHER)])
+
+
+def found(prediction: Prediction, batch: Sample) -> Bool[np.ndarray, "batch hand=2"]:
+    """Which hands are there and were found."""
+    size = (batch.uv.amax(2) - batch.uv.amin(2)).amax(-1)
+    error = (prediction.final.uv - batch.uv).norm(dim=-1).mean(-1) / size
+    return ((batch.visible > 0) & (error < NEAR)).numpy()
+
+
+@torch.inference_mode()
+def evidence(
+    network: DIR, count: int, split: str
+) -> tuple[Float[np.ndarray, "hands evidence"], Bool[np.ndarray, "hands"], Bool[np.ndarray, "hands"]]:
+    """What is known of every hand, whether it was found, and whether it is there."""
+    known, right, there = [], [], []
+    for batch in track(batches(count, split, network.config.image_size), split, count // TOGETHER):
+        prediction = network(normalise(batch.image))
+        assert prediction.located is not None
+        for k in range(TOGETHER):
+            segmented = hands_segmented(prediction.segmentation[k]).confidence
+            known.append(torch.stack(evidence_of(prediction.located[[k]], segmented), dim=-1).numpy())
+        right.append(found(prediction, batch))
+        there.append(batch.visible.numpy() > 0)
+    return np.concatenate(known), np.concatenate(right).ravel(), np.concatenate(there).ravel()
+
+
+def fit(known: Float[np.ndarray, "hands evidence"], right: Bool[np.ndarray, "hands"]) -> np.ndarray:
+    """The constant, then a weight for each piece of evidence."""
+    columns = np.concatenate((np.ones((len(known), 1)), known), axis=1)
+
+    def loss(weights: np.ndarray) -> float:
+        score = columns @ weights
+        return float(np.mean(np.logaddexp(0, score) - right * score) + PENALTY * (weights[1:] ** 2).sum())
+
+    return minimize(loss, np.zeros(columns.shape[1])).x
+
+
+def reliability(
+    confidence: Float[np.ndarray, "hands"], right: Bool[np.ndarray, "hands"], there: Bool[np.ndarray, "hands"]
+) -> dict:
+    """How often hands were found, by tenths of confidence, and how often their presence is told rightly."""
+    tenth = np.minimum((confidence * 10).astype(int), 9)
+    rows = [
+        {
+            "from": k / 10,
+            "hands": int((tenth == k).sum()),
+            "confidence": round(float(confidence[tenth == k].mean()), 3),
+            "found": round(float(right[tenth == k].mean()), 3),
+        }
+        for k in range(10)
+        if (tenth == k).any()
+    ]
+    off = sum(row["hands"] * abs(row["confidence"] - row["found"]) for row in rows) / len(confidence)
+    return {
+        "hands": len(confidence),
+        "mean_difference": round(off, 4),
+        "absent_hands_told_absent": round(float((confidence[~there] < 0.5).mean()), 3),
+        "present_hands_told_present": round(float((confidence[there] >= 0.5).mean()), 3),
+        "by_tenths": rows,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint", default="wild")
+    parser.add_argument("--count", type=int, default=500)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    network = DIR.from_pretrained(options.checkpoint).eval()
+    known, right, _ = evidence(network, options.count, "val")
+    constant, *weights = fit(known, right).round(4).tolist()
+    known, right, there = evidence(network, options.count, "test")
+    confidence = 1 / (1 + np.exp(-(known @ np.array(weights) + constant)))
+    record = {
+        "network": options.checkpoint,
+        "weights": {"constant": constant, **dict(zip(EVIDENCE, weights, strict=True))},
+        "measured": reliability(confidence, right, there),
+    }
+    write_text(OUT, json.dumps(record, indent=1) + "\n")
+    print(json.dumps(record["measured"], indent=1))
+
+
+if __name__ == "__main__":
+    main()

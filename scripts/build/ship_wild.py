@@ -1,0 +1,196 @@
+"""Turns trained runs of ``wild`` into what ships: weights, how they came about, numbers, a card.
+
+    handlib data benchmark --out runs/two_hands --splits wild-test --sizes 192
+    python scripts/build/ship_wild.py RUN ...
+    python scripts/build/calibrate_confidence.py
+    python scripts/build/ship_wild.py --measure [--photographs FOLDER]
+    python scripts/build/ship_wild.py --card
+
+``--photographs`` is a folder of annotated photographs (``handlib.evaluation.photo_scores``); with
+``answers.json`` and ``answers-whole.json`` of MediaPipe in it (``scripts/experiments/mediapipe_answers.py``)
+those are scored beside. Only numbers are kept.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from make_data_samples import update_manifest
+from ship_checkpoint import TRAINING, constant_answer, history, told
+
+from handlib.commands.training import evaluate as evaluate_command
+from handlib.data.shards import load_dataset
+from handlib.evaluation.evaluate import COLUMNS, write_report
+from handlib.evaluation.metrics import INTAG_MCP
+from handlib.evaluation.photo_scores import read_annotations, read_answers, report, score_folder
+from handlib.evaluation.scores import format_table
+from handlib.model.network import DIR
+from handlib.photos.finder import finder
+from handlib.show.core.figures import MEASURES, training_curve
+from handlib.utils.files import write_text
+from handlib.utils.resources import networks_folder
+
+NAME = "wild"
+OUT = networks_folder() / NAME
+CONFIDENCE = Path(__file__).resolve().parents[2] / "handlib" / "assets" / "confidence.json"
+ORIGIN = (
+    "trained by handlib train on rendered pairs of the open hand, from the encoder of MediaPipe's hand landmark "
+    "network (mediapipe 0.10.21)"
+)
+LICENCE = "MIT; the encoder Apache-2.0, see handlib/assets/hand_encoder"
+KEPT = ("pck@0.1", "pck@0.2", "pck@0.5", "error", "swapped", "missing")
+
+
+def ship(folders: list[Path], validation: Path) -> None:
+    runs, curve = history(folders)
+    model = DIR.from_pretrained(folders[-1])
+    model.half().save_pretrained(OUT)
+    pairs = load_dataset(validation)
+    baseline = constant_answer(pairs, pairs)["scores"]["initial"]["all"]
+    record = {
+        "network": asdict(model.config),
+        "runs": runs,
+        "protocol": str(INTAG_MCP),
+        "mean_predictor": {name: round(baseline[name], 4) for name in MEASURES},
+        "curve": curve,
+    }
+    write_text(OUT / TRAINING, json.dumps(record, indent=1) + "\n")
+    training_curve(curve, record["mean_predictor"]).savefig(OUT / "curve.png", dpi=90)
+
+
+def measure(benchmark: Path, validation: Path, photographs: Path | None) -> None:
+    evaluate_command(NAME, split="wild-test", pairs=benchmark, json=OUT / "wild-test.json")
+    test = load_dataset(benchmark / "wild-test-192")
+    write_report(OUT / "constant.json", constant_answer(load_dataset(validation), test))
+    if photographs is None:
+        return
+    annotations = read_annotations(photographs)
+    finders = {name: finder(DIR.from_pretrained(name).eval()) for name in (NAME, "small")}
+    answers = {"boxes": photographs / "answers.json", "no boxes": photographs / "answers-whole.json"}
+    scores = {}
+    for boxes in (True, False):
+        way = "boxes" if boxes else "no boxes"
+        asked = dict(finders)
+        if answers[way].exists():
+            asked["mediapipe"] = read_answers(answers[way])
+        scores[way] = {
+            name: report(annotations, score_folder(photographs, find, boxes)) for name, find in asked.items()
+        }
+    write_text(OUT / "photographs.json", json.dumps(scores, indent=1) + "\n")
+
+
+def photographs_told() -> str:
+    """The table of photographs' scores."""
+    scores = json.loads((OUT / "photographs.json").read_text())
+    count = round(scores["boxes"][NAME]["all"]["pictures"])
+    lines = [
+        "| | PCK@0.1 | PCK@0.2 | PCK@0.5 | error | swapped | missing hands |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for way, rows in scores.items():
+        for name, groups in rows.items():
+            numbers = " | ".join(f"{groups['all'][key]:.2f}" for key in KEPT)
+            lines.append(f"| {name}, {way} | {numbers} |")
+    groups = [group for group in scores["boxes"][NAME] if group != "all"]
+    lines += ["", "PCK@0.2 with boxes, by kind of picture:", "", f"| | {' | '.join(groups)} |"]
+    lines.append(f"|---|{'---:|' * len(groups)}")
+    for name, rows in scores["boxes"].items():
+        numbers = " | ".join(f"{rows[group]['pck@0.2']:.2f}" for group in groups)
+        lines.append(f"| {name} | {numbers} |")
+    return f"""{count} photographs that people have annotated, none of them seen in training or used to choose
+anything (`handlib eval-photos FOLDER`; the photographs aren't ours to pass on). PCK: share of joints within
+so many hand sizes; error: in hand sizes; swapped: pictures in which left and right were exchanged. With so
+few pictures a share is uncertain by 0.1 and more.
+
+{chr(10).join(lines)}
+
+MediaPipe's hand landmarker was trained on photographs of hands and its answers were the annotations' starting
+points, which favours it; a hand that it doesn't find counts as missed. `wild` starts from that landmarker's
+encoder and has seen rendered pairs only."""
+
+
+def card() -> str:
+    """The model card."""
+    training = json.loads((OUT / TRAINING).read_text())
+    test = json.loads((OUT / "wild-test.json").read_text())
+    constant = json.loads((OUT / "constant.json").read_text())["scores"]["initial"]["all"]
+    confidence = json.loads(CONFIDENCE.read_text())["measured"]
+    *_, final = test["scores"].values()
+    parameters = sum(p.numel() for p in DIR.from_pretrained(OUT).parameters())
+    size = training["network"]["image_size"]
+    by_estimate = {name: rows["all"] for name, rows in test["scores"].items()}
+    return f"""# {NAME}: a DIR for photographs, on an encoder that knows photographs of hands
+
+DIR in the configuration `DIRConfig.wild()`: {parameters / 1e6:.1f} million parameters, {size} x {size}
+pixels, weights kept in half precision. The answer to photographs: `handlib.reconstruct` takes it by default.
+
+## Where it comes from
+
+Its encoder began as the encoder of MediaPipe's hand landmark network (package `mediapipe` 0.10.21, Copyright
+The MediaPipe Authors, Apache License 2.0: licence and notice in `handlib/assets/hand_encoder`), which its
+authors trained on photographs of hands. So this network is **not** trained on rendered pairs alone, as
+`small` is. The encoder's first third is unchanged; all else was trained here, on rendered pairs. Licence of
+the rest: MIT.
+
+## Training
+
+{told(training["runs"])}
+Every picture is composed anew and comes with its mirror image.
+
+{training["curve"][-1]["hours"]:.1f} hours on two cores of a CPU, and the rendering before it.
+All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.
+
+![Curve](curve.png)
+
+## Measured on rendered pictures
+
+What `handlib eval --checkpoint {NAME} --split wild-test` prints, {test["count"]} pictures. A constant answer
+has an MPJPE of {constant["mpjpe"]:.1f} mm and a PA-MPJPE of {constant["pa_mpjpe"]:.1f} mm.
+
+{format_table(by_estimate, INTAG_MCP, COLUMNS)}
+
+The last estimate by how near the hands are:
+
+{format_table(final, INTAG_MCP, ["samples", *COLUMNS])}
+
+Confidence, on {confidence["hands"]} hands of pictures with two hands, one or none: of hands that aren't there
+{100 * confidence["absent_hands_told_absent"]:.0f} % are told absent, of hands that are
+{100 * confidence["present_hands_told_present"]:.0f} % present; confidence differs from the share of hands that
+were found by {100 * confidence["mean_difference"]:.0f} % on average
+(`scripts/build/calibrate_confidence.py`).
+
+## Measured on photographs
+
+{photographs_told()}
+
+## Limits
+
+Hands that interlock, that are small in the picture or seen from unusual sides are often wrong, and left and
+right can be exchanged where somebody faces the camera. Gloves, tattoos and children's hands weren't in its
+world.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Ship the network wild.")
+    parser.add_argument("runs", type=Path, nargs="*")
+    parser.add_argument("--benchmark", type=Path, default=Path("runs/two_hands"))
+    parser.add_argument("--validation", type=Path, default=Path("runs/wild/val-192"))
+    parser.add_argument("--photographs", type=Path)
+    parser.add_argument("--measure", action="store_true")
+    parser.add_argument("--card", action="store_true")
+    options = parser.parse_args()
+    if options.measure:
+        measure(options.benchmark, options.validation, options.photographs)
+    elif options.card:
+        write_text(OUT / "README.md", card())
+        shipped = sorted(path for path in OUT.iterdir() if path.is_file())
+        folder = networks_folder()
+        update_manifest(folder.parent, shipped, (f"{folder.name}/{NAME}/",), ORIGIN, LICENCE)
+    else:
+        ship(options.runs, options.validation)
+
+
+if __name__ == "__main__":
+    main()
