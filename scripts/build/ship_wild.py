@@ -35,8 +35,8 @@ NAME = "wild"
 OUT = networks_folder() / NAME
 CONFIDENCE = Path(__file__).resolve().parents[2] / "handlib" / "assets" / "confidence.json"
 ORIGIN = (
-    "trained by handlib train on rendered pairs of the open hand, from the encoder of MediaPipe's hand landmark "
-    "network (mediapipe 0.10.21)"
+    "trained by handlib train on rendered pairs of the open hand, from the encoder of MediaPipe's hand "
+    "landmark network (mediapipe 0.10.21)"
 )
 LICENCE = "MIT; the encoder Apache-2.0, see handlib/assets/hand_encoder"
 KEPT = ("pck@0.1", "pck@0.2", "pck@0.5", "error", "swapped", "missing")

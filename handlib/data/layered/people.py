@@ -92,21 +92,16 @@ def gesture(rng: np.random.Generator) -> Float[np.ndarray, "45"]:
         "curled": (common, common, common, common),
         "pinch": (0.5, *(3 * [rng.uniform(0.1, 0.7)])),
     }[kind]
-    thumb = {"open": 0.0, "fist": 1.0, "point": 0.8, "two": 0.9, "curled": common, "pinch": 0.6}[kind]
-    index, middle, ring, little = (finger(float(np.clip(c + rng.normal(0, 0.06), 0, 1))) for c in curls)
-    angles = finger_angles(
-        index,
-        middle,
-        ring,
-        little,
-        thumb=(
-            2 + 28 * thumb + rng.normal(0, 7),
-            -6 * thumb + rng.normal(0, 7),
-            -22 * thumb + rng.normal(0, 6),
-            float(np.clip(6 + 24 * thumb + rng.normal(0, 8), -8, 50)),
-            float(np.clip(8 + 32 * thumb + rng.normal(0, 9), -12, 70)),
-        ),
+    bent = {"open": 0.0, "fist": 1.0, "point": 0.8, "two": 0.9, "curled": common, "pinch": 0.6}[kind]
+    thumb = (
+        2 + 28 * bent + rng.normal(0, 7),
+        -6 * bent + rng.normal(0, 7),
+        -22 * bent + rng.normal(0, 6),
+        float(np.clip(6 + 24 * bent + rng.normal(0, 8), -8, 50)),
+        float(np.clip(8 + 32 * bent + rng.normal(0, 9), -12, 70)),
     )
+    index, middle, ring, little = (finger(float(np.clip(c + rng.normal(0, 0.06), 0, 1))) for c in curls)
+    angles = finger_angles(index, middle, ring, little, thumb)
     return pose_from_angles(angles, joint_axes())
 
 
