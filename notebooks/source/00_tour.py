@@ -4,13 +4,13 @@
 # **Question.** One ordinary photograph shows two hands that touch, cross and hide each other. Where is every joint, and what
 # surface do the hands have, in three dimensions?
 #
-# This notebook lets a trained network answer, shows its answer from all sides, measures it against the truth, looks at what
-# happened on the way, and takes a picture of yours. After it you should be able to say
+# This notebook takes a picture of yours, then one whose truth is known: it shows the network's answer from all sides, measures it and looks at
+# what happened on the way. After it you should be able to say
 #
 # 1. what goes into the method and what comes out, with units;
 # 2. what "refinement" improves, from one look at numbers and one at pictures;
 # 3. which mechanism of the network each later notebook takes apart;
-# 4. where the network that ships here can't be trusted.
+# 4. where the networks that ship here can't be trusted.
 #
 # The method is DIR, "Decoupled Iterative Refinement" (Ren et al., ICCV 2023). You need PyTorch; you need to know nothing about
 # hands.
@@ -27,6 +27,25 @@ from handlib.hand.skeleton import JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
 torch.set_num_threads(1)
 
 # %% [markdown]
+# ## Hold up two hands
+#
+# Press *use the camera* and hold both hands up, or upload a picture with two bare hands in it. The picture goes to the kernel on the
+# machine on which this notebook runs and nowhere else. Until then, a picture that comes with the course stands in its place.
+#
+# The network is called `wild`. It looks for the hands, then looks closer, then says where they are in space. Turn the hands in the 3D view: the
+# picture shows one side of them, the network had to make up the other.
+
+# %%
+from handlib.photos.widget import YourPhoto
+from handlib.utils.resources import samples_folder
+
+wild = DIR.from_pretrained("wild").eval()
+YourPhoto(wild, samples_folder() / "test" / "0005.png")
+
+# %% [markdown]
+# Was it right? Without the truth one can only look. `wild` is often right about hands that are seen plainly, and often wrong where fingers
+# interlock or somebody faces the camera; notebook 13 takes photographs apart. To measure anything one needs pictures whose truth is known.
+#
 # ## A picture whose truth is known
 #
 # No camera took the pictures of this course. They are rendered from a hand model of our own, so everything about them is
@@ -54,8 +73,9 @@ show.hands(sample)
 # %% [markdown]
 # ## The network
 #
-# `small` is DIR with every mechanism of the paper, narrow enough for a laptop to train. It takes 128 x 128 pixels and knows one
-# narrow world: two hands before a person's own eyes, their backs mostly visible.
+# For what follows a simpler network does better: `small`, DIR with every mechanism of the paper, narrow enough for a laptop to train from
+# nothing. It takes 128 x 128 pixels and knows one narrow world: two hands before a person's own eyes, their backs mostly visible. There it is
+# nearly always right, so one can see what each of its parts does.
 
 # %%
 model = DIR.from_pretrained("small").eval()
@@ -195,20 +215,21 @@ figure
 show.overlay(batch[worst], estimates[-1], truth=batch[worst], index=worst, title="The worst of sixteen")
 
 # %% [markdown]
-# ## Your own picture
+# ## The same in your program
 #
-# `handlib.reconstruct` takes any picture, looks at the whole of it for hands, then again, closer, at the place where it found them. Put the
-# path of yours below, `my_picture = "hands.jpg"` (or use `handlib reconstruct PICTURE --out DIR` in a terminal). **Expect little of photographs**: the
-# network has seen rendered hands only, from one point of view; skin, light and lenses are different enough to throw it off, and
-# notebook 13 measures which differences cost how much. Nearest to what it knows are the backs of your own two hands, fingers up, seen from above.
+# What the widget at the top does is one call. `handlib.reconstruct` takes any picture; put the path of yours below,
+# `my_picture = "hands.jpg"` (or use `handlib reconstruct PICTURE --out DIR` in a terminal).
 
 # %%
 import handlib
-from handlib.utils.resources import samples_folder
 
 my_picture = samples_folder() / "test" / "0005.png"
-result = handlib.reconstruct(my_picture)
+result = handlib.reconstruct(my_picture, model=wild)
 print(result)
+print(
+    "right index fingertip, metres from the left wrist:",
+    result.right.joints[JOINT_NAMES.index("index4")].round(3),
+)
 
 # %%
 result.show()

@@ -612,7 +612,7 @@ from handlib.training.schedule import TrainConfig
 FRAMES, EPOCHS = 366_802, 50  # Interacting training frames at 5 fps, as InterHand2.6M's page counts them.
 recipe = TrainConfig.released()
 steps = EPOCHS * FRAMES // recipe.batch_size
-recipe = replace(recipe, steps=steps, imagenet=True)
+recipe = replace(recipe, steps=steps, pretrained=True)
 print(f"{recipe.steps} steps of {recipe.batch_size} pictures, learning rate {recipe.learning_rate}")
 print(Augmentation.released())
 
@@ -623,7 +623,7 @@ print(Augmentation.released())
 #     handlib data interhand --root INTERHAND --mano MANO --split val --out data/interhand
 #     handlib train --network released --data data/interhand/train-256 --validation data/interhand/val-256 \
 #         --out runs/released --mano MANO --accelerator cuda --devices 8 --precision bf16-mixed --workers 8 \
-#         --imagenet --steps STEPS --evaluate-every 5000 --save-every 1000
+#         --pretrained --steps STEPS --evaluate-every 5000 --save-every 1000
 #
 # Several machines: `torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29400 $(which handlib) train --num-nodes 2 --devices 8 ...`, or under SLURM `srun handlib train --num-nodes 2 --devices 8 ...` with `--ntasks-per-node=8 --gpus-per-node=8`.
 # [docs/training.md](../docs/training.md) has the whole script. A run that is killed by a time limit goes on when the same script is submitted again.

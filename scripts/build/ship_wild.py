@@ -28,7 +28,7 @@ from handlib.evaluation.scores import format_table
 from handlib.model.network import DIR
 from handlib.photos.finder import finder
 from handlib.show.core.figures import MEASURES, training_curve
-from handlib.utils.files import write_text
+from handlib.utils.files import write_between_marks, write_text
 from handlib.utils.resources import networks_folder
 
 NAME = "wild"
@@ -39,6 +39,7 @@ ORIGIN = (
     "landmark network (mediapipe 0.10.21)"
 )
 LICENCE = "MIT; the encoder Apache-2.0, see handlib/assets/hand_encoder"
+README = Path(__file__).resolve().parents[2] / "README.md"
 KEPT = ("pck@0.1", "pck@0.2", "pck@0.5", "error", "swapped", "missing")
 
 
@@ -110,6 +111,31 @@ points, which favours it; a hand that it doesn't find counts as missed. `wild` s
 encoder and has seen rendered pairs only."""
 
 
+def readme_told() -> str:
+    """What to expect on photographs, for the README."""
+    scores = json.loads((OUT / "photographs.json").read_text())
+    own, others = scores["boxes"][NAME], scores["boxes"]
+    alone = scores["no boxes"][NAME]["all"]
+
+    def share(rows: dict, group: str = "all") -> str:
+        return f"{100 * rows[group]['pck@0.2']:.0f} %"
+
+    views = ", ".join(
+        f"{share(own, group)} {group.removeprefix('view: ').replace('_', ' ')}"
+        for group in own
+        if group.startswith("view")
+    )
+    mediapipe = others["mediapipe"]
+    missing = 100 * mediapipe["all"]["missing"]
+    return f"""**What to expect of a photograph.** On {own["all"]["pictures"]:.0f} photographs that people have annotated,
+`wild` puts {share(own)} of the joints within a fifth of a hand's size when it is told where the hands are
+({views}), {100 * alone["pck@0.2"]:.0f} % when it has to find them; left and right are exchanged in
+{100 * own["all"]["swapped"]:.0f} % of the pictures. `small`, which has never seen a photograph, reaches
+{share(others["small"])}, MediaPipe's hand landmarker, which was trained on photographs, {share(mediapipe)}
+(it finds no second hand in {missing:.0f} % of the pictures). So few pictures leave such a share uncertain by
+ten percent and more. How it was measured: [the card of `wild`](data_samples/checkpoints/wild/README.md)."""
+
+
 def card() -> str:
     """The model card."""
     training = json.loads((OUT / TRAINING).read_text())
@@ -156,8 +182,8 @@ The last estimate by how near the hands are:
 
 Confidence, on {confidence["hands"]} hands of pictures with two hands, one or none: of hands that aren't there
 {100 * confidence["absent_hands_told_absent"]:.0f} % are told absent, of hands that are
-{100 * confidence["present_hands_told_present"]:.0f} % present; confidence differs from the share of hands that
-were found by {100 * confidence["mean_difference"]:.0f} % on average
+{100 * confidence["present_hands_told_present"]:.0f} % present; confidence differs from the share
+of hands that were found by {100 * confidence["mean_difference"]:.0f} % on average
 (`scripts/build/calibrate_confidence.py`).
 
 ## Measured on photographs
@@ -185,6 +211,7 @@ def main() -> None:
         measure(options.benchmark, options.validation, options.photographs)
     elif options.card:
         write_text(OUT / "README.md", card())
+        write_between_marks(README, "ship_wild.py", readme_told())
         shipped = sorted(path for path in OUT.iterdir() if path.is_file())
         folder = networks_folder()
         update_manifest(folder.parent, shipped, (f"{folder.name}/{NAME}/",), ORIGIN, LICENCE)

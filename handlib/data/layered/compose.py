@@ -41,11 +41,12 @@ CLEAR = 0.97
 @dataclass(frozen=True)
 class Ranges:
     """How pictures are made. ``turn`` in degrees, ``scale`` as a factor and ``shift`` as a share of the side,
-    either way; the others are probabilities: ``far`` that both hands are small, ``close`` that a hand that is
-    apart from the other one fills the picture alone, ...
+    either way; the others are probabilities: ``any_way`` that a picture was taken any way round, ``far`` that
+    both hands are small, ``close`` that a hand that is apart from the other one fills the picture alone, ...
     """
 
     turn: float = 25.0
+    any_way: float = 0.15
     far: float = 0.12
     close: float = 0.3
     scale: float = 1.3
@@ -165,7 +166,8 @@ class Cut:
     def sample(cls, rng: np.random.Generator, pair: LayeredPair, size: int, ranges: Ranges) -> "Cut":
         """A random one: both hands at a usual size, both from far, or one of them closely."""
         stored = len(pair.part)
-        angle = math.radians(rng.uniform(-ranges.turn, ranges.turn))
+        most = 180 if rng.random() < ranges.any_way else ranges.turn
+        angle = math.radians(rng.uniform(-most, most))
         factor, centre = math.exp(rng.uniform(-1, 1) * math.log(ranges.scale)), np.full(2, stored / 2)
         scale = size / (stored * NOMINAL) * factor
         if rng.random() < ranges.far:

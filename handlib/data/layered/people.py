@@ -33,6 +33,8 @@ VIEWS: tuple[View, ...] = get_args(View)
 VIEW_SHARES = (0.42, 0.40, 0.18)
 YAW = {"first person": 0.0, "facing": 180.0, "side": 90.0}
 YAW_SPREAD = {"first person": 35.0, "facing": 35.0, "side": 25.0}
+OWNER_DOWN, DOWN = (50, 30), (25, 27)
+"""Degrees, mean and spread: how far people look down at their hands, and somebody else's camera does."""
 RELATIONS = ("together", "interlocked", "free", "any way")
 RELATION_SHARES = (0.34, 0.16, 0.42, 0.08)
 DISTANCES = (0.35, 1.3)
@@ -151,11 +153,22 @@ def sample_pair(rng: np.random.Generator) -> Pair:
     return place_pair(TOGETHER if relation == "together" else ANY_WAY, rng)
 
 
+def look_from(owner_down: float, yaw: float, down: float, roll: float) -> Float[np.ndarray, "3 3"]:
+    """The turn from what the owner sees, who looks down by some degrees, to what a camera sees that stands
+    ``yaw`` degrees around and looks down by ``down``: 180 degrees around hands on a table, fingers point down
+    in the picture and backs stay visible; 180 around hands before the chest, palms are seen.
+    """
+    level = euler(0.0, -owner_down, 0.0)
+    return euler(0.0, 0.0, roll) @ euler(0.0, down, 0.0) @ euler(yaw, 0.0, 0.0) @ level
+
+
 def look(rng: np.random.Generator, view: View) -> Float[np.ndarray, "3 3"]:
-    """The turn that brings what the owner sees before somebody else's camera."""
+    """The turn that brings what the owner sees before a camera."""
+    owner_down = float(np.clip(rng.normal(*OWNER_DOWN), -10, 88))
     yaw = rng.normal(YAW[view] * rng.choice((-1, 1)), YAW_SPREAD[view])
-    roll = rng.normal(0, 35) if rng.random() < 0.85 else rng.uniform(-180, 180)
-    return euler(0.0, 0.0, roll) @ euler(yaw, rng.normal(0, 32), 0.0)
+    down = rng.normal(owner_down, 25) if view == "first person" else rng.normal(*DOWN)
+    roll = rng.normal(0, 20) if rng.random() < 0.85 else rng.uniform(-180, 180)
+    return look_from(owner_down, yaw, float(np.clip(down, -30, 90)), roll)
 
 
 def sample_seen_pair(rng: np.random.Generator) -> SeenPair:

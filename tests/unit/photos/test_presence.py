@@ -10,7 +10,7 @@ from handlib.data.rendered.backgrounds import sample_background
 from handlib.data.sample import LEFT, RIGHT, Sample, normalise, resize
 from handlib.data.shipped import load_samples
 from handlib.model.network import DIR
-from handlib.photos.presence import SEEN_CONFIDENCE, hands_present
+from handlib.photos.presence import SEEN_CONFIDENCE, hands_segmented
 
 
 def scores(left: tuple[int, float], right: tuple[int, float], side: int = 16) -> Tensor:
@@ -35,7 +35,7 @@ def scores(left: tuple[int, float], right: tuple[int, float], side: int = 16) ->
     ],
 )
 def test_a_hand_is_there_if_it_is_sure_and_large_enough(left: tuple, right: tuple, expected: str):
-    presence = hands_present(scores(left, right))
+    presence = hands_segmented(scores(left, right))
     assert str(presence) == expected
     torch.testing.assert_close(presence.area, torch.tensor([left[0], right[0]]) / 256)
     for h, (count, sure) in enumerate((left, right)):
@@ -48,11 +48,11 @@ def test_confidence_is_the_mean_probability_of_the_hands_pixels():
     probability[:, :2, :4] = torch.tensor([0.1, 0.7, 0.2])[:, None, None]
     probability[:, 4, :4] = torch.tensor([0.3, 0.2, 0.5])[:, None]
     probability[:, 5, :4] = torch.tensor([0.0, 0.1, 0.9])[:, None]
-    presence = hands_present(probability.log())
+    presence = hands_segmented(probability.log())
     torch.testing.assert_close(presence.confidence, torch.tensor([0.7, 0.7]))
     torch.testing.assert_close(presence.area, torch.tensor([8 / 64, 8 / 64]))
     probability[:, 5] = probability[:, 4, 1:] = torch.tensor([0.8, 0.1, 0.1])[:, None]
-    assert hands_present(probability.log()).confidence[1] == 0
+    assert hands_segmented(probability.log()).confidence[1] == 0
 
 
 def painted_over(sample: Sample, *hands: int) -> Tensor:
@@ -72,7 +72,7 @@ def network() -> DIR:
 @torch.no_grad()
 def share_right(network: DIR, pictures: list[Tensor], expected: str) -> float:
     segmentations = network(normalise(torch.stack(pictures))).segmentation
-    return float(np.mean([str(hands_present(one)) == expected for one in segmentations]))
+    return float(np.mean([str(hands_segmented(one)) == expected for one in segmentations]))
 
 
 @pytest.mark.parametrize(
