@@ -192,12 +192,20 @@ class Box:
             raise BoxError(f"box: expected to overlap the picture ({width} x {height}), got {self}")
         return Box(left, top, right - left, bottom - top)
 
-    def overlap(self, other: "Box") -> float:
-        """The area that both boxes cover over the area that either does, 0 to 1."""
+    def common(self, other: "Box") -> float:
+        """The area that both boxes cover, in pixels."""
         width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
-        both = max(width, 0) * max(height, 0)
+        return float(max(width, 0) * max(height, 0))
+
+    def overlap(self, other: "Box") -> float:
+        """The area that both boxes cover over the area that either does, 0 to 1."""
+        both = self.common(other)
         return both / (self.width * self.height + other.width * other.height - both)
+
+    def share_within(self, other: "Box") -> float:
+        """How much of this box lies in another one, 0 to 1."""
+        return self.common(other) / (self.width * self.height)
 
     def __str__(self) -> str:
         """As :func:`as_box` reads it."""

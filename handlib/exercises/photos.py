@@ -1,6 +1,7 @@
 """Exercises of notebook 13, your own photo."""
 
 import numpy as np
+import torch
 
 from handlib.exercises import Wrong, ask, exercise
 
@@ -82,3 +83,45 @@ def _overlap(answer: object) -> None:
         if not both and got:
             raise Wrong("boxes that don't meet overlap by 0; two negative lengths make a positive area")
         raise Wrong("the area that both cover over the area that either covers")
+
+
+def _palms() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Points at rest and where they were found: any five, and flat ones that noise has turned inside out."""
+    rng = np.random.default_rng(13)
+    pairs = []
+    for thickness in (1.0, 0.05):
+        turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+        turn *= np.sign(np.linalg.det(turn))
+        rest = rng.normal(size=(5, 3)) * (1, 1, thickness)
+        # The thin side is mirrored: a reflection fits flat points better than any rotation.
+        found = (rest * (1, 1, 1 if thickness == 1 else -1)) @ turn.T + rng.normal(scale=0.01, size=(5, 3))
+        pairs.append((rest + rng.normal(size=3), found + rng.normal(size=3)))
+    return pairs
+
+
+def _orthogonal(rest: np.ndarray, found: np.ndarray, proper: bool = True) -> np.ndarray:
+    u, _, vt = np.linalg.svd(rest.T @ found)
+    signs = (1, 1, np.sign(np.linalg.det(u @ vt)) if proper else 1)
+    return vt.T @ np.diag(signs) @ u.T
+
+
+@exercise("palm_alignment")
+def _palm_alignment(answer: object) -> None:
+    for rest, found in _palms():
+        at_rest, located = (points - points.mean(0) for points in (rest, found))
+        wanted = _orthogonal(at_rest, located)
+        got = ask(answer, torch.from_numpy(rest.copy()), torch.from_numpy(found.copy()), shape=(3, 3))
+        if np.allclose(got, wanted, atol=1e-5):
+            continue
+        if np.allclose(got, wanted.T, atol=1e-5):
+            raise Wrong("that leads from the found palm back to the palm at rest: transpose it")
+        if np.allclose(got, _orthogonal(at_rest, located, proper=False), atol=1e-5):
+            raise Wrong("its determinant can be -1: a mirror image, into which no hand can be turned")
+        if any(np.allclose(got, _orthogonal(rest, found, proper), atol=1e-5) for proper in (True, False)):
+            raise Wrong("subtract either set's mean first: a shift is no rotation")
+        if not np.allclose(got @ got.T, np.eye(3), atol=1e-5):
+            raise Wrong("its columns aren't orthonormal: leave the singular values out")
+        u, _, vt = np.linalg.svd(at_rest.T @ located)
+        if np.allclose(abs(got), abs(vt @ u.T), atol=1e-5) or np.allclose(abs(got), abs(u @ vt.T), atol=1e-5):
+            raise Wrong("torch.linalg.svd returns V transposed already")
+        raise Wrong("decompose the sum of rest times found, U S V^T; the rotation is V D U^T")

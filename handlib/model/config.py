@@ -30,6 +30,7 @@ class DIRConfig:
             sees where things are (the flattened coarse map and the attention's centre); ``joints``: heatmaps
             and location maps, a rotation by aligning the palm (:mod:`handlib.model.joints_head`).
         head_channels: width of the head that makes joint maps.
+        mirror: in evaluation, joint maps are the mean of the picture's and of its mirror image's.
 
     Refinement (Sec. 3.2):
         stage_levels: one stage per entry, on the map size of that encoder level (0 = c1 ... 3 = c4).
@@ -73,6 +74,7 @@ class DIRConfig:
     attention_channels: int = 1024
     initial_head: Literal["pooled", "layout", "joints"] = "pooled"
     head_channels: int = 96
+    mirror: bool = False
 
     stage_levels: Sequence[int] = (2, 1)
     tokens: Literal["joints", "vertices"] = "joints"
@@ -177,6 +179,7 @@ class DIRConfig:
             backbone="hand_landmarks",
             attention_channels=64,
             initial_head="joints",
+            mirror=True,
             stage_levels=(2, 1),
             channels=64,
             joint_features=64,

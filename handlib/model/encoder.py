@@ -184,7 +184,7 @@ class Encoder(nn.Module):
     def __init__(self, config: DIRConfig, rest: Float[Tensor, "hand=2 21 3"]):
         super().__init__()
         self.backbone = HandBackbone() if config.backbone == "hand_landmarks" else Backbone(config)
-        self.channels = self.backbone.channels
+        self.channels, self.mirror = self.backbone.channels, config.mirror
         deepest = self.channels[-1]
         self.attention = HandAttention(deepest, config.attention_channels) if config.hand_attention else None
         nominal = nominal_vectors(config)
@@ -212,5 +212,8 @@ class Encoder(nn.Module):
         attention = self.attention(c4) if self.attention else c4.new_ones(c4.shape[0], 2, *c4.shape[-2:])
         if isinstance(self.head, JointsHead):
             maps = self.head.joint_maps(features[1:])
+            if self.mirror and not self.training:
+                mirrored = self.head.joint_maps(self.backbone(image.flip(-1))[1:])
+                maps = maps.mean_with(mirrored.mirrored())
             return features, attention, *self.head.estimate(maps, attention_pool(c4, attention)), maps
         return features, attention, *self.head(c4, attention), None

@@ -1,7 +1,7 @@
 """Maps that say of every joint where it is seen and where it lies, and how they are read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import torch
@@ -45,6 +45,21 @@ class JointMaps:
     presence: Float[Tensor, "batch hand=2"]
 
     __repr__ = in_shapes
+
+    def mirrored(self) -> "JointMaps":
+        """The maps of the mirror image: left hands are right ones there, and the other way round."""
+        opposite = self.locations.new_tensor([-1.0, 1.0, 1.0])[:, None, None]
+        return JointMaps(
+            self.segmentation.flip(-1)[:, [0, 2, 1]],
+            self.heat.flip(-1).flip(1),
+            self.locations.flip(-1).flip(1) * opposite,
+            self.presence.flip(1),
+        )
+
+    def mean_with(self, other: "JointMaps") -> "JointMaps":
+        """The mean of two readings of one picture."""
+        names = [field.name for field in fields(self)]
+        return JointMaps(*((getattr(self, name) + getattr(other, name)) / 2 for name in names))
 
     @cached_property
     def located(self) -> LocatedJoints:

@@ -153,7 +153,7 @@ class DIR(
         return Trace(tuple(features), attention, tuple(stages), prediction)
 
     def joint_maps(self, image: Float[Tensor, "batch 3 size size"]) -> JointMaps:
-        """The maps alone that a head of joints reads its estimate from.
+        """The maps alone that a head of joints makes of a picture, without those of its mirror image.
 
         Raises:
             ValueError: the network has another head.

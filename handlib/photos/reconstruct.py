@@ -14,7 +14,6 @@ from PIL import Image
 from torch import Tensor
 
 from handlib.data.photo import (
-    HANDS_SHARE,
     AnyPicture,
     Box,
     Crop,
@@ -29,7 +28,7 @@ from handlib.model.network import DIR
 from handlib.model.placed import place
 from handlib.photos.network import Engine, Network, run_by
 from handlib.photos.presence import Presence, hands_present
-from handlib.photos.search import Look, find_everyone, find_hands, look_at, look_at_each
+from handlib.photos.search import Look, find_everyone, find_hands, look_at, look_at_each, look_within
 from handlib.show.core.overlay import draw_overlay
 from handlib.utils.arguments import check_types
 from handlib.utils.errors import InputError
@@ -194,8 +193,8 @@ def reconstruct(
 ) -> Reconstruction:
     """Both hands of a picture.
 
-    With a box, (left, top, width, height) in pixels, the network looks once, at the square that the box fills
-    to 80 %. Without one it searches (:mod:`handlib.photos.search`): hands that are small in the picture are
+    With a box, (left, top, width, height) in pixels, the network looks at the square that the box fills to
+    80 %; one that locates joints then looks closer at the hands that it finds within the box. Without one it searches (:mod:`handlib.photos.search`): hands that are small in the picture are
     first seen roughly, then closer and closer. Where it finds none, the answer is what the whole picture
     looks like, and ``origin`` says so. Hands that are far apart are looked at once more, each alone.
 
@@ -212,8 +211,7 @@ def reconstruct(
     given = None if box is None else as_box(box).inside(picture)
     network = ready(model, engine)
     if given is not None:
-        (look,) = look_at(network, picture, [Crop.around(given, HANDS_SHARE)])
-        return result_of(network, picture, look, given, "given")
+        return result_of(network, picture, look_within(network, picture, given), given, "given")
     found = find_hands(network, picture)
     if found is None:
         whole = Box.around(picture)

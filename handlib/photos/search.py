@@ -24,10 +24,14 @@ ALONE, ALONE_SHARE = 0.4, 0.6
 """Hands that are both smaller than this share of the box around them are looked at alone, each filling that
 share of the square.
 """
+CANDIDATES = 3
+"""So many of the surest looks are followed closer."""
+MOSTLY = 0.8
+"""Hands of which so much lies in a box that was given are those that were meant."""
 SAME_HANDS = 0.4
 """Two results whose boxes overlap more than this show the same hands."""
 WINDOWS = (1.0, 0.5)
-"""Sides of the windows that are searched where the whole picture shows no hand, in shorter sides of it."""
+"""Sides of the windows that are searched, in shorter sides of the picture."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,16 @@ def look_closer(network: Network, picture: Picture, first: Look) -> Look:
     return last
 
 
+def look_within(network: Network, picture: Picture, box: Box) -> Look:
+    """A look at a box, and one more at the hands in it if the network locates joints there."""
+    (look,) = look_at(network, picture, [Crop.around(box, HANDS_SHARE)])
+    if look.prediction.located is None:
+        return look
+    closer = look_closer(network, picture, look)
+    found = closer.box(picture)
+    return closer if found and found.share_within(box) > MOSTLY else look
+
+
 def look_at_each(network: Network, picture: Picture, look: Look) -> Prediction:
     """What a look says; of two hands that are far apart each is looked at once more, alone, and its own
     numbers take the place of the first ones, told in the first look's square.
@@ -115,7 +129,7 @@ def put_together(network: Network, first: Look, looks: Sequence[Look]) -> Estima
     cameras = []
     for h, (look, final) in enumerate(zip(looks, finals, strict=True)):
         scale, place = final.camera[0, h].split((1, 2))
-        scale = scale * (first.crop.side / look.crop.side)
+        scale = scale * (look.crop.side / first.crop.side)
         cameras.append(torch.cat((scale, first.crop.to_uv(look.crop.to_picture(place)))))
     root, pose, betas = (
         torch.stack([getattr(final.params, name)[:, h] for h, final in enumerate(finals)], dim=1)
@@ -140,27 +154,35 @@ def windows(picture: Picture) -> list[Crop]:
     return crops
 
 
-def find_hands(network: Network, picture: Picture) -> Look | None:
-    """The best close look at hands anywhere in a picture; None where no look shows any."""
+def overview(network: Network, picture: Picture) -> list[Look]:
+    """Looks at the whole picture and, if the network locates joints, at every window, in which hands are
+    larger.
+    """
     (whole,) = look_at(network, picture, [Crop.around(Box.around(picture), share=1)])
-    if not whole.presence.sides and whole.prediction.located is not None:
-        looks = look_at(network, picture, windows(picture))
-        whole = max(looks, key=lambda look: float(look.presence.confidence.sum()))
-    return look_closer(network, picture, whole) if whole.box(picture) else None
+    return (
+        [whole] if whole.prediction.located is None else [whole, *look_at(network, picture, windows(picture))]
+    )
+
+
+def sureness(look: Look) -> float:
+    """How sure a look is of the hands that it shows, both together: 0 to 2."""
+    return float(look.presence.confidence[look.presence.there].sum())
+
+
+def find_hands(network: Network, picture: Picture) -> Look | None:
+    """The surest close look at hands anywhere in a picture; None where no look shows any."""
+    looks = [look for look in overview(network, picture) if look.box(picture)]
+    surest = sorted(looks, key=sureness, reverse=True)[:CANDIDATES]
+    return max((look_closer(network, picture, look) for look in surest), key=sureness, default=None)
 
 
 def find_everyone(network: Network, picture: Picture) -> list[Look]:
     """Close looks at all hands of a picture, the surest first; two never show the same hands."""
-    found: list[tuple[Box, Look]] = []
-    crops = [Crop.around(Box.around(picture), share=1), *windows(picture)]
-    for look in look_at(network, picture, crops):
-        closer = look_closer(network, picture, look)
-        box = closer.box(picture)
-        if box and closer.presence.sides:
-            found.append((box, closer))
-    found.sort(key=lambda pair: -float(pair[1].presence.confidence.sum()))
+    looks = [look for look in overview(network, picture) if look.box(picture)]
+    closer = [look_closer(network, picture, look) for look in looks]
     kept: list[tuple[Box, Look]] = []
-    for box, look in found:
-        if all(box.overlap(other) < SAME_HANDS for other, _ in kept):
+    for look in sorted(closer, key=sureness, reverse=True):
+        box = look.box(picture)
+        if box and look.presence.sides and all(box.overlap(other) < SAME_HANDS for other, _ in kept):
             kept.append((box, look))
     return [look for _, look in kept]

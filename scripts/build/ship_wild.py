@@ -127,7 +127,8 @@ def readme_told() -> str:
     )
     mediapipe = others["mediapipe"]
     missing = 100 * mediapipe["all"]["missing"]
-    return f"""**What to expect of a photograph.** On {own["all"]["pictures"]:.0f} photographs that people have annotated,
+    return f"""**What to expect of a photograph.** On {own["all"]["pictures"]:.0f} photographs that people
+    have annotated,
 `wild` puts {share(own)} of the joints within a fifth of a hand's size when it is told where the hands are
 ({views}), {100 * alone["pck@0.2"]:.0f} % when it has to find them; left and right are exchanged in
 {100 * own["all"]["swapped"]:.0f} % of the pictures. `small`, which has never seen a photograph, reaches

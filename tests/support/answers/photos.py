@@ -1,4 +1,5 @@
 import numpy as np
+import torch
 
 
 def square_around(x, y, width, height, share):
@@ -48,7 +49,38 @@ def counted_twice(a, b):
     return both / (1 + both)
 
 
-SOLUTIONS = {"square_around": square_around, "box_of_hands": box_of_hands, "overlap": overlap}
+def centred(points):
+    return points - points.mean(0)
+
+
+def palm_alignment(rest, found):
+    u, _, vt = torch.linalg.svd(centred(rest).T @ centred(found))
+    signs = torch.ones_like(rest[0])
+    signs[2] = torch.linalg.det(u @ vt)
+    return vt.T @ (signs[:, None] * u.T)
+
+
+def with_reflections(rest, found):
+    u, _, vt = torch.linalg.svd(centred(rest).T @ centred(found))
+    return vt.T @ u.T
+
+
+def not_centred(rest, found):
+    u, _, vt = torch.linalg.svd(rest.T @ found)
+    return vt.T @ u.T
+
+
+def transposed_twice(rest, found):
+    u, _, v = torch.linalg.svd(centred(rest).T @ centred(found))
+    return v @ u.T
+
+
+SOLUTIONS = {
+    "square_around": square_around,
+    "box_of_hands": box_of_hands,
+    "overlap": overlap,
+    "palm_alignment": palm_alignment,
+}
 MISTAKES = {
     "square_around": [
         corner_kept,
@@ -62,6 +94,14 @@ MISTAKES = {
         only_the_left_hand,
         lambda labels, x, y, side: box_of_hands(labels, 0, 0, side),
         lambda labels, x, y, side: box_of_hands(labels, x, y, 1.0),
+    ],
+    "palm_alignment": [
+        with_reflections,
+        not_centred,
+        transposed_twice,
+        lambda rest, found: palm_alignment(found, rest),
+        lambda rest, found: centred(rest).T @ centred(found),
+        lambda rest, found: torch.eye(3),
     ],
     "overlap": [without_limit, counted_twice, lambda a, b: 0.0, lambda a, b: 1.0],
 }

@@ -19,10 +19,11 @@ from handlib.data.photo import Box, Crop
 from handlib.data.shipped import load_samples
 from handlib.geometry.camera import uv_to_pixels
 from handlib.geometry.mesh import vertex_normals
-from handlib.model.estimate import LENGTH_UNIT
+from handlib.model.estimate import LENGTH_UNIT, Prediction
 from handlib.model.network import DIR
-from handlib.photos.reconstruct import box_of_hands, reconstruct
+from handlib.photos.reconstruct import reconstruct
 from handlib.photos.results import FILES
+from handlib.photos.search import Look
 from handlib.utils.errors import InputError
 
 
@@ -110,14 +111,15 @@ def test_without_a_plausible_box_the_first_look_stands(model: ColourSeer, square
 
 
 def test_box_of_hands_covers_whole_pixels():
-    scores = torch.zeros(3, 16, 16)
-    scores[0] = 1
-    scores[1, 4:8, 2:5] = 2
-    scores[2, 6, 10] = 2
+    scores = torch.zeros(1, 3, 16, 16)
+    scores[:, 0] = 1
+    scores[:, 1, 4:8, 2:5] = 2
+    scores[:, 2, 6, 10] = 2
+    prediction = Prediction((), scores, torch.zeros_like(scores))
     picture = np.zeros((300, 400, 3), np.uint8)
-    assert box_of_hands(scores, Crop(100, 200, 160), picture) == Box(120, 240, 90, 40)
-    assert box_of_hands(scores, Crop(100, 240, 160), picture) == Box(120, 280, 90, 20)
-    assert box_of_hands(scores, Crop(100, 280, 160), picture) is None
+    assert Look(Crop(100, 200, 160), prediction).box(picture) == Box(120, 240, 90, 40)
+    assert Look(Crop(100, 240, 160), prediction).box(picture) == Box(120, 280, 90, 20)
+    assert Look(Crop(100, 280, 160), prediction).box(picture) is None
 
 
 @pytest.fixture(scope="module")

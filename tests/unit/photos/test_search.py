@@ -1,0 +1,153 @@
+"""How hands are found: from far to near, window by window, each alone, everybody's."""
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import Float
+from support.colour_seer import COLOURS, ColourSeer, painted
+from torch import Tensor
+
+from handlib.data.photo import Box, Crop
+from handlib.data.sample import IMAGE_MEAN, IMAGE_STD
+from handlib.model.estimate import Prediction
+from handlib.model.joint_maps import LocatedJoints
+from handlib.photos.reconstruct import reconstruct, reconstruct_everyone
+from handlib.photos.search import (
+    find_everyone,
+    find_hands,
+    look_at,
+    look_at_each,
+    look_within,
+    windows,
+)
+
+LEAST = 8
+"""Pixels of its 128: a hand that is smaller isn't seen."""
+
+
+class JointSeer(ColourSeer):
+    """Sees colours as joints: 21 along the diagonal of the box around each colour that is large enough."""
+
+    def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
+        whole = [super(JointSeer, self).forward(one[None]) for one in image]
+        uv, presence = torch.zeros(len(image), 2, 21, 2), torch.full((len(image), 2), -9.0)
+        mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGE_MEAN, IMAGE_STD))
+        for k, one in enumerate(image * std + mean):
+            for h, colour in enumerate(torch.tensor(COLOURS).float() / 255):
+                places = ((one - colour[:, None, None]).abs().sum(0) < 0.2).nonzero().flip(-1)
+                if len(places) and (places.amax(0) - places.amin(0)).max() >= LEAST:
+                    low, high = (p * 2 / image.shape[-1] - 1 for p in (places.amin(0), places.amax(0) + 1))
+                    uv[k, h] = low + torch.linspace(0, 1, 21)[:, None] * (high - low)
+                    presence[k, h] = 9.0
+        located = LocatedJoints(
+            uv, torch.zeros(len(image), 2, 21, 3), torch.ones(len(image), 2, 21), presence
+        )
+        scores = torch.cat([prediction.segmentation for prediction in whole])
+        vectors = torch.cat([prediction.final.params.to_vector() for prediction in whole])
+        offset = torch.cat([prediction.final.offset for prediction in whole])
+        return Prediction((self.decode(vectors, offset),), scores, torch.zeros_like(scores), located=located)
+
+
+@pytest.fixture(scope="module")
+def model() -> JointSeer:
+    return JointSeer().eval()
+
+
+@pytest.fixture(autouse=True)
+def sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Confidence is what the seer says."""
+    told = {"constant": 0.0, "presence": 1.0, "certainty": 0.0, "segmentation": 0.0}
+    monkeypatch.setattr("handlib.photos.presence.CALIBRATION", told)
+    monkeypatch.setattr("handlib.photos.presence.LOCATED_AREA", 0.0)
+
+
+def box_of(*squares: tuple[int, int, int]) -> Box:
+    left, top = (min(square[k] for square in squares) for k in (0, 1))
+    right, bottom = (max(square[k] + square[2] for square in squares) for k in (0, 1))
+    return Box(left, top, right - left, bottom - top)
+
+
+def test_hands_too_small_for_the_first_look_are_found_window_by_window(model: JointSeer):
+    squares = (900, 500, 40), (960, 520, 40)
+    picture = painted(1200, 700, *squares)
+    (whole,) = look_at(model, picture, [Crop.around(Box.around(picture), share=1)])
+    assert not whole.presence.sides
+    found = find_hands(model, picture)
+    assert found is not None and found.presence.sides == ("left", "right")
+    box = found.box(picture)
+    assert box is not None and box.overlap(box_of(*squares)) > 0.9
+
+
+def test_an_empty_picture_has_no_hands(model: JointSeer):
+    picture = painted(300, 200)
+    assert find_hands(model, picture) is None
+    assert find_everyone(model, picture) == []
+    result = reconstruct(picture, model=model)
+    assert (result.origin, str(result.presence)) == ("whole picture", "no hand")
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (200, 1000), (333, 333)])
+def test_windows_cover_every_pixel_and_stay_inside(width: int, height: int):
+    covered = np.zeros((height, width), bool)
+    for crop in windows(np.zeros((height, width, 3), np.uint8)):
+        assert crop.x >= 0 and crop.y >= 0
+        assert crop.x + crop.side <= width + 1e-6 and crop.y + crop.side <= height + 1e-6
+        covered[round(crop.y) : round(crop.y + crop.side), round(crop.x) : round(crop.x + crop.side)] = True
+    assert covered.all()
+
+
+def test_everybodys_hands_are_found_once(model: JointSeer):
+    one, other = ((60, 60, 60), (130, 80, 60)), ((700, 420, 60), (780, 400, 60))
+    picture = painted(900, 560, *one)
+    for colour, (left, top, side) in zip(COLOURS, other, strict=True):
+        picture[top : top + side, left : left + side] = colour
+    results = reconstruct_everyone(picture, model)
+    boxes = [box_of(*one), box_of(*other)]
+    best = [max(result.box.overlap(box) for result in results) for box in boxes]
+    assert min(best) > 0.8
+    pairs = [(a, b) for k, a in enumerate(results) for b in results[:k]]
+    assert max((a.box.overlap(b.box) for a, b in pairs), default=0.0) < 0.4
+
+
+def test_a_single_hand_is_told_as_one(model: JointSeer):
+    picture = painted(600, 400)
+    picture[150:250, 300:400] = COLOURS[1]
+    result = reconstruct(picture, model=model)
+    assert str(result.presence) == "right hand only"
+    assert result.box.overlap(Box(300, 150, 100, 100)) > 0.9
+
+
+def test_hands_far_apart_are_told_by_looks_of_their_own(model: JointSeer):
+    """Each wrist then lies at its colour's centre within a pixel of the closer look, not of the first."""
+    squares = (100, 300, 120), (960, 250, 120)
+    picture = painted(1200, 700, *squares)
+    (look,) = look_at(model, picture, [Crop.around(box_of(*squares), 0.8)])
+    together = look_at_each(model, picture, look).final
+    closer = look_at(model, picture, [Crop.around(box_of(square), 0.6) for square in squares])
+    for h, (one, (left, top, side)) in enumerate(zip(closer, squares, strict=True)):
+        own = one.crop.to_picture(one.prediction.final.vertex_uv[0, h])
+        told = look.crop.to_picture(together.vertex_uv[0, h])
+        torch.testing.assert_close(told, own, atol=4.0, rtol=0)
+        wrist = look.crop.to_picture(together.uv[0, h, 0])
+        assert torch.dist(wrist, torch.tensor([left + side / 2, top + side / 2])) < 2
+    torch.testing.assert_close(together.offset, look.prediction.final.offset)
+
+
+def test_hands_close_together_are_told_by_the_first_look(model: JointSeer):
+    squares = (100, 100, 90), (180, 120, 90)
+    picture = painted(400, 300, *squares)
+    (look,) = look_at(model, picture, [Crop.around(box_of(*squares), 0.8)])
+    assert look_at_each(model, picture, look) is look.prediction
+
+
+def test_hands_in_a_loose_box_are_looked_at_closely(model: JointSeer):
+    squares = (300, 200, 50), (360, 220, 50)
+    picture = painted(900, 600, *squares)
+    close = look_within(model, picture, Box(150, 100, 400, 300))
+    assert close.crop.side == pytest.approx(110 / 0.8, rel=0.1)
+
+
+def test_hands_beside_a_box_are_not_meant(model: JointSeer):
+    picture = painted(900, 600, (300, 200, 50), (360, 220, 50))
+    box = Box(330, 100, 500, 400)
+    assert look_within(model, picture, box).crop == Crop.around(box, 0.8)
