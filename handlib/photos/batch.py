@@ -28,7 +28,7 @@ ABOUT = {
     "pictures": "one entry per picture; results: one per box, or one; error: why the picture is left out",
     "folder": "where this result lies, from this file's folder; its result.json has all numbers",
     "hands_seen": "both hands, left hand only, right hand only or no hand, see handlib.photos.presence",
-    "confidence": "of the network's segmentation, 0 to 1",
+    "confidence": "0 to 1, see handlib.photos.presence",
     "box": "pixels of the picture turned upright; origin: given, found or whole picture",
 }
 

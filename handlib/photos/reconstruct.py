@@ -39,6 +39,8 @@ OVERLAY_SIDE = 1600
 """Pixels; the drawing over a larger picture is made at this size."""
 NOTEBOOK_SIDE = 640
 """The same for a drawing in a notebook."""
+OUTSIDE = 9.0
+"""uv: nothing of a hand that is put there is drawn."""
 
 Origin = Literal["given", "found", "whole picture"]
 """Where a box came from."""
@@ -121,13 +123,19 @@ class Reconstruction:
         return self.presence.confidence
 
     def overlay(self, side: int = OVERLAY_SIDE) -> UInt8[np.ndarray, "drawn_height drawn_width 3"]:
-        """The hands drawn over the picture, at most ``side`` pixels wide and high."""
+        """The hands drawn over the picture, at most ``side`` pixels wide and high.
+
+        Of a network that locates joints, hands that aren't there aren't drawn.
+        """
         extent = torch.tensor(self.picture.shape[1::-1])
         image = Image.fromarray(self.picture)
         image.thumbnail((side, side))
         vertex_uv, joint_uv = (
             (p.cpu() * 2 / extent - 1).numpy() for p in (self.vertex_pixels, self.joint_pixels)
         )
+        if self.prediction.located is not None:
+            absent = ~self.presence.there.cpu().numpy()
+            vertex_uv[absent], joint_uv[absent] = OUTSIDE, OUTSIDE
         vertices = place(self.prediction.final).vertices
         return draw_overlay(np.asarray(image), vertices, vertex_uv, joint_uv, list(self.faces))
 
@@ -194,9 +202,10 @@ def reconstruct(
     """Both hands of a picture.
 
     With a box, (left, top, width, height) in pixels, the network looks at the square that the box fills to
-    80 %; one that locates joints then looks closer at the hands that it finds within the box. Without one it searches (:mod:`handlib.photos.search`): hands that are small in the picture are
-    first seen roughly, then closer and closer. Where it finds none, the answer is what the whole picture
-    looks like, and ``origin`` says so. Hands that are far apart are looked at once more, each alone.
+    80 %; one that locates joints then looks closer at the hands that it finds within the box. Without one it
+    searches (:mod:`handlib.photos.search`): hands that are small in the picture are first seen roughly, then
+    closer and closer. Where it finds none, the answer is what the whole picture looks like, and ``origin``
+    says so. Hands that are far apart are looked at once more, each alone.
 
     ``picture`` is a file or what :func:`handlib.data.photo.as_picture` takes. ``model`` is a network, or what
     ``DIR.from_pretrained`` loads, anew in every call: load it once for many pictures. ``engine`` "onnx" runs

@@ -20,12 +20,12 @@ ABOUT = {
     "asked": "what the answer depends on, if a batch asked: SHA256 of the picture's file and of the network, "
     "the given box, the package's version; the same question isn't answered again",
     "pixels": "*_px, box, crop: of the picture turned upright; x right, y down; the first covers 0 to 1",
-    "box": "what was reconstructed; origin: given, found (by the network's segmentation) or whole picture",
+    "box": "what was reconstructed; origin: given, found (by the network) or whole picture",
     "crop": "the square that the network saw; it may reach beyond the picture",
     "hands_seen": "both hands, left hand only, right hand only or no hand; the numbers of a hand that isn't "
     "seen mean nothing. A judgement by confidence and area, see handlib.photos.presence",
-    "confidence": "mean probability of the pixels that are this hand in the segmentation; 0: none are",
-    "area": "their share of the crop, 0 to 1",
+    "confidence": "how sure it is that this hand is there, 0 to 1, see handlib.photos.presence",
+    "area": "the share of the crop that the segmentation takes for this hand, 0 to 1",
     "joints_m": "metres; x right, y down, z away from the viewer; origin: the left wrist, for both hands",
     "camera_px": "[s, tx, ty]: pixels = s (x, y) + (tx, ty) for metres from this hand's own wrist",
     "root_6d": "the wrist's rotation, two 3-vectors (see handlib.geometry.rotation)",

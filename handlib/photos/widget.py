@@ -27,7 +27,7 @@ TAKEN = ("overlay.png", "hands.glb", "result.json")
 """What can be downloaded."""
 ORIGINS = {
     "given": "the box that you set",
-    "found": "a box that the network found by its own segmentation",
+    "found": "a box that the network found",
     "whole picture": "the whole picture: the network found no hands to look closer at",
 }
 
@@ -130,7 +130,7 @@ class YourPhoto(Panel):
         height, width = self.photo.shape[:2]
         sure = ", ".join(f"{s} {c:.2f}" for s, c in zip(SIDES, result.confidence.tolist(), strict=True))
         self.status.value = f"{width} x {height} pixels; looked at {ORIGINS[result.origin]}"
-        self.seen.value = f"seen: {result.presence}; confidence of the segmentation: {sure}"
+        self.seen.value = f"seen: {result.presence}; confidence: {sure}"
         self.image.value = encode_png(result.overlay(FRAME_SIDE))
         self.view.show(result.prediction.final)
         with tempfile.TemporaryDirectory() as folder:

@@ -100,7 +100,7 @@ def test_a_picture_is_uploaded_cut_out_reconstructed_and_taken_away(page, photo)
     assert download(page, "hands.glb")[:4] == b"glTF"
     with redraws(page, image):
         press(page, "find the hands")
-        says(page, "by its own segmentation")
+        says(page, "a box that the network found")
 
     save_and_reload(page)
     says(page, "520 x 300 pixels; looked at")
