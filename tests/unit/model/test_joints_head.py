@@ -1,5 +1,7 @@
 """The head of joints: how maps are read, and the rotation and camera that follow from where joints lie."""
 
+from dataclasses import replace
+
 import pytest
 import roma
 import torch
@@ -146,7 +148,7 @@ def test_every_place_of_a_map_has_waves_of_its_own(size: int):
 
 def test_the_maps_alone_are_those_of_the_whole_network():
     torch.manual_seed(0)
-    config = DIRConfig.wild()
+    config = replace(DIRConfig.wild(), mirror=False)
     network = DIR(config).eval()
     image = torch.randn(1, 3, config.image_size, config.image_size)
     with torch.no_grad():
@@ -161,3 +163,27 @@ def test_the_maps_alone_are_those_of_the_whole_network():
 def test_another_head_has_no_joint_maps():
     with pytest.raises(ValueError, match=r"initial_head: only joints makes maps, this is layout"):
         DIR(TINY).joint_maps(torch.zeros(1, 3, 64, 64))
+
+
+def test_averaged_with_the_mirror_images_maps_are_mirrored_as_the_picture_is():
+    torch.manual_seed(0)
+    network = DIR(DIRConfig.wild()).eval()
+    image = torch.randn(1, 3, 192, 192)
+    with torch.no_grad():
+        one, other = (network(picture).joint_maps for picture in (image, image.flip(-1)))
+        alone = network.joint_maps(image)
+    assert one is not None and other is not None
+    for name in ("segmentation", "heat", "locations", "presence"):
+        torch.testing.assert_close(getattr(other.mirrored(), name), getattr(one, name), atol=1e-5, rtol=1e-4)
+        assert not torch.allclose(getattr(alone, name), getattr(one, name), atol=1e-3)
+
+
+def test_mirrored_twice_maps_are_as_before():
+    maps = JointMaps(
+        *(torch.randn(2, *shape) for shape in ((3, 8, 8), (2, 21, 8, 8), (2, 21, 3, 8, 8), (2,)))
+    )
+    twice = maps.mirrored().mirrored()
+    for name in ("segmentation", "heat", "locations", "presence"):
+        assert torch.equal(getattr(twice, name), getattr(maps, name))
+    left = maps.mirrored().located.uv[:, 0]
+    torch.testing.assert_close(left * torch.tensor([-1.0, 1.0]), maps.located.uv[:, 1])

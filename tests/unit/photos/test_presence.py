@@ -9,8 +9,16 @@ from torch import Tensor
 from handlib.data.rendered.backgrounds import sample_background
 from handlib.data.sample import LEFT, RIGHT, Sample, normalise, resize
 from handlib.data.shipped import load_samples
+from handlib.model.estimate import Prediction
+from handlib.model.joint_maps import LocatedJoints
 from handlib.model.network import DIR
-from handlib.photos.presence import SEEN_CONFIDENCE, hands_segmented
+from handlib.photos.presence import (
+    CALIBRATION,
+    EVIDENCE,
+    SEEN_CONFIDENCE,
+    hands_present,
+    hands_segmented,
+)
 
 
 def scores(left: tuple[int, float], right: tuple[int, float], side: int = 16) -> Tensor:
@@ -62,6 +70,37 @@ def painted_over(sample: Sample, *hands: int) -> Tensor:
     _, nearest = distance_transform_edt(binary_dilation(label > 0, iterations=2), return_indices=True)
     smooth = gaussian_filter(picture[:, *nearest].astype(float), (0, 3, 3))
     return torch.from_numpy(np.where(hidden, smooth, picture).round().astype(np.uint8))
+
+
+def located(log_odds: float, certainty: float) -> Prediction:
+    """A prediction whose right hand is told so; the left one isn't there."""
+    joints = LocatedJoints(
+        torch.zeros(1, 2, 21, 2),
+        torch.zeros(1, 2, 21, 3),
+        torch.full((1, 2, 21), certainty),
+        torch.tensor([[-9.0, log_odds]]),
+    )
+    maps = scores((0, 0.9), (100, 0.95))[None]
+    return Prediction((), maps, torch.zeros_like(maps), located=joints)
+
+
+def test_a_located_hands_confidence_is_a_logistic_regression_of_what_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    told = {"constant": 0.5, "presence": 0.25, "certainty": 2.0, "segmentation": 1.0}
+    monkeypatch.setattr("handlib.photos.presence.CALIBRATION", told)
+    presence = hands_present(located(4.0, 0.5))
+    expected = 1 / (1 + np.exp(-(0.5 + 0.25 * 4 + 2 * np.log(0.5) + 0.95)))
+    assert float(presence.confidence[1]) == pytest.approx(expected, abs=1e-4)
+    assert presence.sides == ("right",)
+    assert str(hands_present(located(-4.0, 0.2))) == "no hand"
+
+
+def test_the_calibration_that_ships_trusts_what_is_surer():
+    weights = dict(CALIBRATION)
+    assert set(weights) == {"constant", *EVIDENCE}
+    sure = [float(hands_present(located(odds, 0.5)).confidence[1]) for odds in (-6.0, 0.0, 6.0)]
+    assert sure == sorted(sure) and sure[0] < 0.5 < sure[-1]
 
 
 @pytest.fixture(scope="module")
