@@ -25,7 +25,6 @@ class Group:
 
 COMMANDS: Mapping[str, Command | Group] = {
     "reconstruct": photographs.reconstruct,
-    "eval-photos": photographs.eval_photos,
     "video": photographs.video,
     "models": models.models,
     "doctor": doctor.doctor,
@@ -42,6 +41,7 @@ COMMANDS: Mapping[str, Command | Group] = {
     ),
     "train": training.train,
     "eval": training.evaluate,
+    "eval-photos": photographs.eval_photos,
     "ablate": training.ablate,
     "export": Group("Networks for other programs.", {"onnx": export.onnx}),
 }

@@ -38,7 +38,7 @@ class Start:
 
 def encode(model: DIR, image: Float[Tensor, "batch 3 size size"]) -> Start:
     """Returns the start of the network's own stages; ``image`` is normalised."""
-    features, _, vectors, offset = model.encoder(image)
+    features, _, vectors, offset, _ = model.encoder(image)
     return Start(tuple(features), model.decode(vectors, offset))
 
 

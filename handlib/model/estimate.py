@@ -9,7 +9,7 @@ from torch import Tensor
 
 from handlib.data.sample import Sample
 from handlib.geometry.camera import fit_weak_perspective, project_weak_perspective
-from handlib.geometry.rotation import rotation_to_6d
+from handlib.geometry.rotation import rotation_from_6d, rotation_to_6d
 from handlib.hand.hand import Hand, HandParams, Hands
 from handlib.hand.skeleton import SIDES
 from handlib.model.joint_maps import JointMaps, LocatedJoints
@@ -129,6 +129,12 @@ class Prediction:
         """The last estimate."""
         return self.estimates[-1]
 
+    def exchanged(self, hands: Hands, log_scale: bool) -> "Prediction":
+        """The same picture read the other way, see :func:`exchanged`; without joint maps."""
+        estimates = tuple(exchanged(estimate, hands, log_scale) for estimate in self.estimates)
+        located = self.located.exchanged() if self.located else None
+        return Prediction(estimates, self.segmentation[:, [0, 2, 1]], self.dense, located=located)
+
     def __getitem__(self, chosen: slice | Sequence[int]) -> "Prediction":
         """The prediction of some pictures of the batch, in that order; without joint maps."""
         estimates = tuple(estimate[chosen] for estimate in self.estimates)
@@ -179,3 +185,27 @@ class Trace:
     prediction: Prediction
 
     __repr__ = in_shapes
+
+
+def exchanged(estimate: Estimate, hands: Hands, log_scale: bool) -> Estimate:
+    """The estimate that looks the same, with the left hand for the right one.
+
+    A weak-perspective camera can't tell a hand from its mirror image in depth, and the mirror image of a
+    right hand is a left one: where sides were taken wrongly, all joints can still lie on the picture's.
+    """
+    params = estimate.params
+    depth, sideways = (params.root.new_tensor(signs).diag() for signs in ([1.0, 1.0, -1.0], [-1.0, 1.0, 1.0]))
+    root = depth @ rotation_from_6d(params.root).flip(1) @ sideways
+    opposite = params.pose.new_tensor([1.0, -1.0, -1.0]).repeat(15)
+    pose = torch.stack(
+        [
+            hands[side].axis_angle_to_pca(
+                hands[SIDES[1 - h]].pca_to_axis_angle(params.pose[:, 1 - h]) * opposite
+            )
+            for h, side in enumerate(SIDES)
+        ],
+        dim=1,
+    )
+    changed = HandParams(rotation_to_6d(root), pose, params.betas.flip(1), estimate.camera.flip(1))
+    offset = estimate.offset * estimate.offset.new_tensor([-1.0, -1.0, 1.0])
+    return estimate_of(changed, offset, hands, log_scale)

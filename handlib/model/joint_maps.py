@@ -28,6 +28,12 @@ class LocatedJoints:
     certainty: Float[Tensor, "batch hand=2 21"]
     presence: Float[Tensor, "batch hand=2"]
 
+    def exchanged(self) -> "LocatedJoints":
+        """The same picture read the other way: the left hand is the right one, near is far."""
+        towards = self.places.new_tensor([1.0, 1.0, -1.0])
+        uv, places, certainty, presence = (part.flip(1) for part in vars(self).values())
+        return LocatedJoints(uv, places * towards, certainty, presence)
+
     def __getitem__(self, chosen: slice | Sequence[int]) -> "LocatedJoints":
         """The joints of some pictures of the batch, in that order."""
         return LocatedJoints(*(part[chosen] for part in vars(self).values()))

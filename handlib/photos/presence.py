@@ -26,7 +26,7 @@ SEEN_AREA = 0.02
 LIKELY = 0.5
 LOCATED_AREA = 0.001
 """The same for networks that locate joints; hands may be small."""
-EVIDENCE = ("presence", "certainty", "segmentation")
+EVIDENCE = ("presence", "certainty", "segmentation", "opinion")
 CALIBRATION: dict[str, float] = json.loads(
     (Path(__file__).parents[1] / "assets" / "confidence.json").read_text()
 )["weights"]
@@ -62,28 +62,31 @@ class Presence:
         return "both hands" if self.sides else "no hand"
 
 
-def hands_present(prediction: Prediction) -> Presence:
+def hands_present(prediction: Prediction, opinion: Float[Tensor, "hand=2"] | None = None) -> Presence:
     """Returns which hands a prediction, a batch of one, shows.
 
-    A network that locates joints is asked how sure it is of them: ``confidence`` is then the probability that
-    the hand is there and its joints lie within a fifth of its size, as measured on rendered pictures with two
-    hands, one or none (``scripts/build/calibrate_confidence.py``). Others are judged by their segmentation.
+    A network that locates joints has been taught which hands are there. With a second opinion, the log-odds
+    that each is a hand (:mod:`handlib.photos.hand_network`), ``confidence`` is the probability that the hand
+    is there and its joints lie within a fifth of its size, as measured on rendered pictures with two hands,
+    one or none (``scripts/build/calibrate_confidence.py``). Other networks are judged by their segmentation.
     """
-    seen = hands_segmented(prediction.segmentation[0])
-    located = prediction.located
+    seen, located = hands_segmented(prediction.segmentation[0]), prediction.located
     if located is None:
         return seen
-    evidence = torch.stack(evidence_of(located, seen.confidence), dim=-1)
+    if opinion is None:
+        return Presence(located.presence[0].sigmoid(), seen.area, LIKELY, LOCATED_AREA)
+    evidence = torch.stack(evidence_of(located, seen.confidence, opinion), dim=-1)
     weights = torch.tensor([CALIBRATION[name] for name in EVIDENCE], device=evidence.device)
     confidence = (evidence @ weights + CALIBRATION["constant"]).sigmoid()
     return Presence(confidence, seen.area, LIKELY, LOCATED_AREA)
 
 
 def evidence_of(
-    located: LocatedJoints, segmented: Float[Tensor, "hand=2"]
+    located: LocatedJoints, segmented: Float[Tensor, "hand=2"], opinion: Float[Tensor, "hand=2"]
 ) -> tuple[Float[Tensor, "hand=2"], ...]:
     """What confidence is computed from, in the order of ``EVIDENCE``."""
-    return located.presence[0], located.certainty[0].clamp_min(1e-4).log().mean(-1), segmented
+    certainty = located.certainty[0].clamp_min(1e-4).log().mean(-1)
+    return located.presence[0], certainty, segmented, opinion
 
 
 def hands_segmented(segmentation: Float[Tensor, "3 height width"]) -> Presence:

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from handlib.data.photo import (
+    HANDS_SHARE,
     AnyPicture,
     Box,
     Crop,
@@ -28,7 +29,7 @@ from handlib.model.network import DIR
 from handlib.model.placed import place
 from handlib.photos.network import Engine, Network, run_by
 from handlib.photos.presence import Presence, hands_present
-from handlib.photos.search import Look, find_everyone, find_hands, look_at, look_at_each, look_within
+from handlib.photos.search import Look, find_everyone, find_hands, look_at, look_at_each
 from handlib.show.core.overlay import draw_overlay
 from handlib.utils.arguments import check_types
 from handlib.utils.errors import InputError
@@ -65,7 +66,8 @@ class Reconstruction:
     """Both hands of a picture; ``hand`` is (left, right), pixels are the whole picture's.
 
     ``box`` is what was cut out and ``origin`` where it came from, ``crop`` the square that the network saw,
-    ``prediction`` its answer, a batch of one.
+    ``prediction`` its answer, a batch of one; ``opinion`` a second one, on whether these are hands, if the
+    network locates joints.
     """
 
     picture: Picture
@@ -74,6 +76,7 @@ class Reconstruction:
     origin: Origin
     crop: Crop
     prediction: Prediction
+    opinion: Float[Tensor, "hand=2"] | None = None
 
     @property
     def left(self) -> ReconstructedHand:
@@ -115,7 +118,7 @@ class Reconstruction:
     @property
     def presence(self) -> Presence:
         """Returns which hands are there, see :mod:`handlib.photos.presence`."""
-        return hands_present(self.prediction)
+        return hands_present(self.prediction, self.opinion)
 
     @property
     def confidence(self) -> Float[Tensor, "hand=2"]:
@@ -202,10 +205,10 @@ def reconstruct(
     """Both hands of a picture.
 
     With a box, (left, top, width, height) in pixels, the network looks at the square that the box fills to
-    80 %; one that locates joints then looks closer at the hands that it finds within the box. Without one it
-    searches (:mod:`handlib.photos.search`): hands that are small in the picture are first seen roughly, then
-    closer and closer. Where it finds none, the answer is what the whole picture looks like, and ``origin``
-    says so. Hands that are far apart are looked at once more, each alone.
+    80 %; one that locates joints searches the box. Without a box it searches the whole picture
+    (:mod:`handlib.photos.search`): hands are first seen roughly, then closer and closer. Where it finds none,
+    the answer is what the whole picture looks like, and ``origin`` says so. Hands that are far apart are
+    looked at once more, each alone.
 
     ``picture`` is a file or what :func:`handlib.data.photo.as_picture` takes. ``model`` is a network, or what
     ``DIR.from_pretrained`` loads, anew in every call: load it once for many pictures. ``engine`` "onnx" runs
@@ -220,7 +223,10 @@ def reconstruct(
     given = None if box is None else as_box(box).inside(picture)
     network = ready(model, engine)
     if given is not None:
-        return result_of(network, picture, look_within(network, picture, given), given, "given")
+        inside = find_hands(network, picture, given)
+        if inside is None:
+            (inside,) = look_at(network, picture, [Crop.around(given, HANDS_SHARE)])
+        return result_of(network, picture, inside, given, "given")
     found = find_hands(network, picture)
     if found is None:
         whole = Box.around(picture)
@@ -260,4 +266,4 @@ def ready(model: str | Path | Network, engine: Engine) -> Network:
 def result_of(network: Network, picture: Picture, look: Look, box: Box, origin: Origin) -> Reconstruction:
     """What a look says, after a closer one at each of two hands that are far apart."""
     prediction = look_at_each(network, picture, look)
-    return Reconstruction(picture, network, box, origin, look.crop, prediction)
+    return Reconstruction(picture, network, box, origin, look.crop, prediction, look.opinion)

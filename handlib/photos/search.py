@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from handlib.data.photo import HANDS_SHARE, Box, BoxError, Crop, Picture, cut_square
@@ -12,6 +13,7 @@ from handlib.data.sample import BACKGROUND, normalise
 from handlib.geometry.camera import pixels_to_uv
 from handlib.hand.hand import HandParams
 from handlib.model.estimate import Estimate, Prediction, estimate_of
+from handlib.photos.hand_network import second_opinion
 from handlib.photos.network import Network
 from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
 
@@ -24,27 +26,38 @@ ALONE, ALONE_SHARE = 0.4, 0.6
 """Hands that are both smaller than this share of the box around them are looked at alone, each filling that
 share of the square.
 """
+AROUND_BOX = (HANDS_SHARE, 1.0, 1.25)
+"""Shares to which a box that was given fills the squares that are looked at."""
+TOGETHER = 8
+"""Looks in one pass: larger batches take longer for each."""
 CANDIDATES = 3
 """So many of the surest looks are followed closer."""
 MOSTLY = 0.8
 """Hands of which so much lies in a box that was given are those that were meant."""
-SAME_HANDS = 0.4
-"""Two results whose boxes overlap more than this show the same hands."""
+SAME_HANDS = 0.5
+"""A box of which more than this lies in another one shows the same hands."""
+ONE_HAND = 0.25
+"""Hand sizes: joints of two hands that lie nearer to each other, on average, are one hand's."""
+EXCHANGE = -1.0
+"""Log-odds that sides are as they were said: below this, left and right are exchanged."""
 WINDOWS = (1.0, 0.5)
 """Sides of the windows that are searched, in shorter sides of the picture."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """One pass over a square of a picture; ``prediction`` is a batch of one."""
+    """One pass over a square of a picture; ``prediction`` is a batch of one. ``opinion`` is a second one, if
+    it was asked for: the log-odds that each hand is one.
+    """
 
     crop: Crop
     prediction: Prediction
+    opinion: Float[Tensor, "hand=2"] | None = None
 
     @property
     def presence(self) -> Presence:
         """Which hands it shows."""
-        return hands_present(self.prediction)
+        return hands_present(self.prediction, self.opinion)
 
     def box(self, picture: Picture) -> Box | None:
         """The box around the hands that are there, in the picture's pixels.
@@ -83,6 +96,22 @@ def look_at(network: Network, picture: Picture, crops: Sequence[Crop]) -> list[L
     return [Look(crop, prediction[k : k + 1]) for k, crop in enumerate(crops)]
 
 
+def checked(network: Network, picture: Picture, look: Look) -> Look:
+    """A look with a second opinion on the hands that it shows; left and right are exchanged if that is surer
+    of it than not, all hands taken together.
+    """
+    located = look.prediction.located
+    if located is None or not look.presence.sides:
+        return look
+    there = look.presence.there.cpu()
+    pixels = look.crop.to_picture(located.uv[0].cpu().double()).numpy()
+    opinion, right = second_opinion(picture, pixels)
+    if float(((right * torch.tensor([-1.0, 1.0]))[there]).sum()) < EXCHANGE:
+        prediction = look.prediction.exchanged(network.hands, network.config.log_scale)
+        return Look(look.crop, prediction, opinion.flip(0))
+    return replace(look, opinion=opinion)
+
+
 def look_closer(network: Network, picture: Picture, first: Look) -> Look:
     """Looks again at the box around what was found, until it settles; the first look where nothing was."""
     last, before = first, None
@@ -92,16 +121,6 @@ def look_closer(network: Network, picture: Picture, first: Look) -> Look:
             break
         (last,), before = look_at(network, picture, [Crop.around(found, HANDS_SHARE)]), found
     return last
-
-
-def look_within(network: Network, picture: Picture, box: Box) -> Look:
-    """A look at a box, and one more at the hands in it if the network locates joints there."""
-    (look,) = look_at(network, picture, [Crop.around(box, HANDS_SHARE)])
-    if look.prediction.located is None:
-        return look
-    closer = look_closer(network, picture, look)
-    found = closer.box(picture)
-    return closer if found and found.share_within(box) > MOSTLY else look
 
 
 def look_at_each(network: Network, picture: Picture, look: Look) -> Prediction:
@@ -116,9 +135,18 @@ def look_at_each(network: Network, picture: Picture, look: Look) -> Prediction:
     if max(max(box.width, box.height) for box in boxes) > ALONE * HANDS_SHARE * look.crop.side:
         return prediction
     closer = look_at(network, picture, [Crop.around(box, ALONE_SHARE) for box in boxes])
+    closer = [alone(network, one, h) for h, one in enumerate(closer)]
     better = [bool(one.presence.there[h]) for h, one in enumerate(closer)]
     chosen = [one if yes else look for one, yes in zip(closer, better, strict=True)]
     return replace(prediction, estimates=(*prediction.estimates[:-1], put_together(network, look, chosen)))
+
+
+def alone(network: Network, look: Look, h: int) -> Look:
+    """A look at hand ``h`` (0: left) alone, whose side is known: exchanged if only the other one is seen."""
+    there = look.presence.there
+    if there[h] or not there[1 - h]:
+        return look
+    return Look(look.crop, look.prediction.exchanged(network.hands, network.config.log_scale))
 
 
 def put_together(network: Network, first: Look, looks: Sequence[Look]) -> Estimate:
@@ -140,49 +168,76 @@ def put_together(network: Network, first: Look, looks: Sequence[Look]) -> Estima
     return estimate_of(params, offset, network.hands, network.config.log_scale)
 
 
-def windows(picture: Picture) -> list[Crop]:
-    """Squares that cover a picture, each half over its neighbours, from large to small."""
-    height, width = picture.shape[:2]
+def windows(area: Box) -> list[Crop]:
+    """Squares that cover an area of a picture, each half over its neighbours, from large to small."""
     crops = []
     for share in WINDOWS:
-        side = share * min(height, width)
-        rows, columns = (
-            np.linspace(0, length - side, 1 + int(np.ceil((length - side) / (side / 2) - 1e-6)))
-            for length in (height, width)
+        side = share * min(area.width, area.height)
+        columns, rows = (
+            start + np.linspace(0, length - side, 1 + int(np.ceil((length - side) / (side / 2) - 1e-6)))
+            for start, length in ((area.x, area.width), (area.y, area.height))
         )
         crops += [Crop(float(x), float(y), side) for y in rows for x in columns]
     return crops
 
 
-def overview(network: Network, picture: Picture) -> list[Look]:
-    """Looks at the whole picture and, if the network locates joints, at every window, in which hands are
-    larger.
+def overview(network: Network, picture: Picture, within: Box | None) -> list[Look]:
+    """Looks at a box, at three sizes, or at the whole picture, and at windows, in which hands are larger.
+
+    A network that doesn't locate joints only looks at the box or the picture once.
     """
-    (whole,) = look_at(network, picture, [Crop.around(Box.around(picture), share=1)])
-    return (
-        [whole] if whole.prediction.located is None else [whole, *look_at(network, picture, windows(picture))]
-    )
+    area = within or Box.around(picture)
+    first, *others = [Crop.around(area, share) for share in (AROUND_BOX if within else (1.0,))]
+    looks = look_at(network, picture, [first])
+    if looks[0].prediction.located is None:
+        return looks
+    crops = [*others, *windows(area)]
+    for start in range(0, len(crops), TOGETHER):
+        looks += look_at(network, picture, crops[start : start + TOGETHER])
+    return looks
+
+
+def seen_twice(look: Look) -> bool:
+    """Whether both hands were located on one: their joints lie at the same places."""
+    located = look.prediction.located
+    if located is None:
+        return False
+    left, right = located.uv[0]
+    size = (left.amax(0) - left.amin(0)).max()
+    return bool((left - right).norm(dim=-1).mean() < ONE_HAND * size)
 
 
 def sureness(look: Look) -> float:
-    """How sure a look is of the hands that it shows, both together: 0 to 2."""
-    return float(look.presence.confidence[look.presence.there].sum())
+    """How sure a look is of the hands that it shows, both together: 0 to 2; one hand counts once."""
+    sure = look.presence.confidence[look.presence.there]
+    return float(sure.max() if len(sure) and seen_twice(look) else sure.sum())
 
 
-def find_hands(network: Network, picture: Picture) -> Look | None:
-    """The surest close look at hands anywhere in a picture; None where no look shows any."""
-    looks = [look for look in overview(network, picture) if look.box(picture)]
+def find_hands(network: Network, picture: Picture, within: Box | None = None) -> Look | None:
+    """The surest close look at hands anywhere in a picture, or within a box; None where no look shows any."""
+    looks = [look for look in overview(network, picture, within) if look.box(picture)]
     surest = sorted(looks, key=sureness, reverse=True)[:CANDIDATES]
-    return max((look_closer(network, picture, look) for look in surest), key=sureness, default=None)
+    closer = [checked(network, picture, look_closer(network, picture, look)) for look in surest]
+    if within:
+        boxes = [look.box(picture) for look in closer]
+        closer = [
+            look for look, box in zip(closer, boxes, strict=True) if box and box.share_within(within) > MOSTLY
+        ]
+    return max(closer, key=sureness, default=None)
 
 
 def find_everyone(network: Network, picture: Picture) -> list[Look]:
     """Close looks at all hands of a picture, the surest first; two never show the same hands."""
-    looks = [look for look in overview(network, picture) if look.box(picture)]
-    closer = [look_closer(network, picture, look) for look in looks]
+    looks = [look for look in overview(network, picture, None) if look.box(picture)]
+    closer = [checked(network, picture, look_closer(network, picture, look)) for look in looks]
     kept: list[tuple[Box, Look]] = []
     for look in sorted(closer, key=sureness, reverse=True):
         box = look.box(picture)
-        if box and look.presence.sides and all(box.overlap(other) < SAME_HANDS for other, _ in kept):
+        if box and look.presence.sides and not any(same_hands(box, other) for other, _ in kept):
             kept.append((box, look))
     return [look for _, look in kept]
+
+
+def same_hands(box: Box, other: Box) -> bool:
+    """Whether two boxes show the same hands: they overlap much, or the smaller lies mostly in the larger."""
+    return max(box.share_within(other), other.share_within(box)) > SAME_HANDS

@@ -3,7 +3,7 @@
 #
 # `small` was trained on rendered pictures and has not seen one photograph. Put your own hands before a camera, and it will probably be wrong. A second network, `wild`, does better. It has the same stages; its pictures, its encoder and its first estimate are others. `handlib.reconstruct` uses it by default.
 #
-# Nobody guessed what `wild` would need. The gap was taken apart: one difference between rendered pictures and photographs at a time, on pictures whose truth is known exactly. This notebook does it again.
+# What `wild` needs was found by taking the gap apart: one difference between rendered pictures and photographs at a time, on pictures whose truth is known exactly. This notebook does it again.
 #
 # **The question:** what lies between a rendered picture and a photograph, and which part of it costs how much?
 #
@@ -11,7 +11,7 @@
 #
 # 1. how a photograph becomes a square that the network can read, how the answer finds its way back, and how hands are found;
 # 2. what the **view** costs, and why it cost `small` more than anything else;
-# 3. which of thirteen changes in **appearance** cost which network how many millimetres;
+# 3. which changes of **appearance** cost which network how many millimetres;
 # 4. why **localisation** limits what is left: where each joint is read, and what follows for the rotation of the hand;
 # 5. what the confidence promises, and where it breaks its promise;
 # 6. what still fails on photographs, and how to measure that on your own.
@@ -153,11 +153,11 @@ check("square_around", square_around_solution)
 #
 # Benchmarks give the box (notebook 10: it comes from the truth). On your picture nobody knows it, so the network looks for itself, from far to near (`handlib/photos/search.py`):
 #
-# 1. `look_at` the whole picture, squeezed into the network's square; if no hand is seen there, at squares of half its side that cover it;
-# 2. `look_closer`: take the box around the hands that were seen, cut out its square, look again; now they are larger. Until the box stays where it is;
+# 1. `look_at` the whole picture, squeezed into the network's square, and at smaller squares that cover it;
+# 2. from the surest of these, `look_closer`: take the box around the hands that were seen, cut out its square, look again; now they are larger. Until the box stays where it is;
 # 3. of two hands that are far apart, look at each once more, alone.
 #
-# Here is a wide picture: a pair of the `desk` world before a camera with a shorter focal length. The coloured box is what each look was cut around, thin white lines show its square.
+# `find_hands` does the first two. (`reconstruct_everyone` follows every square in which hands are seen, for pictures with several people.) Here is the second step by hand, on a wide picture: a pair of the `desk` world before a camera with a shorter focal length. The coloured box is what each look was cut around, thin white lines show its square.
 
 # %%
 from handlib.photos.photo_frame import framed
@@ -181,7 +181,8 @@ while len(looks) < 4:
     looks.append(framed(wide, box, 200))
     box, share = seen.box(wide) or box, HANDS_SHARE
 print(f"box after {len(looks)} looks: {box.width:.0f} x {box.height:.0f} pixels")
-print(f"find_hands: {find_hands(wild, wide).box(wide).width:.0f} pixels wide")
+found = find_hands(wild, wide).box(wide)
+print(f"find_hands: {found.width:.0f} x {found.height:.0f} pixels")
 show.picture_row(looks, [f"look {k}" for k in range(1, 5)])
 
 # %% [markdown]
@@ -256,7 +257,7 @@ def searched(network, sample):
 
 # %%
 for hands_take, zoom in (("a third", 0.4), ("a sixth", 0.2)):
-    far = [from_afar(scene, zoom).sample(400) for scene in scenes[:8]]
+    far = [from_afar(scene, zoom).sample(400) for scene in scenes[:5]]
     for name, network in networks.items():
         rows = np.median([searched(network, sample) for sample in far], axis=0)
         print(
@@ -265,29 +266,10 @@ for hands_take, zoom in (("a third", 0.4), ("a sixth", 0.2)):
         )
 
 # %% [markdown]
-# (Medians of eight pictures.) Compare the overlaps. The renderer's labels count a forearm as part of its hand, so `small`'s box reaches up the arms, and the hands in its square are smaller than in training. A box around joints has no arms in it.
+# (Medians of five pictures.) Compare the overlaps. The renderer's labels count a forearm as part of its hand, so `small`'s box reaches up the arms, and the hands in its square are smaller than in training. A box around joints has no arms in it.
 #
-# In the true box, on these pairs, `small` is the more exact one: `desk` is its world, and it knows nothing else. Remember that below. Note also where a box comes from: the **same network** whose answer it prepares. Where the first look is wrong, every number after it is.
+# Compare the last column, too: `desk` is `small`'s own world, and it knows nothing else. Keep that in mind for all that follows. And note where a box comes from: the **same network** whose answer it prepares. Where the looks go wrong, so does every number after them.
 #
-# Several people in a picture: `reconstruct_everyone` looks closer from every square and keeps one result for each pair of hands. Here are two pictures, side by side.
-
-# %%
-from matplotlib.patches import Rectangle
-
-from handlib.photos.reconstruct import reconstruct_everyone
-
-crowd = np.hstack([as_picture(make_sample("wild", 256, 13, k, "test").image) for k in (20, 9)])
-everyone = reconstruct_everyone(crowd, wild)
-figure, (axes,) = show.detached_figure(figsize=(7, 3.5), layout="constrained")
-axes.imshow(crowd)
-for person in everyone:
-    box = person.box
-    axes.add_patch(Rectangle((box.x, box.y), box.width, box.height, fill=False, color=HIGHLIGHT, linewidth=2))
-    axes.text(box.x, box.y - 4, str(person.presence), color=HIGHLIGHT)
-axes.axis("off")
-figure
-
-# %% [markdown]
 # ## Gap one: the view
 #
 # `small`'s training pictures show hands as their owner sees them: the left hand on the left, mostly backs. Many photographs show them from opposite. Does that matter? Take sixteen `desk` pairs that no training has used, and let the *camera* go around them. Hands, light and background stay the same, and the truth is exact.
@@ -372,7 +354,7 @@ def drawn(name, pair=1):
 show.picture_row(drawn("small"), [f"small, from {view}" for view in VIEWS])
 
 # %% [markdown]
-# (Thin grey skeletons with dark outlines are the truth.) From opposite `small` is not a little worse, it is **sure of the wrong thing**: what is on the left is a left hand to it, and what it sees is a back. It has never had a reason to ask.
+# (Blue is a left hand, orange a right one; the thin pale skeletons are the truth.) From opposite `small` is not a little worse, it is **sure of the wrong thing**: what is on the left is a left hand to it, and what it sees is a back. It has never had a reason to ask.
 #
 # Now `wild`. Its training pictures come from a world in which people hold their hands before somebody's camera. **Predict** the same four numbers.
 
@@ -394,14 +376,14 @@ assert opposite["small"].exchanged.all() and opposite["small"].wrong.float().mea
 assert opposite["wild"].exchanged.float().mean() < 0.5 and loss["wild"] < loss["small"] / 2
 
 # %% [markdown]
-# The view was the largest single part of the gap, and a world with other views closes most of it. Two things to keep in mind:
+# No other difference will cost `small` as much, as the next chart shows. `wild` minds it far less. Two things to keep in mind:
 #
-# * `wild` pays for it. Seen by their owner, hands of the `desk` world are an easier task for a network that has never learnt anything else. Compare the first lines of both tables.
+# * A wide world has its price. Hands of the `desk` world, seen by their owner, are all that `small` has ever learnt; `wild` has learnt much else. Compare the first lines of both tables.
 # * Two networks are compared that differ in world, encoder *and* head. The comparison says what all three are worth together. To know each one's share, one would have to train networks that differ in one of them.
 #
 # ## Gap two: the appearance
 #
-# Now the other twelve differences, one at a time: a colourless picture, a warm lamp, a dark room, noise, a camera out of focus, few pixels, JPEG, light from below, skin colours behind, a camera close by or rolled. Same sixteen pairs, exact truth.
+# Now eleven other differences, one at a time: a colourless picture, a warm lamp, a dark room, noise, a camera out of focus, few pixels, JPEG, light from below, skin colours behind, and two more of the view, a camera close by or rolled. Same sixteen pairs, exact truth. (Each network gets the pictures in its own size.)
 
 # %%
 ask(*CHANGES)
@@ -432,13 +414,11 @@ costs = {
     for name in networks
 }
 ordered = sorted(CHANGES, key=lambda kind: costs["small"][kind][0])
-print(
-    f"{'desk itself':24}"
-    + "".join(f"{name} {errors[name]['desk'].mean():3.0f} mm      " for name in networks)
-)
+print(f"{'':24}" + "".join(f"{name:>19}" for name in networks))
+print(f"{'desk itself':24}" + "".join(f"{errors[name]['desk'].mean():16.0f} mm" for name in networks))
 for kind in ordered:
-    columns = ("{:+6.1f} ± {:4.1f} mm".format(*costs[name][kind]) for name in networks)
-    print(f"{kind:24}" + "   ".join(columns))
+    columns = ("{:+9.1f} ± {:3.1f} mm".format(*costs[name][kind]) for name in networks)
+    print(f"{kind:24}" + "".join(f"{column:>19}" for column in columns))
 
 # %%
 from handlib.evaluation.evaluate import MeanPredictor
@@ -456,7 +436,7 @@ for name, colour, marker in (("small", "0.6", "o"), ("wild", "black", "D")):
     axes.errorbar(
         means, rows, xerr=2 * np.array(spread), color=colour, marker=marker, linestyle="", label=name
     )
-axes.axvline(never_looks, color=HIGHLIGHT, linestyle="--", label="always the mean hand of `desk`")
+axes.axvline(never_looks, color=HIGHLIGHT, linestyle="--", label="the desk world's mean hand, always")
 axes.set(yticks=rows, yticklabels=["desk itself", *ordered], xlim=(0, None))
 axes.set(xlabel="MPJPE (mm), bars: two standard errors", title="the same sixteen pairs, one change each")
 axes.legend(frameon=False, loc="lower right")
@@ -473,7 +453,7 @@ assert cheap["wild"] > cheap["small"]
 # %% [markdown]
 # Read `small`'s dots as a list of what its training pictures had and what they hadn't. What they varied costs little: brightness, tint, light, background. Even skin colours behind the hands, which one might fear most, belong to it. What they had only a little of, noise, or never, a picture without colour, costs much although it hides little from a person.
 #
-# `wild`'s dots lie close together. That is what a wide world is for, but the same caveats hold: `desk` isn't its world, so its reference is worse than `small`'s, and two networks that differ in three things don't say which of them did it. Its pictures had most of these changes, and its encoder had seen photographs.
+# `wild`'s dots lie close together. That is what a wide world is for, but the same caveats hold. `desk` isn't its world, so what a change *adds* can be compared, not the errors as such. And two networks that differ in three things don't say which of them did it. Its pictures had most of these changes, and its encoder had seen photographs.
 #
 # What people mean by "rendered against real", how skin *looks*, isn't among the thirteen, because the renderer can't draw it. Nothing here says that it matters less. For that part `wild` relies on its encoder.
 #
@@ -490,12 +470,17 @@ assert cheap["wild"] > cheap["small"]
 # %%
 count = 48
 pictures = stack([make_sample("wild", wild.config.image_size, 13, k, "test") for k in range(count)])
-prediction = wild(normalise(pictures.image))
-maps = prediction.joint_maps
+image = normalise(pictures.image)
+maps = wild.joint_maps(image)
 print(maps)
 
 # %% [markdown]
-# A joint's heatmap must decide between two places that look alike: the same joint of *the other hand*. When it decides wrongly, the reading **jumps** across. So `wild` reads a heatmap within its own hand's pixels: it is multiplied by the probability, from the segmentation, that the hand is near (`own_pixels`; what is elsewhere keeps 2 %). Here are both readings. The third one can't be had outside of this notebook: it takes the pixels' sides from the truth.
+# A joint's heatmap must decide between two places that look alike: the same joint of *the other hand*. When it decides wrongly, the reading **jumps** across. `wild` does two things against it:
+#
+# * **Own pixels.** A heatmap is multiplied by the probability, from the segmentation, that its own hand is near (`own_pixels`; what is elsewhere keeps a little). The joint is read at the highest cell of the product, and then at the mean over a few cells around it, since a joint needn't lie in a cell's middle (`locate`).
+# * **Two looks.** The mirror image of a left hand is a right hand. So the network can be asked twice, about the picture and about its mirror image; left and right are exchanged back, and the maps' mean is taken.
+#
+# The last two rows below can't be had outside of this notebook, since they look at the truth: every pixel's side is known; every joint's place is known.
 
 # %%
 from torch.nn.functional import one_hot
@@ -511,48 +496,41 @@ def highest(scores):
     return (torch.stack((peak % cells, peak // cells), dim=-1) + 0.5) * (2 / cells) - 1
 
 
-def within(near):
+def within(maps, segmentation):
     """Heatmaps times the probability that their hand is near; as logarithms."""
-    return maps.heat + (near + ELSEWHERE).log()[:, :, None]
+    return maps.heat + (own_pixels(segmentation) + ELSEWHERE).log()[:, :, None]
 
-
-true_label = resize_label(pictures.label, maps.heat.shape[-2:])
-true_scores = 20.0 * one_hot(true_label, 3).permute(0, 3, 1, 2)  # Log-odds of somebody who is certain.
 
 # %%
+two_looks = maps.mean_with(wild.joint_maps(image.flip(-1)).mirrored())
+true_label = resize_label(pictures.label, maps.heat.shape[-2:])
+certain = 20.0 * one_hot(true_label, 3).permute(0, 3, 1, 2)  # Scores of somebody who knows every pixel.
+OURS, KNOWN, TRUE = "... of two looks: `wild`", "if all sides were known", "the joint's true place"
 ways = {
-    "the highest cell": highest(maps.heat),
-    "of its own hand's pixels": highest(within(own_pixels(maps.segmentation))),
-    "if all sides were known": highest(within(own_pixels(true_scores))),
-    "mean around it (`locate`)": maps.located.uv,
-    "the joint's true place": pictures.uv,
+    "the highest cell": (maps, highest(maps.heat)),
+    "... of its own hand's pixels": (maps, highest(within(maps, maps.segmentation))),
+    "... the mean around it": (maps, maps.located.uv),
+    OURS: (two_looks, two_looks.located.uv),
+    KNOWN: (two_looks, highest(within(two_looks, certain))),
+    TRUE: (two_looks, pictures.uv),
 }
 other_hand = pictures.uv.flip(1)
-jumped = {name: (uv - other_hand).norm(dim=-1) < (uv - pictures.uv).norm(dim=-1) for name, uv in ways.items()}
+miss = {name: (uv - pictures.uv).norm(dim=-1) for name, (_, uv) in ways.items()}
+jumped = {name: (uv - other_hand).norm(dim=-1) < miss[name] for name, (_, uv) in ways.items()}
 
 # %% [markdown]
-# (The fourth one is what the network does: the mean over a few cells around the highest cell of its own hand's pixels, since a joint needn't lie in a cell's middle.)
-#
-# Look at one joint first: the first one that jumps without the segmentation and doesn't with it, in the picture where that happens most often.
+# One joint first: it jumps without the segmentation and doesn't with it, in the picture where that happens most often.
 
 # %%
-plain, own = list(ways)[:2]
+plain, own, *_ = ways
 mended = jumped[plain] & ~jumped[own]
 k = int(mended.sum((1, 2)).argmax())
 h, j = divmod(int(mended[k].flatten().int().argmax()), len(JOINT_NAMES))
 print(f"picture {k}, {JOINT_NAMES[j]} of the {SIDES[h]} hand")
 scores = {"left": maps.heat[k, 0, j], "right": maps.heat[k, 1, j]}
-scores[f"{SIDES[h]}, in its own pixels"] = within(own_pixels(maps.segmentation))[k, h, j]
-
+scores[f"{SIDES[h]}, own pixels"] = within(maps, maps.segmentation)[k, h, j]
 
 # %%
-def mark_truth(axis):
-    """Where the joint is, in both hands."""
-    for (u, v), colour in zip(pictures.uv[k, :, j].tolist(), HANDS):
-        axis.plot(u, v, "+", color=colour, markersize=13, markeredgewidth=3)
-    axis.set(xlim=(-1, 1), ylim=(1, -1), xticks=[], yticks=[])
-
-
 from handlib.show.core.figures import LABEL_COLOURS
 
 figure, axes = show.detached_figure(1, 5, figsize=(12, 2.8), layout="constrained")
@@ -561,37 +539,37 @@ axes[0].imshow(pictures.image[k].permute(1, 2, 0), extent=square)
 axes[1].imshow(maps.segmentation[k].argmax(0), extent=square, cmap=LABEL_COLOURS, vmin=0, vmax=2)
 for axis, score in zip(axes[2:], scores.values()):
     axis.imshow(score.flatten().softmax(0).view_as(score).sqrt(), extent=square, cmap="Greys")
-    axis.plot(
-        *highest(score[None, None, None])[0, 0, 0], "x", color=HIGHLIGHT, markersize=11, markeredgewidth=2.5
-    )
+    peak = highest(score[None, None, None])[0, 0, 0]
+    axis.plot(*peak, "x", color=HIGHLIGHT, markersize=11, markeredgewidth=2.5)
 for axis, title in zip(axes, ("picture", "segmentation", *(f"heatmap: {name}" for name in scores))):
+    for place, colour in zip(pictures.uv[k, :, j], HANDS):
+        axis.plot(*place, "+", color=colour, markersize=13, markeredgewidth=3)
+    axis.set(xlim=(-1, 1), ylim=(1, -1), xticks=[], yticks=[])
     axis.set_title(title, fontsize=10)
-    mark_truth(axis)
 figure
 
 # %% [markdown]
-# Crosses in the hands' colours: where the joint really is, left and right. The x: the highest cell. **Predict** now, over all pictures: how many joints in a hundred are read at the other hand? How many of them come back if the segmentation helps, and how many if it were always right?
+# Crosses in the hands' colours: where the joint really is, left and right. The x: the highest cell. **Predict** now, over all pictures: how many joints in a hundred are read at the other hand? How many of these come back with the segmentation, with two looks, and if every pixel's side were known?
 
 # %%
-near = {name: (uv - pictures.uv).norm(dim=-1) for name, uv in ways.items()}
 hand_size = (pictures.uv.amax(2) - pictures.uv.amin(2)).amax(-1)[..., None]
-print(f"{'read at':27}{'within 0.2 of the hand':>24}{'nearer to the other hand':>27}")
+print(f"{'read at':30}{'within a fifth of the hand':>28}{'nearer to the other hand':>27}")
 for name in ways:
-    good, bad = (100 * x.float().mean() for x in (near[name] < 0.2 * hand_size, jumped[name]))
-    print(f"{name:27}{good:22.0f} %{bad:25.0f} %")
+    good, bad = (100 * x.float().mean() for x in (miss[name] < 0.2 * hand_size, jumped[name]))
+    print(f"{name:30}{good:26.0f} %{bad:25.0f} %")
 
 # %%
-across = jumped["mean around it (`locate`)"]
-whole = across.float().mean(-1) > 0.5
-in_whole = across[whole].sum() / across.sum().clamp_min(1)
-print(
-    f"{100 * whole.float().mean():.0f} % of the hands lie at the other one with more than half of their joints"
-)
-print(f"{100 * in_whole:.0f} % of all joints that jumped belong to these hands")
-assert jumped["if all sides were known"].sum() < jumped[plain].sum()
+whole = jumped[OURS].float().mean(-1) > 0.5
+in_whole = jumped[OURS][whole].sum() / jumped[OURS].sum().clamp_min(1)
+print(f"{100 * whole.float().mean():.0f} % of the hands jumped with more than half of their joints")
+print(f"{100 * in_whole:.0f} % of all joints that `wild` reads at the other hand belong to them")
+assert jumped[KNOWN].sum() < jumped[plain].sum()
+assert jumped[OURS].sum() <= 1.1 * jumped[plain].sum()
 
 # %% [markdown]
-# Compare three lines. From the first to the second the network's own segmentation helps, and only a little. From the second to the third the truth helps much more. The last output says why: most jumps aren't single joints but **whole hands**. There the segmentation has exchanged the sides too, and a heatmap within the wrong pixels stays wrong. So most of what goes wrong here isn't *what is a fingertip*, but *whose hand is this*.
+# Go down the table's last column. The segmentation can mend a joint that jumped alone. It can't mend a **whole hand** that jumped: then the segmentation has usually exchanged the sides too, and the best cell within the wrong pixels is wrong. The second output says how much of all jumping is of that kind. The step to "if all sides were known" is what it costs not to know **whose hand this is**.
+#
+# Now the other column. What is missing there from "if all sides were known" to the last row is of another kind: right hand, wrong place. Hidden joints have no place that could be seen.
 #
 # ### What hangs on it: the rotation
 #
@@ -639,49 +617,55 @@ check("palm_alignment", palm_alignment_solution)
 # %%
 from handlib.model.joints_head import PALM, palm_rotation
 
-rest, places = wild.encoder.head.rest, maps.located.places
+rest, places = wild.encoder.head.rest, two_looks.located.places
 ours = [palm_alignment_solution(rest[h, PALM], places[k, h, PALM]) for k in range(count) for h in range(2)]
 theirs = palm_rotation(places, rest).flatten(0, 1)
 angles = torch.rad2deg(roma.rotmat_geodesic_distance(torch.stack(ours), theirs))
-print(f"{len(ours)} palms, both ways agree to within 1 degree in {int((angles < 1).sum())}")
+print(f"{len(ours)} palms; both ways agree to within a degree in {int((angles < 1).sum())}")
 assert (angles < 1).float().mean() > 0.95
 
 # %% [markdown]
-# Now the question that decided how `wild` was built. Read the location maps at every joint's **true** place, then where the network believes it to be. **Predict**: in which share of hands is the rotation wrong by more than 45°?
+# Now read the location maps where the network believes the joints to be, and at their **true** places. **Predict** for each row of the last table: in which share of hands is the rotation wrong by more than 45°?
 
 # %%
 from handlib.training.joint_losses import read_locations
 
 
-def rotation_wrong(uv):
+def rotation_wrong(maps, uv):
     found = palm_rotation(read_locations(maps, uv.clamp(-1, 1)), rest)
     return torch.rad2deg(roma.rotmat_geodesic_distance(found, pictures.root)) > WRONG_ROTATION
 
 
-wrong = {name: rotation_wrong(uv) for name, uv in ways.items()}
+wrong = {name: rotation_wrong(*way) for name, way in ways.items()}
 for name in ways:
-    print(f"read at {name:27}{100 * wrong[name].float().mean():4.0f} % of the rotations are wrong")
-stays = ~across.float().mean(-1).gt(0.5)
-there = wrong["mean around it (`locate`)"][stays].float().mean()
-print(f"the fourth line, hands that didn't jump:{100 * there:6.0f} %")
-assert wrong["the joint's true place"].sum() < wrong["mean around it (`locate`)"].sum()
-
-# %% [markdown]
-# The maps know the rotation of most hands, if one asks them in the right place. What is lost between the last line of the table and the fourth is lost by **localisation** alone: same maps, same alignment, other places. Better fingers or finer surfaces wouldn't have helped; knowing whose hand is where does.
-#
-# Do the stages mend it? They read the picture again around the first estimate. **Predict** from notebook 08's basin of attraction.
+    print(f"{name:30}{100 * wrong[name].float().mean():4.0f} % of the rotations are wrong")
+assert wrong[TRUE].sum() < wrong[OURS].sum()
 
 # %%
-for step, estimate in enumerate(prediction.estimates):
-    turned = errors_per_hand(wild, estimate, pictures)["rotation_deg"] > WRONG_ROTATION
-    good = off_by(estimate.uv, pictures.uv) < 0.2
-    print(
-        f"{'first estimate' if step == 0 else f'stage {step}':15} rotation wrong {100 * turned.float().mean():3.0f} %, "
-        f"found {100 * good.float().mean():3.0f} %"
-    )
+lost_by_place = wrong[OURS] & ~wrong[TRUE]
+causes = {
+    "wrong at the true places too": wrong[OURS] & wrong[TRUE],
+    "right at the true places; the whole hand had jumped": lost_by_place & whole,
+    "right at the true places; the hand hadn't jumped": lost_by_place & ~whole,
+}
+for cause, hands in causes.items():
+    print(f"{int(hands.sum()):3} of {int(wrong[OURS].sum())} wrong rotations: {cause}")
 
 # %% [markdown]
-# A stage corrects what is nearly right. A hand that lies on the other one is outside its basin.
+# The maps know the rotation of more hands than the network tells, if one asks them in the right place. What is lost between `wild`'s row and the last one is lost by **localisation** alone: same maps, same alignment, other places. The three causes say what to do about it. Only the first one needs maps that know more; the second needs to know whose hand it is, the third where in the hand.
+#
+# Do the stages mend it? They read the picture again around the first estimate. **Predict** from notebook 08's basin of attraction: what happens to hands that jumped, and to the others?
+
+# %%
+uv_by_step = zip(*([estimate.uv for estimate in wild(part).estimates] for part in image.split(8)))
+for step, uv in enumerate(uv_by_step):
+    error = off_by(torch.cat(uv), pictures.uv)
+    name = f"stage {step}" if step else "first estimate"
+    stayed, others = error[~whole].mean(), error[whole].mean()
+    print(f"{name:15} joints off, in hand sizes: {stayed:.2f}; of hands that jumped {others:.2f}")
+
+# %% [markdown]
+# A stage looks around where it believes the hand to be. A hand that lies on the other one starts outside of the basin.
 #
 # ## Does it know?
 #
@@ -690,9 +674,7 @@ for step, estimate in enumerate(prediction.estimates):
 # %%
 assets = Path(handlib.__file__).parent / "assets"
 measured = json.loads((assets / "confidence.json").read_text())["measured"]
-print(
-    f"{measured['hands']} hands; confidence and share found differ by {measured['mean_difference']:.2f} on average"
-)
+print(f"{measured['hands']} hands; confidence is off by {measured['mean_difference']:.2f} on average")
 print(f"of hands that aren't there, {measured['absent_hands_told_absent']:.2f} are told absent")
 print(f"of hands that are there, {measured['present_hands_told_present']:.2f} are told present")
 
@@ -721,7 +703,10 @@ for name, colour, marker in (("small", "0.6", "o"), ("wild", "black", "D")):
         linestyle="",
         label=name,
     )
-for axis, title in ((inside, "the world it was fitted in"), (outside, "`desk` and its thirteen changes")):
+for axis, title in (
+    (inside, "the world it was fitted in"),
+    (outside, "the desk world and its thirteen changes"),
+):
     axis.plot([0, 1], [0, 1], color=TRUTH, linestyle=":", linewidth=1)
     axis.set(xlabel="confidence", ylabel="share of hands found", xlim=(0, 1), ylim=(-0.03, 1.03), title=title)
 outside.legend(frameon=False, loc="upper left")
@@ -729,13 +714,12 @@ figure
 
 # %%
 lost = said["small"]["seen from opposite"]
-print(
-    f"small, from opposite: {100 * lost.found.float().mean():.0f} % found, confidence {lost.confidence.mean():.2f}"
-)
+found, sure = 100 * lost.found.float().mean(), lost.confidence.mean()
+print(f"small, from opposite: {found:.0f} % of the hands found, mean confidence {sure:.2f}")
 assert lost.confidence.mean() > 0.8 and lost.found.float().mean() < 0.2
 
 # %% [markdown]
-# (Bars: two standard errors; the right chart leaves out bins with fewer than ten hands.) `small` is as sure of exchanged hands as of any. Its confidence answers the question that it was trained on, "does this look like a hand?", and hands from opposite do. **Outside its training world a confidence means less**, also `wild`'s: it is a promise about rendered pictures. On your photograph take it as a hint.
+# (Bars: two standard errors; the right chart leaves out bins with fewer than ten hands.) `small` is as sure of exchanged hands as of any. Its confidence answers the question that it was trained on, "does this look like a hand?", and hands from opposite do. **Outside its training world a confidence means less.** `wild`'s is a promise about rendered pictures, too; on your photograph take it as a hint.
 #
 # And hands that aren't there? Here are pictures with one hand, then with none.
 
@@ -767,18 +751,19 @@ for name, network in networks.items():
     )
 
 # %%
-chosen = [0, 1, 2, 12, 13, 14]
+alone, empty = ((there.sum(1) == number).nonzero().flatten()[:3] for number in (1, 0))
+chosen = torch.cat((alone, empty)).tolist()
 show.picture_row(
     [fewer.image[k].permute(1, 2, 0) for k in chosen],
     [f"wild: {verdicts['wild'][k]}" for k in chosen],
 )
 
 # %% [markdown]
-# (If a picture shows two hands although one was to be left out: a hand that hides part of the other can't be taken away.) `small` has never been taught that a hand can be missing. `wild` has, and its mistakes go one way: a hand is told present only if its joints are probably right, so it rather misses a hand that is hard to see.
+# (A hand that hides part of the other one can't be taken away; so a few of these pictures still have two.) Read both columns together: who always says "no hand" gets every absent hand right. `small` has never been taught that a hand can be missing. `wild` has; and since its confidence speaks of the joints too, a hand that is there but hard to see may be told absent. That is meant so: its joints are probably wrong.
 #
 # ## What still fails: photographs
 #
-# All numbers so far are of rendered pictures. What counts in the end was measured too: on photographs in which people have annotated the joints in two dimensions, none of them seen in training. They aren't shown here, because they aren't ours to pass on; the numbers lie beside the network. PCK@0.2 is the share of joints within a fifth of the hand's size, the error is in hand sizes, *swapped* the share of pictures with exchanged sides, *missing* the number of hands without an answer. "No boxes": each program looked for the hands itself. MediaPipe's hand landmarker is the usual choice for photographs; it gives joints, no surface.
+# All numbers so far are of rendered pictures. What counts in the end was measured too: on photographs in which people have annotated the joints in two dimensions, none of them seen in training or used to choose anything. They aren't shown here, because they aren't ours to pass on; the numbers lie beside the network. PCK@0.2 is the share of joints within a fifth of the hand's size, the error is in hand sizes, *swapped* the share of pictures with exchanged sides, *missing* the number of hands without an answer. "No boxes": each program looked for the hands itself. MediaPipe's hand landmarker is the usual choice for photographs; it gives joints, no surface.
 
 # %%
 from handlib.utils.resources import networks_folder
@@ -789,9 +774,9 @@ print(f"{photographs} photographs{'':12}{'PCK@0.2':>9}{'error':>8}{'swapped':>10
 for way, rows in scores.items():
     for name, groups in rows.items():
         mean = groups["all"]
-        print(
-            f"{f'{name}, {way}':27}{mean['pck@0.2']:9.2f}{mean['error']:8.2f}{100 * mean['swapped']:8.0f} %{mean['missing']:10.2f}"
-        )
+        first = f"{name}, {way}"
+        print(f"{first:27}{mean['pck@0.2']:9.2f}{mean['error']:8.2f}", end="")
+        print(f"{100 * mean['swapped']:8.0f} %{mean['missing']:10.2f}")
 
 # %%
 by_kind = scores["boxes"]
@@ -827,24 +812,23 @@ figure
 #
 # ## What would close what is left
 #
-# The thirteen changes know what would close them. Which kind is still open for which network?
+# Every change says what training would need. Which kind is still open for which network?
 
 # %%
-closes = dict.fromkeys(change.closes for change in CHANGES.values())
-for way in closes:
+for way in dict.fromkeys(change.closes for change in CHANGES.values()):
     members = [kind for kind, change in CHANGES.items() if change.closes == way]
+    print(f"closed by {way}; the worst of {len(members)} changes:")
     for name in networks:
         most = max(members, key=lambda kind: costs[name][kind][0])
-        print(f"{name:5} at most {costs[name][most][0]:+4.0f} mm ({most}), closed by")
-    print(f"      {way}\n")
+        print(f"  {name:5} {costs[name][most][0]:+4.0f} mm, {most}")
 
 # %% [markdown]
 # | gap | what would close it | where |
 # |---|---|---|
-# | view | done for hands before a person or a camera; more views, more pairs | `handlib/data/layered/people.py` |
+# | view | done in `wild`'s pictures: seen by their owner, from opposite, from the side | `handlib/data/layered/people.py` |
 # | noise, colour, JPEG, light | done in `wild`'s pictures; for `small`, stronger augmentation | `handlib/data/layered/compose.py`, `handlib/data/augment.py` |
-# | whose hand is where | the largest part of what is left: arms that lead to a person, both hands' joints deciding together, more training of just that | `handlib/model/joints_head.py` |
-# | interlocked, hidden hands | more such pairs; pictures with a truth | `handlib/data/rendered/interlock.py`, notebook [12](12_robustness.ipynb) |
+# | whose hand is where | arms that lead to a person, both hands' joints deciding together, more training of just that | `handlib/model/joints_head.py` |
+# | hidden joints, interlocked fingers | more such pairs; maps that keep several places for one joint | `handlib/data/rendered/interlock.py`, notebook [12](12_robustness.ipynb) |
 # | how skin looks, rings, gloves, children's hands | real pictures with truth, or these things in the renderer | notebook [14](14_the_real_thing.ipynb) |
 #
 # A project: take one line, say beforehand which number of this notebook should change and by how much, train, and run this notebook again with your network in `wild`'s place.

@@ -21,8 +21,10 @@ from scipy.optimize import minimize
 from handlib.data.layered.compose import Backdrops, Ranges
 from handlib.data.layered.pictures import make_picture
 from handlib.data.sample import Sample, normalise, stack
+from handlib.geometry.camera import uv_to_pixels
 from handlib.model.estimate import Prediction
 from handlib.model.network import DIR
+from handlib.photos.hand_network import second_opinion
 from handlib.photos.presence import EVIDENCE, evidence_of, hands_segmented
 from handlib.utils.files import write_text
 
@@ -48,8 +50,8 @@ def found(prediction: Prediction, batch: Sample) -> Bool[np.ndarray, "batch hand
     return ((batch.visible > 0) & (error < NEAR)).numpy()
 
 
-@torch.inference_mode()
-def evidence(
+@torch.no_grad()
+def known_of_hands(
     network: DIR, count: int, split: str
 ) -> tuple[Float[np.ndarray, "hands evidence"], Bool[np.ndarray, "hands"], Bool[np.ndarray, "hands"]]:
     """What is known of every hand, whether it was found, and whether it is there."""
@@ -57,9 +59,12 @@ def evidence(
     for batch in track(batches(count, split, network.config.image_size), split, count // TOGETHER):
         prediction = network(normalise(batch.image))
         assert prediction.located is not None
+        pixels = uv_to_pixels(prediction.located.uv.double(), network.config.image_size).numpy()
         for k in range(TOGETHER):
             segmented = hands_segmented(prediction.segmentation[k]).confidence
-            known.append(torch.stack(evidence_of(prediction.located[[k]], segmented), dim=-1).numpy())
+            opinion, _ = second_opinion(batch.image[k].permute(1, 2, 0).numpy(), pixels[k])
+            evidence = evidence_of(prediction.located[[k]], segmented, opinion)
+            known.append(torch.stack(evidence, dim=-1).numpy())
         right.append(found(prediction, batch))
         there.append(batch.visible.numpy() > 0)
     return np.concatenate(known), np.concatenate(right).ravel(), np.concatenate(there).ravel()
@@ -108,9 +113,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = DIR.from_pretrained(options.checkpoint).eval()
-    known, right, _ = evidence(network, options.count, "val")
+    known, right, _ = known_of_hands(network, options.count, "val")
     constant, *weights = fit(known, right).round(4).tolist()
-    known, right, there = evidence(network, options.count, "test")
+    known, right, there = known_of_hands(network, options.count, "test")
     confidence = 1 / (1 + np.exp(-(known @ np.array(weights) + constant)))
     record = {
         "network": options.checkpoint,

@@ -33,9 +33,12 @@ NETWORK = "modules/hand_landmark/hand_landmark_full.tflite"
 SIZE = 224
 """Side of the pictures that the network was trained on."""
 NUM_BLOCKS = 15
+ANSWERS = ("landmarks", "presence", "side")
 GRAPH = f"""
 input_stream: "image"
 output_stream: "landmarks"
+output_stream: "presence"
+output_stream: "side"
 node {{
   calculator: "ImageToTensorCalculator" input_stream: "IMAGE:image" output_stream: "TENSORS:picture"
   options: {{ [mediapipe.ImageToTensorCalculatorOptions.ext] {{
@@ -48,11 +51,19 @@ node {{
     model_path: "mediapipe/{NETWORK}" delegate {{ xnnpack {{}} }} }} }}
 }}
 node {{
-  calculator: "SplitTensorVectorCalculator" input_stream: "answers" output_stream: "first"
-  options: {{ [mediapipe.SplitVectorCalculatorOptions.ext] {{ ranges: {{ begin: 0 end: 1 }} }} }}
+  calculator: "SplitTensorVectorCalculator" input_stream: "answers"
+  output_stream: "first" output_stream: "second" output_stream: "third"
+  options: {{ [mediapipe.SplitVectorCalculatorOptions.ext] {{
+    ranges: {{ begin: 0 end: 1 }} ranges: {{ begin: 1 end: 2 }} ranges: {{ begin: 2 end: 3 }} }} }}
 }}
 node {{
   calculator: "TensorsToFloatsCalculator" input_stream: "TENSORS:first" output_stream: "FLOATS:landmarks"
+}}
+node {{
+  calculator: "TensorsToFloatsCalculator" input_stream: "TENSORS:second" output_stream: "FLOATS:presence"
+}}
+node {{
+  calculator: "TensorsToFloatsCalculator" input_stream: "TENSORS:third" output_stream: "FLOATS:side"
 }}
 """
 
@@ -64,23 +75,24 @@ def waves(phase: float) -> np.ndarray:
     return np.rint(127.5 + 100 * np.stack(colours, axis=-1)).astype(np.uint8)
 
 
-def answers(pictures: list[np.ndarray]) -> np.ndarray:
-    """Landmarks (pictures, 63) as the wheel's interpreter computes them."""
+def answers(pictures: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Landmarks (pictures, 63), presence and side (pictures, 1) as the wheel's interpreter computes them."""
     resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
     graph = calculator_graph.CalculatorGraph(
         graph_config=text_format.Parse(GRAPH, calculator_pb2.CalculatorGraphConfig())
     )
-    found: list[list[float]] = []
-    graph.observe_output_stream(
-        "landmarks", lambda _, packet: found.append(packet_getter.get_float_list(packet))
-    )
+    found: dict[str, list[list[float]]] = {name: [] for name in ANSWERS}
+    for name, rows in found.items():
+        graph.observe_output_stream(
+            name, lambda _, packet, rows=rows: rows.append(packet_getter.get_float_list(packet))
+        )
     graph.start_run()
     for number, picture in enumerate(pictures):
         frame = packet_creator.create_image_frame(image_format=mediapipe.ImageFormat.SRGB, data=picture)
         graph.add_packet_to_input_stream("image", frame.at(number))
     graph.close_all_packet_sources()
     graph.wait_until_done()
-    return np.array(found, dtype=np.float32)
+    return {name: np.array(rows, dtype=np.float32) for name, rows in found.items()}
 
 
 def layers(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -116,10 +128,10 @@ def named(path: Path) -> dict[str, np.ndarray]:
     names = ["stem", "blocks.0.around", "blocks.0.narrow"]
     names += [f"blocks.{k}.{part}" for k in range(1, NUM_BLOCKS) for part in ("widen", "around", "narrow")]
     names += ["tail.widen", "tail.around"]
-    convolutions = [layer for layer in found if layer[0] != "FULLY_CONNECTED"]
-    (landmarks,) = [layer for layer in found if layer[0] == "FULLY_CONNECTED" and len(layer[1]) == 63][:1]
+    names += ["tail.side", "tail.presence", "tail.landmarks"]
     weights: dict[str, np.ndarray] = {}
-    for name, (_, weight, bias) in zip([*names, "tail.landmarks"], [*convolutions, landmarks], strict=True):
+    # The last layer, landmarks in metres, stays behind.
+    for name, (_, weight, bias) in zip(names, found[:-1], strict=True):
         weights[f"{name}.weight"] = np.ascontiguousarray(weight)
         weights[f"{name}.bias"] = np.ascontiguousarray(bias)
     return weights
@@ -133,7 +145,7 @@ def main() -> None:
     package = Path(mediapipe.__file__).parent
     save_file(named(package / NETWORK), out / "model.safetensors")
     phases = np.array([0.0, 1.5, 3.0])
-    np.savez(out / "proof.npz", phases=phases, landmarks=answers([waves(phase) for phase in phases]))
+    np.savez(out / "proof.npz", phases=phases, **answers([waves(phase) for phase in phases]))
     wheel = importlib.metadata.distribution("mediapipe")
     (licence,) = [file for file in wheel.files or () if file.name == "LICENSE"]
     shutil.copyfile(wheel.locate_file(licence), out / "LICENSE")

@@ -87,19 +87,27 @@ def located(log_odds: float, certainty: float) -> Prediction:
 def test_a_located_hands_confidence_is_a_logistic_regression_of_what_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    told = {"constant": 0.5, "presence": 0.25, "certainty": 2.0, "segmentation": 1.0}
+    told = {"constant": 0.5, "presence": 0.25, "certainty": 2.0, "segmentation": 1.0, "opinion": 0.5}
     monkeypatch.setattr("handlib.photos.presence.CALIBRATION", told)
-    presence = hands_present(located(4.0, 0.5))
-    expected = 1 / (1 + np.exp(-(0.5 + 0.25 * 4 + 2 * np.log(0.5) + 0.95)))
+    presence = hands_present(located(4.0, 0.5), torch.tensor([-6.0, 3.0]))
+    expected = 1 / (1 + np.exp(-(0.5 + 0.25 * 4 + 2 * np.log(0.5) + 0.95 + 0.5 * 3)))
     assert float(presence.confidence[1]) == pytest.approx(expected, abs=1e-4)
     assert presence.sides == ("right",)
-    assert str(hands_present(located(-4.0, 0.2))) == "no hand"
+    assert str(hands_present(located(-4.0, 0.2), torch.tensor([-6.0, -6.0]))) == "no hand"
+
+
+def test_without_a_second_opinion_the_network_itself_is_asked():
+    presence = hands_present(located(2.0, 0.5))
+    torch.testing.assert_close(presence.confidence, torch.tensor([-9.0, 2.0]).sigmoid())
 
 
 def test_the_calibration_that_ships_trusts_what_is_surer():
     weights = dict(CALIBRATION)
     assert set(weights) == {"constant", *EVIDENCE}
-    sure = [float(hands_present(located(odds, 0.5)).confidence[1]) for odds in (-6.0, 0.0, 6.0)]
+    sure = [
+        float(hands_present(located(odds, 0.5), torch.tensor([-5.0, odds])).confidence[1])
+        for odds in (-6.0, 0.0, 6.0)
+    ]
     assert sure == sorted(sure) and sure[0] < 0.5 < sure[-1]
 
 

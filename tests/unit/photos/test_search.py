@@ -1,5 +1,7 @@
 """How hands are found: from far to near, window by window, each alone, everybody's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ from handlib.photos.search import (
     find_hands,
     look_at,
     look_at_each,
-    look_within,
+    sureness,
     windows,
 )
 
@@ -56,9 +58,16 @@ def model() -> JointSeer:
 @pytest.fixture(autouse=True)
 def sure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Confidence is what the seer says."""
-    told = {"constant": 0.0, "presence": 1.0, "certainty": 0.0, "segmentation": 0.0}
+    told = {"constant": 0.0, "presence": 1.0, "certainty": 0.0, "segmentation": 0.0, "opinion": 0.0}
     monkeypatch.setattr("handlib.photos.presence.CALIBRATION", told)
     monkeypatch.setattr("handlib.photos.presence.LOCATED_AREA", 0.0)
+    say(monkeypatch, -5.0, 5.0)
+
+
+def say(monkeypatch: pytest.MonkeyPatch, left: float, right: float) -> None:
+    """The second opinion: log-odds that what was called the left and the right hand are right ones."""
+    opinion = torch.zeros(2), torch.tensor([left, right])
+    monkeypatch.setattr("handlib.photos.search.second_opinion", lambda picture, joints: opinion)
 
 
 def box_of(*squares: tuple[int, int, int]) -> Box:
@@ -89,7 +98,7 @@ def test_an_empty_picture_has_no_hands(model: JointSeer):
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (200, 1000), (333, 333)])
 def test_windows_cover_every_pixel_and_stay_inside(width: int, height: int):
     covered = np.zeros((height, width), bool)
-    for crop in windows(np.zeros((height, width, 3), np.uint8)):
+    for crop in windows(Box(0, 0, width, height)):
         assert crop.x >= 0 and crop.y >= 0
         assert crop.x + crop.side <= width + 1e-6 and crop.y + crop.side <= height + 1e-6
         covered[round(crop.y) : round(crop.y + crop.side), round(crop.x) : round(crop.x + crop.side)] = True
@@ -143,11 +152,37 @@ def test_hands_close_together_are_told_by_the_first_look(model: JointSeer):
 def test_hands_in_a_loose_box_are_looked_at_closely(model: JointSeer):
     squares = (300, 200, 50), (360, 220, 50)
     picture = painted(900, 600, *squares)
-    close = look_within(model, picture, Box(150, 100, 400, 300))
-    assert close.crop.side == pytest.approx(110 / 0.8, rel=0.1)
+    close = find_hands(model, picture, Box(150, 100, 400, 300))
+    assert close is not None and close.crop.side == pytest.approx(110 / 0.8, rel=0.1)
 
 
 def test_hands_beside_a_box_are_not_meant(model: JointSeer):
     picture = painted(900, 600, (300, 200, 50), (360, 220, 50))
-    box = Box(330, 100, 500, 400)
-    assert look_within(model, picture, box).crop == Crop.around(box, 0.8)
+    box = Box(390, 100, 440, 400)
+    assert find_hands(model, picture, box) is None
+    result = reconstruct(picture, box, model)
+    assert (result.origin, result.box, result.crop) == ("given", box, Crop.around(box, 0.8))
+
+
+def test_sides_are_exchanged_if_the_second_opinion_is_surer(
+    model: JointSeer, monkeypatch: pytest.MonkeyPatch
+):
+    squares = (200, 100, 90), (320, 140, 90)
+    picture = painted(600, 400, *squares)
+    as_seen = reconstruct(picture, model=model)
+    for left, right, exchanged in ((5.0, -5.0, True), (0.2, -0.2, False), (3.0, 4.0, False)):
+        say(monkeypatch, left, right)
+        result = reconstruct(picture, model=model)
+        expected = as_seen.joint_pixels.flip(0) if exchanged else as_seen.joint_pixels
+        torch.testing.assert_close(result.joint_pixels, expected, atol=0.1, rtol=0)
+
+
+def test_one_hand_that_was_given_to_both_counts_once(model: JointSeer):
+    picture = painted(400, 300, (100, 100, 90), (200, 120, 90))
+    (look,) = look_at(model, picture, [Crop(50, 50, 280)])
+    located = look.prediction.located
+    assert located is not None
+    same = replace(located, uv=located.uv[:, [0, 0]])
+    double = replace(look, prediction=replace(look.prediction, located=same))
+    assert sureness(look) == pytest.approx(2, abs=1e-3)
+    assert sureness(double) == pytest.approx(1, abs=1e-3)

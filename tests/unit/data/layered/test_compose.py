@@ -45,7 +45,7 @@ class Grey(Backdrops):
 @pytest.fixture(scope="module")
 def pairs() -> list[LayeredPair]:
     """Hands that touch, two that are apart and all to be seen, and one hand partly behind the other."""
-    return [LayeredPair.of(make_layers(3, index, "train", SIZE)) for index in (0, 1, 4, 3)]
+    return [LayeredPair.of(make_layers(3, index, "train", SIZE)) for index in (0, 13, 2, 3)]
 
 
 def never() -> LayeredPair:
@@ -214,7 +214,7 @@ def test_a_bystander_is_in_the_picture_and_not_in_its_truth(pairs):
         alone = made(pairs[1], seed, Grey())
         assert same(sample, alone, [f.name for f in fields(Sample) if f.name != "image"])
         seen += (np.abs(picture(sample) - picture(alone)).mean(-1) > 60).mean()
-    assert len(asked) == 4 and seen > 0.1
+    assert len(asked) == 4 and seen > 0.05
 
 
 def test_edges_dont_touch_hands_and_are_repeated_outside():

@@ -14,6 +14,7 @@ from handlib.data.layered.people import (
     VIEWS,
     View,
     look,
+    look_from,
     sample_pair,
     sample_seen_pair,
 )
@@ -88,7 +89,19 @@ def test_pairs_are_seen_whole_in_the_middle_with_room_around_from_views_in_their
     assert [counts[view] / 300 for view in VIEWS] == pytest.approx(VIEW_SHARES, abs=0.08)
 
 
-@pytest.mark.parametrize(("view", "low", "high"), [("first person", 0.5, 1), ("facing", -1, -0.5)])
+def test_the_owners_own_look_changes_nothing():
+    np.testing.assert_allclose(look_from(50.0, 0.0, 50.0, 0.0), np.eye(3), atol=1e-9)
+
+
+def test_across_from_hands_before_the_chest_one_sees_palms():
+    np.testing.assert_allclose(look_from(0.0, 180.0, 0.0, 0.0), np.diag([-1, 1, -1]), atol=1e-9)
+
+
+def test_across_a_table_fingers_point_down_and_backs_stay_visible():
+    np.testing.assert_allclose(look_from(90.0, 180.0, 90.0, 0.0), np.diag([-1, -1, 1]), atol=1e-9)
+
+
+@pytest.mark.parametrize(("view", "low", "high"), [("first person", 0.5, 1), ("facing", -1, 0)])
 def test_who_looks_sees_the_owners_side_or_the_other(view: View, low: float, high: float):
     rng = np.random.default_rng(2)
     assert low < np.mean([look(rng, view)[2, 2] for _ in range(200)]) < high
@@ -97,7 +110,7 @@ def test_who_looks_sees_the_owners_side_or_the_other(view: View, low: float, hig
 def test_who_looks_from_the_side_does_so_from_either_side():
     rng = np.random.default_rng(3)
     turns = np.stack([look(rng, "side") for _ in range(200)])
-    assert abs(turns[:, 2, 2].mean()) < 0.1
+    assert abs(turns[:, 2, 2].mean()) < 0.45
     assert np.mean(turns[:, 2, 0] > 0) == pytest.approx(0.5, abs=0.1)
-    assert np.abs(turns[:, 2, 0]).mean() > 0.5
+    assert np.abs(turns[:, 2, 0]).mean() > 0.4
     np.testing.assert_allclose(np.linalg.det(turns), 1, atol=1e-9)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from handlib import cli
 from handlib.data import shards
+from handlib.data.layered.pictures import LAYERED_WORLD
 from handlib.data.rendered import benchmark
 from handlib.data.rendered.benchmark import (
     PARTS,
@@ -62,12 +63,12 @@ def test_the_real_benchmark_is_published_and_its_splits_share_no_pairs():
     assert set(published_sums()) == folders | set(PARTS)
     assert len({len(digest) for digest in published_sums().values()}) == 1
     assert len(set(published_sums().values())) == len(published_sums())
-    assert {part.world for part in PARTS.values()} <= set(WORLDS)
+    assert {part.world for part in PARTS.values()} <= {*WORLDS, LAYERED_WORLD}
     assert len({(part.world, part.split) for part in PARTS.values()}) == len(PARTS)
 
 
 def test_the_command_line_offers_all_worlds():
-    assert set(get_args(WorldName)) == set(WORLDS)
+    assert set(get_args(WorldName)) == {*WORLDS, LAYERED_WORLD}
 
 
 def test_every_folder_holds_its_splits_samples(folder: Path):
