@@ -46,6 +46,7 @@ from handlib.evaluation.metrics import WRONG_ROTATION
 from handlib.exercises import check
 from handlib.geometry.camera import uv_to_pixels
 from handlib.hand.skeleton import JOINT_NAMES, SIDES
+from handlib.photos.hand_network import second_opinion
 from handlib.photos.presence import hands_present
 from handlib.photos.reconstruct import reconstruct
 from handlib.show.core.palette import HANDS, HIGHLIGHT, TRUTH
@@ -289,12 +290,21 @@ def off_by(uv, truth):
     return (uv - truth).norm(dim=-1).mean(-1) / size
 
 
+def sureness(prediction, k, picture):
+    """Confidence of both hands of picture k, with the second opinion that `reconstruct` asks for."""
+    opinion = None
+    if prediction.located is not None:
+        pixels = uv_to_pixels(prediction.located.uv[k].double(), len(picture)).numpy()
+        opinion, _ = second_opinion(picture, pixels)
+    return hands_present(prediction[[k]], opinion).confidence
+
+
 def answers(network, batch):
     prediction = network(normalise(batch.image))
     final = prediction.final
     errors = errors_per_hand(network, final, batch)
     direct, other = (off_by(uv, batch.uv) for uv in (final.uv, final.uv.flip(1)))
-    sure = [hands_present(prediction[[k]]).confidence for k in range(len(batch))]
+    sure = [sureness(prediction, k, as_picture(batch.image[k])) for k in range(len(batch))]
     return SimpleNamespace(
         final=final,
         mpjpe=errors["mpjpe"],
@@ -667,9 +677,41 @@ for step, uv in enumerate(uv_by_step):
 # %% [markdown]
 # A stage looks around where it believes the hand to be. A hand that lies on the other one starts outside of the basin.
 #
+# ### Left or right: a second opinion
+#
+# Sometimes *both* hands change places: every joint is where a joint is, but left is right. A weak-perspective picture allows that. Mirror a right hand in depth, near for far: it becomes a left hand, and it is seen at exactly the same place. So a picture that was read with exchanged sides can be read the other way without looking again (`handlib.model.estimate.exchanged`). **Predict** how far the joints move in the picture when both hands of an estimate are exchanged, and how far in space.
+
+# %%
+one = wild(image[:1])
+other = one.exchanged(wild.hands, wild.config.log_scale)
+moved = (other.final.uv - one.final.uv.flip(1)).abs().max()
+depth = (other.final.joints - one.final.joints.flip(1)).abs().amax((0, 1, 2))
+print(
+    f"in the picture: {float(moved):.1e} of its half side; in space (x, y, z): {depth.mul(1000).round().tolist()} mm"
+)
+assert moved < 1e-3
+
+# %% [markdown]
+# Which of the two is it? Light and skin tell: nails, knuckles, creases. Nobody has seen more of these than the network that `wild`'s encoder was taken from. As a whole it answers for a single upright hand: is this a hand, and is it a right one? Once a hand has been located it can be turned upright and shown (`handlib/photos/hand_network.py`). `reconstruct` asks it at the end, and exchanges the sides if it is surer of that than not, both hands taken together. **Predict**: does it help on *rendered* hands too?
+
+# %%
+from handlib.photos.search import Look, checked
+
+size = wild.config.image_size
+predictions = [wild(part) for part in image.split(8)]
+looks = [Look(Crop(0.0, 0.0, float(size)), prediction[[k]]) for prediction in predictions for k in range(8)]
+asked = [checked(wild, as_picture(pictures.image[k]), look) for k, look in enumerate(looks)]
+for name, answers_given in (("`wild` alone", looks), ("with a second opinion", asked)):
+    uv = torch.cat([look.prediction.final.uv for look in answers_given])
+    direct, crossed = off_by(uv, pictures.uv), off_by(uv.flip(1), pictures.uv)
+    print(
+        f"{name:22} exchanges the sides in {int((crossed.sum(1) < direct.sum(1)).sum())} of {count} pictures"
+    )
+
+# %% [markdown]
 # ## Does it know?
 #
-# If the answer is often wrong, it matters whether the network says so. Three pieces of evidence go into `wild`'s confidence: how sure the network is that the hand is there at all, how much of each heatmap lies around its peak, and the segmentation's probability. How much each counts was fitted on rendered pictures with two hands, one or none. Then it was measured on others: of all hands with a confidence of about 0.7, do 70 % meet the promise? `handlib/assets/confidence.json` keeps the answer.
+# If the answer is often wrong, it matters whether the network says so. Four pieces of evidence go into `wild`'s confidence: how sure the network is that the hand is there at all, how much of each heatmap lies around its peak, the segmentation's probability, and the second opinion. How much each counts was fitted on rendered pictures with two hands, one or none. Then it was measured on others: of all hands with a confidence of about 0.7, do 70 % meet the promise? `handlib/assets/confidence.json` keeps the answer.
 
 # %%
 assets = Path(handlib.__file__).parent / "assets"
