@@ -155,10 +155,11 @@ pixels, weights kept in half precision. The answer to photographs: `handlib.reco
 
 ## Where it comes from
 
-Its encoder began as the encoder of MediaPipe's hand landmark network (package `mediapipe` 0.10.21, Copyright The
-MediaPipe Authors, Apache License 2.0: licence and notice in `handlib/assets/hand_encoder`), which its authors
-trained on photographs of hands. So this network is **not** trained on rendered pairs alone, as `small` is. The
-encoder's first third is unchanged; all else was trained here, on rendered pairs. Licence of the rest: MIT.
+Its encoder began as the encoder of MediaPipe's hand landmark network (package `mediapipe` 0.10.21, Copyright
+The MediaPipe Authors, Apache License 2.0: licence and notice in `handlib/assets/hand_encoder`), which its
+authors trained on photographs of hands. So this network is **not** trained on rendered pairs alone, as
+`small` is. The encoder's first third is unchanged; all else was trained here, on rendered pairs. Licence of
+the rest: MIT.
 
 `handlib.reconstruct` asks that hand landmark network, whole and unchanged, for a second opinion on every hand
 that `wild` has located: is this a hand, and is it a right one? Confidence and sides take it into account
