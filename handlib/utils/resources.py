@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-DEFAULT_NETWORK = "small"
+DEFAULT_NETWORK = "wild"
 """The network that answers where none is named."""
 
 
