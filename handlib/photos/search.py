@@ -214,8 +214,14 @@ def sureness(look: Look) -> float:
 
 
 def find_hands(network: Network, picture: Picture, within: Box | None = None) -> Look | None:
-    """The surest close look at hands anywhere in a picture, or within a box; None where no look shows any."""
-    looks = [look for look in overview(network, picture, within) if look.box(picture)]
+    """The surest close look at hands anywhere in a picture, or within a box; None where no look shows any.
+
+    A network that doesn't locate joints looks at a box once.
+    """
+    seen = overview(network, picture, within)
+    if within and seen[0].prediction.located is None:
+        return seen[0]
+    looks = [look for look in seen if look.box(picture)]
     surest = sorted(looks, key=sureness, reverse=True)[:CANDIDATES]
     closer = [checked(network, picture, look_closer(network, picture, look)) for look in surest]
     if within:
