@@ -34,25 +34,19 @@ CALIBRATION: dict[str, float] = json.loads(
 
 @dataclass(frozen=True)
 class Presence:
-    """How sure it is that each hand, (left, right), is there, and how much of the square each covers.
-
-    ``confidence`` is a number from 0 to 1, ``area`` a share of the square; a hand is there if both reach
-    ``least_confidence`` and ``least_area``.
+    """Which hands, (left, right), are ``there``; ``likelihood`` is how probable that is, ``confidence`` how
+    good the answer about the hand is expected to be, both from 0 to 1, ``area`` the share of the square that
+    the hand covers.
     """
 
+    likelihood: Float[Tensor, "hand=2"]
     confidence: Float[Tensor, "hand=2"]
     area: Float[Tensor, "hand=2"]
-    least_confidence: float
-    least_area: float
-
-    @property
-    def there(self) -> Bool[Tensor, "hand=2"]:
-        """Which hands are there."""
-        return (self.confidence >= self.least_confidence) & (self.area >= self.least_area)
+    there: Bool[Tensor, "hand=2"]
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """The same in words."""
+        """The hands that are there."""
         return tuple(side for side, seen in zip(SIDES, self.there.tolist(), strict=True) if seen)
 
     def __str__(self) -> str:
@@ -65,20 +59,24 @@ class Presence:
 def hands_present(prediction: Prediction, opinion: Float[Tensor, "hand=2"] | None = None) -> Presence:
     """Returns which hands a prediction, a batch of one, shows.
 
-    A network that locates joints has been taught which hands are there. With a second opinion, the log-odds
-    that each is a hand (:mod:`handlib.photos.hand_network`), ``confidence`` is the probability that the hand
-    is there and its joints lie within a fifth of its size, as measured on rendered pictures with two hands,
-    one or none (``scripts/build/calibrate_confidence.py``). Other networks are judged by their segmentation.
+    A network that locates joints has been taught which hands are there. A second opinion, the log-odds that
+    each is a hand (:mod:`handlib.photos.hand_network`), counts as much as its own. ``confidence`` is then the
+    probability that the hand is there and its joints lie within a fifth of its size, as measured on rendered
+    pictures with two hands, one or none (``scripts/build/calibrate_confidence.py``). Other networks are
+    judged by their segmentation.
     """
     seen, located = hands_segmented(prediction.segmentation[0]), prediction.located
     if located is None:
         return seen
+    odds = located.presence[0]
     if opinion is None:
-        return Presence(located.presence[0].sigmoid(), seen.area, LIKELY, LOCATED_AREA)
-    evidence = torch.stack(evidence_of(located, seen.confidence, opinion), dim=-1)
-    weights = torch.tensor([CALIBRATION[name] for name in EVIDENCE], device=evidence.device)
-    confidence = (evidence @ weights + CALIBRATION["constant"]).sigmoid()
-    return Presence(confidence, seen.area, LIKELY, LOCATED_AREA)
+        likelihood = confidence = odds.sigmoid()
+    else:
+        likelihood = ((odds + opinion) / 2).sigmoid()
+        evidence = torch.stack(evidence_of(located, seen.confidence, opinion), dim=-1)
+        weights = torch.tensor([CALIBRATION[name] for name in EVIDENCE], device=evidence.device)
+        confidence = (evidence @ weights + CALIBRATION["constant"]).sigmoid()
+    return Presence(likelihood, confidence, seen.area, (likelihood > LIKELY) & (seen.area >= LOCATED_AREA))
 
 
 def evidence_of(
@@ -105,4 +103,5 @@ def hands_segmented(segmentation: Float[Tensor, "3 height width"]) -> Presence:
     found = [probability[side][label == side] for side in (LEFT, RIGHT)]
     sure = [p.mean() if len(p) >= MIN_HAND_PIXELS else p.new_zeros(()) for p in found]
     covered = [p.new_tensor(len(p) / label.numel()) for p in found]
-    return Presence(torch.stack(sure), torch.stack(covered), SEEN_CONFIDENCE, SEEN_AREA)
+    confidence, area = torch.stack(sure), torch.stack(covered)
+    return Presence(confidence, confidence, area, (confidence >= SEEN_CONFIDENCE) & (area >= SEEN_AREA))

@@ -209,7 +209,7 @@ def seen_twice(look: Look) -> bool:
 
 def sureness(look: Look) -> float:
     """How sure a look is of the hands that it shows, both together: 0 to 2; one hand counts once."""
-    sure = look.presence.confidence[look.presence.there]
+    sure = look.presence.likelihood[look.presence.there]
     return float(sure.max() if len(sure) and seen_twice(look) else sure.sum())
 
 

@@ -84,7 +84,7 @@ YourPhoto(wild, example.image)
 #
 # ### What can be believed?
 #
-# Two things come with every answer. The **confidence** of a hand is meant as a probability: that the hand is there, *and* that its joints lie, on average, within a fifth of its size in the picture. From that follows the **presence**: a hand counts as there from one half on.
+# Two things come with every answer. The **confidence** of a hand is meant as a probability: that the hand is there, *and* that its joints lie, on average, within a fifth of its size in the picture. The **presence** only says which hands are there.
 #
 # Neither speaks of depth, nor of fingers that the palm hides. Turn the hands in the 3D view: everything that the picture doesn't show was made up. For the rendered picture the truth is known, so the confidence can be held against it.
 
@@ -801,7 +801,7 @@ show.picture_row(
 )
 
 # %% [markdown]
-# (A hand that hides part of the other one can't be taken away; so a few of these pictures still have two.) Read both columns together: who always says "no hand" gets every absent hand right. `small` has never been taught that a hand can be missing. `wild` has; and since its confidence speaks of the joints too, a hand that is there but hard to see may be told absent. That is meant so: its joints are probably wrong.
+# (A hand that hides part of the other one can't be taken away; so a few of these pictures still have two.) Read both columns together: who always says "no hand" gets every absent hand right. `small` has never been taught that a hand can be missing. `wild` has. (Here it is asked alone; `reconstruct` also asks for the second opinion.)
 #
 # ## What still fails: photographs
 #

@@ -82,7 +82,10 @@ def fit(known: Float[np.ndarray, "hands evidence"], right: Bool[np.ndarray, "han
 
 
 def reliability(
-    confidence: Float[np.ndarray, "hands"], right: Bool[np.ndarray, "hands"], there: Bool[np.ndarray, "hands"]
+    confidence: Float[np.ndarray, "hands"],
+    right: Bool[np.ndarray, "hands"],
+    there: Bool[np.ndarray, "hands"],
+    said: Bool[np.ndarray, "hands"],
 ) -> dict:
     """How often hands were found, by tenths of confidence, and how often their presence is told rightly."""
     tenth = np.minimum((confidence * 10).astype(int), 9)
@@ -100,8 +103,8 @@ def reliability(
     return {
         "hands": len(confidence),
         "mean_difference": round(off, 4),
-        "absent_hands_told_absent": round(float((confidence[~there] < 0.5).mean()), 3),
-        "present_hands_told_present": round(float((confidence[there] >= 0.5).mean()), 3),
+        "absent_hands_told_absent": round(float((~said[~there]).mean()), 3),
+        "present_hands_told_present": round(float(said[there].mean()), 3),
         "by_tenths": rows,
     }
 
@@ -117,10 +120,11 @@ def main() -> None:
     constant, *weights = fit(known, right).round(4).tolist()
     known, right, there = known_of_hands(network, options.count, "test")
     confidence = 1 / (1 + np.exp(-(known @ np.array(weights) + constant)))
+    said = known[:, EVIDENCE.index("presence")] + known[:, EVIDENCE.index("opinion")] > 0
     record = {
         "network": options.checkpoint,
         "weights": {"constant": constant, **dict(zip(EVIDENCE, weights, strict=True))},
-        "measured": reliability(confidence, right, there),
+        "measured": reliability(confidence, right, there, said),
     }
     write_text(OUT, json.dumps(record, indent=1) + "\n")
     print(json.dumps(record["measured"], indent=1))

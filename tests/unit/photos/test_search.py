@@ -184,5 +184,5 @@ def test_one_hand_that_was_given_to_both_counts_once(model: JointSeer):
     assert located is not None
     same = replace(located, uv=located.uv[:, [0, 0]])
     double = replace(look, prediction=replace(look.prediction, located=same))
-    assert sureness(look) == pytest.approx(2, abs=1e-3)
-    assert sureness(double) == pytest.approx(1, abs=1e-3)
+    assert sureness(look) == pytest.approx(2, abs=0.05)
+    assert sureness(double) == pytest.approx(1, abs=0.05)
