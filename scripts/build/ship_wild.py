@@ -16,8 +16,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from make_data_samples import update_manifest
-from ship_checkpoint import TRAINING, constant_answer, history, told
+from ship_checkpoint import TRAINING, constant_answer, history
 
 from handlib.commands.training import evaluate as evaluate_command
 from handlib.data.shards import load_dataset
@@ -25,9 +26,11 @@ from handlib.evaluation.evaluate import COLUMNS, write_report
 from handlib.evaluation.metrics import INTAG_MCP
 from handlib.evaluation.photo_scores import read_annotations, read_answers, report, score_folder
 from handlib.evaluation.scores import format_table
+from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.photos.finder import finder
 from handlib.show.core.figures import MEASURES, training_curve
+from handlib.training.run_folder import CHECKPOINT
 from handlib.utils.files import write_between_marks, write_text
 from handlib.utils.resources import networks_folder
 
@@ -45,7 +48,10 @@ KEPT = ("pck@0.1", "pck@0.2", "pck@0.5", "error", "swapped", "missing")
 
 def ship(folders: list[Path], validation: Path) -> None:
     runs, curve = history(folders)
-    model = DIR.from_pretrained(folders[-1])
+    for folder, run in zip(folders, runs, strict=True):
+        run["steps_done"] = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=False)["step"]
+    model = DIR(DIRConfig.wild())
+    model.load_state_dict(DIR.from_pretrained(folders[-1]).state_dict())
     model.half().save_pretrained(OUT)
     pairs = load_dataset(validation)
     baseline = constant_answer(pairs, pairs)["scores"]["initial"]["all"]
@@ -79,6 +85,21 @@ def measure(benchmark: Path, validation: Path, photographs: Path | None) -> None
             name: report(annotations, score_folder(photographs, find, boxes)) for name, find in asked.items()
         }
     write_text(OUT / "photographs.json", json.dumps(scores, indent=1) + "\n")
+
+
+def runs_told(runs: list[dict]) -> str:
+    """Every run in a line: which pairs, how many of its steps it took."""
+    lines = []
+    for number, run in enumerate(runs, start=1):
+        config, data = run["training"], run["data"]
+        start = "from the hand network's encoder" if number == 1 else "with the weights so far"
+        lines.append(
+            f"{number}. {start}, {data['count']} layered pairs (seed {data['seed']}): {run['steps_done']} of "
+            f"{config['steps']} steps of {config['batch_size']} pairs, Muon (the encoder: AdamW at "
+            f"{config['backbone_rate']:g} of its rate), learning rate {config['learning_rate']:g}; only the "
+            f"joint maps in the first {100 * config['maps_first']:.0f} % of the steps."
+        )
+    return "\n".join(lines)
 
 
 def photographs_told() -> str:
@@ -167,8 +188,10 @@ that `wild` has located: is this a hand, and is it a right one? Confidence and s
 
 ## Training
 
-{told(training["runs"])}
-Every picture is composed anew and comes with its mirror image.
+{runs_told(training["runs"])}
+
+Every picture is composed anew and comes with its mirror image. The first run's pairs were rendered before the
+world had views across a table; for the second run 2500 of them were rendered again.
 
 {training["curve"][-1]["hours"]:.1f} hours on two cores of a CPU, and the rendering before it.
 All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.
