@@ -253,6 +253,10 @@ class Crop:
         return pixels_to_uv(pixels - pixels.new_tensor((self.x, self.y)), self.side)
 
 
+MARGIN = 16
+"""Blocks of pixels around a square that resampling may look at."""
+
+
 def cut_square(picture: Picture, crop: Crop, size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
     """Returns the square ``crop`` of a picture, resampled to ``size`` pixels without aliasing.
 
@@ -261,8 +265,13 @@ def cut_square(picture: Picture, crop: Crop, size: int) -> UInt8[np.ndarray, "{s
     """
     # Whole blocks of pixels are averaged first, so that large pictures cost no more than small ones to pad.
     step = max(1, int(crop.side / (4 * size)))
-    blocks = np.asarray(Image.fromarray(picture).reduce(step))
-    left, top, side = crop.x / step, crop.y / step, crop.side / step
+    first = [max(0, math.floor(start / step) - MARGIN) * step for start in (crop.x, crop.y)]
+    last = [max(0, math.ceil((start + crop.side) / step) + MARGIN) * step for start in (crop.x, crop.y)]
+    near = picture[first[1] : last[1], first[0] : last[0]]
+    if not near.size:
+        near, first = picture, [0, 0]
+    blocks = np.asarray(Image.fromarray(near).reduce(step))
+    left, top, side = (crop.x - first[0]) / step, (crop.y - first[1]) / step, crop.side / step
     height, width = blocks.shape[:2]
     before_x, before_y = (max(0, math.ceil(-start)) for start in (left, top))
     after_x, after_y = (

@@ -805,7 +805,7 @@ show.picture_row(
 #
 # ## What still fails: photographs
 #
-# All numbers so far are of rendered pictures. What counts in the end was measured too: on photographs in which people have annotated the joints in two dimensions, none of them seen in training or used to choose anything. They aren't shown here, because they aren't ours to pass on; the numbers lie beside the network. PCK@0.2 is the share of joints within a fifth of the hand's size, the error is in hand sizes, *swapped* the share of pictures with exchanged sides, *missing* the number of hands without an answer. "No boxes": each program looked for the hands itself. MediaPipe's hand landmarker is the usual choice for photographs; it gives joints, no surface.
+# All numbers so far are of rendered pictures. What counts in the end was measured too: on photographs in which people have annotated the joints in two dimensions. None was trained on, and no weights were chosen by them; but the way in which hands are searched was worked out while looking at these pictures, so expect others to be somewhat worse. They aren't shown here, because they aren't ours to pass on; the numbers lie beside the network. PCK@0.2 is the share of joints within a fifth of the hand's size, the error is in hand sizes, *swapped* the share of pictures with exchanged sides, *missing* the number of hands without an answer. "No boxes": each program looked for the hands itself. MediaPipe's hand landmarker is the usual choice for photographs; it gives joints, no surface.
 
 # %%
 from handlib.utils.resources import networks_folder
