@@ -513,7 +513,7 @@ def within(maps, segmentation):
 
 # %%
 two_looks = maps.mean_with(wild.joint_maps(image.flip(-1)).mirrored())
-true_label = resize_label(pictures.label, maps.heat.shape[-2:])
+true_label = resize_label(pictures.label.long(), maps.heat.shape[-2:])
 certain = 20.0 * one_hot(true_label, 3).permute(0, 3, 1, 2)  # Scores of somebody who knows every pixel.
 OURS, KNOWN, TRUE = "... of two looks: `wild`", "if all sides were known", "the joint's true place"
 ways = {
@@ -734,7 +734,11 @@ for name, colour, marker in (("small", "0.6", "o"), ("wild", "black", "D")):
     sure, found = (
         torch.cat([getattr(s, what) for s in said[name].values()]) for what in ("confidence", "found")
     )
-    bins = [b for b in binned(sure.flatten(), found.flatten(), np.linspace(0, 1, 11)) if b.count >= 10]
+    bins = [
+        b
+        for b in binned(sure.flatten(), found.flatten().float(), np.linspace(0, 1, 11).tolist())
+        if b.count >= 10
+    ]
     middles, means, spread = ([getattr(b, x) for b in bins] for x in ("low", "mean", "error"))
     outside.errorbar(
         np.add(middles, 0.05),
