@@ -449,7 +449,7 @@ head = list(model.encoder.head.parameters())
 
 
 def losses_of_estimates(cut) -> list[Tensor]:
-    features, _, vectors, offset = model.encoder(normalise(few.image))
+    features, _, vectors, offset, _ = model.encoder(normalise(few.image))
     estimate, deep = model.decode(vectors, offset), features[-1]
     made = [estimate]
     for level, stage in zip(model.config.stage_levels, model.stages):
