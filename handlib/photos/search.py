@@ -97,8 +97,8 @@ def look_at(network: Network, picture: Picture, crops: Sequence[Crop]) -> list[L
 
 
 def checked(network: Network, picture: Picture, look: Look) -> Look:
-    """A look with a second opinion on the hands that it shows; left and right are exchanged if that is surer
-    of it than not, all hands taken together.
+    """A look with a second opinion on its hands. Left and right are exchanged if the opinion, over all hands,
+    is surer of the other sides.
     """
     located = look.prediction.located
     if located is None or not look.presence.sides:
@@ -198,7 +198,7 @@ def overview(network: Network, picture: Picture, within: Box | None) -> list[Loo
 
 
 def seen_twice(look: Look) -> bool:
-    """Whether both hands were located on one: their joints lie at the same places."""
+    """Returns whether both hands were located on one: their joints lie at the same places."""
     located = look.prediction.located
     if located is None:
         return False
@@ -245,5 +245,5 @@ def find_everyone(network: Network, picture: Picture) -> list[Look]:
 
 
 def same_hands(box: Box, other: Box) -> bool:
-    """Whether two boxes show the same hands: they overlap much, or the smaller lies mostly in the larger."""
+    """Returns whether two boxes show the same hands: one lies mostly in the other."""
     return max(box.share_within(other), other.share_within(box)) > SAME_HANDS

@@ -108,11 +108,8 @@ def split(benchmark: Path, name: str, model: DIR) -> Dataset:
     return load_dataset(benchmark / f"{name}-{model.config.image_size}")
 
 
-def ship(folders: Sequence[Path], benchmark: Path, out: Path) -> None:
-    runs, curve = history(folders)
-    model = DIR.from_pretrained(folders[-1])
-    model.half().save_pretrained(out)
-    validation = split(benchmark, "val", model)
+def write_history(out: Path, model: DIR, runs: list[dict], curve: list[dict], validation: Dataset) -> None:
+    """Writes how a network came about: ``training.json``, and its curve as a picture."""
     baseline = constant_answer(validation, validation)["scores"]["initial"]["all"]
     record = {
         "network": asdict(model.config),
@@ -123,6 +120,13 @@ def ship(folders: Sequence[Path], benchmark: Path, out: Path) -> None:
     }
     write_text(out / TRAINING, json.dumps(record, indent=1) + "\n")
     training_curve(curve, record["mean_predictor"]).savefig(out / "curve.png", dpi=90)
+
+
+def ship(folders: Sequence[Path], benchmark: Path, out: Path) -> None:
+    runs, curve = history(folders)
+    model = DIR.from_pretrained(folders[-1])
+    model.half().save_pretrained(out)
+    write_history(out, model, runs, curve, split(benchmark, "val", model))
 
 
 def command_of(name: str, measurement: str) -> str:

@@ -14,12 +14,11 @@ those are scored beside. Only numbers are kept.
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from make_data_samples import update_manifest
-from ship_checkpoint import TRAINING, constant_answer, history
+from ship_checkpoint import TRAINING, constant_answer, history, write_history
 
 from handlib.commands.training import evaluate as evaluate_command
 from handlib.data.shards import load_dataset
@@ -30,7 +29,6 @@ from handlib.evaluation.scores import format_table
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.photos.finder import finder
-from handlib.show.core.figures import MEASURES, training_curve
 from handlib.training.run_folder import CHECKPOINT
 from handlib.utils.files import write_between_marks, write_text
 from handlib.utils.resources import networks_folder
@@ -54,17 +52,7 @@ def ship(folders: list[Path], validation: Path) -> None:
     model = DIR(DIRConfig.wild())
     model.load_state_dict(DIR.from_pretrained(folders[-1]).state_dict())
     model.half().save_pretrained(OUT)
-    pairs = load_dataset(validation)
-    baseline = constant_answer(pairs, pairs)["scores"]["initial"]["all"]
-    record = {
-        "network": asdict(model.config),
-        "runs": runs,
-        "protocol": str(INTAG_MCP),
-        "mean_predictor": {name: round(baseline[name], 4) for name in MEASURES},
-        "curve": curve,
-    }
-    write_text(OUT / TRAINING, json.dumps(record, indent=1) + "\n")
-    training_curve(curve, record["mean_predictor"]).savefig(OUT / "curve.png", dpi=90)
+    write_history(OUT, model, runs, curve, load_dataset(validation))
 
 
 def measure(benchmark: Path, validation: Path) -> None:

@@ -78,7 +78,7 @@ class LayeredPair:
 
     @classmethod
     def of(cls, layers: Mapping[str, Any]) -> "LayeredPair":
-        """From arrays or tensors, as :func:`make_layers` and shards have them: depth to half precision."""
+        """From arrays or tensors, as :func:`make_layers` and shards have them; depth in single precision."""
         tensors = {name: torch.as_tensor(values) for name, values in layers.items()}
         return cls(**{**tensors, "depth": tensors["depth"].float()})
 
