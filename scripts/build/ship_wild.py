@@ -194,7 +194,8 @@ All settings and the curve are in `training.json`; the dashed lines are what a c
 ## Measured on rendered pictures
 
 What `handlib eval --checkpoint {NAME} --split wild-test` prints, {test["count"]} pictures. A constant answer
-has an MPJPE of {constant["mpjpe"]:.1f} mm and a PA-MPJPE of {constant["pa_mpjpe"]:.1f} mm. {test.get("remark", "")}
+has an MPJPE of {constant["mpjpe"]:.1f} mm and a PA-MPJPE of {constant["pa_mpjpe"]:.1f} mm.
+{test.get("remark", "")}
 
 {format_table(by_estimate, INTAG_MCP, COLUMNS)}
 
