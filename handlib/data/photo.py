@@ -1,4 +1,4 @@
-"""Photographs from outside: read what a camera or a phone wrote, cut out the hands, find the way back.
+"""Reads photographs from cameras and phones, cuts out the hands, and maps the crop back to the picture.
 
 Pixels are continuous, as in :mod:`handlib.geometry.camera`: a picture of width W covers [0, W].
 """
@@ -25,9 +25,9 @@ MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP")
 MID_GREY = (128, 128, 128)
 HANDS_SHARE = 0.8
-"""Share of the crop's side that the box around the hands takes, as DIR's evaluation crops."""
+"""Share of the crop's side that the box around the hands fills, as in DIR's evaluation."""
 
-# Image generators write megabytes of text into a PNG. All of a file's texts together stay limited.
+# Image generators write megabytes of text into a PNG. The total text of a file stays limited.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 OTHER_KINDS = {
     rb".{4}ftyp(hei|hev|mif1|msf1)": "HEIC, as some phones write it: save the picture as JPEG",
@@ -38,23 +38,23 @@ OTHER_KINDS = {
     rb"II\*\0|MM\0\*": "TIFF",
     rb"%PDF": "PDF",
 }
-"""How files begin that are taken for pictures, and what they are."""
+"""First bytes of files that people take for pictures, and the kind of file that they mean."""
 
 Picture = UInt8[np.ndarray, "height width 3"]
 AnyPicture = str | Path | Image.Image | np.ndarray | Tensor
 
 
 class PictureError(InputError):
-    """A file that can't be read as a picture; the message names it and says what was expected."""
+    """A file can't be read as a picture; the message names the file and says what was expected."""
 
 
 class BoxError(InputError):
-    """A box that can't be meant; the message says what was expected."""
+    """A box makes no sense; the message says what was expected."""
 
 
 @contextmanager
 def decoding(path: Path, expected: str = "a JPEG, PNG or WebP picture") -> Iterator[None]:
-    """Whatever a decoder raises while it reads the file becomes a :class:`PictureError`."""
+    """Turns any error of a decoder that reads the file into a :class:`PictureError`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -77,14 +77,14 @@ def decoding(path: Path, expected: str = "a JPEG, PNG or WebP picture") -> Itera
 
 
 def read_picture(path: str | Path) -> Picture:
-    """A JPEG, PNG or WebP file as upright 8-bit RGB.
+    """Reads a JPEG, PNG or WebP file as upright 8-bit RGB.
 
-    Turns the picture as its EXIF orientation says, lays transparency over mid-grey, takes the first frame of
-    an animation, and scales 16-bit grey to 8 bits. More than 100 megapixels are refused before
-    they are decoded.
+    It applies the EXIF orientation, lays transparent pictures over mid-grey, takes the first frame of an
+    animation, and scales 16-bit grey to 8 bits. Pictures of more than 100 megapixels are refused before
+    decoding.
 
     Raises:
-        PictureError: the file is missing, empty, damaged, too large or no such picture.
+        PictureError: the file is missing, empty, damaged, too large, or of another kind.
     """
     path = Path(path)
     if path.is_dir():
@@ -100,15 +100,15 @@ def read_picture(path: str | Path) -> Picture:
 
 @check_types
 def as_picture(picture: AnyPicture) -> Picture:
-    """A file, a Pillow picture, an array or a tensor as upright 8-bit RGB.
+    """Returns a file, a Pillow picture, an array or a tensor as upright 8-bit RGB.
 
-    Arrays and tensors hold bytes, or floats from 0 to 1: (height, width), or with 1, 3 or 4 channels (grey,
-    RGB, RGBA) last or first. Where both would fit, channels are last in an array, first in a tensor.
-    OpenCV's pictures are BGR: give ``picture[..., ::-1]``.
+    Arrays and tensors hold bytes, or floats from 0 to 1. Their shape is (height, width), or has 1, 3 or 4
+    channels (grey, RGB, RGBA) last or first. If both would fit, channels are last in an array and first in a
+    tensor. OpenCV's pictures are BGR: give ``picture[..., ::-1]``.
 
     Raises:
-        PictureError: it is no picture; the message says what was expected.
-        InputError: it is of another type.
+        PictureError: the argument is no picture; the message says what was expected.
+        InputError: the argument has another type.
     """
     if isinstance(picture, str | Path):
         return read_picture(picture)
@@ -117,7 +117,7 @@ def as_picture(picture: AnyPicture) -> Picture:
             return to_rgb(ImageOps.exif_transpose(picture))
     if isinstance(picture, Tensor):
         plain = picture.detach().cpu()
-        # numpy knows no bfloat16.
+        # numpy has no bfloat16.
         array, among_both = (plain.float() if plain.is_floating_point() else plain).numpy(), 0
     else:
         array, among_both = picture, -1
@@ -141,15 +141,15 @@ def _range_of(numbers: np.ndarray) -> str:
 
 
 def refuse_huge(path: Path, width: int, height: int) -> None:
-    """More than ``MAX_PIXELS`` are a :class:`PictureError`."""
+    """Raises a :class:`PictureError` for more than ``MAX_PIXELS``."""
     if width * height > MAX_PIXELS:
         expected = f"expected at most {MAX_PIXELS / 1e6:.0f} megapixels"
         raise PictureError(f"{path}: {expected}, got {width} x {height}")
 
 
 def to_rgb(image: Image.Image) -> Picture:
-    """A decoded picture as 8-bit RGB: 16-bit grey scaled, transparency laid over mid-grey."""
-    image.load()  # Frames of some animations know their mode only now.
+    """Returns a decoded picture as 8-bit RGB: 16-bit grey is scaled, transparency is laid over mid-grey."""
+    image.load()  # Frames of some animations have their mode only after this.
     if image.mode.startswith("I"):
         grey = np.rint(np.asarray(image).clip(0, 65535) / 257).astype(np.uint8)
         return np.stack((grey, grey, grey), axis=-1)
@@ -170,7 +170,7 @@ class Box:
     height: int | float
 
     def __post_init__(self) -> None:
-        """Refuses what has no area, and what isn't a number."""
+        """Refuses edges that aren't finite numbers, and boxes without area."""
         edges = (self.x, self.y, self.width, self.height)
         if not all(isinstance(edge, Real) and math.isfinite(edge) for edge in edges):
             raise BoxError(f"box: expected finite numbers, got {', '.join(map(repr, edges))[:200]}")
@@ -179,12 +179,12 @@ class Box:
 
     @classmethod
     def around(cls, picture: Picture) -> "Box":
-        """The whole picture."""
+        """Returns the box of the whole picture."""
         height, width = picture.shape[:2]
         return cls(0, 0, width, height)
 
     def inside(self, picture: Picture) -> "Box":
-        """The part of this box that lies in the picture; none is a :class:`BoxError`."""
+        """Returns the part of this box inside the picture; raises a :class:`BoxError` if there is none."""
         height, width = picture.shape[:2]
         left, top = max(self.x, 0), max(self.y, 0)
         right, bottom = min(self.x + self.width, width), min(self.y + self.height, height)
@@ -193,30 +193,30 @@ class Box:
         return Box(left, top, right - left, bottom - top)
 
     def common(self, other: "Box") -> float:
-        """The area that both boxes cover, in pixels."""
+        """Returns the area that both boxes cover, in square pixels."""
         width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
         return float(max(width, 0) * max(height, 0))
 
     def overlap(self, other: "Box") -> float:
-        """The area that both boxes cover over the area that either does, 0 to 1."""
+        """Returns the boxes' intersection over union, 0 to 1."""
         both = self.common(other)
         return both / (self.width * self.height + other.width * other.height - both)
 
     def share_within(self, other: "Box") -> float:
-        """How much of this box lies in another one, 0 to 1."""
+        """Returns the share of this box that lies in another box, 0 to 1."""
         return self.common(other) / (self.width * self.height)
 
     def __str__(self) -> str:
-        """As :func:`as_box` reads it."""
+        """Returns the text that :func:`as_box` reads."""
         return f"{self.x:g},{self.y:g},{self.width:g},{self.height:g}"
 
 
 def as_box(box: Box | str | Sequence[int | float]) -> Box:
-    """A box, or left, top, width and height as one, in pixels; text has commas between them.
+    """Makes a box from a box, from four numbers (left, top, width, height), or from a text "x,y,w,h"; pixels.
 
     Raises:
-        BoxError: it is no such thing, or has no area.
+        BoxError: the argument is none of these, or has no area.
     """
     if isinstance(box, Box):
         return box
@@ -240,31 +240,31 @@ class Crop:
 
     @classmethod
     def around(cls, box: Box, share: int | float) -> "Crop":
-        """The square about the box's centre whose side the box's longer side fills to ``share``."""
+        """Returns the square around the box's centre; the box's longer side is ``share`` of its side."""
         side = max(box.width, box.height) / share
         return cls(box.x + box.width / 2 - side / 2, box.y + box.height / 2 - side / 2, side)
 
     def to_picture(self, uv: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
-        """From uv in [-1, 1] over the crop to the picture's pixels."""
+        """Converts uv in [-1, 1] over the crop to the picture's pixels."""
         return uv_to_pixels(uv, self.side) + uv.new_tensor((self.x, self.y))
 
     def to_uv(self, pixels: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 2"]:
-        """From the picture's pixels to uv in [-1, 1] over the crop."""
+        """Converts the picture's pixels to uv in [-1, 1] over the crop."""
         return pixels_to_uv(pixels - pixels.new_tensor((self.x, self.y)), self.side)
 
 
 MARGIN = 16
-"""Blocks of pixels around a square that resampling may look at."""
+"""Number of blocks of pixels around a square that resampling may use."""
 
 
 def cut_square(picture: Picture, crop: Crop, size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
     """Returns the square ``crop`` of a picture, resampled to ``size`` pixels without aliasing.
 
-    What it shows of outside repeats the picture's edge, for training and for photographs alike: a network
-    must not meet another border than it has learnt from, and a black one looks like an edge of something.
+    Outside the picture, the square repeats the picture's edge, both in training and for photographs. So a
+    network sees the kind of border that it has learnt from; a black border would look like an object's edge.
     """
-    # Whole blocks of pixels are averaged first, so that large pictures cost no more than small ones to pad.
-    step = max(1, int(crop.side / (4 * size)))
+    # Whole blocks of pixels are averaged first, so that padding a large picture is as cheap as a small one.
+    step = max(1, int(crop.side / (2 * size)))
     first = [max(0, math.floor(start / step) - MARGIN) * step for start in (crop.x, crop.y)]
     last = [max(0, math.ceil((start + crop.side) / step) + MARGIN) * step for start in (crop.x, crop.y)]
     near = picture[first[1] : last[1], first[0] : last[0]]
@@ -286,9 +286,9 @@ def cut_square(picture: Picture, crop: Crop, size: int) -> UInt8[np.ndarray, "{s
 def square_crop(
     picture: Picture, box: Box, size: int, share: int | float = HANDS_SHARE
 ) -> tuple[UInt8[np.ndarray, "{size} {size} 3"], Crop]:
-    """Cuts the square that a box fills to ``share``, see :func:`cut_square`.
+    """Cuts out the square around a box (see :func:`cut_square`) whose side the box fills to ``share``.
 
-    The box is first cut to the picture. Returns the square and where it lies, which maps its uv back to
+    The box is first clipped to the picture. Returns the square and its :class:`Crop`, which maps uv back to
     the picture.
 
     Raises:

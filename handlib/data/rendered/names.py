@@ -1,4 +1,4 @@
-"""What is chosen by its name: worlds, splits and parts of the benchmark. The command line needs no more."""
+"""Names of worlds, splits and parts of the benchmark. Importing them is quick, as the command line needs."""
 
 from typing import Literal
 
@@ -8,6 +8,7 @@ WorldName = Literal[
     "desk-full",
     "studio-full",
     "desk-wide",
+    "desk-person",
     "desk-objects",
     "desk-others",
     "desk-stacked",

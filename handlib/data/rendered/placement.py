@@ -4,6 +4,8 @@ A world fixes how the hands are turned, how they meet and how the camera looks a
 first person, left hand on the left, backs mostly visible. In ``studio`` every orientation occurs. Neither
 draws interlocked pairs; ``desk-full`` and ``studio-full`` are the same with all four strata. ``desk-wide``
 lies between those two: hands turned further, seen from the side and from any height, the picture any way up.
+In all of these the hands are drawn independently. ``desk-person`` shows ``desk-full`` hands of one person:
+one shape, and poses and turns that are related (``LIKENESS``), so that one hand tells something of the other.
 To ask how much a network stands there are three more, all of ``desk`` hands: things in front of them
 (``desk-objects``), somebody else's hands behind them (``desk-others``), one hand behind the other
 (``desk-stacked``).
@@ -25,16 +27,24 @@ from scipy.spatial.transform import Rotation
 from handlib.data.rendered.arm import hand_faces
 from handlib.data.rendered.contact import slide_to_contact
 from handlib.data.rendered.interlock import sample_interlocked
-from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, MIRROR, Arm, hands, pose_arm
+from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, MIRROR, MIRRORED_POSE, Arm, hands, pose_arm
 from handlib.data.rendered.poses import joint_axes, sample_finger_pose
 from handlib.data.sample import STRATA
 from handlib.geometry.surfaces import surface_distance
 from handlib.hand.hand import Hand
 
-# Metres: below the first the hands touch, above the second they are apart.
+# Metres. Closer than the first, hands count as touching; further than the second, as apart.
 NEAR_FROM, NEAR_TO = 0.002, 0.030
-# Gap in metres to which a stratum's hands are drawn back along the direction of approach.
+# Range of the gap in metres by which a stratum's hands are moved apart along the direction of approach.
 GAPS = {"touching": (0.0, 0.0), "near": (0.003, 0.032), "apart": (0.032, 0.090)}
+LIKENESS = {"mirrored": (0.40, 0.90), "alike": (0.25, 0.60), "independent": (0.35, 0.0)}
+"""How related hands pose their fingers: the share of pairs, and how much of the left hand's pose is the right
+one's mirror image. The rest is a pose of its own. Interlocked hands have poses of their own.
+"""
+MIRRORED_TURNS, TURN_SPREAD = 0.5, 12.0
+"""The share of related pairs whose left hand is turned as the right one's mirror image, up to normal angles
+of this deviation (degrees).
+"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,8 @@ class World:
     looked at.
 
     Either hand covers at least ``least_share`` of what both cover in the picture; ``around`` says what else
-    there is (:mod:`handlib.data.rendered.occluders.surroundings`); ``one_person``: both hands have one shape.
+    there is (:mod:`handlib.data.rendered.occluders.surroundings`); ``one_person``: both hands have one shape;
+    ``related``: what one hand does tells something of the other (``LIKENESS``).
     """
 
     shares: tuple[float, float, float, float]
@@ -54,6 +65,7 @@ class World:
     least_share: float = 0.15
     around: Literal["nothing", "objects", "others"] = "nothing"
     one_person: bool = False
+    related: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,13 +103,13 @@ def _desk_approach(
 def _stacked_approach(
     rng: np.random.Generator, left: Arm, right: Arm, stratum: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One hand behind the other."""
+    """Returns offset and direction for one hand behind the other."""
     offset = right.vertices.mean(0) - left.vertices.mean(0) + (*(0.025 * rng.normal(size=2)), 0.0)
     return offset, np.array([0, 0, rng.choice([-1.0, 1.0])]) + 0.1 * rng.normal(size=3)
 
 
 def _look_within(rng: np.random.Generator, angles: tuple[float, float, float]) -> np.ndarray:
-    """Degrees about y, x and z."""
+    """Returns a random rotation with at most these degrees about y, x and z."""
     return _euler(rng.uniform(-np.array(angles), angles))
 
 
@@ -142,6 +154,7 @@ WORLDS = {
         look=partial(_look_within, angles=(75.0, 75.0, 180.0)),
     ),
     "studio-full": replace(STUDIO, shares=(0.20, 0.25, 0.40, 0.15)),
+    "desk-person": replace(DESK_FULL, one_person=True, related=True),
     "desk-objects": replace(DESK, around="objects"),
     "desk-others": replace(DESK, around="others"),
     "desk-stacked": replace(DESK, shares=(0.0, 0.5, 0.5, 0.0), approach=_stacked_approach, least_share=0.005),
@@ -149,7 +162,7 @@ WORLDS = {
 
 
 def sample_betas(rng: np.random.Generator) -> Float[np.ndarray, "10"]:
-    """A random shape."""
+    """Returns a random shape."""
     return 0.7 * rng.normal(size=10)
 
 
@@ -160,8 +173,9 @@ def sample_arm(
     spread: float,
     betas: Float[np.ndarray, "10"] | None = None,
 ) -> Arm:
-    """A random hand, turned by ``root``, whose fingers don't cross; ``spread`` scales poses around the
-    mean. Its shape is random too if it isn't given.
+    """Returns a random hand, turned by ``root``, whose fingers don't cross.
+
+    ``spread`` scales poses around the mean pose. The shape is random too if ``betas`` isn't given.
     """
     mean = hands()[1].hands_mean.numpy()
     while True:
@@ -171,12 +185,29 @@ def sample_arm(
             return arm
 
 
+def _related_arms(
+    rng: np.random.Generator, world: World, betas: Float[np.ndarray, "10"] | None
+) -> tuple[Arm, Arm]:
+    """A left and a right hand of which the left one does partly what the right one does."""
+    left_root, right_root = world.turn(rng)
+    if rng.random() < MIRRORED_TURNS:
+        left_root = MIRROR @ _euler(rng.normal(0, TURN_SPREAD, 3)) @ right_root @ MIRROR
+    shares, weights = zip(*LIKENESS.values(), strict=True)
+    weight = rng.choice(weights, p=shares)
+    left_hand, right_hand = hands()
+    right = sample_arm(rng, right_hand, right_root, world.pose_spread, betas)
+    while True:
+        own = sample_arm(rng, left_hand, left_root, world.pose_spread, betas)
+        pose = weight * right.pose + (1 - weight) * own.pose * MIRRORED_POSE
+        left = pose_arm(left_hand, left_root, pose, own.betas)
+        if not left.crosses_itself():
+            return left, right
+
+
 def _bring_together(
     rng: np.random.Generator, world: World, left: Arm, right: Arm, stratum: str
 ) -> tuple[np.ndarray, float] | None:
-    """Where the left wrist stands from the right one, and the distance of the hands; None if it didn't work
-    out.
-    """
+    """Returns the left wrist's place relative to the right one, and the hands' distance; None on failure."""
     offset, direction = world.approach(rng, left, right, stratum)
     gap = rng.uniform(*GAPS[stratum])
     direction = direction / np.linalg.norm(direction)
@@ -193,7 +224,7 @@ def _bring_together(
 
 
 def joined(left: Arm, right: Arm, offset: np.ndarray, distance: float, stratum: str) -> Pair:
-    """Two arms as a pair: the left one stands at ``offset`` (metres) from the right one."""
+    """Returns two arms as a pair; the left arm is at ``offset`` (metres) from the right arm."""
     offsets = np.stack((offset, np.zeros(3))).astype(np.float32)[:, None]
     return Pair(
         root=np.stack((left.root, right.root)),
@@ -207,16 +238,19 @@ def joined(left: Arm, right: Arm, offset: np.ndarray, distance: float, stratum: 
 
 
 def place_pair(world: World, rng: np.random.Generator) -> Pair:
-    """A random pair of the world, the right wrist at the origin; the stratum is drawn first and kept."""
+    """Returns a random pair of the world with the right wrist at the origin; its stratum is drawn first."""
     stratum = str(rng.choice(STRATA, p=world.shares))
     betas = sample_betas(rng) if world.one_person else None
     if stratum == "interlocked":
         return joined(*sample_interlocked(rng, betas), 0.0, stratum)
     while True:
-        left, right = (
-            sample_arm(rng, hand, root, world.pose_spread, betas)
-            for hand, root in zip(hands(), world.turn(rng), strict=True)
-        )
+        if world.related:
+            left, right = _related_arms(rng, world, betas)
+        else:
+            left, right = (
+                sample_arm(rng, hand, root, world.pose_spread, betas)
+                for hand, root in zip(hands(), world.turn(rng), strict=True)
+            )
         for _ in range(6):
             placed = _bring_together(rng, world, left, right, stratum)
             if placed is not None:
@@ -224,8 +258,9 @@ def place_pair(world: World, rng: np.random.Generator) -> Pair:
 
 
 def before_camera(pair: Pair, turn: Float[np.ndarray, "3 3"], distance: float | int | None = None) -> Pair:
-    """The pair turned about the middle of its hands, which then lies straight ahead of the camera, at
-    ``distance`` metres or as far away as it was.
+    """Returns the pair, turned about the middle of its hands and moved straight in front of the camera.
+
+    The middle is then at ``distance`` metres, or as far away as before without it.
     """
     points = pair.vertices.reshape(-1, 3)
     centre = (points.max(0) + points.min(0)) / 2
@@ -239,16 +274,16 @@ def before_camera(pair: Pair, turn: Float[np.ndarray, "3 3"], distance: float | 
 
 
 def picture_bounds(pair: Pair) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
-    """Least and largest x / z and y / z of both hands: where a picture shows them, before its intrinsics."""
+    """Returns the smallest and largest x / z and y / z of both hands: their place in a picture."""
     seen = pair.vertices[..., :2] / pair.vertices[..., 2:]
     return seen.min((0, 1)), seen.max((0, 1))
 
 
 def look_at(world: World, pair: Pair, rng: np.random.Generator) -> tuple[Pair, Float[np.ndarray, "4"]]:
-    """The pair in the frame of a random camera, and the intrinsics (fx, fy, cx, cy) of a picture of side 1.
+    """Returns the pair in a random camera's frame, and intrinsics (fx, fy, cx, cy) of a picture of side 1.
 
-    The camera stands 45 to 80 cm away; the crop leaves about a tenth of the picture around the hands, with
-    jitter.
+    The camera is 45 to 80 cm away. The crop leaves about a tenth of the picture around the hands, with random
+    variation.
     """
     turn = world.look(rng)
     moved = before_camera(pair, turn, rng.uniform(0.45, 0.80))

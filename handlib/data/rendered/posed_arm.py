@@ -12,17 +12,19 @@ from handlib.geometry.rays import RayScene
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 
-# How many of the hand's 2315 edges may pierce the hand itself (skin that is pressed, not fingers that cross).
+# Number of the hand's 2315 edges that may pierce the hand itself: pressed skin, not fingers that cross.
 MAX_SELF_CROSSINGS = 12
-# Part of an edge that is left out at either end when it is tested against the surface it belongs to.
+# Part of an edge, at each end, that is ignored when the edge is tested against its own surface.
 EDGE_MARGIN = 0.03
 MIRROR = np.diag([-1.0, 1.0, 1.0])
+MIRRORED_POSE = np.tile([1.0, -1.0, -1.0], 15)
+"""Factors that take a hand's axis-angle pose to its mirror image's."""
 # Right hand, MANO frame to camera frame: fingers up, back of the hand towards the camera.
 BACK_TO_CAMERA = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
 def count_self_crossings(arm: Float[np.ndarray, "arm 3"], scene: RayScene) -> int:
-    """Returns how many of the hand's edges pierce a face of the same arm that they don't belong to."""
+    """Returns how many of the hand's edges pierce a face of the same arm other than their own faces."""
     edges = hand_edges()
     start = arm[edges[:, 0]].astype(np.float32)
     step = arm[edges[:, 1]].astype(np.float32) - start
@@ -34,9 +36,7 @@ def count_self_crossings(arm: Float[np.ndarray, "arm 3"], scene: RayScene) -> in
 
 @dataclass(frozen=True)
 class Arm:
-    """One posed arm, its wrist at the origin, with the parameters that made it and a scene to cast rays
-    into.
-    """
+    """One posed arm with its wrist at the origin, its parameters, and a scene to cast rays at."""
 
     root: Float[np.ndarray, "3 3"]
     pose: Float[np.ndarray, "45"]
@@ -51,7 +51,7 @@ class Arm:
         return count_self_crossings(self.surface, self.scene) > MAX_SELF_CROSSINGS
 
     def turned(self, rotation: Float[np.ndarray, "3 3"]) -> "Arm":
-        """The same arm turned about its wrist."""
+        """Returns the same arm turned about its wrist."""
         vertices, joints, surface = (
             (points @ rotation.T).astype(np.float32) for points in (self.vertices, self.joints, self.surface)
         )
@@ -67,7 +67,7 @@ class Arm:
 
 @cache
 def hands() -> tuple[Hand, Hand]:
-    """The open hand, left and right."""
+    """Returns the open hand, left and right."""
     left, right = (Hand.open(side) for side in SIDES)
     return left, right
 
@@ -78,9 +78,12 @@ def pose_arm(
     pose: Float[np.ndarray, "45"],
     betas: Float[np.ndarray, "10"],
 ) -> Arm:
-    """An arm from the parameters of its hand; ``pose`` is a right hand's, whichever side is posed."""
+    """Makes an arm from its hand's parameters.
+
+    ``pose`` is a right hand's; a left hand gets its mirror image.
+    """
     if hand.side == "left":
-        pose = pose * np.tile([1.0, -1.0, -1.0], 15)
+        pose = pose * MIRRORED_POSE
     pose, betas = pose.astype(np.float32), betas.astype(np.float32)
     posed = hand(
         root_rotation=torch.from_numpy(root).float(),

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from support.geometry import cover, penetration
 
 from handlib.data.rendered.arm import add_forearm, arm_faces, hand_faces
 from handlib.data.rendered.placement import NEAR_FROM, NEAR_TO, WORLDS, Pair, hands, look_at, place_pair
-from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, pose_arm
+from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, MIRRORED_POSE, pose_arm
 from handlib.data.rendered.poses import joint_axes
 from handlib.hand.skeleton import MANO_JOINT_NAMES, SIDES
 
@@ -90,3 +91,15 @@ def test_desk_wide_shows_hands_any_way_up_but_mostly_their_backs():
     assert backs[0] == 1 and 0.6 < backs[1] < 0.9 and backs[2] == pytest.approx(0.5, abs=0.1)
     upright = [(view[:, 1, 1] > 0).mean() for view in (desk, wide, studio)]
     assert upright[0] > 0.95 and upright[1:] == pytest.approx([0.5, 0.5], abs=0.1)
+
+
+def test_one_persons_hands_are_mostly_mirror_images():
+    rng = np.random.default_rng(4)
+    world = replace(WORLDS["desk-person"], shares=(0.0, 0.5, 0.5, 0.0))
+    pairs = [place_pair(world, rng) for _ in range(60)]
+    differences = np.array([np.abs(pair.pose[0] * MIRRORED_POSE - pair.pose[1]).mean() for pair in pairs])
+    strangers = np.array([np.abs(a.pose[0] * MIRRORED_POSE - b.pose[1]).mean() for a, b in pairwise(pairs)])
+    assert all((pair.betas[0] == pair.betas[1]).all() for pair in pairs)
+    # The share that mirrors to nine tenths: a tenth of the difference between two strangers' hands.
+    assert 0.25 < (differences < 0.2 * strangers.mean()).mean() < 0.55
+    assert (differences > 0.6 * strangers.mean()).mean() > 0.2
