@@ -15,6 +15,7 @@ from .core.overlay import draw_overlay as draw_overlay
 from .core.overlay import overlay_with_truth as overlay_with_truth
 from .core.panel import Panel as Panel
 from .core.picture_points import PicturePoints as PicturePoints
+from .core.table import table as table
 from .encoder import AttentionExplorer as AttentionExplorer
 from .encoder import paint_out as paint_out
 from .evaluation import EvaluationExplorer as EvaluationExplorer

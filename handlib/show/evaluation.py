@@ -1,4 +1,4 @@
-"""One network's errors under one protocol after another, and the pair behind every error."""
+"""Shows one network's errors under different protocols, and the pair behind each error."""
 
 import math
 from collections.abc import Sequence
@@ -42,9 +42,9 @@ OWN = "your own"
 
 @dataclass(frozen=True)
 class Measure:
-    """A way to take joint errors: what both hands are centred on, what size is given away, which joints.
+    """A way to measure joint errors: the root joint, the scaling, and which joints.
 
-    ``Procrustes`` turns, shifts and scales each hand onto the truth, so that the root plays no part.
+    ``Procrustes`` rotates, shifts and scales each hand onto the truth, so the root doesn't matter.
     """
 
     root: str
@@ -57,7 +57,7 @@ class Measure:
         return cls(protocol.root, "bone" if protocol.scaled else "none", protocol.joints)
 
     def align(self, estimate: Estimate, sample: Sample, hands: Sequence[Hand]) -> Aligned:
-        """Truth and estimate as they are compared."""
+        """Returns truth and estimate in the form in which they are compared."""
         scaled = self.scaling == "bone"
         protocol = Protocol("measure", self.root, scaled, self.joints, masked=False, origin="left")
         aligned = align(estimate, sample, protocol, hands)
@@ -74,18 +74,18 @@ MEASURES = {
     **{protocol.name: Measure.of(protocol) for protocol in (INTAG_MCP, INTAG_WRIST, INTERNET)},
     "PA-MPJPE": Measure("wrist", "Procrustes", "regressed"),
 }
-"""Measures that have a name."""
+"""Measures with a name."""
 
 
 def name_of(measure: Measure) -> str:
-    """The name of a measure in ``MEASURES``, ``OWN`` if it has none."""
+    """Returns a measure's name in ``MEASURES``, or ``OWN`` if it has none."""
     return next((name for name, known in MEASURES.items() if str(known) == str(measure)), OWN)
 
 
 def draw_chart(
     errors: Float[np.ndarray, "pairs"], strata: Int[np.ndarray, "pairs"], pair: int, limit: float
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """All errors from the best to the worst, a shape per stratum, mean and median, one pair picked out."""
+    """Draws all errors from best to worst, a marker per stratum, mean, median, and one pair highlighted."""
     figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
     axes = figure.subplots()
     figure.subplots_adjust(left=0.07, right=0.87, top=0.9, bottom=0.14)
@@ -98,7 +98,7 @@ def draw_chart(
     axes.plot(
         ranks[pair], heights[pair], MARKERS[strata[pair]], color=palette.HIGHLIGHT, markersize=11, **style
     )
-    # The mean's name stands above its line, the median's below: as a rule the mean is the larger one.
+    # The mean's name is above its line, the median's below, because the mean is usually larger.
     at_the_right: dict[str, Any] = {"fontsize": 9, "transform": axes.get_yaxis_transform()}
     axes.text(1.01, errors.mean(), f"mean {errors.mean():.1f}", va="bottom", **at_the_right)
     axes.text(1.01, np.median(errors), f"median {np.median(errors):.1f}", va="top", **at_the_right)
@@ -113,11 +113,11 @@ def draw_chart(
 
 @dataclass(frozen=True)
 class EvaluationState:
-    """All that the widget shows of one pair; ``errors`` are the MPJPE of all pairs, mm, ``order`` their
-    numbers from the best to the worst.
+    """All that the widget shows of one pair.
 
-    The pair's hands are aligned as they are measured and put where the true ones are, (left, right, true
-    left, true right), metres.
+    ``errors`` are the MPJPE of all pairs in mm, ``order`` the pairs' indices from best to worst. The pair's
+    hands are aligned as the protocol compares them and placed at the true roots, in metres: (left, right,
+    true left, true right).
     """
 
     errors: Float[np.ndarray, "pairs"]
@@ -135,7 +135,7 @@ def evaluation_state(
 ) -> EvaluationState:
     """Returns the state of one of a batch's pairs; the chart ends at ``limit`` mm.
 
-    ``aligned`` is ``measure``'s answer for the estimate.
+    ``aligned`` is the estimate as aligned by ``measure``.
     """
     errors = mpjpe(aligned).double().numpy()
     order = np.argsort(errors, kind="stable")
@@ -162,11 +162,11 @@ def evaluation_state(
 
 
 class EvaluationExplorer(Explorer[EvaluationState]):
-    """All pairs' errors under a protocol that can be changed, and one pair of them from all sides.
+    """All pairs' errors under a protocol of the reader's choice, and one pair from all sides.
 
-    ``protocol`` sets the other three choices; a choice that no named protocol makes shows as ``OWN``. The
-    slider walks over the pairs from the best to the worst; a pair stays chosen when the protocol changes.
-    ``hands`` (left, right) regress joints.
+    ``protocol`` sets the other three choices. Choices that no named protocol makes appear as ``OWN``. The
+    slider moves over the pairs from best to worst. A pair stays chosen when the protocol changes. ``hands``
+    (left, right) regress joints.
     """
 
     def __init__(self, sample: Sample, prediction: Prediction, hands: Sequence[Hand]):
@@ -201,11 +201,11 @@ class EvaluationExplorer(Explorer[EvaluationState]):
 
     @property
     def measure(self) -> Measure:
-        """The measure that the controls say."""
+        """Returns the measure set by the controls."""
         return Measure(self.root.value, self.scaling.value, self.joints.value)
 
     def moved(self, control: ipywidgets.Widget) -> None:
-        """A protocol sets the other three choices, a rank chooses its pair."""
+        """Sets the other three choices after a new protocol, or the pair after a new rank."""
         if control is self.protocol:
             chosen = MEASURES.get(self.protocol.value, self.measure)
             self.root.value, self.scaling.value = chosen.root, chosen.scaling
@@ -220,17 +220,17 @@ class EvaluationExplorer(Explorer[EvaluationState]):
         return evaluation_state(self.sample, self.estimates[stage], aligned, measure, self.pair, self.limit)
 
     def draw(self, state: EvaluationState) -> None:
-        """Shows chart, picture, hands and words; protocol and rank are named after what they have become."""
+        """Shows chart, picture, hands and words, and updates the controls of protocol and rank."""
         self.protocol.value = name_of(self.measure)
         self.rank.value = 1 + int(np.flatnonzero(state.order == self.pair)[0])
         self.view.framing = list(framing_of(state.vertices))
         self.view.update(state.vertices, state.joints)
-        self.image.value, self.chart.value = encode_png(state.picture), encode_png(state.chart, 64)
+        self.image.value, self.chart.value = encode_png(state.picture), encode_png(state.chart)
         self.caption.value = state.caption
         self.summary.value = f"{self.names[self.stage.index]}, {state.summary}"
 
     def picture(self) -> Picture:
-        """Chart above, overlay and aligned hands below."""
+        """Returns the chart above, and overlay and aligned hands below."""
         both = beside(self.state.picture, self.view.picture((450, PICTURE_SIDE)))
         strips = (words(text, both.shape[1], 12) for text in (self.state.summary, self.state.caption))
         return above(next(strips), self.state.chart, next(strips), both)

@@ -1,4 +1,4 @@
-"""A joint's reading of a feature map: four cells, four weights, one feature, and where else it occurs."""
+"""Shows how a joint reads a feature map: four cells, four weights, one feature, and where else it occurs."""
 
 from dataclasses import dataclass
 
@@ -27,9 +27,10 @@ FAINT = "#bbbbbb"
 class SamplingState:
     """All that the explorer shows of one place on one map.
 
-    ``cells`` are (column, row) of the four neighbours: top left, top right, bottom left, bottom right; one
-    that is not ``inside`` the map counts as zeros. ``similarity`` is the cosine between ``feature`` and each
-    cell, 0 where one of them is zero. ``offset`` is the way from the top left neighbour's centre, in cells.
+    ``cells`` are (column, row) of the four neighbours: top left, top right, bottom left, bottom right. A cell
+    that isn't ``inside`` the map counts as zeros. ``similarity`` is the cosine between ``feature`` and each
+    cell, 0 if one of them is zero. ``offset`` is the way from the top left neighbour's centre to the place,
+    in cells.
     """
 
     cells: Int[np.ndarray, "4 2"]
@@ -44,7 +45,7 @@ class SamplingState:
 def sampling_state(
     feature_map: Float[np.ndarray, "channels height width"], uv: Float[np.ndarray, "2"], name: str = "point"
 ) -> SamplingState:
-    """Bilinear sampling of a map at a place in uv, taken apart."""
+    """Returns the steps of sampling a map bilinearly at a place in uv."""
     _, height, width = feature_map.shape
     place = (uv + 1) / 2 * (width, height) - 0.5
     corner = np.floor(place).astype(int)
@@ -72,7 +73,7 @@ def sampling_state(
 def draw_similarity(
     picture: UInt8[np.ndarray, "height width 3"], state: SamplingState, size: int
 ) -> UInt8[np.ndarray, "size size 3"]:
-    """The picture in pale grey, darker red where the map resembles the feature, the four cells framed."""
+    """Draws the picture in pale grey, redder where the map resembles the feature; frames the four cells."""
     grey = resized(picture, size, size).convert("L")
     pale = 0.6 + 0.4 * np.asarray(grey)[..., None] / 255
     cells = Image.fromarray(np.clip(state.similarity, 0, 1).astype(np.float32))
@@ -88,7 +89,7 @@ def draw_similarity(
 
 
 def draw_chart(state: SamplingState) -> UInt8[np.ndarray, "height width 3"]:
-    """The point among its four cell centres, each with its weight, above the bars of the feature it read."""
+    """Draws the point among its four cells' centres, with their weights, above bars of the feature read."""
     canvas, draw, font = blank(*CHART_SIZE, 12)
     left, top, side = 130, 46, 110
     draw.text((8, 4), "four cell centres, their weights, the point", fill=palette.INK, font=font)
@@ -125,10 +126,10 @@ def draw_chart(state: SamplingState) -> UInt8[np.ndarray, "height width 3"]:
 
 
 class SamplingExplorer(Explorer[SamplingState]):
-    """One joint's place over a picture, moved by hand; what it reads there, from either stage's map.
+    """One joint's movable place over a picture, and the feature that is read there from a stage's map.
 
-    ``sample`` and ``trace`` belong together, one batch or one picture; ``index`` chooses the picture. The
-    point starts where the stage read the joint, and two buttons bring it there or to the true place.
+    ``sample`` and ``trace`` belong to the same batch or picture; ``index`` chooses the picture. The point
+    starts where the stage read the joint. Two buttons move it to this place or to the joint's true place.
     """
 
     def __init__(self, sample: Sample, trace: Trace, index: int = 0):
@@ -165,7 +166,7 @@ class SamplingExplorer(Explorer[SamplingState]):
         super().__init__([controls, [self.point, self.chart], self.caption], [(self.point, "points")])
 
     def go_to(self, places: Float[np.ndarray, "42 2"]) -> None:
-        """Moves the point to the chosen joint's place among these."""
+        """Moves the point to the chosen joint's entry in ``places`` (uv)."""
         with self.quiet():
             self._put(places)
         self.refresh()
@@ -177,23 +178,23 @@ class SamplingExplorer(Explorer[SamplingState]):
         self.point.update(points=places[[joint]])
 
     def moved(self, control: ipywidgets.Widget) -> None:
-        """Another joint begins where the stage reads it."""
+        """Moves the point to where the stage reads the joint, if another joint was chosen."""
         if control is self.joint:
             self._put(self.read_at[self.map.value])
 
     def compute(self) -> SamplingState:
-        """Returns what is read where the point is."""
+        """Returns the state at the point's place."""
         name = PAIR_JOINT_NAMES[self.joint.value]
         return sampling_state(self.maps[self.map.value], self.point.uv[0], name)
 
     def draw(self, state: SamplingState) -> None:
         """Shows picture, chart and caption."""
         self.point.update(picture=draw_similarity(self._picture_below, state, INNER))
-        self.chart.value = encode_png(draw_chart(state), colours=16)
+        self.chart.value = encode_png(draw_chart(state))
         self.caption.value = state.summary
 
     def picture(self) -> Picture:
-        """Picture and chart side by side."""
+        """Returns picture and chart side by side."""
         return beside(self.point.picture(), draw_chart(self.state))
 
     def __repr__(self) -> str:

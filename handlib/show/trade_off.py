@@ -1,4 +1,4 @@
-"""Cost and error of every kind of training, as dots that say what they are under the mouse."""
+"""A chart of cost and error of every kind of training; each dot names itself under the mouse."""
 
 import json
 from collections.abc import Sequence
@@ -25,22 +25,23 @@ BY_STAGES = {
     "full": "two stages",
     "three_stages": "three stages",
 }
-"""Networks that differ in the number of stages alone, fewest first, and what the picture calls them."""
+"""Networks that differ in the number of stages alone, fewest first, and their names in the picture."""
 NEAR = 0.08
-"""A dot gets a name in the picture if at most one other is nearer than this share of both axes."""
+"""A dot gets a name in the picture if at most one other dot is nearer than this share of both axes."""
 
 
 class TradeOff:
-    """A chart of cost against error, in front of which a reader chooses the cost, zooms and asks dots.
+    """A chart of error against cost: the reader chooses the cost, zooms, and points at dots.
 
-    Needs no kernel: wherever Plotly's charts are drawn (JupyterLab, VS Code, Colab) it is alive, elsewhere it
-    is a picture.
+    It needs no kernel. It is interactive wherever Plotly's charts are drawn (JupyterLab, VS Code, Colab), and
+    a picture elsewhere.
     """
 
     @check_types
     def __init__(self, results: Sequence[AblationResult]):
-        """The mean MPJPE (mm) of every kind's seeds against what one picture costs; lines reach from the best
-        seed to the worst.
+        """Shows each kind's mean MPJPE (mm) over seeds against the cost of one picture.
+
+        Lines reach from the best seed to the worst.
         """
         check_some("results", results)
         self.errors = errors_of(results)
@@ -56,7 +57,7 @@ class TradeOff:
         return np.array([np.mean(values) for values in self.errors.values()])
 
     def figure(self) -> graph_objects.Figure:
-        """Plotly's figure, with a menu of the costs."""
+        """Returns a Plotly figure with a menu of the costs."""
         means, names = self._means(), list(self.errors)
         stages = [names.index(name) for name in BY_STAGES if name in names]
         start, *_ = costs = list(COSTS)
@@ -113,7 +114,7 @@ class TradeOff:
         return figure
 
     def picture(self) -> bytes:
-        """The same chart with the first cost, as PNG; dots that stand alone are named."""
+        """Returns the same chart with the first cost as PNG; dots without close neighbours are named."""
         start, *_ = COSTS
         x, y, names = np.array(self.costs[start]), self._means(), list(self.errors)
         figure, (axes,) = detached_figure(figsize=(8, 4.2), layout="constrained")
@@ -128,7 +129,7 @@ class TradeOff:
         axes.set(xlim=(0, 1.15 * x.max()), xlabel=COSTS[start], ylabel="MPJPE (mm)")
         without_frame(axes)
         self._name_dots(axes, x, y, names)
-        return encode_png(figure_pixels(figure), 64)
+        return encode_png(figure_pixels(figure))
 
     @staticmethod
     def _name_dots(

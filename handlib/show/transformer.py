@@ -1,4 +1,4 @@
-"""The attention of the inter-hand transformer: lines between two hands, and the matrix they come from."""
+"""Shows the inter-hand transformer's attention: lines between two hands, and the matrix of weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ Matrix = Float[np.ndarray, "42 42"]
 class AttentionState:
     """All that the widget shows of one joint: its weights, the lines, the matrix, the words.
 
-    ``given`` are the picked joint's row (or column) of the matrix, ``other_hand`` is the part of their sum
-    that the other hand has.
+    ``given`` is the picked joint's row (or column) of the matrix, ``other_hand`` the other hand's share of
+    its sum.
     """
 
     given: Float[np.ndarray, "42"]
@@ -50,11 +50,11 @@ class AttentionState:
 
 
 def attention_state(weights: Matrix, joint: int, direction: str = "attends to") -> AttentionState:
-    """Returns the state with a joint (0-41, or -1 for none) picked.
+    """Returns the state in which a joint (0-41, or -1 for none) is picked.
 
-    Row i of ``weights`` says how much token i takes from each token; rows sum to 1. Lines go to the ten
-    partners with the largest weights, as wide as the weight is beside the largest one. Lines to the other
-    hand have the highlight's colour, those within the hand are grey. ``direction`` is one of ``DIRECTIONS``.
+    Row i of ``weights`` is what token i takes from each token; rows sum to 1. Lines go to the ten partners
+    with the largest weights; a line's width is the weight relative to the largest. Lines to the other hand
+    have the highlight's colour, lines within the hand are grey. ``direction`` is one of ``DIRECTIONS``.
     """
     if joint < 0:
         return _nothing_picked(weights)
@@ -110,10 +110,10 @@ def _caption(
 def matrix_picture(
     weights: Matrix, joint: int = -1, direction: str = "attends to"
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """The 42 x 42 weights, white to black, with the picked joint's row (or column) framed.
+    """Draws the 42 x 42 weights from white to black, with the picked joint's row (or column) framed.
 
-    A row is a token that attends, a column one that is attended to. Each hand's wrist comes first, then four
-    joints of each finger, whose initial letters stand at the sides.
+    A row is a token that attends, a column a token that is attended to. Each hand's wrist comes first, then
+    four joints of each finger; the fingers' initial letters are at the sides.
     """
     darkest = max(float(weights.max()), 1e-12)
     grey = (255 * (1 - np.clip(weights / darkest, 0, 1) ** 0.7)).round().astype(np.uint8)
@@ -137,7 +137,7 @@ def matrix_picture(
 
 
 def _label_hand(picture: Image.Image, hand: int) -> None:
-    """A hand's name, fingers and colour along the upper and the left side."""
+    """Draws a hand's name, fingers and colour along the upper and the left side."""
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(12)
     start, length = MARGIN + hand * CELL * NUM_JOINTS, CELL * NUM_JOINTS
     colour = HAND_COLOURS[SIDES[hand]][1]
@@ -155,10 +155,10 @@ def _label_hand(picture: Image.Image, hand: int) -> None:
 
 
 class AttentionLines(Explorer[AttentionState]):
-    """Pick a joint and see whom it attends to, or who attends to it: as lines in 3D and in the matrix.
+    """Pick a joint and see which joints it attends to, or which attend to it: lines in 3D, and the matrix.
 
-    ``traces`` are forward passes by name, such as one picture as it is and with a hand painted over;
-    ``index`` chooses the picture of a batch. ``layer`` is a layer of a stage, ``head`` one head or the mean.
+    ``traces`` are forward passes by name, such as a picture as it is and with a hand painted over. ``index``
+    chooses the picture of a batch. ``layer`` is a layer of a stage, ``head`` one head or the mean.
     """
 
     def __init__(self, traces: Mapping[str, Trace], index: int = 0):
@@ -190,7 +190,7 @@ class AttentionLines(Explorer[AttentionState]):
 
     @property
     def weights(self) -> Matrix:
-        """The chosen layer's and head's weights."""
+        """Returns the weights of the chosen layer and head."""
         stage, layer = self.layer.value
         weights = self.traces[self.picture_choice.value].stages[stage].attention[self.sample, layer]
         chosen = weights.mean(0) if self.head.value == MEAN else weights[self.head.value]
@@ -201,15 +201,15 @@ class AttentionLines(Explorer[AttentionState]):
         return attention_state(self.weights, self.view.picked, self.direction.value)
 
     def draw(self, state: AttentionState) -> None:
-        """Shows lines, matrix and caption, on the hands as the chosen stage estimates them."""
+        """Shows lines, matrix and caption; the hands are the chosen stage's estimate."""
         stage = self.traces[self.picture_choice.value].stages[self.layer.value[0]]
         placed = place(stage.after, self.sample)
         self.view.update(placed.vertices, placed.joints, joint_colours=state.joint_colours, links=state.links)
-        self.image.value = encode_png(state.picture, colours=64)
+        self.image.value = encode_png(state.picture)
         self.caption.value = f"<b>{state.caption}</b>"
 
     def picture(self) -> Picture:
-        """The 3D view and the matrix above the caption."""
+        """Returns the 3D view and the matrix above the caption."""
         matrix = self.state.picture
         both = beside(self.view.picture((480, matrix.shape[0] - 22)), matrix)
         said = f"{self.layer.label}, head: {self.head.label}. {self.state.caption}"

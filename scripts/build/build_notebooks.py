@@ -69,8 +69,10 @@ def clean_outputs(cell: NotebookNode, where: str) -> None:
         if output.get("name") == "stderr":
             raise BuildError(f"{where}: expected no output on stderr, got {output['text'].strip()[:300]!r}")
         data = output.get("data", {})
-        if data.pop(WIDGET_VIEW, None) is not None and "image/png" not in data:
-            raise BuildError(f"{where}: expected a picture beside the widget, for readers without a kernel")
+        if data.pop(WIDGET_VIEW, None) is not None and not {"image/png", "text/html"} & data.keys():
+            raise BuildError(
+                f"{where}: expected a picture or a page beside the widget, for readers without a kernel"
+            )
         if "image/png" in data:
             data["image/png"] = shrink_png(data["image/png"])
 

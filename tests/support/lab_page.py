@@ -19,9 +19,9 @@ SECONDS = 1000
 LONG = 300 * SECONDS
 
 
-def open_notebook(page, lab, notebook: str) -> None:
+def open_notebook(page, lab, notebook: str, folder: str = "notebooks") -> None:
     """Opens a notebook in a workspace of its own; returns when its kernel is there."""
-    page.goto(f"{lab.url}/lab/workspaces/{uuid.uuid4().hex}/tree/notebooks/{notebook}")
+    page.goto(f"{lab.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{folder}/{notebook}")
     page.locator(IDLE).first.wait_for(timeout=LONG)
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=LONG)
 

@@ -1,4 +1,4 @@
-"""Pictures of surfaces and skeletons without a graphics card: ray casting, lines, words, and small PNG files.
+"""Draws surfaces and skeletons without a graphics card: ray casting, lines, words, and small PNG files.
 
 Surfaces and skeletons are given by points that are already in the picture: ``pixels`` (x right, y down,
 continuous) and ``depth`` (metres, larger is further). Colours are sRGB in [0, 1].
@@ -16,7 +16,7 @@ from handlib.geometry.rays import ray_scene
 from handlib.hand.skeleton import BONES
 from handlib.show.core.palette import INK
 
-# Towards the lights, in the camera's frame (x right, y down, z away), and how strong they are.
+# Directions towards the lights, in the camera's frame (x right, y down, z away), and their strengths.
 LIGHTS = ((np.array([-0.45, -0.68, -0.58]), 0.62), (np.array([0.86, 0.21, -0.47]), 0.2))
 AMBIENT = 0.36
 
@@ -24,23 +24,23 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def mix(colour: str, other: str, share: float) -> str:
-    """The hex colour ``share`` of the way from one hex colour to another."""
+    """Returns the hex colour that is ``share`` of the way from one hex colour to another."""
     a, b = rgb(colour), rgb(other)
     return "#" + "".join(f"{round(255 * c):02x}" for c in a + share * (b - a))
 
 
 def rgb(colour: str) -> Float[np.ndarray, "3"]:
-    """A hex colour as three numbers in [0, 1]."""
+    """Returns a hex colour as three numbers in [0, 1]."""
     return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
 
 
 def rgb_bytes(colour: str) -> UInt8[np.ndarray, "3"]:
-    """A hex colour as three bytes."""
+    """Returns a hex colour as three bytes."""
     return (255 * rgb(colour)).round().astype(np.uint8)
 
 
 def shade(normals: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 1"]:
-    """Brightness of surfaces that face the viewer: ambient plus two wrapped lights."""
+    """Returns the brightness of surfaces that face the viewer: ambient light plus two wrapped lights."""
     toward_viewer = np.where(normals[:, 2:] > 0, -normals, normals)
     light = np.full((len(normals), 1), AMBIENT)
     for direction, strength in LIGHTS:
@@ -56,9 +56,9 @@ def surface_layer(
     width: int,
     height: int,
 ) -> Float[np.ndarray, "height width 4"]:
-    """The nearest surface at every pixel centre, shaded; RGB and coverage (0 or 1).
+    """Draws the nearest surface at every pixel centre, shaded; returns RGB and coverage (0 or 1).
 
-    ``vertices`` are metres in the camera's frame and give depth and normals, ``pixels`` say where each lies
+    ``vertices`` are in metres in the camera's frame and give depth and normals. ``pixels`` are their places
     in the picture. Surfaces of several hands in one call hide each other correctly.
     """
     layer = np.zeros((height, width, 4))
@@ -115,24 +115,24 @@ def draw_skeleton(
 def hands_layer_inputs(
     faces: Sequence[Int[np.ndarray, "faces 3"]], colours: Sequence[np.ndarray], num_vertices: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Faces and vertex colours of several hands as of one surface; one colour may stand for a whole hand."""
+    """Joins faces and vertex colours of several hands to one surface; a hand may have a single colour."""
     joined = np.concatenate([f + hand * num_vertices for hand, f in enumerate(faces)])
     return joined, np.concatenate([np.broadcast_to(c, (num_vertices, 3)) for c in colours])
 
 
 def resized(picture: UInt8[np.ndarray, "_ _ 3"], width: int, height: int) -> Image.Image:
-    """A picture in another size, to be drawn on or pasted."""
+    """Returns a picture in another size, to draw on or to paste."""
     return Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
 
 
 def blank(width: int, height: int, font_size: int = 13) -> tuple[Image.Image, ImageDraw.ImageDraw, Font]:
-    """A white picture, what draws on it, and a font."""
+    """Returns a white picture, its drawing context, and a font."""
     image = Image.new("RGB", (width, height), "white")
     return image, ImageDraw.Draw(image), ImageFont.load_default(font_size)
 
 
 def words(text: str, width: int, font_size: int = 13) -> UInt8[np.ndarray, "height {width} 3"]:
-    """A strip of text, broken into lines where it is too long."""
+    """Draws a strip of text, wrapped into lines."""
     font = ImageFont.load_default(font_size)
     lines = []
     for paragraph in text.split("\n"):
@@ -150,7 +150,7 @@ def words(text: str, width: int, font_size: int = 13) -> UInt8[np.ndarray, "heig
 
 
 def above(*pictures: UInt8[np.ndarray, "_ _ 3"]) -> UInt8[np.ndarray, "height width 3"]:
-    """Pictures below each other, the first one above; narrower ones are widened with white at the right."""
+    """Stacks pictures from top to bottom; narrower pictures get white on the right."""
     width = max(picture.shape[1] for picture in pictures)
     return np.concatenate(
         [np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255) for p in pictures]
@@ -158,7 +158,7 @@ def above(*pictures: UInt8[np.ndarray, "_ _ 3"]) -> UInt8[np.ndarray, "height wi
 
 
 def beside(*pictures: UInt8[np.ndarray, "_ _ 3"], gap: int = 0) -> UInt8[np.ndarray, "height width 3"]:
-    """Pictures in a row with ``gap`` pixels between them; lower ones are lengthened with white below."""
+    """Puts pictures in a row with ``gap`` pixels between them; shorter pictures get white below."""
     height = max(picture.shape[0] for picture in pictures)
     padded = [
         np.pad(p, ((0, height - p.shape[0]), (gap * (k > 0), 0), (0, 0)), constant_values=255)
@@ -167,9 +167,23 @@ def beside(*pictures: UInt8[np.ndarray, "_ _ 3"], gap: int = 0) -> UInt8[np.ndar
     return np.concatenate(padded, axis=1)
 
 
-def encode_png(picture: UInt8[np.ndarray, "height width 3"], colours: int = 256) -> bytes:
-    """A small PNG: a palette of ``colours`` colours, no metadata; the same picture gives the same bytes."""
-    image = Image.fromarray(picture).quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+LARGE_PNG = 80_000
+"""Bytes: a PNG that would be larger gets a palette."""
+
+
+def encode_png(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """Returns a PNG without metadata, in all its colours, or in 256 of them if the file would be large.
+
+    The same picture gives the same bytes.
+    """
+    image = Image.fromarray(picture)
+    full = _png_bytes(image)
+    if len(full) <= LARGE_PNG:
+        return full
+    return _png_bytes(image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG))
+
+
+def _png_bytes(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
