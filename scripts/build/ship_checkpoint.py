@@ -1,16 +1,17 @@
-"""Turns finished training runs into a checkpoint that ships: weights, how they came about, a curve.
+"""Turns finished training runs into a checkpoint that ships: weights, training history, a curve.
 
     handlib data benchmark --out runs/two_hands --splits val test studio-test --sizes 128
     python scripts/build/ship_checkpoint.py RUN ... --name small
     python scripts/build/ship_checkpoint.py --measure
     python scripts/build/ship_checkpoint.py --card
 
-The third command measures what the second has written, as ``handlib eval`` does with the options in
-``MEASUREMENTS``; the last one writes the model card and the README's table from the files of both, and lists
-all of them in ``data_samples/MANIFEST.json``.
+The third command measures the checkpoint that the second has written, like ``handlib eval`` with the options
+in ``MEASUREMENTS``. The last command writes the model card, the table of
+``docs/measurements.md`` and README's line from these files, and lists
+all files in ``data_samples/MANIFEST.json``.
 
-The weights are the last run's. Runs that began with an earlier one's weights are named after it, in order;
-the first may be a folder that ships itself, whose history goes on.
+The weights are the last run's. If runs started from each other's weights, name them in their order. The first
+may be a folder that ships; its history continues.
 """
 
 import argparse
@@ -48,7 +49,7 @@ MEASUREMENTS: dict[str, dict[str, Any]] = {
     "desk": {"count": 500, "seed": FRESH_SEED},
     "studio": {"split": "studio-test"},
 }
-"""What is said of a checkpoint: the file it stands in, and the options of ``handlib eval`` that give it."""
+"""Measurements of a checkpoint: each one's file name, and the options of ``handlib eval`` for it."""
 OTHERWISE = {
     "test": "the test pairs, as above",
     "test-wrist": "centred on the wrist",
@@ -58,14 +59,15 @@ OTHERWISE = {
     "studio": "hands turned any way, seen from anywhere: never trained on",
 }
 OF_A_RUN = ("training", "losses", "augmentation", "data")
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README, MEASUREMENTS_PAGE = ROOT / "README.md", ROOT / "docs" / "measurements.md"
 NAMES = {"adamw": "AdamW", "muon": "Muon"}
 ORIGIN = "trained by handlib train on rendered pairs of the open hand; no photograph, no third-party data"
 LICENCE = "MIT"
 
 
 def read_curve(log: Path, number: int, hours: float) -> list[dict]:
-    """What the log of a run says without what a curve doesn't show; ``hours`` were spent before it."""
+    """Returns the parts of a run's log that a curve shows; ``hours`` were spent before the run."""
     records = [json.loads(line) for line in log.read_text().splitlines()]
     return [
         {
@@ -83,7 +85,7 @@ def read_curve(log: Path, number: int, hours: float) -> list[dict]:
 
 
 def history(folders: Sequence[Path]) -> tuple[list[dict], list[dict]]:
-    """The settings of all runs, and one curve through them; what a folder that ships says comes first."""
+    """Returns the settings of all runs and one curve through them; a shipped folder's history comes first."""
     runs: list[dict] = []
     curve: list[dict] = []
     for folder in folders:
@@ -98,18 +100,18 @@ def history(folders: Sequence[Path]) -> tuple[list[dict], list[dict]]:
 
 
 def constant_answer(pairs: Dataset, test: Dataset) -> Report:
-    """What the mean of some pairs scores on others."""
+    """Returns the scores on test pairs of a constant answer: the mean of other pairs."""
     hands = {side: Hand.open(side) for side in SIDES}
     return evaluate(MeanPredictor(pairs.sample(torch.arange(len(pairs))), hands), batches(test), INTAG_MCP)
 
 
 def split(benchmark: Path, name: str, model: DIR) -> Dataset:
-    """A split of the benchmark, at the size that a network takes."""
+    """Returns a split of the benchmark at the size of a network's pictures."""
     return load_dataset(benchmark / f"{name}-{model.config.image_size}")
 
 
 def write_history(out: Path, model: DIR, runs: list[dict], curve: list[dict], validation: Dataset) -> None:
-    """Writes how a network came about: ``training.json``, and its curve as a picture."""
+    """Writes a network's training history: ``training.json``, and its curve as a picture."""
     baseline = constant_answer(validation, validation)["scores"]["initial"]["all"]
     record = {
         "network": asdict(model.config),
@@ -130,13 +132,13 @@ def ship(folders: Sequence[Path], benchmark: Path, out: Path) -> None:
 
 
 def command_of(name: str, measurement: str) -> str:
-    """What to type to measure a checkpoint again."""
+    """Returns the command that repeats a measurement of a checkpoint."""
     options = " ".join(f"--{key} {value}" for key, value in MEASUREMENTS[measurement].items())
     return f"handlib eval --checkpoint {name} {options}"
 
 
 def measure(out: Path, benchmark: Path) -> None:
-    """Writes a file per measurement, and what a constant answer scores."""
+    """Writes a file per measurement, and the scores of a constant answer."""
     for name, options in MEASUREMENTS.items():
         evaluate_command(out.name, pairs=benchmark, json=out / f"{name}.json", **options)
     validation, test = (split(benchmark, name, DIR.from_pretrained(out)) for name in ("val", "test"))
@@ -144,18 +146,18 @@ def measure(out: Path, benchmark: Path) -> None:
 
 
 def scores(out: Path, measurement: str) -> dict[str, Rows]:
-    """The rows of every estimate."""
+    """Returns the rows of every estimate."""
     return json.loads((out / f"{measurement}.json").read_text())["scores"]
 
 
 def weighted_as(test: Rows, other: Rows) -> float:
-    """MPJPE of other pairs if their strata were as frequent as the test pairs' are."""
+    """Returns the MPJPE of other pairs, weighted as if their strata were as frequent as the test pairs'."""
     strata = [name for name in test if name != "all"]
     return sum(test[name]["samples"] * other[name]["mpjpe"] for name in strata) / test["all"]["samples"]
 
 
 def measured(out: Path) -> str:
-    """What the files of ``MEASUREMENTS`` say, as Markdown."""
+    """Returns the content of the files of ``MEASUREMENTS`` as Markdown."""
     test = json.loads((out / "test.json").read_text())
     by_estimate = {name: rows["all"] for name, rows in test["scores"].items()}
     *_, final = test["scores"].values()
@@ -182,14 +184,25 @@ If the {FRESH_COUNT} other pairs had the test pairs' mix of strata, their MPJPE 
 {weighted_as(final, fresh):.2f} mm."""
 
 
+def in_short(out: Path) -> str:
+    """Returns the line of README about the test pairs."""
+    *_, final = scores(out, "test").values()
+    constant = json.loads((out / CONSTANT).read_text())["scores"]["initial"]["all"]
+    return (
+        f"- **Rendered pairs:** `{out.name}` places the joints of {final['all']['samples']} test pairs with "
+        f"a mean error (MPJPE) of {final['all']['mpjpe']:.1f} mm; a constant answer has "
+        f"{constant['mpjpe']:.1f} mm."
+    )
+
+
 def line(what: str, row: Mapping[str, float], command: str) -> str:
-    """One measurement's line."""
+    """Returns the line of one measurement."""
     lengths = " | ".join(f"{row[name]:.2f}" for name in ("mpjpe", "mpvpe", "pa_mpjpe", "mrrpe"))
     return f"| {what} | {lengths} | {100 * row['rotation_wrong']:.1f} % | `{command}` |"
 
 
 def provenance(data: dict) -> str:
-    """Whether today's package makes the very pairs that the network was trained on."""
+    """Returns a remark for the card if the current package no longer makes the very training pairs."""
     if data["hand_sha256"] == open_hand_sha256():
         return ""
     return f"""
@@ -200,7 +213,7 @@ the same kind of pairs, not the same bytes.
 
 
 def told(runs: Sequence[dict]) -> str:
-    """Every run in a line: which pairs, how many steps."""
+    """Returns a line per run: its pairs and its number of steps."""
     lines = []
     for number, run in enumerate(runs, start=1):
         config, data = TrainConfig(**run["training"]), run["data"]
@@ -214,7 +227,7 @@ def told(runs: Sequence[dict]) -> str:
 
 
 def card(out: Path) -> str:
-    """The model card."""
+    """Returns the model card."""
     training = json.loads((out / TRAINING).read_text())
     parameters = sum(p.numel() for p in DIR.from_pretrained(out).parameters())
     runs, size = training["runs"], training["network"]["image_size"]
@@ -245,7 +258,7 @@ Nearly hidden hands are guessed.
 
 
 def interlocked_or_not(runs: Sequence[dict]) -> str:
-    """What the limits say of interlocked hands, which only some worlds have."""
+    """Returns the words about interlocked hands for the card's limits; only some worlds have such hands."""
     return "" if any("-full" in run["data"]["world"] for run in runs) else ", nor interlocked fingers"
 
 
@@ -255,7 +268,7 @@ def main() -> None:
     parser.add_argument("--name", default="small")
     parser.add_argument("--benchmark", type=Path, default=Path("runs/two_hands"))
     parser.add_argument("--measure", action="store_true", help="measure what ships")
-    parser.add_argument("--card", action="store_true", help="write the model card and README's section")
+    parser.add_argument("--card", action="store_true", help="write the card and what pages quote")
     arguments = parser.parse_args()
     networks = networks_folder()
     out = networks / arguments.name
@@ -263,7 +276,8 @@ def main() -> None:
         measure(out, arguments.benchmark)
     elif arguments.card:
         write_text(out / "README.md", card(out))
-        write_between_marks(README, "ship_checkpoint.py", measured(out))
+        write_between_marks(MEASUREMENTS_PAGE, "ship_checkpoint.py", measured(out))
+        write_between_marks(README, "ship_checkpoint.py", in_short(out))
         shipped = sorted(path for path in out.iterdir() if path.is_file())
         update_manifest(networks.parent, shipped, (f"{networks.name}/{out.name}/",), ORIGIN, LICENCE)
     else:

@@ -1,4 +1,4 @@
-"""Turns trained runs of ``wild`` into what ships: weights, how they came about, numbers, a card.
+"""Turns trained runs of ``wild`` into the files that ship: weights, training history, numbers, a card.
 
     handlib data benchmark --out runs/two_hands --splits wild-test --sizes 192
     python scripts/build/ship_wild.py RUN ...
@@ -7,9 +7,9 @@
     python scripts/build/ship_wild.py --photographs FOLDER
     python scripts/build/ship_wild.py --card
 
-``--photographs`` is a folder of annotated photographs (``handlib.evaluation.photo_scores``); with
-``answers.json`` and ``answers-whole.json`` of MediaPipe in it (``scripts/experiments/mediapipe_answers.py``)
-those are scored beside. Only numbers are kept.
+``--photographs`` is a folder of annotated photographs (``handlib.evaluation.photo_scores``). If it holds
+MediaPipe's ``answers.json`` and ``answers-whole.json`` (``scripts/experiments/mediapipe_answers.py``), they
+are scored too. Only numbers are kept.
 """
 
 import argparse
@@ -41,7 +41,8 @@ ORIGIN = (
     "landmark network (mediapipe 0.10.21)"
 )
 LICENCE = "MIT; the encoder Apache-2.0, see handlib/assets/hand_encoder"
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
+README, MEASUREMENTS_PAGE = ROOT / "README.md", ROOT / "docs" / "measurements.md"
 KEPT = ("pck@0.1", "pck@0.2", "pck@0.5", "error", "swapped", "missing")
 
 
@@ -56,14 +57,14 @@ def ship(folders: list[Path], validation: Path) -> None:
 
 
 def measure(benchmark: Path, validation: Path) -> None:
-    """Writes what it scores on rendered pictures, and what a constant answer does."""
+    """Writes the scores of ``wild``, and of a constant answer, on rendered pictures."""
     evaluate_command(NAME, split="wild-test", pairs=benchmark, json=OUT / "wild-test.json")
     test = load_dataset(benchmark / "wild-test-192")
     write_report(OUT / "constant.json", constant_answer(load_dataset(validation), test))
 
 
 def measure_photographs(photographs: Path) -> None:
-    """Writes what it scores on annotated photographs, and what others do."""
+    """Writes the scores of ``wild``, ``small`` and MediaPipe on annotated photographs."""
     annotations = read_annotations(photographs)
     finders = {name: finder(DIR.from_pretrained(name).eval()) for name in (NAME, "small")}
     answers = {"boxes": photographs / "answers.json", "no boxes": photographs / "answers-whole.json"}
@@ -80,7 +81,7 @@ def measure_photographs(photographs: Path) -> None:
 
 
 def runs_told(runs: list[dict]) -> str:
-    """Every run in a line: which pairs, how many of its steps it took."""
+    """Returns a line per run: its pairs, and how many of its steps it took."""
     lines = []
     for number, run in enumerate(runs, start=1):
         config, data = run["training"], run["data"]
@@ -95,7 +96,7 @@ def runs_told(runs: list[dict]) -> str:
 
 
 def photographs_told() -> str:
-    """The table of photographs' scores."""
+    """Returns the table of scores on photographs."""
     scores = json.loads((OUT / "photographs.json").read_text())
     count = round(scores["boxes"][NAME]["all"]["pictures"])
     lines = [
@@ -126,8 +127,8 @@ encoder and has seen rendered pairs only, and
 its sides are checked by that landmarker's network."""
 
 
-def readme_told() -> str:
-    """What to expect on photographs, for the README."""
+def what_to_expect() -> str:
+    """Returns the README's words about what to expect on photographs."""
     scores = json.loads((OUT / "photographs.json").read_text())
     own, others = scores["boxes"][NAME], scores["boxes"]
     alone = scores["no boxes"][NAME]["all"]
@@ -149,11 +150,25 @@ puts {share(own)} of the joints within a fifth of a hand's size when it is told 
 {100 * own["all"]["swapped"]:.0f} % of the pictures. `small`, which has never seen a photograph, reaches
 {share(others["small"])}, MediaPipe's hand landmarker, which was trained on photographs, {share(mediapipe)}
 (it finds no second hand in {missing:.0f} % of the pictures). So few pictures leave such a share uncertain by
-ten percent and more. How it was measured: [the card of `wild`](data_samples/checkpoints/wild/README.md)."""
+ten percent and more. How it was measured stands on the
+[card of `wild`](../data_samples/checkpoints/wild/README.md)."""
+
+
+def in_short() -> str:
+    """Returns the line of README about photographs."""
+    scores = json.loads((OUT / "photographs.json").read_text())
+    own, alone = (scores[way][NAME]["all"] for way in ("boxes", "no boxes"))
+    mediapipe = scores["no boxes"]["mediapipe"]["all"]
+    return (
+        f"- **Photographs:** `{NAME}` puts {100 * own['pck@0.2']:.0f} % of the joints of "
+        f"{own['pictures']:.0f} annotated photographs within a fifth of a hand's size, "
+        f"{100 * alone['pck@0.2']:.0f} % when it has to find the hands itself (MediaPipe's hand landmarker: "
+        f"{100 * mediapipe['pck@0.2']:.0f} %)."
+    )
 
 
 def card() -> str:
-    """The model card."""
+    """Returns the model card."""
     training = json.loads((OUT / TRAINING).read_text())
     test = json.loads((OUT / "wild-test.json").read_text())
     constant = json.loads((OUT / "constant.json").read_text())["scores"]["initial"]["all"]
@@ -236,7 +251,8 @@ def main() -> None:
         measure_photographs(options.photographs)
     elif options.card:
         write_text(OUT / "README.md", card())
-        write_between_marks(README, "ship_wild.py", readme_told())
+        write_between_marks(MEASUREMENTS_PAGE, "ship_wild.py", what_to_expect())
+        write_between_marks(README, "ship_wild.py", in_short())
         shipped = sorted(path for path in OUT.iterdir() if path.is_file())
         folder = networks_folder()
         update_manifest(folder.parent, shipped, (f"{folder.name}/{NAME}/",), ORIGIN, LICENCE)

@@ -26,8 +26,9 @@ def test_the_model_card_is_made_from_the_files() -> None:
 
 
 def test_the_readme_quotes_the_files() -> None:
-    quoted = between_marks(ship_checkpoint.README, "ship_checkpoint.py")
+    quoted = between_marks(ship_checkpoint.MEASUREMENTS_PAGE, "ship_checkpoint.py")
     assert quoted == ship_checkpoint.measured(SMALL)
+    assert between_marks(ship_checkpoint.README, "ship_checkpoint.py") == ship_checkpoint.in_short(SMALL)
 
 
 @pytest.mark.parametrize("measurement", ["test", "desk"])

@@ -38,7 +38,8 @@ def test_it_is_small_in_half_precision_and_of_its_configuration(network: DIR) ->
 
 def test_its_card_and_the_readme_are_made_from_the_files() -> None:
     assert (WILD / "README.md").read_text() == ship_wild.card()
-    assert ship_wild.readme_told() in ship_wild.README.read_text()
+    assert ship_wild.in_short() in ship_wild.README.read_text()
+    assert ship_wild.what_to_expect() in ship_wild.MEASUREMENTS_PAGE.read_text()
 
 
 def test_it_is_better_than_a_constant_answer_and_its_stages_help() -> None:
