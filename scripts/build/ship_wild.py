@@ -20,11 +20,12 @@ import torch
 from make_data_samples import update_manifest
 from ship_checkpoint import TRAINING, constant_answer, history, write_history
 
+from handlib.analysis.comparison import mean_interval
 from handlib.commands.training import evaluate as evaluate_command
 from handlib.data.shards import load_dataset
 from handlib.evaluation.evaluate import COLUMNS, write_report
 from handlib.evaluation.metrics import INTAG_MCP
-from handlib.evaluation.photo_scores import read_annotations, read_answers, report, score_folder
+from handlib.evaluation.photo_scores import THRESHOLDS, read_annotations, read_answers, report, score_folder
 from handlib.evaluation.scores import format_table
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
@@ -68,15 +69,18 @@ def measure_photographs(photographs: Path) -> None:
     annotations = read_annotations(photographs)
     finders = {name: finder(DIR.from_pretrained(name).eval()) for name in (NAME, "small")}
     answers = {"boxes": photographs / "answers.json", "no boxes": photographs / "answers-whole.json"}
-    scores = {}
+    scores: dict[str, dict] = {}
     for boxes in (True, False):
         way = "boxes" if boxes else "no boxes"
         asked = dict(finders)
         if answers[way].exists():
             asked["mediapipe"] = read_answers(answers[way])
-        scores[way] = {
-            name: report(annotations, score_folder(photographs, find, boxes)) for name, find in asked.items()
-        }
+        scores[way] = {}
+        for name, find in asked.items():
+            each = score_folder(photographs, find, boxes)
+            scores[way][name] = report(annotations, each)
+            interval = mean_interval([score.pck[THRESHOLDS.index(0.2)] for score in each.values()])
+            scores[way][name]["all"]["pck@0.2 interval"] = [max(0.0, interval.low), min(1.0, interval.high)]
     write_text(OUT / "photographs.json", json.dumps(scores, indent=1) + "\n")
 
 

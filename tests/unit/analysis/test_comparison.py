@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from handlib.analysis.comparison import Spread, compare, pooled_spread
+from handlib.analysis.comparison import Spread, blocked_spread, compare, pooled_spread
 
 
 def test_pooled_spread_of_pairs_by_hand():
@@ -32,3 +32,18 @@ def test_more_seeds_and_more_freedom_leave_less_to_chance():
 def test_a_spread_needs_two_seeds_of_something():
     with pytest.raises(ValueError, match="expected at least one with two numbers"):
         pooled_spread([[1.0], [2.0]])
+
+
+def test_blocked_spread_takes_out_what_a_seed_does_to_all_kinds():
+    kinds, seeds = np.array([[1.0], [2.0], [5.0]]), np.array([[0.0, 10.0, -3.0]])
+    assert blocked_spread((kinds + seeds).tolist()).deviation == pytest.approx(0)
+    noise = np.random.default_rng(0).normal(0, 0.5, (200, 3))
+    spread = blocked_spread((np.arange(200)[:, None] + seeds + noise).tolist())
+    assert spread.deviation == pytest.approx(0.5, rel=0.1)
+    assert spread.freedom == 199 * 2
+
+
+@pytest.mark.parametrize("groups", [[[1.0, 2.0]], [[1.0], [2.0]], [[1.0, 2.0], [3.0, 4.0, 5.0]]])
+def test_blocks_need_two_kinds_with_the_same_seeds(groups):
+    with pytest.raises(ValueError, match="same two seeds"):
+        blocked_spread(groups)
