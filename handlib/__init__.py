@@ -1,6 +1,6 @@
 """handlib: DIR, the reconstruction of two interacting hands from one picture, taken apart and explained.
 
-Names are imported when they are first asked for: ``import handlib`` is quick, and a network needs no widget.
+Names are imported when they are first used: ``import handlib`` is quick, and networks need no widgets.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ _import_public, __dir__, __all__ = attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, or ``__version__``."""
+    """Returns what a public name stands for, or the version for ``__version__``."""
     if name != "__version__":
         return _import_public(name)
     from importlib.metadata import PackageNotFoundError, version

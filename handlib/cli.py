@@ -1,4 +1,4 @@
-"""The command line, ``handlib --help``: the names of all commands, and how they fail."""
+"""The command line (``handlib --help``): the names of all commands, and how errors are reported."""
 
 import difflib
 import io
@@ -17,7 +17,7 @@ Command = Callable[..., None]
 
 @dataclass(frozen=True)
 class Group:
-    """Commands under one name."""
+    """Several commands under one name."""
 
     about: str
     commands: Mapping[str, Command]
@@ -48,7 +48,7 @@ COMMANDS: Mapping[str, Command | Group] = {
 
 
 def app_of(commands: Mapping[str, Command | Group]) -> SubcommandApp:
-    """A parser for the commands."""
+    """Returns a parser for the commands."""
     app = SubcommandApp()
     for name, command in commands.items():
         if isinstance(command, Group):
@@ -59,7 +59,7 @@ def app_of(commands: Mapping[str, Command | Group]) -> SubcommandApp:
 
 
 def check_command(arguments: Sequence[str], commands: Mapping[str, Command | Group] = COMMANDS) -> None:
-    """Refuses, with an :class:`InputError`, a command that doesn't exist, and names the likeliest."""
+    """Raises an :class:`InputError` for an unknown command; the error names the most similar command."""
     if not arguments or arguments[0].startswith("-"):
         return
     name, *rest = arguments
@@ -72,10 +72,10 @@ def check_command(arguments: Sequence[str], commands: Mapping[str, Command | Gro
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command. What the user can mend is told in one line on stderr, with exit code 2."""
+    """Runs one command. Errors that the user can mend are one line on stderr, with exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
-        # Not every terminal can print every file's name.
+        # Not every terminal can print every file name.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if list(arguments) == ["--version"]:
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     try:
         check_command(arguments)
-        about = "Two interacting hands from one picture. handlib --version tells the version."
+        about = "Two interacting hands from one picture. handlib --version prints the version."
         app_of(COMMANDS).cli(prog="handlib", description=about, args=arguments, config=(DisallowNone,))
     except (InputError, OSError) as error:
         print(f"handlib: {in_one_line(error)}", file=sys.stderr)

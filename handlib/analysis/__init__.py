@@ -1,1 +1,1 @@
-"""Asking why: ablations, interventions, robustness, gradients."""
+"""Analyses of networks: ablations, interventions, robustness, gradients."""

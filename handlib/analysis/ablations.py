@@ -1,8 +1,8 @@
-"""Ablations: networks that differ in one mechanism, trained alike, measured alike, more than once.
+"""Ablations: networks that differ in one mechanism, trained and measured in the same way, with several seeds.
 
-All take 64-pixel pictures, a quarter of the released side, and two stages on 8 x 8 and 16 x 16 maps, so that
-most trainings take 10 to 30 minutes on one core. What a mechanism is worth is the difference between
-two rows, to be read against the spread over seeds.
+All take pictures of 64 pixels, a quarter of the released side, and have stages on 8 x 8 and 16 x 16 maps. So
+most trainings take 10 to 30 minutes on one core. The effect of a mechanism is the difference between two
+rows; compare it with the spread over seeds.
 """
 
 import json
@@ -30,10 +30,10 @@ from handlib.utils.resources import samples_folder
 
 STEPS = 2000
 ESTIMATES = {"initial": 0, "last": -1}
-"""Places in the order of a network's estimates."""
+"""Indices in a network's estimates."""
 RESULTS = "results"
 TURNS = 40
-"""How often each network is timed."""
+"""Number of times that each network is timed."""
 
 FULL = replace(
     DIRConfig.small(),
@@ -43,7 +43,7 @@ FULL = replace(
     stage_levels=(2, 1),
     half_width=0.25,
 )
-"""``small`` for 64 pixels: a picture four times coarser than the released, maps twice as coarse."""
+"""``small`` for 64 pixels: its picture is four times coarser than the released one, its maps twice."""
 
 ABLATIONS: dict[str, DIRConfig] = {
     "full": FULL,
@@ -62,7 +62,10 @@ ABLATIONS: dict[str, DIRConfig] = {
     "no_attention": replace(FULL, hand_attention=False),
     "separate_encoders": replace(FULL, separate_encoders=True),
 }
-"""By name; ``changes`` says what each one does. ``full`` has a plane per bone, as released."""
+"""Configurations by name; ``changes`` lists what each one changes.
+
+``full`` has a plane per bone, as released.
+"""
 
 IN_WORDS = {
     "full": "the full model, two stages",
@@ -83,7 +86,7 @@ IN_WORDS = {
 }
 
 PAPER_ROWS = {"no_gcn_no_transformer": 3, "gcn_only": 4, "transformer_only": 5, "single_plane": 7, "full": 9}
-"""Which of them stand in the paper's table, and as which ID. It also has one, two and three stages."""
+"""IDs of ablations in the paper's table. The table also has one, two and three stages."""
 
 
 def changes() -> dict[str, dict[str, Any]]:
@@ -97,12 +100,12 @@ def changes() -> dict[str, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class AblationResult:
-    """One trained network: what it is, what it costs for one picture, and its errors on the test pairs.
+    """One trained network: its settings, its cost for one picture, and its errors on the test pairs.
 
-    ``scores[estimate][stratum or "all"][name]`` as :func:`handlib.evaluation.evaluate.evaluate` reports them;
-    ``flops``, ``peak_megabytes`` and ``ms_per_image`` are of one picture, see
-    :class:`handlib.analysis.cost.Cost`. ``precision`` is the training's arithmetic, which the processor
-    decides.
+    ``scores[estimate][stratum or "all"][name]`` are reported by :func:`handlib.evaluation.evaluate.evaluate`.
+    ``flops``, ``peak_megabytes`` and ``ms_per_image`` are for one picture, see
+    :class:`handlib.analysis.cost.Cost`. ``precision`` is the training's arithmetic, which depends on the
+    processor.
     """
 
     name: str
@@ -122,26 +125,26 @@ class AblationResult:
 
     @property
     def mpjpe(self) -> float:
-        """Millimetres, last estimate, all test pairs."""
+        """Returns the last estimate's MPJPE over all test pairs, in millimetres."""
         *_, last = self.scores.values()
         return last["all"]["mpjpe"]
 
 
 def results_folder() -> Path:
-    """Where the results that ship lie."""
+    """Returns the folder of the results that ship."""
     return samples_folder() / RESULTS
 
 
 def result_path(folder: Path, name: str, seed: int) -> Path:
-    """The file of one run."""
+    """Returns the file of one run."""
     return folder / f"{name}-{seed}.json"
 
 
 def load_results(folder: Path | None = None) -> list[AblationResult]:
-    """All results of a folder (those that ship by default), in the order of ``ABLATIONS``, then seeds.
+    """Returns a folder's results (by default those that ship), in the order of ``ABLATIONS``, then seeds.
 
     Raises:
-        InputError: a file isn't a result, or there is none.
+        InputError: a file isn't a result, or there are no files.
     """
     found, folder = [], folder or results_folder()
     for path in sorted(folder.glob("*.json")):
@@ -161,9 +164,9 @@ def load_results(folder: Path | None = None) -> list[AblationResult]:
 def errors_of(
     results: Sequence[AblationResult], measure: str = "mpjpe", stratum: str = "all", estimate: str = "last"
 ) -> dict[str, list[float]]:
-    """A measure of every seed, by the ablation's name, in the order of the results.
+    """Returns one error of every seed, by the ablation's name, in the order of the results.
 
-    ``measure``, ``stratum`` and ``estimate`` (initial or last) name one of the ``scores``.
+    ``measure``, ``stratum`` and ``estimate`` (initial or last) choose one of the ``scores``.
     """
     found: dict[str, list[float]] = {}
     for result in results:
@@ -175,9 +178,9 @@ def errors_of(
 def run(
     name: str, seed: int, data: Path, test: Path, runs: Path, out: Path, steps: int = STEPS
 ) -> AblationResult:
-    """Trains one ablation, measures it and writes its result; a run that was stopped goes on.
+    """Trains one ablation, measures it and writes its result. An interrupted run resumes.
 
-    ``data`` and ``test`` are folders of 64-pixel pairs, ``runs`` keeps the trainings, ``out`` the results.
+    ``data`` and ``test`` are folders of 64-pixel pairs. ``runs`` keeps the trainings, ``out`` the results.
 
     Raises:
         InputError: there is no such ablation, or the pairs don't fit.
@@ -217,16 +220,16 @@ def run(
 
 
 def write_result(folder: Path, result: AblationResult) -> None:
-    """One JSON file, which :func:`load_results` reads."""
+    """Writes a result as a JSON file, which :func:`load_results` reads."""
     content = {f.name: getattr(result, f.name) for f in fields(result)}
     write_report(result_path(folder, result.name, result.seed), content)
 
 
 @torch.no_grad()
 def measure_costs(folder: Path) -> None:
-    """Measures every network of a folder's results again and writes it there.
+    """Measures the cost of every network in a folder's results again, and writes the results there.
 
-    For their times the networks take turns, so that what slows the machine down slows all of them down.
+    The networks are timed in turns, so that a slow phase of the machine slows all of them down.
     """
     results = load_results(folder)
     names = dict.fromkeys(result.name for result in results)
@@ -246,7 +249,7 @@ def measure_costs(folder: Path) -> None:
 
 
 def check_alike(results: list[AblationResult]) -> None:
-    """Refuses results whose difference could come from something else than the ablation, arithmetic excepted.
+    """Refuses results that can't be compared because more than the ablation differs. Arithmetic may differ.
 
     Raises:
         InputError: trainings, training pairs or test pairs differ.
@@ -265,7 +268,7 @@ def check_alike(results: list[AblationResult]) -> None:
 
 
 def table(results: list[AblationResult]) -> str:
-    """One row per ablation: the last estimate's errors as the seeds' mean and range, and its cost.
+    """Returns a table with a row per ablation: mean and range over seeds of the last errors, and the cost.
 
     Raises:
         InputError: the results can't be compared, see :func:`check_alike`.

@@ -1,4 +1,4 @@
-"""What a network costs for one picture: parameters, arithmetic, memory and time."""
+"""Measures a network's cost for one picture: parameters, arithmetic, memory and time."""
 
 import json
 import os
@@ -18,10 +18,11 @@ from handlib.model.network import DIR
 
 @dataclass(frozen=True)
 class Cost:
-    """One picture through a network in evaluation mode.
+    """The cost of one picture in a network in evaluation mode.
 
-    ``flops`` counts multiplications and additions in convolutions and matrix products; ``peak_megabytes`` is
-    what its tensors took at most beside its weights; ``milliseconds`` is processor time, the median of runs.
+    ``flops`` counts multiplications and additions in convolutions and matrix products. ``peak_megabytes`` is
+    the most memory of tensors beside the weights. ``milliseconds`` is processor time, the median of several
+    runs.
     """
 
     parameters: int
@@ -31,15 +32,15 @@ class Cost:
 
 
 def flops(run: Callable[[], object]) -> int:
-    """Returns how many multiplications and additions a call makes in convolutions and matrix products."""
+    """Returns the number of multiplications and additions of a call, in convolutions and matrix products."""
     with FlopCounterMode(display=False) as counter:
         run()
     return counter.get_total_flops()
 
 
 def peak_megabytes(run: Callable[[], object]) -> float:
-    """Most memory that a call's tensors took at one time, beyond what was taken before."""
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # Or the profiler writes of every start to stderr.
+    """Returns the most memory (MB) that a call's tensors use at one time, beyond the memory used before."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # Otherwise the profiler reports every start on stderr.
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         run()
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +53,7 @@ def peak_megabytes(run: Callable[[], object]) -> float:
 
 
 def medians(variants: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Milliseconds of processor time of each variant; they take turns, the first turn isn't counted."""
+    """Returns each variant's median processor time (ms). Variants take turns; the first turn is left out."""
     spent: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(repeats + 1):
         for name, run in variants.items():
@@ -64,7 +65,7 @@ def medians(variants: dict[str, Callable[[], object]], repeats: int) -> dict[str
 
 @torch.no_grad()
 def cost_of(model: DIR, repeats: int = 15) -> Cost:
-    """The cost of one of the network's pictures, in evaluation mode, which the model keeps."""
+    """Returns the network's cost for one picture; this leaves the model in evaluation mode."""
     model.eval()
     picture = torch.zeros(1, 3, model.config.image_size, model.config.image_size)
     return Cost(

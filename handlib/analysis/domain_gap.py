@@ -1,7 +1,7 @@
-"""From rendered pictures towards photographs, one change at a time, with the exact truth of each picture.
+"""Makes rendered pictures more like photographs, one change at a time; each picture keeps its exact truth.
 
-A change does one thing that photographs do and the training pictures don't: to the scene, to its light and
-colours, or to the finished picture. Which of them a network minds, and how much, is then a measurement.
+A change adds one property that photographs have and the training pictures don't. It changes the scene, its
+light and colours, or the finished picture. So one can measure which changes harm a network, and how much.
 """
 
 import io
@@ -24,7 +24,7 @@ from handlib.data.sample import Sample
 Thing = TypeVar("Thing")
 Square = UInt8[np.ndarray, "size size 3"]
 HANDS_FILL = 0.8
-"""Share of the picture's side that the hands take after the camera has moved."""
+"""Share of the picture's side that the hands fill after the camera has moved."""
 
 
 def _same(thing: Thing, rng: np.random.Generator) -> Thing:
@@ -35,7 +35,7 @@ def _same(thing: Thing, rng: np.random.Generator) -> Thing:
 class Change:
     """One difference between a photograph and a training picture; ``closes`` says what training would need.
 
-    Each of the three functions gets what it changes and random numbers of the picture's own.
+    Each of the three functions gets the thing that it changes, and the picture's own random generator.
     """
 
     closes: str
@@ -45,7 +45,7 @@ class Change:
 
 
 def taken(scene: Scene, changes: Sequence[Change], size: int, seed: int) -> Sample:
-    """A scene as it is photographed: all scene changes first, then the light's, then the picture's."""
+    """Draws a changed scene: changes of the scene come first, then of the light, then of the picture."""
     rngs = [np.random.default_rng((seed, number)) for number in range(len(changes))]
     for change, rng in zip(changes, rngs, strict=True):
         scene = change.scene(scene, rng)
@@ -60,8 +60,10 @@ def taken(scene: Scene, changes: Sequence[Change], size: int, seed: int) -> Samp
 
 
 def seen_from(scene: Scene, turn: Float[np.ndarray, "3 3"], distance: float | int | None = None) -> Scene:
-    """The scene before a camera that goes around its hands: ``turn`` turns them, ``distance`` (metres) is how
-    far their middle is then. The picture is cut around them anew.
+    """Returns the scene as seen by a camera that went around its hands.
+
+    ``turn`` turns the hands; ``distance`` (metres) is the new distance to their middle. The crop follows the
+    hands.
     """
     moved = before_camera(scene.pair, turn, distance)
     low, high = picture_bounds(moved)
@@ -71,23 +73,23 @@ def seen_from(scene: Scene, turn: Float[np.ndarray, "3 3"], distance: float | in
 
 
 def turned(axis: str, degrees: float | int) -> Callable[[Scene, np.random.Generator], Scene]:
-    """A camera that went around the hands by an angle about an axis of its own."""
+    """Returns a change: a camera that went around the hands by an angle about one of its own axes."""
     turn = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
     return lambda scene, rng: seen_from(scene, turn)
 
 
 def nearer(distance: float | int) -> Callable[[Scene, np.random.Generator], Scene]:
-    """A camera close by, whose picture shows near fingers large."""
+    """Returns a change: a camera close by, in whose picture near fingers look large."""
     return lambda scene, rng: seen_from(scene, np.eye(3), distance)
 
 
 def lamp(towards: tuple[float, float, float]) -> Callable[[Appearance, np.random.Generator], Appearance]:
-    """Light from another direction (camera frame: x right, y down, z away)."""
+    """Returns a change: light from another direction (camera frame: x right, y down, z away)."""
     return lambda look, rng: replace(look, light=np.array(towards, dtype=np.float32))
 
 
 def skin_behind(look: Appearance, rng: np.random.Generator) -> Appearance:
-    """A background in the colours of skin: a face, an arm, wood, without the edges of things."""
+    """Returns the appearance with a background in colours of skin, like a blurred face, arm or wood."""
     size = len(look.background)
     first, second = srgb_to_linear(SKIN_COLOURS[rng.permutation(len(SKIN_COLOURS))[:2]])
     coarse = Image.fromarray(rng.uniform(size=(5, 5)).astype(np.float32))
@@ -96,7 +98,7 @@ def skin_behind(look: Appearance, rng: np.random.Generator) -> Appearance:
 
 
 def gain(*factors: float | int) -> Callable[[Square, np.random.Generator], Square]:
-    """Each colour times its factor, in linear light."""
+    """Returns a change: each colour channel times its factor, in linear light."""
 
     def change(picture: Square, rng: np.random.Generator) -> Square:
         linear = srgb_to_linear(picture / 255) * factors
@@ -106,26 +108,26 @@ def gain(*factors: float | int) -> Callable[[Square, np.random.Generator], Squar
 
 
 def grey(picture: Square, rng: np.random.Generator) -> Square:
-    """Without colour."""
+    """Returns the picture without colour."""
     return np.asarray(Image.fromarray(picture).convert("L").convert("RGB"))
 
 
 def noise(deviation: float | int) -> Callable[[Square, np.random.Generator], Square]:
-    """Pixel noise of a dark room's sensor; deviation in bytes."""
+    """Returns a change: pixel noise as of a sensor in a dark room; the deviation is in bytes."""
     return lambda picture, rng: np.clip(
         np.rint(picture + rng.normal(0, deviation, picture.shape)), 0, 255
     ).astype(np.uint8)
 
 
 def blur(share: float | int) -> Callable[[Square, np.random.Generator], Square]:
-    """Out of focus; the deviation of the blur is a share of the picture's side."""
+    """Returns a change: out of focus; the blur's deviation is a share of the picture's side."""
     return lambda picture, rng: np.asarray(
         Image.fromarray(picture).filter(ImageFilter.GaussianBlur(share * len(picture)))
     )
 
 
 def jpeg(quality: int) -> Callable[[Square, np.random.Generator], Square]:
-    """Stored as JPEG."""
+    """Returns a change: stored as JPEG."""
 
     def change(picture: Square, rng: np.random.Generator) -> Square:
         file = io.BytesIO()
@@ -136,7 +138,7 @@ def jpeg(quality: int) -> Callable[[Square, np.random.Generator], Square]:
 
 
 def small(pixels: int) -> Callable[[Square, np.random.Generator], Square]:
-    """Hands that are small in the photograph: only so many pixels a side, enlarged again."""
+    """Returns a change: hands that are small in the photograph, with few pixels per side, enlarged again."""
 
     def change(picture: Square, rng: np.random.Generator) -> Square:
         image = Image.fromarray(picture)
@@ -164,4 +166,4 @@ CHANGES: Mapping[str, Change] = {
     "camera to the side 70°": Change(IN_VIEW, scene=turned("y", 70)),
     "seen from opposite": Change(IN_VIEW, scene=turned("y", 180)),
 }
-"""What photographs do, by name; ``desk`` shows none of it so strongly."""
+"""Properties of photographs, by name; pictures of ``desk`` have none of them this strongly."""

@@ -1,7 +1,7 @@
-"""Interfering with a trained network: another start for its stages, stages run again, mechanisms taken out.
+"""Interventions in a trained network: other starts for its stages, stages run again, mechanisms taken out.
 
-What a mechanism does for a trained network is seen by taking it out or by feeding it something else. That
-isn't what the mechanism is worth: a network trained without it finds other ways, which only training shows.
+Taking a mechanism out, or giving it another input, shows what it does in a trained network. This isn't the
+mechanism's worth: a network that is trained without it finds other ways, which only training shows.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,18 +19,19 @@ from torch.nn.functional import normalize
 from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import Estimate, StageTrace, estimate_of
 from handlib.model.network import DIR
+from handlib.model.parts import own_parts, use_parts
 
 MECHANISMS: dict[str, dict[str, Any]] = {
     "GCN": {"gcn_layers": 0},
     "transformer": {"inter_hand": "none"},
     "enhancement": {"enhancement": False},
 }
-"""What can be taken out of every stage, as the changes of the configuration that do it."""
+"""Mechanisms that can be taken out of every stage, each with the changes of the configuration that do so."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What the stages begin with: the encoder's maps, fine to coarse, and an initial estimate."""
+    """The input of the stages: the encoder's maps, fine to coarse, and an initial estimate."""
 
     features: tuple[Float[Tensor, "batch _ _ _"], ...]
     estimate: Estimate
@@ -45,12 +46,12 @@ def encode(model: DIR, image: Float[Tensor, "batch 3 size size"]) -> Start:
 def refine_from(model: DIR, start: Start, stages: Sequence[int] | None = None) -> tuple[StageTrace, ...]:
     """Runs stages from any start, in any order; by default all of them, each once, as the network does.
 
-    ``stages`` counts from 0; a number may come again. A stage takes the map that the stage trained before it
-    made (the first one c4), in its latest version: ``(0, 1, 1)`` gives the second stage its own new
-    estimate but the map it knows.
+    ``stages`` counts from 0; a stage may run several times. A stage gets the newest estimate, and the latest
+    map of the stage before it in the network (c4 for the first stage). So with ``(0, 1, 1)`` the second stage
+    runs again on its own estimate, but on the first stage's map.
 
     Raises:
-        ValueError: there is no such stage, or the one before it hasn't run.
+        ValueError: there is no such stage, or the stage before it hasn't run.
     """
     stages = range(len(model.stages)) if stages is None else stages
     maps, estimate, traces = {-1: start.features[-1]}, start.estimate, []
@@ -67,9 +68,9 @@ def refine_from(model: DIR, start: Start, stages: Sequence[int] | None = None) -
 
 
 def altered(model: DIR, **changes: Any) -> DIR:
-    """The network that the changed configuration describes, with the weights it shares with ``model``.
+    """Returns the network of the changed configuration, with ``model``'s weights.
 
-    Nothing is trained; ``MECHANISMS`` has the changes that take a part of the stages out.
+    Nothing is trained. ``MECHANISMS`` has changes that take a part of the stages out.
 
     Raises:
         ValueError: the changed network needs weights that ``model`` doesn't have.
@@ -80,16 +81,17 @@ def altered(model: DIR, **changes: Any) -> DIR:
     if missing:
         raise ValueError(f"altered: expected a part of the network, but {missing[0]} would be new")
     copy.load_state_dict({name: weights[name] for name in wanted})
+    use_parts(copy, own_parts(model))
     return copy.train(model.training)
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """How far a start is moved away, in a random direction of each hand's own.
+    """The size of a start's disturbance; each hand is disturbed in a random direction of its own.
 
-    ``rotation`` turns the hand about its wrist (degrees), ``shift`` moves it in the picture (uv; the picture
-    is 2 wide), ``size`` multiplies its size in the picture, ``pose`` adds to each of
-    its 15 finger joints a rotation vector of that many degrees.
+    ``rotation`` turns the hand about its wrist (degrees). ``shift`` moves it in the picture (uv; the picture
+    is 2 wide). ``size`` multiplies its size in the picture. ``pose`` adds a rotation vector of this length
+    (degrees) to each of its 15 finger joints.
     """
 
     rotation: float = 0.0
@@ -99,13 +101,13 @@ class Disturbance:
 
 
 def disturb(model: DIR, estimate: Estimate, by: Disturbance, seed: int = 0) -> Estimate:
-    """The estimate moved away; the same seed gives the same directions, however far it goes."""
+    """Returns the disturbed estimate. A seed gives the same directions for disturbances of any size."""
     rng = np.random.default_rng(seed)
     shape = (len(estimate.offset), 2)
     axes = torch.from_numpy(rng.normal(size=(*shape, 3))).to(estimate.offset)
     angles = torch.from_numpy(rng.uniform(0, 2 * np.pi, shape)).to(estimate.offset)
     turn = roma.rotvec_to_rotmat(np.radians(by.rotation) * normalize(axes, dim=-1))
-    # Turning both predicted 3-vectors turns the rotation that they stand for and keeps their lengths.
+    # Turning both predicted 3-vectors turns the rotation that they encode and keeps their lengths.
     root = (estimate.params.root.unflatten(-1, (2, 3)) @ turn.mT).flatten(-2)
     scale, places = estimate.camera.split((1, 2), dim=-1)
     places = places + by.shift * torch.stack((angles.cos(), angles.sin()), dim=-1)
@@ -121,15 +123,16 @@ def disturb(model: DIR, estimate: Estimate, by: Disturbance, seed: int = 0) -> E
 
 
 Experiment = Callable[[Disturbance, frozenset[str]], tuple[Estimate, ...]]
-"""From a disturbance and the mechanisms taken out, by name, to the start and what every stage made of it."""
+"""Takes a disturbance and names of mechanisms to take out; returns the start and every stage's estimate."""
 
 
 def experiment(
     model: DIR, image: Float[Tensor, "batch 3 size size"], stages: Sequence[int] | None = None
 ) -> Experiment:
-    """Stages that can be interfered with again and again for the same pictures; answers are remembered.
+    """Returns an experiment with the network's stages on given pictures; it remembers its answers.
 
-    The encoder runs once: none of the ``MECHANISMS`` is part of it. ``stages`` is as in :func:`refine_from`.
+    The encoder runs once, since none of the ``MECHANISMS`` is part of it. ``stages`` is as in
+    :func:`refine_from`.
     """
     with torch.no_grad():
         start = encode(model, image)

@@ -1,7 +1,7 @@
-"""Where a loss pulls: a true estimate, one hand of it changed, every term's value and its gradient on points.
+"""Shows where each loss term pulls: changes one hand of a true estimate and computes values and gradients.
 
-A term that has a gradient on a point pulls the point the other way. What a term doesn't see has a gradient
-of zero, however wrong it is.
+A term pulls a point against its gradient on this point. A fault that a term doesn't see has a gradient of
+zero, however large the fault is.
 """
 
 from collections.abc import Sequence
@@ -29,24 +29,25 @@ UNITS = {
     "size": "%",
     "bend": "°",
 }
-"""How a hand can be changed, and in which unit; see :func:`change`."""
+"""Kinds of changes of a hand and their units; see :func:`change`."""
 POINT_TERMS = ("uv", "vertex_uv", "joints", "vertices", "edge", "normal", "offset")
 """Terms that pull at joints or vertices."""
 TERMS = (*POINT_TERMS, "root", "pose", "betas")
-"""All terms but those of the pixel heads."""
+"""All terms except those of the pixel heads and the joint maps."""
 CHANGED_HAND = 1
 BENT = tuple(MANO_JOINT_NAMES.index(f"index{k}") - 1 for k in (1, 2, 3))
 
 
 def change(estimate: Estimate, hands: Sequence[Hand], kind: str, amount: float) -> Estimate:
-    """An estimate whose right hand is changed; the camera's scale stays as it is.
+    """Returns an estimate whose right hand is changed; the camera's scale stays as it is.
 
-    ``sideways`` moves it to the right, in the picture too, and ``depth`` away from the camera (mm); ``turn``
-    rotates it in the picture about its wrist, ``tilt`` about the picture's horizontal (degrees); ``size``
-    enlarges the hand (percent); ``bend`` adds flexion to each of the index finger's three joints (degrees).
+    ``sideways`` moves the hand to the right, in the picture too; ``depth`` moves it away from the camera
+    (mm). ``turn`` rotates it about its wrist in the picture, ``tilt`` about the picture's horizontal axis
+    (degrees). ``size`` enlarges it (percent). ``bend`` adds flexion to each of the index finger's three
+    joints (degrees).
 
     Raises:
-        ValueError: no such kind of change.
+        ValueError: the kind of change is unknown.
     """
     if kind not in UNITS:
         raise ValueError(f"kind: expected one of {', '.join(UNITS)}, got {kind!r}")
@@ -74,9 +75,9 @@ def change(estimate: Estimate, hands: Sequence[Hand], kind: str, amount: float) 
 
 
 def bent(hand: Hand, pose: Float[Tensor, "batch 45"], degrees: float) -> Float[Tensor, "batch 45"]:
-    """Pose coefficients with flexion added to each joint of a right index finger.
+    """Returns pose coefficients with flexion added to each joint of a right index finger.
 
-    At rest its fingers point along -x and its palm looks along -y, so flexion turns about z.
+    At rest the hand's fingers point along -x and its palm faces -y, so flexion turns about z.
     """
     joints = hand.pca_to_axis_angle(pose).unflatten(-1, (15, 3)).clone()
     flexion = joints.new_tensor([0.0, 0.0, np.radians(degrees)]).expand(len(joints), 3)
@@ -86,7 +87,7 @@ def bent(hand: Hand, pose: Float[Tensor, "batch 45"], degrees: float) -> Float[T
 
 
 def point_weights(target_centre: str = "wrist") -> LossWeights:
-    """Weight 1 for every term but those of the pixel heads, which look at no hand."""
+    """Returns weight 1 for every term, except weight 0 for the pixel heads, which depend on no hand."""
     ones: dict[str, Any] = dict.fromkeys(TERMS, 1)
     return replace(LossWeights(target_centre=target_centre), **ones, segmentation=0, lovasz=0, dense=0)
 
@@ -101,13 +102,13 @@ def _terms(estimate: Estimate, targets: Targets, faces: Faces, weights: LossWeig
 def term_values(
     estimate: Estimate, targets: Targets, faces: Faces, target_centre: str = "wrist"
 ) -> dict[str, Tensor]:
-    """Every one of ``TERMS`` with weight 1: (2,), one per hand, but for the offset's, which is one number."""
+    """Returns each of ``TERMS`` with weight 1: one value per hand, (2,); the offset's term is one number."""
     return _terms(estimate, targets, faces, point_weights(target_centre))
 
 
 @dataclass(frozen=True)
 class Pulls:
-    """Minus the gradient of one term with weight 1, on each point of an estimate: loss per metre."""
+    """Minus the gradient of one term with weight 1, on each point of an estimate, in loss per metre."""
 
     vertices: Float[Tensor, "batch hand=2 778 3"]
     joints: Float[Tensor, "batch hand=2 21 3"]
@@ -116,10 +117,10 @@ class Pulls:
 def pulls_of(
     term: str, estimate: Estimate, targets: Targets, faces: Faces, target_centre: str = "wrist"
 ) -> Pulls:
-    """Where a term pulls. Cameras are held still; the offset's pull moves each hand as a whole.
+    """Returns where a term pulls. Cameras are fixed; the offset's pull moves each hand as a whole.
 
     Raises:
-        ValueError: the term pulls at no point.
+        ValueError: the term doesn't pull at points.
     """
     if term not in POINT_TERMS:
         raise ValueError(f"term: expected one of {', '.join(POINT_TERMS)}, got {term!r}")

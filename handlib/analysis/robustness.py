@@ -1,7 +1,7 @@
-"""How far a network holds: errors of single hands against how much of them shows, and pairs made harder.
+"""Measures how robust a network is: errors of single hands by their visible share, and pairs made harder.
 
-Means over a test set hide who fails. Here an error belongs to one hand, so that it can be set against what
-was visible of that hand.
+Means over a test set hide which hands fail. Here an error belongs to one hand, so it can be compared with the
+hand's visible share.
 """
 
 import json
@@ -29,7 +29,7 @@ from handlib.utils.files import reading
 from handlib.utils.resources import samples_folder
 
 RESULT = "robustness.json"
-"""Of ``scripts/build/robustness.py``, in ``data_samples``."""
+"""File of the results of ``scripts/build/robustness.py`` in ``data_samples``."""
 HandErrors = dict[str, Float[Tensor, "batch hand=2"]]
 """Per hand: ``mpjpe`` (mm), ``uv_percent`` (% of side), ``rotation_deg``; as in ``metrics.UNITS``."""
 
@@ -38,7 +38,7 @@ HandErrors = dict[str, Float[Tensor, "batch hand=2"]]
 def errors_per_hand(
     model: "DIR | MeanPredictor", estimate: Estimate, batch: Sample, protocol: Protocol = INTAG_MCP
 ) -> HandErrors:
-    """Errors of an estimate, for each hand of each picture alone; their means are those of the tables."""
+    """Returns an estimate's errors for each hand of each picture; their means are those in the tables."""
     aligned = align(estimate, batch, protocol, [model.hands[side] for side in SIDES])
     return {
         "mpjpe": joint_errors(aligned).mean(dim=2),
@@ -51,7 +51,7 @@ def errors_per_hand(
 def errors_by_estimate(
     model: "DIR | MeanPredictor", pairs: Sequence[Sample], batch_size: int = 25
 ) -> tuple[HandErrors, ...]:
-    """Errors of every estimate of the network, the initial one first; it must be in evaluation mode."""
+    """Returns the errors of all estimates, the initial one first; the network must be in evaluation mode."""
     found = []
     for first in range(0, len(pairs), batch_size):
         batch = stack(pairs[first : first + batch_size])
@@ -65,7 +65,7 @@ def errors_by_estimate(
 
 @dataclass(frozen=True)
 class Bin:
-    """Values whose place lies from ``low`` to below ``high``: how many, their mean and its standard error."""
+    """Values whose place is from ``low`` to below ``high``: count, mean and the mean's standard error."""
 
     low: float
     high: float
@@ -75,7 +75,7 @@ class Bin:
 
 
 def mean_and_error(values: Sequence[float] | np.ndarray | Tensor) -> tuple[float, float]:
-    """Mean of independent values and its standard error; NaN where there are too few of them."""
+    """Returns the mean of independent values and its standard error; NaN if there are too few values."""
     values = np.asarray(values, dtype=float).ravel()
     mean = float(values.mean()) if len(values) else float("nan")
     return mean, float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else float("nan")
@@ -86,7 +86,7 @@ def binned(
     values: Sequence[float] | np.ndarray | Tensor,
     edges: Sequence[float | int],
 ) -> list[Bin]:
-    """Values sorted into bins by their places; the last bin includes its upper edge."""
+    """Sorts values into bins by their places; the last bin includes its upper edge."""
     places, values = (np.asarray(x, dtype=float).ravel() for x in (places, values))
     bins = []
     for low, high in pairwise(edges):
@@ -96,9 +96,9 @@ def binned(
 
 
 def covered(scenes: Sequence[Scene], share: float, seed: int) -> list[Scene]:
-    """The scenes with one thing each that hides ``share`` of what is seen of both hands.
+    """Returns the scenes with one thing in each that hides ``share`` of the visible part of both hands.
 
-    The same seed gives every scene the same thing before the same point whatever the share, only larger.
+    With the same seed, a scene gets the same thing in front of the same point for every share, only larger.
     """
     changed = []
     for number, scene in enumerate(scenes):
@@ -110,12 +110,11 @@ def covered(scenes: Sequence[Scene], share: float, seed: int) -> list[Scene]:
 
 @dataclass(frozen=True)
 class Robustness:
-    """What ``scripts/build/robustness.py`` measured of a checkpoint, and of what more training made of it.
+    """The results of ``scripts/build/robustness.py`` for a checkpoint and networks trained further from it.
 
-    ``visible[set]`` holds the shares that show, ``errors[network][set]["initial" or "final"]`` MPJPE in mm,
-    both (pairs, hand), the latter under ``protocol``. Sets show the same pairs: ``cover 0.3`` with things
-    that hide 30 % of the hands, ``others`` with somebody else's hands. In ``stacked`` one hand is behind the
-    other.
+    ``visible[set]`` holds the visible shares, ``errors[network][set]["initial" or "final"]`` the MPJPE in mm
+    under ``protocol``; both are (pairs, hand). Sets show the same pairs: ``cover 0.3`` with things that hide
+    30 % of the hands, ``others`` with somebody else's hands. In ``stacked``, one hand is behind the other.
     """
 
     checkpoint: str
@@ -127,12 +126,12 @@ class Robustness:
     errors: dict[str, dict[str, dict[str, Float[np.ndarray, "pairs hand=2"]]]]
 
     def covers(self) -> dict[float, str]:
-        """The sets with things, by the share that they hide, from nothing on."""
+        """Returns the sets with things, by the share that the things hide, starting from 0."""
         return {float(name.split()[1]): name for name in self.visible if name.startswith("cover ")}
 
 
 def load_robustness(path: Path | None = None) -> Robustness:
-    """The results that come with the repository, or those of another file.
+    """Loads the results that come with the repository, or those of another file.
 
     Raises:
         InputError: the file isn't such a result.
@@ -152,11 +151,14 @@ def load_robustness(path: Path | None = None) -> Robustness:
 
 
 Trial = tuple[Estimate, Float[np.ndarray, "hand=2"]]
-"""The last estimate of one picture's hands and either hand's MPJPE (mm)."""
+"""The last estimate of one picture's hands, and each hand's MPJPE (mm)."""
 
 
 def trials(model: DIR) -> Callable[[Sample, Disturbance], Trial]:
-    """Asks a network, in evaluation mode, for one picture's hands from its own first estimate, moved away."""
+    """Returns a function that refines one picture's disturbed first estimate with a network.
+
+    The network must be in evaluation mode.
+    """
 
     @torch.no_grad()
     def run(sample: Sample, by: Disturbance) -> Trial:

@@ -1,7 +1,7 @@
-"""The commands of ``handlib``, a module per group; ``cli.py`` gives them their names.
+"""The commands of ``handlib``, one module per group; ``cli.py`` gives the commands their names.
 
-A command is a function: its signature is what can be written on the command line, its docstring the help. It
-imports what is slow in its body, so that ``handlib --help`` answers at once, and raises
-:class:`handlib.utils.errors.InputError` for what the user can mend. To add one, write it here and name it in
-``cli.py``.
+A command is a function. Its signature defines the options, its docstring is the help. Slow imports stand in
+the function's body, so that ``handlib --help`` answers at once. A command raises
+:class:`handlib.utils.errors.InputError` for errors that the user can mend. To add a command, write it here
+and name it in ``cli.py``.
 """

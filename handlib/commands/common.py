@@ -1,4 +1,4 @@
-"""What several commands need: hands and numbers that were named on the command line, a bar of progress."""
+"""Shared parts of the commands: MANO hands, the number of threads, a progress bar."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +14,11 @@ Item = TypeVar("Item")
 
 
 def mano_hands(folder: Path, tips: str = "smplx") -> "dict[str, Hand]":
-    """The left and the right hand in a folder of MANO files; what can't be read is an ``InputError``."""
+    """Returns the left and the right hand of a folder of MANO files.
+
+    Raises:
+        InputError: the folder or one of its files can't be read.
+    """
     from handlib.hand.hand import Hand
     from handlib.hand.skeleton import SIDES
 
@@ -24,7 +28,7 @@ def mano_hands(folder: Path, tips: str = "smplx") -> "dict[str, Hand]":
 
 
 def use_threads(threads: int) -> None:
-    """Lets torch compute with so many CPU threads; 0 leaves its choice."""
+    """Sets the number of CPU threads that torch computes with; 0 leaves the choice to torch."""
     import torch
 
     check_at_least("threads", threads, 0)
@@ -34,7 +38,7 @@ def use_threads(threads: int) -> None:
 
 
 def progress(items: Iterable[Item], what: str, total: int) -> Iterable[Item]:
-    """The items, and meanwhile a bar on stderr that says how many have passed, where that is a terminal."""
+    """Yields the items and shows a progress bar on stderr, if stderr is a terminal."""
     from rich.console import Console
     from rich.progress import track
 

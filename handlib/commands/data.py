@@ -1,4 +1,4 @@
-"""``handlib data``: pairs of hands with exact truth, rendered or read from data sets."""
+"""``handlib data``: pairs of hands with exact truth, rendered or read from real data sets."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,16 +22,16 @@ def make(
     """Render pairs of hands with their exact truth.
 
     Args:
-        out: folder to write to; a run that was cut short is carried on.
-        split: the same world with other random numbers, so that no pair of one split is in another.
-        count: how many pairs.
+        out: folder to write to. Interrupted? Run the same command again; it resumes.
+        split: each split has random numbers of its own, so no pair is in two splits.
+        count: number of pairs.
         size: side of the square pictures in pixels.
-        seed: the same seed gives the same pairs.
-        world: how varied they are; the -full ones have interlocked hands too.
-        workers: processes that render at once.
-        photographs: pictures without hands, or folders of them, to put behind every second pair. Debian's
-            packages mate-backgrounds and plasma-workspace-wallpapers bring some to /usr/share/backgrounds
-            and /usr/share/wallpapers.
+        seed: random seed; the same seed gives the same pairs.
+        world: how varied the pairs are; the -full worlds have interlocked hands too.
+        workers: processes that render at the same time.
+        photographs: pictures without hands, or folders of them, as backgrounds of every second pair.
+            Debian's packages mate-backgrounds and plasma-workspace-wallpapers put some into
+            /usr/share/backgrounds and /usr/share/wallpapers.
     """
     from handlib.data.rendered.photo_backgrounds import open_photographs
     from handlib.data.rendered.synthetic import make_dataset
@@ -46,12 +46,12 @@ def layers(
     """Render pairs of world wild in layers, from which training composes a new picture at every step.
 
     Args:
-        out: folder to write to; a run that was cut short is carried on.
-        split: the same world with other random numbers, so that no pair of one split is in another.
-        count: how many pairs.
-        size: side of the square layers in pixels; pictures of three quarters of it are sharp.
-        seed: the same seed gives the same pairs.
-        workers: processes that render at once.
+        out: folder to write to. Interrupted? Run the same command again; it resumes.
+        split: each split has random numbers of its own, so no pair is in two splits.
+        count: number of pairs.
+        size: side of the square layers in pixels; pictures with up to three quarters of this side are sharp.
+        seed: random seed; the same seed gives the same pairs.
+        workers: processes that render at the same time.
     """
     from handlib.data.layered.layers import make_layered_dataset
 
@@ -64,13 +64,13 @@ def benchmark(
     sizes: tuple[int, ...] = (64, 128, 192, 256),
     workers: int = 1,
 ) -> None:
-    """Render the benchmark TwoHands, or check what is there of it. The same command goes on after a stop.
+    """Render the benchmark TwoHands, or check what is there of it. Interrupted? Run it again; it resumes.
 
     Args:
-        out: folder to write to; every split gets a folder per size in it.
-        splits: which ones, in this order.
-        sizes: sides of the pictures in pixels; a split that doesn't come in a size is left out at that size.
-        workers: processes that render at once.
+        out: folder to write to; every split gets one folder per size in it.
+        splits: splits to render, in this order.
+        sizes: sides of the pictures in pixels; sizes that a split doesn't come in are skipped.
+        workers: processes that render at the same time.
     """
     from handlib.data.rendered.benchmark import make_benchmark
 
@@ -89,18 +89,18 @@ def interhand(
     count: int | None = None,
     strict: bool = False,
 ) -> None:
-    """Read InterHand2.6M v1.0, write its interacting hands as pairs. The same command goes on after a stop.
+    """Read InterHand2.6M v1.0, write its interacting hands as pairs. Interrupted? Run it again; it resumes.
 
     Args:
-        root: the dataset's folder, which holds images and annotations.
-        out: folder to write to; a split gets a folder in it, train-256 say, that train and eval take.
-        mano: folder with MANO_LEFT.pkl and MANO_RIGHT.pkl, whose parameters the annotations hold.
-        split: which part of the dataset.
+        root: the dataset's folder, with images and annotations.
+        out: folder to write to. Each split gets a folder in it, such as train-256, for train and eval.
+        mano: folder with MANO_LEFT.pkl and MANO_RIGHT.pkl; the annotations are parameters of these hands.
+        split: part of the dataset.
         size: side of the square pictures in pixels.
-        annotators: whose annotations count: the subset H, M or both of the dataset's paper.
-        index: folder for the index of the annotations; handlib_index in ROOT if not given.
-        count: how many pictures at most.
-        strict: stop at the first picture that can't be used; else those are skipped and counted.
+        annotators: whose annotations to use: subset H (human) or M (machine) of the dataset's paper, or both.
+        index: folder for the index of the annotations; ROOT/handlib_index if not given.
+        count: largest number of pictures; all if not given.
+        strict: stop at the first unusable picture. Otherwise such pictures are skipped and counted.
     """
     from handlib.data.interhand.convert import convert
     from handlib.data.interhand.interhand import InterHand
@@ -119,16 +119,16 @@ def intaghand(
     count: int | None = None,
     strict: bool = False,
 ) -> None:
-    """Read the folder that IntagHand's preparation of InterHand2.6M writes, and write pairs.
+    """Read the folder that IntagHand's preparation of InterHand2.6M has written, and write pairs.
 
     Args:
         root: the folder that holds train, val and test, each with img and anno.
-        out: folder to write to; a split gets a folder in it, train-256 say, that train and eval take.
-        mano: folder with MANO_LEFT.pkl and MANO_RIGHT.pkl, whose parameters the annotations hold.
-        split: which part of the dataset.
+        out: folder to write to. Each split gets a folder in it, such as train-256, for train and eval.
+        mano: folder with MANO_LEFT.pkl and MANO_RIGHT.pkl; the annotations are parameters of these hands.
+        split: part of the dataset.
         size: side of the square pictures in pixels.
-        count: how many pictures at most.
-        strict: stop at the first picture that can't be used; else those are skipped and counted.
+        count: largest number of pictures; all if not given.
+        strict: stop at the first unusable picture. Otherwise such pictures are skipped and counted.
     """
     from handlib.data.interhand.convert import convert
     from handlib.data.interhand.intaghand import IntagHand

@@ -1,4 +1,4 @@
-"""``handlib doctor``: what is there, and whether it is what it should be."""
+"""``handlib doctor``: checks what is installed, and whether each file is the right one."""
 
 import sys
 from pathlib import Path
@@ -10,13 +10,13 @@ def doctor(
     interhand: Path | None = None,
     intaghand: Path | None = None,
 ) -> None:
-    """Check this machine, what ships, and what you have of the real data; code 1 if something is wrong.
+    """Check this machine, the files that ship and your real data. The exit code is 1 if something is wrong.
 
     Args:
         mano: folder with MANO_LEFT.pkl and MANO_RIGHT.pkl.
-        checkpoint: the authors' released weights.
-        interhand: InterHand2.6M's folder, which holds images and annotations.
-        intaghand: the folder that IntagHand's preparation wrote.
+        checkpoint: file of the authors' released weights.
+        interhand: InterHand2.6M's folder, with images and annotations.
+        intaghand: the folder that IntagHand's preparation has written.
     """
     from rich.console import Console
     from rich.table import Table

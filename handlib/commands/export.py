@@ -6,10 +6,10 @@ from handlib.utils.resources import DEFAULT_NETWORK
 
 
 def onnx(out: Path, checkpoint: str = DEFAULT_NETWORK) -> None:
-    """Write a network as an ONNX file, whose metadata say what goes in and out; takes a minute or two.
+    """Write a network as an ONNX file; its metadata describe inputs and outputs. Takes a minute or two.
 
     Args:
-        out: file to write, small.onnx say; its folder is made if missing.
+        out: file to write, such as small.onnx; its folder is made if missing.
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
     """
     from handlib.deploy.onnx import export_onnx, outputs_of

@@ -6,7 +6,7 @@ from pathlib import Path
 def export(out: Path) -> None:
     """Write the open hand as MANO_LEFT and MANO_RIGHT (.pkl and .npz), for programs that read MANO.
 
-    It has MANO's format, not its values: MANO's coefficients mean something else on it.
+    The files have MANO's format, but not MANO's values: MANO's coefficients mean something else here.
 
     Args:
         out: folder to write to; made if missing.

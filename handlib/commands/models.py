@@ -2,7 +2,7 @@
 
 
 def models() -> None:
-    """List the networks that ship: what --checkpoint and handlib.reconstruct(model=...) take by name."""
+    """List the networks that ship, by the names that --checkpoint and handlib.reconstruct(model=...) take."""
     from handlib.utils import resources
 
     for name, about in resources.models().items():

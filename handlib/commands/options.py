@@ -1,4 +1,4 @@
-"""Options from dataclasses: a command changes the fields of a recipe, and nothing is written down twice."""
+"""Options made from dataclasses: each field is an option, and the class's docstring is its help."""
 
 import inspect
 import re
@@ -10,7 +10,7 @@ import tyro
 
 
 def field_help(config: type) -> dict[str, str]:
-    """What a dataclass's docstring says of its fields, in lines that begin with their names."""
+    """Returns each field's help: the entry in the dataclass's docstring that begins with the field's name."""
     lines = re.findall(r"^( *)([a-z]\w*(?:, \w+)*): (.+(?:\n\1 +.+)*)", inspect.getdoc(config) or "", re.M)
     return {
         name: re.sub(r"\s+", " ", text).replace("``", "")
@@ -20,9 +20,9 @@ def field_help(config: type) -> dict[str, str]:
 
 
 def changes(config: type, of: Mapping[str, Any]) -> Any:
-    """An annotation for the fields of ``config`` that are given on the command line, all of them optional.
+    """Returns an annotation whose options are the fields of ``config``, all of them optional.
 
-    ``of`` has the values that the help shows, by the names of their recipes.
+    ``of`` maps the names of recipes to the values that the help shows.
     """
     options = {}
     for field in fields(config):

@@ -1,4 +1,4 @@
-"""``handlib reconstruct`` and ``video``: pictures from outside."""
+"""``handlib reconstruct``, ``video`` and ``eval-photos``: commands for the user's own pictures."""
 
 import sys
 from pathlib import Path
@@ -26,22 +26,22 @@ def reconstruct(
     checkpoint: str = DEFAULT_NETWORK,
     engine: Engine = "torch",
 ) -> None:
-    """Reconstruct the two hands of photographs: overlay.png, left.glb, right.glb, hands.glb, result.json.
+    """Reconstruct both hands in photographs: overlay.png, left.glb, right.glb, hands.glb, result.json.
 
     Args:
-        pictures: JPEG, PNG or WebP files, or folders to search for them. Of several, those that can't be read
-            are told at the end, a line for each, and the exit code is 1. The same command goes on after a
-            stop.
-        out: folder to write to; made if missing. Of several pictures, each gets a folder in it, and
-            summary.json says what was seen on them.
-        box: where the hands of the one picture are, in pixels: left, top, width, height. Left out, the
-            network looks for them.
-        boxes: a JSON file that tells where the hands are, several pairs in a picture if need be:
+        pictures: JPEG, PNG or WebP files, or folders to search for such files.
+            If some of several files can't be read, the errors come at the end and the exit code is 1.
+            Interrupted? Run the same command again; it resumes.
+        out: folder to write to; made if missing.
+            With several pictures, each gets a folder in it, and summary.json says what was seen in them.
+        box: where the hands are in a single picture, in pixels: left, top, width, height.
+            If not given, the network looks for them.
+        boxes: a JSON file with the boxes of the hands, one or several per picture:
             {"a.jpg": [x, y, w, h], "b.jpg": [[x, y, w, h], ...]}.
-        all: the hands of everybody in the one picture, each pair in a numbered folder.
+        all: reconstruct all people in a single picture; each pair of hands gets a numbered folder.
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
-        engine: what runs the network: PyTorch, or onnxruntime, which is quicker on a CPU and exports the
-            network first, once, to the user's cache folder.
+        engine: library that runs the network. onnxruntime is quicker on a CPU;
+            the first time, it exports the network to the user's cache folder.
     """
     if not pictures:
         raise InputError("reconstruct: expected pictures or folders, got none")
@@ -59,7 +59,7 @@ def reconstruct(
 
 
 def load(checkpoint: str, engine: Engine) -> "Network":
-    """The network, run by this engine."""
+    """Returns the network, run by this engine."""
     from handlib.model.network import DIR
     from handlib.photos.network import run_by
 
@@ -67,7 +67,7 @@ def load(checkpoint: str, engine: Engine) -> "Network":
 
 
 def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str, engine: Engine) -> None:
-    """Writes a picture's results and prints what was seen."""
+    """Writes the results of one picture and prints a summary."""
     from handlib.data.photo import as_box
     from handlib.photos.reconstruct import reconstruct
     from handlib.photos.results import FILES
@@ -79,7 +79,7 @@ def reconstruct_one(picture: Path, out: Path, box: str | None, checkpoint: str, 
 
 
 def reconstruct_people(picture: Path, out: Path, checkpoint: str, engine: Engine) -> None:
-    """Writes the results of everybody in a picture and prints what was seen."""
+    """Writes the results of all people in a picture and prints a summary."""
     from handlib.photos.reconstruct import reconstruct_everyone
 
     results = reconstruct_everyone(picture, checkpoint, engine)
@@ -91,7 +91,7 @@ def reconstruct_people(picture: Path, out: Path, checkpoint: str, engine: Engine
 
 
 def tell(result: "Reconstruction") -> None:
-    """Prints what was seen."""
+    """Prints the box, which hands were seen, and how confident the network is."""
     from handlib.hand.skeleton import SIDES
 
     print(f"box: {result.box} ({result.origin})")
@@ -103,7 +103,7 @@ def tell(result: "Reconstruction") -> None:
 def reconstruct_many(
     places: tuple[Path, ...], out: Path, boxes: Path | None, checkpoint: str, engine: Engine
 ) -> None:
-    """Writes results of all pictures and a summary; bad files are told at the end and exit with code 1."""
+    """Writes the results of all pictures and a summary. Bad files are listed at the end, with exit code 1."""
     from handlib.data.photo_folders import find_pictures
     from handlib.photos.batch import (
         SUMMARY,
@@ -141,12 +141,12 @@ def eval_photos(
     """Measure a network on photographs whose joints are annotated in 2D: PCK, errors, swapped sides.
 
     Args:
-        folder: pictures and annotations.json, a list of {"file", "box": [x, y, w, h] around both hands,
-        "view",
-            "relation", "left" and "right": 21 joints in pixels each, null where one can't be seen}.
+        folder: folder with pictures and annotations.json, a list of
+            {"file", "box": [x, y, w, h] around both hands, "view", "relation", "left", "right"}.
+            "left" and "right" hold 21 joints in pixels, null for a joint that can't be seen.
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
-        boxes: the network is told where the hands are; --no-boxes: it has to find them.
-        answers: a JSON file of another program's answers to score instead of a network:
+        boxes: give the network the annotated boxes. With --no-boxes it has to find the hands.
+        answers: a JSON file with answers of another program, to score instead of a network:
             {"a.jpg": {"left": 21 joints in pixels or null, "right": ...}, ...}.
         json: file to write all numbers to; its folder is made if missing.
     """
@@ -182,22 +182,23 @@ def video(
     checkpoint: str = DEFAULT_NETWORK,
     engine: Engine = "torch",
 ) -> None:
-    """Reconstruct both hands over a sequence of pictures: overlay.webp, hands.glb (animated), result.json.
+    """Reconstruct both hands in a sequence of pictures: overlay.webp, hands.glb (animated), result.json.
 
     Args:
-        frames: a folder of pictures, taken by name with numbers as numbers (frame_2 before frame_12), or an
-            animated GIF, WebP or PNG; at most 1000 frames. A video becomes a folder of pictures with ffmpeg:
+        frames: a folder of pictures, or an animated GIF, WebP or PNG; at most 1000 frames.
+            Pictures are sorted by name, numbers as numbers (frame_2 before frame_12).
+            To turn a video into a folder of pictures:
             mkdir frames && ffmpeg -i video.mp4 -r 10 frames/%05d.png
         out: folder to write to; made if missing.
-        box: where the hands are on all pictures, in pixels: left, top, width, height. Left out, the network
-            looks for them on each.
-        fps: pictures per second; an animation's own if not given, 10 for a folder.
-        smooth: smooth the hands over time with one-euro filters, rotations as rotations.
-        min_cutoff: of the filters, in Hz: lower takes away more jitter.
-        beta: of the filters: higher lags less behind what moves.
+        box: where the hands are in all pictures, in pixels: left, top, width, height.
+            If not given, the network looks for the hands in each picture.
+        fps: pictures per second. If not given: the animation's own, 10 for a folder.
+        smooth: smooth the hands over time with one-euro filters; rotations stay rotations.
+        min_cutoff: cutoff frequency of the filters for hands at rest, in Hz; lower removes more jitter.
+        beta: how much the cutoff rises with speed; higher lags less behind moving hands.
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
-        engine: what runs the network: PyTorch, or onnxruntime, which is quicker on a CPU and exports the
-            network first, once, to the user's cache folder.
+        engine: library that runs the network. onnxruntime is quicker on a CPU;
+            the first time, it exports the network to the user's cache folder.
     """
     from collections import Counter
     from dataclasses import replace

@@ -1,4 +1,4 @@
-"""``handlib train``, ``eval``, ``ablate``: networks trained, measured and compared."""
+"""``handlib train``, ``eval`` and ``ablate``: train, measure and compare networks."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Machine:
-    """What computes a training; the same run may go on with another.
+    """The hardware that a training runs on. A run may resume on other hardware.
 
     Args:
-        accelerator: cpu, cuda, mps or auto.
-        devices: how many of them.
-        num_nodes: how many machines.
-        precision: arithmetic; if not given, bf16-mixed where the device is quick at it, else 32-true.
-        threads: CPU threads to compute with; 0 leaves torch's choice.
-        workers: processes per device that prepare pictures; 0 prepares them in between.
+        accelerator: kind of device: cpu, cuda, mps or auto.
+        devices: number of devices on each machine.
+        num_nodes: number of machines.
+        precision: arithmetic. If not given: bf16-mixed where the device is quick at it, else 32-true.
+        threads: CPU threads to compute with; 0 leaves the choice to torch.
+        workers: processes per device that prepare pictures; 0 prepares them between the steps.
     """
 
     accelerator: str = "cpu"
@@ -45,13 +45,13 @@ class Machine:
     workers: int = 0
 
     def strategy(self) -> "str | DDPStrategy":
-        """How several processes work together: not every step uses every weight (``maps_first``)."""
+        """Returns how processes work together. Not every step uses every weight (``maps_first``)."""
         from lightning_fabric.strategies import DDPStrategy
 
         return DDPStrategy(find_unused_parameters=True) if self.devices * self.num_nodes > 1 else "auto"
 
     def fabric(self) -> "Fabric":
-        """Lightning Fabric on these devices; an ``InputError`` if there are none like that."""
+        """Returns Lightning Fabric on these devices; an ``InputError`` if there are no such devices."""
         from lightning_fabric import Fabric
 
         from handlib.training.precision import training_precision
@@ -92,17 +92,18 @@ def train(
     losses: Annotated[dict[str, Any], changes(LossWeights, _of("losses"))] = {},  # noqa: B006
     augmentation: Annotated[dict[str, Any], changes(Augmentation, _of("augmentation"))] = {},  # noqa: B006
 ) -> None:
-    """Train a network on pairs that 'handlib data' has written. The same command goes on after a stop.
+    """Train a network on pairs that 'handlib data' has written. Interrupted? Run it again; it resumes.
 
     Args:
-        data: folder of training pairs, as large in pixels as the network's pictures.
-        out: folder for checkpoint, log and, in the end, the network.
-        network: small: what two CPU cores can train; wild: the network for photographs, from layered pairs;
-            released: the authors' network and recipe, for GPUs. Every other option changes one number of it.
-        validation: folder of pairs to measure on now and then.
-        start_from: folder of a trained network whose weights to begin with.
+        data: folder of training pairs. Pictures must have the network's size; layers may be larger.
+        out: folder for the checkpoint, the log and, at the end, the network.
+        network: recipe to start from; every option below changes one number of it.
+            small: two CPU cores can train it. wild: for photographs, from layered pairs.
+            released: the authors' own, for GPUs.
+        validation: folder of pairs; the network is measured on them from time to time.
+        start_from: folder of a trained network; training starts from its weights.
         photographs: pictures without hands, or folders of them, as backgrounds for layered pairs.
-        mano: folder of the MANO files that real pairs were read with; the open hand if not given.
+        mano: folder of the MANO files that the real pairs were read with; the open hand if not given.
     """
     from handlib.data.rendered.photo_backgrounds import open_photographs
     from handlib.training.loop import train
@@ -133,7 +134,7 @@ def train(
 
 
 def _changed_network(config: DIRConfig, model: dict[str, Any]) -> DIRConfig:
-    """The network with some fields changed; another backbone comes with timm's own sizes."""
+    """Returns the network with some fields changed. Another backbone has timm's own sizes."""
     import timm
 
     if "backbone" in model and model["backbone"] != config.backbone:
@@ -155,15 +156,15 @@ def evaluate(
     json: Path | None = None,
     mano: Path | None = None,
 ) -> None:
-    """Measure a network on pairs of the benchmark or on fresh ones, stage by stage and stratum by stratum.
+    """Measure a network on the benchmark or on fresh pairs; prints errors for each stage and stratum.
 
     Args:
         checkpoint: a network that ships (handlib models), a folder that holds one, or hf://OWNER/NAME.
-        split: all pairs of this split of the benchmark; if not given, fresh pairs are rendered.
+        split: measure on all pairs of this benchmark split; if not given, fresh pairs are rendered.
         pairs: folder that 'handlib data benchmark', or another command of 'data', has written to.
-        count: how many fresh pairs.
-        seed: of the fresh pairs.
-        world: how varied the fresh pairs are; the -full ones have interlocked hands too.
+        count: number of fresh pairs.
+        seed: random seed of the fresh pairs.
+        world: how varied the fresh pairs are; the -full worlds have interlocked hands too.
         protocol: how errors are measured.
         json: file to write all numbers to; its folder is made if missing.
         mano: folder of the MANO files that the network was trained with; the open hand if not given.
@@ -205,7 +206,7 @@ def evaluate(
 def _batches_of_split(
     model: "DIR", pairs: Path, split: str, together: int
 ) -> tuple[Iterator["Sample"], dict[str, Any]]:
-    """All pairs of a split in batches, and what is known of them."""
+    """Returns all pairs of a split in batches, and the data set's information about them."""
     from handlib.data.shards import check_hands, load_dataset
     from handlib.training.loop import batches
 
@@ -232,21 +233,22 @@ def ablate(
     steps: int = 2000,
     threads: int = 0,
 ) -> None:
-    """Train networks that differ in one mechanism, measure them alike and set them side by side.
+    """Train networks that differ in one mechanism, measure them in the same way and compare them in a table.
 
     Args:
         list: print the names of all ablations and the options that each one changes.
-        run: train and measure this one; the same command goes on after a stop.
+        run: train and measure the ablation of this name. Interrupted? Run it again; it resumes.
         table: print the table of all results.
-        costs: measure arithmetic, memory and time of all results' networks again, one after the other.
-        seed: of the weights, the order of pairs and their augmentation.
-        data: folder of training pairs at 64 pixels. The repository's results come from the benchmark's first
-            20000: handlib data make --out DATA --world desk-full --count 20000 --size 64 --seed 11.
-        test: folder of test pairs at 64 pixels, a split of the benchmark.
+        costs: measure arithmetic, memory and time of all networks in the results again, one after the other.
+        seed: random seed of the weights, the order of pairs and their augmentation.
+        data: folder of training pairs at 64 pixels.
+            The repository's results used the first 20000 of the benchmark:
+            handlib data make --out DATA --world desk-full --count 20000 --size 64 --seed 11.
+        test: folder of test pairs at 64 pixels: a split of the benchmark.
         runs: folder that keeps the trainings.
         out: folder of the results; the repository's own if not given.
-        steps: how many batches of 32.
-        threads: CPU threads to compute with; 0 leaves torch's choice.
+        steps: number of batches, of 32 pairs each.
+        threads: CPU threads to compute with; 0 leaves the choice to torch.
     """
     from handlib.analysis import ablations
 

@@ -1,1 +1,1 @@
-"""Pictures of two hands and their truth: rendered, stored, augmented, or read from photographs."""
+"""Pictures of two hands with their truth: rendering, storing, augmenting; reading photographs."""

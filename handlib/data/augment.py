@@ -1,7 +1,7 @@
-"""Augmentation: pictures are turned, scaled, shifted, mirrored and recoloured, and the truth with them.
+"""Augmentation: turns, scales, shifts, mirrors and recolours pictures, and changes the truth with them.
 
-Turning the picture in its plane is turning the camera about its axis, so every changed sample is again an
-exact one: a pinhole camera's view of two hands in three dimensions.
+Turning a picture in its plane is the same as turning the camera about its axis. So every changed sample is
+exact again: a pinhole camera's view of two hands in space.
 """
 
 import math
@@ -17,9 +17,9 @@ from handlib.data.sample import Sample
 
 
 def flip(batch: Sample) -> Sample:
-    """The mirror image of every picture: left hands become right ones and the other way round.
+    """Returns the mirror image of every picture: left hands become right hands and vice versa.
 
-    Exact for hand models that are mirror images of each other, as the open hand's are; MANO's are nearly so.
+    This is exact if the two hand models are mirror images, like the open hand's. MANO's nearly are.
     """
     mirror = batch.vertices.new_tensor([-1.0, 1.0, 1.0])
     turn = batch.pose.new_tensor([1.0, -1.0, -1.0]).repeat(15)
@@ -42,7 +42,7 @@ def flip(batch: Sample) -> Sample:
 
 
 def select(condition: Tensor, yes: Sample, no: Sample) -> Sample:
-    """Per sample of a batch, the one or the other."""
+    """Returns a batch with each sample taken from ``yes`` where the condition holds, else from ``no``."""
 
     def pick(name: str) -> Tensor:
         a, b = getattr(yes, name), getattr(no, name)
@@ -59,11 +59,12 @@ def turn(
 ) -> Sample:
     """Turns every picture by an angle (radians, clockwise as seen), scales it and shifts it (uv units).
 
-    The truth turns about the camera's axis; the principal point moves as every pixel does. Pixels from
-    outside the picture repeat its edge in ``image`` and are background elsewhere.
+    The truth turns about the camera's axis, and the principal point moves like a pixel. Outside the original
+    picture, ``image`` repeats its edge and the other maps are background.
 
     Raises:
-        ValueError: a camera's pixels are not square (fx differs from fy), so that turning it is no rotation.
+        ValueError: a camera's pixels aren't square (fx differs from fy), so turning the picture is no
+        rotation.
     """
     fx, fy = batch.intrinsics[:, :2].unbind(-1)
     if not torch.allclose(fx, fy, rtol=1e-2):
@@ -102,7 +103,7 @@ def turn(
 class Draw:
     """Random numbers for a batch: ``chance`` between 0 and 1, ``either_way`` between -1 and 1, pixel noise.
 
-    Each picture's come from a seed of its own, so that they don't depend on which others share its batch.
+    Each picture has its own seed, so its numbers don't depend on the other pictures in the batch.
     """
 
     chance: Float[Tensor, "batch 2"]
@@ -111,7 +112,7 @@ class Draw:
 
     @classmethod
     def of(cls, seeds: Int[Tensor, "batch"], size: int) -> "Draw":
-        """The numbers that belong to the seeds."""
+        """Returns the numbers that belong to the seeds."""
         drawn = []
         for seed in seeds.tolist():
             generator = torch.Generator().manual_seed(seed)
@@ -123,11 +124,11 @@ class Draw:
 def recolour(
     image: Float[Tensor, "batch 3 size size"], ranges: Augmentation, draw: Draw
 ) -> Float[Tensor, "batch 3 size size"]:
-    """Motion blur, brightness, tint and noise on colours in [0, 1]."""
+    """Applies motion blur, contrast, brightness, tint and noise to colours in [0, 1]."""
     batch, size = len(image), image.shape[-1]
     direction, brightness, lift, tint = draw.either_way[:, 4:].split((1, 1, 1, 3), dim=1)
     if ranges.blur:
-        # A short streak in a random direction, on a 5 x 5 kernel; unblurred pictures get its centre only.
+        # A 5 x 5 kernel with a short streak in a random direction; unblurred pictures get a single point.
         ticks = torch.arange(5) - 2.0
         direction = direction[:, 0] * math.pi
         across = direction.cos()[:, None, None] * ticks[:, None] - direction.sin()[:, None, None] * ticks
@@ -144,7 +145,7 @@ def recolour(
 
 
 def augment(batch: Sample, ranges: Augmentation, seeds: Int[Tensor, "batch"]) -> Sample:
-    """A changed copy of a batch; a sample and its seed decide its change."""
+    """Returns a changed copy of a batch; a sample's change depends on the sample and its seed alone."""
     draw = Draw.of(seeds, batch.size)
     if ranges.flip:
         batch = select(draw.chance[:, 0] < ranges.flip, flip(batch), batch)

@@ -1,4 +1,4 @@
-"""How far pictures are changed while a network learns from them."""
+"""How much pictures are changed while a network learns from them."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,18 @@ from handlib.utils.arguments import check_finite
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges, uniform where not said otherwise. ``released`` has the paper's; the defaults suit ``desk``.
+    """Ranges of random changes. The defaults suit ``desk``; ``released`` has the paper's.
 
-    rotation: degrees either way.
-    scale: a share either way.
-    shift: a share of the picture's side either way.
+    Changes are drawn uniformly from plus or minus the range, unless said otherwise.
+
+    rotation: largest rotation either way, in degrees.
+    scale: largest change of the size either way, as a share.
+    shift: largest shift either way, as a share of the picture's side.
     flip: probability of the mirror image.
     blur: probability of motion blur.
-    noise: deviation of pixel noise.
-    gain: share by which brightness changes.
-    tint: share by which each colour changes.
+    noise: standard deviation of the pixel noise (pixels from 0 to 1).
+    gain: largest change of the contrast either way, as a share; the brightness changes by up to 0.6 of it.
+    tint: largest change of each colour channel's contrast either way, as a share.
     """
 
     rotation: float = 15.0
@@ -34,7 +36,7 @@ class Augmentation:
 
     @classmethod
     def released(cls) -> "Augmentation":
-        """The paper's training: any rotation, 10 % scale, 10 of 256 pixels, motion blur, 1 % noise."""
+        """Returns the paper's ranges: any rotation, 10 % scale, 10 of 256 pixels, motion blur, 1 % noise."""
         return cls(
             rotation=180.0, scale=0.1, shift=10 / 256, flip=0.5, blur=0.3, noise=0.01, gain=0.0, tint=0.0
         )

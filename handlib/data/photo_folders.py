@@ -1,4 +1,4 @@
-"""Folders of photographs: which files are pictures to reconstruct."""
+"""Finds the pictures to reconstruct in folders of photographs."""
 
 import os
 import re
@@ -8,19 +8,23 @@ from pathlib import Path
 from handlib.data.photo import PictureError
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic")
-"""What pictures are called. Those that can't be read are tried too, so that nobody misses them."""
+"""Suffixes of pictures.
+
+They include kinds that can't be read, so that users see an error for each of them.
+"""
 OVERLAYS = ("overlay.png", "overlay.webp")
 """Pictures that ``handlib reconstruct`` and ``video`` write beside their ``hands.glb``."""
 
 
 def natural(name: str) -> tuple[list[str | int], str]:
-    """Returns a key to sort by in which numbers count as numbers: ``frame_2`` comes before ``frame_12``."""
+    """Returns a sort key that compares numbers as numbers: ``frame_2`` comes before ``frame_12``."""
     return [int(part) if k % 2 else part for k, part in enumerate(re.split(r"(\d+)", name))], name
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """All pictures below a folder but hidden ones and this package's results; links to folders aren't
-    followed.
+    """Yields all pictures below a folder, except hidden ones and this package's results.
+
+    Links to folders aren't followed.
     """
     for here, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name[0] != "."]
@@ -31,13 +35,13 @@ def walk(folder: Path) -> Iterator[Path]:
 
 
 def find_pictures(places: Sequence[Path]) -> dict[str, Path]:
-    """The pictures among files and below folders by their names, in :func:`natural` order.
+    """Returns the given files and all pictures below the given folders, by name, in :func:`natural` order.
 
-    A name is the path from the folder that holds everything that was asked for, with ``/``. A file that is
-    named counts whatever its suffix. Results that were written among the pictures are no pictures.
+    A name is the path relative to the common folder of all ``places``, with ``/``. A file that is given by
+    name counts with any suffix. In folders, results of this package aren't pictures.
 
     Raises:
-        PictureError: there are none at all.
+        PictureError: there are no pictures.
     """
     found: list[Path] = []
     for place in map(Path.absolute, places):

@@ -1,4 +1,4 @@
-"""What one sample is: a picture of two hands with its exact truth, alone or stacked into a batch."""
+"""A sample: a picture of two hands with its exact truth, alone or stacked into a batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -19,13 +19,13 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Sample:
-    """A square picture of two hands and everything that is true of it; ``hand`` is (left, right).
+    """A square picture of two hands and the truth about it; ``hand`` is (left, right).
 
-    Metres in the camera's frame (x right, y down, z away); ``dense`` colours every visible surface point by
-    where it lies on the hand at rest (1-255 per channel; 0 on the background and on forearms); ``depth`` is
-    z, 0 where nothing was hit; ``pose`` is axis-angle around the flat hand; ``intrinsics`` are pixels,
-    (fx, fy, cx, cy); ``visible`` is the share of each hand's silhouette that nothing hides; ``distance`` is
-    the smallest distance between the two surfaces; ``stratum`` numbers ``STRATA``.
+    Lengths are metres in the camera's frame (x right, y down, z away). ``dense`` colours every visible point
+    of a hand by its place on the hand at rest (1-255 per channel; 0 on background and forearms). ``depth`` is
+    z, or 0 where nothing was hit. ``pose`` is axis-angle around the flat hand. ``intrinsics`` are (fx, fy,
+    cx, cy) in pixels. ``visible`` is the share of each hand's silhouette that nothing hides. ``distance`` is
+    the smallest distance between the two surfaces. ``stratum`` is an index into ``STRATA``.
     """
 
     image: UInt8[Tensor, "*batch 3 size size"]
@@ -46,44 +46,44 @@ class Sample:
 
     @property
     def size(self) -> int:
-        """Side of the square picture in pixels."""
+        """Returns the side of the square picture in pixels."""
         return self.image.shape[-1]
 
     @property
     def uv(self) -> Float[Tensor, "*batch 2 21 2"]:
-        """Joints in the picture, [-1, 1] over its sides, by the true pinhole camera."""
+        """Returns the joints' uv in the picture, in [-1, 1], projected by the true pinhole camera."""
         return self._project(self.joints)
 
     @property
     def vertex_uv(self) -> Float[Tensor, "*batch 2 778 2"]:
-        """Vertices in the picture, [-1, 1] over its sides, by the true pinhole camera."""
+        """Returns the vertices' uv in the picture, in [-1, 1], projected by the true pinhole camera."""
         return self._project(self.vertices)
 
     def _project(self, points: Tensor) -> Tensor:
         return pixels_to_uv(project_pinhole(points, self.intrinsics[..., None, :]), self.size)
 
     def to(self, device: torch.device | str) -> "Sample":
-        """The same sample on another device."""
+        """Returns the same sample on another device."""
         return Sample(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
     def __getitem__(self, index: int | slice | Tensor) -> "Sample":
-        """One sample, or some, of a batch."""
+        """Returns one or several samples of a batch."""
         return Sample(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
     def __len__(self) -> int:
-        """Returns how many samples a batch holds; a single sample has no length."""
+        """Returns the number of samples in a batch; a single sample has no length."""
         if self.image.ndim == 3:
             raise TypeError("a single sample has no length")
         return len(self.image)
 
 
 def stack(samples: Sequence[Sample]) -> Sample:
-    """A batch from single samples of one size."""
+    """Stacks single samples of one size into a batch."""
     return Sample(**{f.name: torch.stack([getattr(s, f.name) for s in samples]) for f in fields(Sample)})
 
 
 def resize(sample: Sample, size: int) -> Sample:
-    """The same scene at another resolution: colours averaged, labels, dense colours and depth picked."""
+    """Returns the same scene at another size. Colours are averaged; labels, dense and depth are picked."""
     flat = sample.image.reshape(-1, 3, sample.size, sample.size).float()
     image = interpolate(flat, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
 
@@ -103,7 +103,7 @@ def resize(sample: Sample, size: int) -> Sample:
 
 
 def normalise(image: UInt8[Tensor, "*batch 3 height width"]) -> Float[Tensor, "*batch 3 height width"]:
-    """The network's input: colours scaled to [0, 1], then to ImageNet's mean and deviation."""
+    """Returns the network's input: colours in [0, 1], normalised by ImageNet's mean and deviation."""
     mean = torch.tensor(IMAGE_MEAN, device=image.device)[:, None, None]
     std = torch.tensor(IMAGE_STD, device=image.device)[:, None, None]
     return (image.float() / 255 - mean) / std

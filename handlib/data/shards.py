@@ -1,7 +1,7 @@
 """Data sets on disk: samples in safetensors shards that are read by memory mapping.
 
-A folder holds ``dataset.json`` (what was asked for) and ``shard-00000.safetensors`` and so on, 250 samples
-each.
+A folder holds ``dataset.json`` (the settings of the data set) and files ``shard-00000.safetensors`` and so
+on, with 250 samples each.
 """
 
 import hashlib
@@ -36,16 +36,19 @@ FIELDS = tuple(field.name for field in fields(Sample))
 
 @cache
 def open_hand_sha256() -> str:
-    """Returns what names the open hand in ``dataset.json``: the sum of the file that it ships in."""
+    """Returns the SHA256 of the open hand's file, which identifies the open hand in ``dataset.json``."""
     return hashlib.sha256(open_hand_file().read_bytes()).hexdigest()
 
 
 def hands_sha256(hands: Iterable[Hand]) -> str:
-    """Returns what names a pair of hand models (left, right): the same for the open hand however read."""
+    """Returns a checksum of two hand models (left, right).
+
+    The open hand has its file's, however it was read.
+    """
 
     def digest(pair: Iterable[Hand]) -> str:
         arrays = [getattr(hand, name).cpu().numpy() for hand in pair for name in MODEL_ARRAYS]
-        # Denormal numbers are zeros to processes that flush them.
+        # Processes that flush denormal numbers see them as zeros.
         tiny = np.finfo(np.float32).tiny
         arrays = [np.where(np.abs(array) < tiny, 0, array) for array in arrays]
         return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
@@ -56,9 +59,9 @@ def hands_sha256(hands: Iterable[Hand]) -> str:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a data set is made of; two folders with equal infos hold equal samples.
+    """The settings that define a data set; two folders with equal settings hold equal samples.
 
-    ``photographs`` names the pictures behind the pairs, if there are any.
+    ``photographs`` identifies the background photographs, if there are any.
     """
 
     world: str
@@ -72,17 +75,17 @@ class DatasetInfo:
 
 
 def shard_ranges(count: int) -> list[range]:
-    """The sample numbers of every shard."""
+    """Returns the sample numbers of every shard."""
     return [range(start, min(start + SHARD_SIZE, count)) for start in range(0, count, SHARD_SIZE)]
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """Where a shard lies."""
+    """Returns the path of a shard."""
     return folder / f"shard-{number:05d}.safetensors"
 
 
 def write_shard(path: Path, batch: Sample) -> None:
-    """Writes a batch, whole or not at all; depth is kept to half precision."""
+    """Writes a batch, whole or not at all; depth is stored in half precision."""
     tensors = {name: getattr(batch, name).contiguous() for name in FIELDS}
     tensors["depth"] = tensors["depth"].half()
     with replacing(path) as temporary:
@@ -92,9 +95,9 @@ def write_shard(path: Path, batch: Sample) -> None:
 def make_shards(
     make: Callable[[int, range], int], shards: list[tuple[int, range]], workers: int
 ) -> Iterator[int]:
-    """Makes shards one after another or in several processes; yields the size of each when it is written.
+    """Makes shards one by one or in several processes. Yields each shard's size when it is written.
 
-    Every process uses one thread: sums must not depend on how many cores there are.
+    Every process uses one thread, because sums must not depend on the number of cores.
     """
     if workers == 1:
         threads = torch.get_num_threads()
@@ -113,7 +116,7 @@ def make_shards(
 
 
 def prepare_folder(folder: Path, info: DatasetInfo) -> None:
-    """Creates the folder and its ``dataset.json``, or checks that the one there asks for the same data."""
+    """Creates the folder and its ``dataset.json``, or checks that an existing one has the same settings."""
     path = folder / "dataset.json"
     if path.exists():
         found = read_info(folder)
@@ -131,7 +134,7 @@ def prepare_folder(folder: Path, info: DatasetInfo) -> None:
 
 
 def read_info(folder: Path) -> DatasetInfo:
-    """The folder's ``dataset.json``; an :class:`InputError` says what is wrong with it."""
+    """Reads the folder's ``dataset.json``; an :class:`InputError` says what is wrong with the file."""
     path = folder / "dataset.json"
     if not path.exists():
         raise InputError(f"{folder}: not a data set, dataset.json is missing")
@@ -144,8 +147,9 @@ def read_info(folder: Path) -> DatasetInfo:
 
 
 def check_hands(info: DatasetInfo, hands: Iterable[Hand], folder: Path) -> None:
-    """Refuses, with an :class:`InputError`, pairs of another hand model than ``hands`` (left, right): their
-    pose and shape coefficients would mean something else.
+    """Raises an :class:`InputError` if the pairs show another hand model than ``hands`` (left, right).
+
+    Pose and shape coefficients would mean something else.
     """
     if info.hand_sha256 != hands_sha256(hands):
         raise InputError(
@@ -154,9 +158,9 @@ def check_hands(info: DatasetInfo, hands: Iterable[Hand], folder: Path) -> None:
 
 
 def read_shard(path: Path, count: int) -> dict[str, np.ndarray]:
-    """A shard's fields, memory-mapped; one that is damaged or holds others is an :class:`InputError`."""
+    """Returns a shard's fields, memory-mapped; raises an :class:`InputError` for a damaged or other file."""
     with reading(path, f"a shard of {count} samples"):
-        # As arrays: numpy gathers a batch without torch's threads, whose start costs more than the copy.
+        # As arrays, because numpy gathers a batch without threads; starting torch's costs more than the copy.
         shard = {name: tensor.numpy() for name, tensor in load_file(path).items()}
         short = [name for name in FIELDS if len(shard[name]) != count]
         if short:
@@ -165,7 +169,7 @@ def read_shard(path: Path, count: int) -> dict[str, np.ndarray]:
 
 
 class Dataset:
-    """A finished data set, memory-mapped; nothing is read before it is asked for."""
+    """A finished data set, memory-mapped: samples are read when they are used."""
 
     def __init__(self, folder: Path):
         self.info, self._folder = read_info(folder), folder
@@ -183,14 +187,14 @@ class Dataset:
         ]
 
     def __len__(self) -> int:
-        """Returns how many samples there are."""
+        """Returns the number of samples."""
         return self.info.count
 
     def sample(self, indices: Int[Tensor, "n"]) -> Sample:
-        """A batch of the samples with these numbers, in this order.
+        """Returns a batch of the samples with these indices, in this order.
 
         Raises:
-            InputError: a number of theirs isn't finite.
+            InputError: one of the samples' numbers isn't finite.
         """
         if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < len(self):
             raise IndexError(f"indices: expected numbers from 0 to {len(self) - 1}")
@@ -206,6 +210,6 @@ def load_dataset(path: str | Path) -> Dataset:
     """Opens the folder that :func:`handlib.data.rendered.synthetic.make_dataset` has made.
 
     Raises:
-        InputError: it isn't there, isn't whole, or isn't a data set.
+        InputError: the folder is missing, incomplete, or no data set.
     """
     return Dataset(Path(path))

@@ -1,7 +1,7 @@
-"""The pairs that come with the repository: pictures and truth of the ``desk`` world in ``data_samples``.
+"""The pairs that ship with the repository: pictures and truth of the ``desk`` world in ``data_samples``.
 
-Pictures, labels, dense maps and depth are PNG files; ``truth.npz`` holds the parameters, from which the
-hand model computes vertices and joints anew.
+Pictures, labels, dense maps and depth are PNG files. ``truth.npz`` holds the parameters; the hand model
+computes vertices and joints from them.
 """
 
 from collections.abc import Sequence
@@ -34,9 +34,7 @@ DEPTH_STEP = 1e-4
 
 
 def write_samples(samples: list[Sample], folder: Path) -> None:
-    """Writes single samples as :func:`load_samples` reads them: 0000.png and so on, ``truth/`` and
-    ``truth.npz``.
-    """
+    """Writes samples for :func:`load_samples`: 0000.png and so on, the folder ``truth`` and ``truth.npz``."""
     (folder / "truth").mkdir(parents=True, exist_ok=True)
     for number, sample in enumerate(samples):
         pictures = {
@@ -59,7 +57,7 @@ def write_samples(samples: list[Sample], folder: Path) -> None:
 
 
 def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
-    """The 64 ``train`` or 16 ``test`` pairs at 256 px that ship, or those of another folder.
+    """Returns the 64 ``train`` or 16 ``test`` pairs at 256 px that ship, or the pairs of another folder.
 
     Raises:
         InputError: there is no such split, a number isn't finite, or a file is missing or damaged.
@@ -94,9 +92,9 @@ def load_samples(split: str, folder: Path | None = None) -> list[Sample]:
 
 
 def store_samples(samples: Sequence[Sample], folder: str | Path, split: str, size: int) -> None:
-    """Stores some of the repository's pairs as a data set at another size, the form that training reads.
+    """Stores some of the repository's pairs as a data set for training, at another size.
 
-    Nothing is written if the folder holds as many pairs of the split already.
+    Nothing is written if the folder already holds as many pairs of the split.
 
     Raises:
         InputError: the folder holds another data set.

@@ -1,6 +1,6 @@
-"""The network as an ONNX file: for programs that have no PyTorch, and for onnxruntime, which is quicker.
+"""Exports the network as an ONNX file: for programs without PyTorch, and for onnxruntime, which is quicker.
 
-Needs the extra ``export`` of this package, part of ``dev``.
+This needs the package's extra ``export``, which is part of ``dev``.
 """
 
 import copy
@@ -42,24 +42,24 @@ OUTPUTS = {
     "camera": "batch x (left, right) x 3: s, tx, ty; a point in metres is seen at s * (x, y) + (tx, ty)",
     "segmentation": "batch x (background, left, right) x height x width, probabilities",
 }
-"""What the file's outputs are, in order."""
+"""The file's outputs, in order."""
 LOCATED = {
-    "located_uv": "batch x (left, right) x 21 x 2: where the joint maps have each joint",
-    "located_places": "batch x (left, right) x 21 x 3: where they say that it lies, from the middle finger's "
+    "located_uv": "batch x (left, right) x 21 x 2: where each joint is seen, read from the joint maps",
+    "located_places": "batch x (left, right) x 21 x 3: where each joint lies, from the middle finger's "
     "knuckle, in palm lengths",
-    "certainty": "batch x (left, right) x 21: how sure that is, 0 to 1",
+    "certainty": "batch x (left, right) x 21: how sure these places are, 0 to 1",
     "presence": "batch x (left, right): log-odds that a hand is there",
 }
 """Further outputs of networks whose first estimate is read from joint maps."""
 
 
 def outputs_of(config: DIRConfig) -> dict[str, str]:
-    """What a network's file puts out, in order."""
+    """Returns the outputs of a network's file, in order, with their descriptions."""
     return OUTPUTS | (LOCATED if config.initial_head == "joints" else {})
 
 
 def check_installed() -> None:
-    """Refuses, in one line, where the extra ``export`` isn't installed."""
+    """Raises an :class:`InputError` if the extra ``export`` isn't installed."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise InputError(f"onnx: expected the packages {', '.join(NEEDED)}; pip install {' '.join(missing)}")
@@ -73,7 +73,7 @@ class NamedOutputs(nn.Module):
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> tuple[Tensor, ...]:
-        """Returns what :func:`outputs_of` says."""
+        """Returns the outputs that :func:`outputs_of` lists."""
         prediction = self.network(image)
         final, located = prediction.final, prediction.located
         seen = (located.uv, located.places, located.certainty, located.presence) if located else ()
@@ -91,7 +91,7 @@ class NamedOutputs(nn.Module):
 
 
 def description(network: DIR) -> dict[str, str]:
-    """Returns what the file says about itself: input, outputs, joints' names, configuration."""
+    """Returns the file's metadata: input, outputs, names of the joints, configuration."""
     size = network.config.image_size
     return {
         INPUT: f"batch x RGB x {size} x {size}, float: (value / 255 - mean) / deviation, "
@@ -140,9 +140,9 @@ def export_onnx(network: DIR, path: Path) -> None:
 
 
 def cached_file(network: DIR) -> Path:
-    """Where the network's ONNX file is kept: a name for these weights and hands and this version of handlib.
+    """Returns the path of the network's ONNX file; its name depends on weights, hands and handlib's version.
 
-    In the user's cache folder (``~/.cache/handlib`` on Linux); what lies there may be deleted at any time.
+    It is in the user's cache folder (``~/.cache/handlib`` on Linux). Files there may be deleted at any time.
     """
     from platformdirs import user_cache_path
 
@@ -152,10 +152,10 @@ def cached_file(network: DIR) -> Path:
 
 
 class OnnxNetwork:
-    """A network that onnxruntime runs, on the CPU, for :func:`handlib.reconstruct` and alike.
+    """A network that onnxruntime runs on the CPU, for :func:`handlib.reconstruct` and similar functions.
 
-    ``threads``: how many, 0 for all cores. The first one of a network exports it, which takes a minute or two
-    (:func:`cached_file`).
+    ``threads`` is the number of threads, 0 for all cores. The first use of a network exports it, which takes
+    a minute or two (:func:`cached_file`).
 
     Raises:
         InputError: the extra ``export`` isn't installed.
@@ -177,11 +177,11 @@ class OnnxNetwork:
         self.session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def checksum(self) -> str:
-        """The checksum of the network that was exported."""
+        """Returns the checksum of the network that was exported."""
         return self._checksum
 
     def __call__(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
-        """The last estimate and the segmentation; ``dense`` isn't computed and NaN."""
+        """Returns the last estimate and the segmentation; ``dense`` isn't computed and holds NaN."""
         names = list(outputs_of(self.config))
         arrays = self.session.run(names, {INPUT: image.numpy(force=True)})
         found = dict(zip(names, map(torch.from_numpy, arrays), strict=True))

@@ -1,6 +1,6 @@
-"""``handlib doctor``: what this machine has of all that the package can use, and whether it is in order.
+"""``handlib doctor``: checks which of the things that the package can use are on this machine and in order.
 
-Nothing outside the machine is asked, and nothing is changed.
+It uses no network and changes nothing.
 """
 
 from functools import partial
@@ -26,7 +26,7 @@ def examine_given(
     interhand: Path | None = None,
     intaghand: Path | None = None,
 ) -> list[Finding]:
-    """Checks what a reader has of the real thing; of what isn't given it says where to get it."""
+    """Checks the user's own MANO files, weights and data sets. For what isn't given, says where to get it."""
     small = "the small network takes its place"
     checks = (
         ("MANO", mano, mano_findings, "the open hand takes its place", GET_MANO),
@@ -46,7 +46,7 @@ def examine_given(
 
 
 def examine(**given: Path | None) -> list[Finding]:
-    """The machine, what is shipped, and what is :func:`given <examine_given>`."""
+    """Checks the machine, the files that ship, and the user's own files (:func:`examine_given`)."""
     return [
         *judged_each("machine", machine_findings, INSTALL_AGAIN),
         *judged_each("what ships", shipped_findings, INSTALL_AGAIN),

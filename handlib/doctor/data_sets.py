@@ -1,4 +1,4 @@
-"""InterHand2.6M and what IntagHand makes of it: names and ends of the files, and one entry of each."""
+"""Checks InterHand2.6M and IntagHand's version of it: names and ends of the files, and one entry of each."""
 
 from collections.abc import Callable
 from functools import partial
@@ -48,7 +48,7 @@ def _interhand_split(root: Path, split: str) -> str:
 
 
 def _by_split(name: str, there: dict[str, bool], look: Callable[[str], str], to_do: str) -> list[Finding]:
-    """A finding per split; ``missing`` where nothing of it is there, unless that holds for all of them."""
+    """Returns a finding per split: ``missing`` for an absent one. If all are absent, the folder is wrong."""
     if not any(there.values()):
         return [Finding(name, "wrong", "not this data set's folder: no split is there", to_do)]
     return [
@@ -60,7 +60,7 @@ def _by_split(name: str, there: dict[str, bool], look: Callable[[str], str], to_
 
 
 def interhand_findings(root: Path) -> list[Finding]:
-    """Every split's annotation files and pictures."""
+    """Checks every split's annotation files and pictures."""
     there = {
         split: any((root / "annotations").glob(f"*/InterHand2.6M_{split}_*.json"))
         or (root / "images" / split).is_dir()
@@ -90,6 +90,6 @@ def _intaghand_split(folder: Path) -> str:
 
 
 def intaghand_findings(root: Path) -> list[Finding]:
-    """Every split's annotations and pictures."""
+    """Checks every split's annotations and pictures."""
     there = {split: (root / split).is_dir() for split in SPLITS}
     return _by_split("IntagHand", there, lambda split: _intaghand_split(root / split), GET_INTAGHAND)

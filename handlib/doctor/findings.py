@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The result of a check."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
-    ``missing`` is what one can do without; ``wrong`` is there, or was said to be, and can't be used. Where
-    there is something to be done, ``to_do`` says it.
+    ``missing`` things are optional. ``wrong`` things are there, or were said to be there, and can't be used.
+    ``to_do`` says how to mend this, if there is a way.
     """
 
     what: str
@@ -20,16 +20,14 @@ class Finding:
 
 
 def judged_each(what: str, look: Callable[[], Sequence[Finding]], to_do: str) -> Sequence[Finding]:
-    """Returns what ``look`` finds, or one ``wrong`` finding with the error that it raises and what to do
-    then.
-    """
+    """Returns the findings of ``look``, or one ``wrong`` finding with ``to_do`` and the error it raised."""
     try:
         return look()
-    except Exception as error:  # Whatever it is, the other findings have to be told.
+    except Exception as error:  # Whatever it is, the other checks must go on.
         told = " ".join(str(error).split()) or type(error).__name__
         return [Finding(what, "wrong", told[:1000], to_do)]
 
 
 def judged(what: str, look: Callable[[], str], to_do: str) -> Finding:
-    """``ok`` with what ``look`` says, or ``wrong`` as in :func:`judged_each`."""
+    """Returns ``ok`` with the text that ``look`` returns, or ``wrong`` as in :func:`judged_each`."""
     return judged_each(what, lambda: [Finding(what, "ok", look())], to_do)[0]

@@ -1,4 +1,4 @@
-"""The machine: Python, packages, processor, graphics card, browser."""
+"""Checks the machine: Python, packages, processor, graphics card, browser."""
 
 import os
 import platform
@@ -18,10 +18,9 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def packages_finding(extra: str, declared: Sequence[Requirement], installed: Mapping[str, str]) -> Finding:
-    """Returns whether the packages of an optional group are there and new enough; of "", those of the package
-    itself.
+    """Checks that the packages of an optional group are installed and new enough.
 
-    ``installed`` are versions by canonical name.
+    The group "" holds the packages that handlib itself needs. ``installed`` maps canonical names to versions.
     """
 
     def holds(needed: Requirement, extra: str) -> bool:
@@ -40,7 +39,7 @@ def packages_finding(extra: str, declared: Sequence[Requirement], installed: Map
 
 
 def package_findings() -> list[Finding]:
-    """Python and this environment's packages, against what the package declares."""
+    """Checks Python and the installed packages against the requirements that handlib declares."""
     about = metadata.metadata(PACKAGE)
     installed: dict[str, str] = {
         canonicalize_name(found.name): found.version for found in metadata.distributions()
@@ -53,7 +52,7 @@ def package_findings() -> list[Finding]:
 
 
 def processor_finding() -> Finding:
-    """Cores, threads, vector instructions, and the arithmetic that a training takes."""
+    """Reports cores, threads, vector instructions, and the arithmetic that a training uses."""
     cores, threads = os.cpu_count() or 1, torch.get_num_threads()
     vectors = torch.backends.cpu.get_cpu_capability()
     told = f"{platform.machine()}, {cores} cores, {vectors}; torch uses {threads}"
@@ -67,7 +66,7 @@ def processor_finding() -> Finding:
 
 
 def accelerator_finding() -> Finding:
-    """Graphics cards that torch can use."""
+    """Reports the graphics cards that torch can use."""
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
         return Finding("GPU", "ok", f"{', '.join(names)}; handlib train --accelerator cuda")
@@ -78,13 +77,13 @@ def accelerator_finding() -> Finding:
 
 
 def chromium() -> str | None:
-    """A Chromium on this machine; the environment variable CHROMIUM may name one."""
+    """Returns the path of a Chromium on this machine. The environment variable CHROMIUM may name one."""
     names = (os.environ.get("CHROMIUM"), *CHROMIUM_NAMES)
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 def browser_finding() -> Finding:
-    """Returns what ``make test`` drives."""
+    """Checks for the browser that ``make test`` uses."""
     path = chromium()
     if path:
         return Finding("Chromium", "ok", path)
@@ -93,5 +92,5 @@ def browser_finding() -> Finding:
 
 
 def machine_findings() -> list[Finding]:
-    """Everything about this machine."""
+    """Returns all findings about this machine."""
     return [*package_findings(), processor_finding(), accelerator_finding(), browser_finding()]

@@ -1,4 +1,4 @@
-"""MANO's files and the released checkpoint, which their owners hand out and nobody may pass on."""
+"""Checks MANO's files and the released checkpoint. Only their owners may distribute them."""
 
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,10 @@ GET_CHECKPOINT = "https://github.com/PengfeiRen96/DIR says in its README where t
 
 
 def side_of(data: HandData) -> Side:
-    """Returns which hand a model is, told by its shape.
+    """Returns whether a model is a left or a right hand, judged by its shape.
 
-    The mean pose bends the fingers towards the palm; who looks at the palm, fingers up, sees a right hand's
-    index finger on the right of its little finger.
+    The mean pose bends the fingers towards the palm. If you look at a right hand's palm with the fingers up,
+    its index finger is on the right of its little finger.
     """
     hand = Hand(data)
     flat, bent = (hand(pose_axis_angle=pose).joints.numpy() for pose in (torch.zeros(45), hand.hands_mean))
@@ -38,7 +38,7 @@ def side_of(data: HandData) -> Side:
 
 
 def mano_findings(folder: Path) -> list[Finding]:
-    """Both files of a folder: readable, on the right sides, with or without the left hand's sign fault."""
+    """Checks both files of a folder: that they can be read, their sides, and the left hand's sign fault."""
     found: dict[Side, HandData] = {}
 
     def read(side: Side) -> str:
@@ -60,7 +60,7 @@ def mano_findings(folder: Path) -> list[Finding]:
 
 
 def checkpoint_findings(path: Path) -> list[Finding]:
-    """The released weights: every entry there and of its shape, and the hand model in the buffers."""
+    """Checks the released weights: all entries with their shapes, and the hand model in the buffers."""
 
     def layout() -> str:
         released = read_checkpoint(path)

@@ -1,4 +1,4 @@
-"""What comes with the package, against the sums that were written down for it."""
+"""Checks the files that come with the package against their recorded checksums."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ def _sha256(path: Path) -> str:
 
 
 def sums_finding(what: str, sums: dict[Path, str]) -> Finding:
-    """Returns whether every file is there and has its SHA256."""
+    """Checks that every file exists and has the expected SHA256."""
     bad = [path for path, expected in sums.items() if not path.exists() or _sha256(path) != expected]
     if bad:
         told = f"missing or changed: {', '.join(map(str, bad[:3]))}{' and more' if len(bad) > 3 else ''}"
@@ -27,7 +27,7 @@ def sums_finding(what: str, sums: dict[Path, str]) -> Finding:
 
 
 def shipped_findings() -> list[Finding]:
-    """The open hand, and the networks, samples and results in ``data_samples``."""
+    """Checks the open hand, and the networks, samples and results in ``data_samples``."""
     asset, folder = open_hand_file(), samples_folder()
     manifest = json.loads((folder / "MANIFEST.json").read_text())
     return [

@@ -1,1 +1,1 @@
-"""Measuring: errors, protocols, tables."""
+"""Evaluation: errors, protocols, tables."""

@@ -1,4 +1,4 @@
-"""Evaluation: a network over many pairs, error by error, stage by stage, stratum by stratum."""
+"""Evaluates a network on many pairs: all errors, for every stage and every stratum."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +20,7 @@ from handlib.hand.hand import Hand, HandParams, Hands
 from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
 from handlib.model.network import DIR
+from handlib.model.parts import Parts
 from handlib.utils.files import write_text
 
 COLUMNS = (
@@ -32,26 +33,30 @@ COLUMNS = (
     "uv_percent",
     "rotation_wrong",
 )
-"""What the tables show of all that is measured."""
+"""Names of the errors that the tables show."""
 
 Report = dict[str, Any]
-"""Numbers, ``scores[estimate][stratum or "all"][name]``, and what they mean: ``protocol`` and ``units``."""
+"""``scores[estimate][stratum or "all"][name]`` are the numbers, ``protocol`` and ``units`` their meaning."""
 
 
 @torch.inference_mode()
 def evaluate(
-    model: "DIR | MeanPredictor", batches: Iterable[Sample], protocol: Protocol = INTAG_MCP
+    model: "DIR | MeanPredictor",
+    batches: Iterable[Sample],
+    protocol: Protocol = INTAG_MCP,
+    parts: Parts | None = None,
 ) -> Report:
-    """Mean errors of the initial estimate and of every stage, over all samples and per stratum.
+    """Returns mean errors of the initial estimate and of every stage, over all samples and per stratum.
 
-    The network must be in evaluation mode; batches are moved to where its hands are.
+    The network must be in evaluation mode. Batches are moved to its hands' device. Of ``parts`` the
+    reader's ``mean_position_error`` is used.
     """
     from handlib.evaluation.hand_metrics import HandMetrics
 
     hands = [model.hands[side] for side in SIDES]
     device = hands[0].J_regressor.device
-    metrics = HandMetrics(protocol, hands, len(model.stages) + 1)
-    if device.type != "mps":  # It has no doubles.
+    metrics = HandMetrics(protocol, hands, len(model.stages) + 1, parts)
+    if device.type != "mps":  # This device has no float64.
         metrics = metrics.to(device)
     for batch in batches:
         here = batch.to(device)
@@ -60,9 +65,9 @@ def evaluate(
 
 
 class MeanPredictor(nn.Module):
-    """Says the same of every picture: mean pose and shape, average rotation, camera and offset of some pairs.
+    """A baseline that answers the same for every picture. Compare a network's errors with it.
 
-    What a network scores has to be seen against this.
+    The answer is the mean pose and shape, and the average rotation, camera and offset of some pairs.
     """
 
     def __init__(self, pairs: Sample, hands: Mapping[str, Hand]):
@@ -82,20 +87,20 @@ class MeanPredictor(nn.Module):
         self.estimate = Estimate.seen(params, camera[None], joints[None], vertices[None], offset[None])
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
-        """The one estimate, once per picture; the pixels are all background."""
+        """Returns the same estimate for every picture; all pixels are background."""
         background = image.new_tensor([1.0, 0.0, 0.0])[:, None, None].expand(len(image), 3, 1, 1)
         return Prediction((self.estimate[[0] * len(image)],), background, torch.zeros_like(background))
 
 
 def fresh_batches(world: str, count: int, size: int, seed: int, batch_size: int = 25) -> Iterator[Sample]:
-    """Test pairs rendered on the spot, in batches; the test split shares nothing with the training one."""
+    """Renders test pairs and yields them in batches; the test split shares no pair with the training one."""
     for start in range(0, count, batch_size):
         numbers = range(start, min(start + batch_size, count))
         yield stack([make_sample(world, size, seed, k, split="test") for k in numbers])
 
 
 def one_line(report: Report) -> str:
-    """The main errors after every stage, for a training log."""
+    """Returns a line with the main errors of every estimate, for a training log."""
     estimates = [rows["all"] for rows in report["scores"].values()]
 
     def row(name: str) -> str:
@@ -108,7 +113,7 @@ def one_line(report: Report) -> str:
 
 
 def tables(report: Report, protocol: Protocol) -> str:
-    """Two tables with their protocol: every estimate over all pairs, and the final one per stratum."""
+    """Returns two tables with their protocol: all estimates over all pairs, and the final one per stratum."""
     scores = report["scores"]
     by_estimate = format_table({name: rows["all"] for name, rows in scores.items()}, protocol, COLUMNS)
     *_, final = scores.values()
@@ -116,5 +121,5 @@ def tables(report: Report, protocol: Protocol) -> str:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """A report as JSON, whole or not at all."""
+    """Writes a report as JSON; the file is written whole or not at all."""
     write_text(path, json.dumps(report, indent=2) + "\n")

@@ -1,6 +1,6 @@
-"""Errors collected over batches and processes, as torchmetrics does it.
+"""A torchmetrics metric that collects errors over batches and processes.
 
-A module of its own, because to import torchmetrics takes seconds that pictures and widgets needn't wait for.
+It has a module of its own because importing torchmetrics takes seconds; pictures and widgets don't need it.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,15 @@ from handlib.evaluation.metrics import UNITS, Protocol, evaluate_batch
 from handlib.evaluation.scores import Rows, means_of, sums_by_stratum
 from handlib.hand.hand import Hand
 from handlib.model.estimate import Prediction, estimate_names
+from handlib.model.parts import Parts, functions_of
 
 
 class HandMetrics(Metric):
     """All errors of all estimates under one protocol, collected over batches and processes.
 
-    ``hands`` are (left, right); ``estimates`` is how many a prediction holds, one more than the network has
-    stages. States are sums, so processes are reduced by adding.
+    ``hands`` are (left, right). ``estimates`` is the number of estimates in a prediction: the network's
+    stages plus one. Of ``parts`` the reader's ``mean_position_error`` is used. States are sums, so the
+    processes' states are added.
     """
 
     full_state_update = False
@@ -30,9 +32,10 @@ class HandMetrics(Metric):
     count: Float64[Tensor, "estimates strata measures"]
     samples: Float64[Tensor, "strata"]
 
-    def __init__(self, protocol: Protocol, hands: Iterable[Hand], estimates: int):
+    def __init__(self, protocol: Protocol, hands: Iterable[Hand], estimates: int, parts: Parts | None = None):
         super().__init__()
         self.protocol, self.hands, self.names = protocol, tuple(hands), estimate_names(estimates)
+        self.parts = functions_of(parts)
         table = torch.zeros(estimates, len(STRATA), len(UNITS), dtype=torch.float64)
         self.add_state("total", table.clone(), dist_reduce_fx="sum")
         self.add_state("count", table.clone(), dist_reduce_fx="sum")
@@ -43,13 +46,13 @@ class HandMetrics(Metric):
     ) -> None:
         """Adds a batch."""
         for t, estimate in enumerate(prediction.estimates):
-            errors = evaluate_batch(estimate, sample, self.protocol, self.hands, valid)
+            errors = evaluate_batch(estimate, sample, self.protocol, self.hands, valid, self.parts)
             total, count, samples = sums_by_stratum(errors, sample.stratum)
             self.total[t] += total.to(self.total)
             self.count[t] += count.to(self.count)
         self.samples += samples.to(self.samples)
 
     def compute(self) -> dict[str, Rows]:
-        """The rows of every estimate: ``["stage 2"]["touching"]["mpjpe"]``."""
+        """Returns the mean errors of every estimate, such as ``["stage 2"]["touching"]["mpjpe"]``."""
         sums = zip(self.names, self.total, self.count, strict=True)
         return {name: means_of(UNITS, total, count, self.samples) for name, total, count in sums}

@@ -1,10 +1,11 @@
-"""How well two hands were reconstructed, each number together with the protocol that makes it mean something.
+"""Errors of reconstructed hands. Each number belongs to a protocol, which defines how it is measured.
 
-The same prediction gets other numbers from other protocols: which joints count as true, which joint is
-moved to the origin, whether the hand's size is given away. A :class:`Protocol` says all of that.
+Other protocols give the same prediction other numbers. They differ in which joints count as true, which joint
+is moved to the origin, and whether predictions are scaled to the true size. A :class:`Protocol` states all
+this.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,11 +20,12 @@ from handlib.geometry.rotation import rotation_from_6d
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES, Side, joint_index
 from handlib.model.estimate import LENGTH_UNIT, Estimate
+from handlib.model.parts import Parts, function_of
 from handlib.utils.arguments import check_finite
 
 MILLIMETRES = 1000
 WRONG_ROTATION = 45
-"""Degrees: beyond this a root rotation counts as wrong, palm and back being on the way to a mix-up."""
+"""Degrees. A root rotation with a larger error counts as wrong; from here on palm and back get mixed up."""
 SCALE_BONE = (joint_index("wrist"), joint_index("middle1"))
 
 UNITS = {
@@ -40,18 +42,18 @@ UNITS = {
     "rotation_deg": "deg",
     "rotation_wrong": f"share > {WRONG_ROTATION}°",
 }
-"""Every number of :func:`evaluate_batch` and its unit."""
+"""Names and units of the numbers that :func:`evaluate_batch` returns."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """An agreement on how errors are measured.
+    """An evaluation protocol: the rules by which errors are measured.
 
-    ``joints``: ``regressed`` takes true and predicted joints from the surfaces (``Hand.regress_joints``),
-    ``annotated`` takes them as they come. ``root`` is the joint that both are centred on. ``scaled``: each
-    predicted hand is brought to the true distance from wrist to middle MCP first. ``masked``: joints that
-    the annotators called invalid, and hands with an invalid root, don't count. ``origin`` is the hand that
-    the other one's root is measured from in MRRPE.
+    ``joints``: ``regressed`` computes true and predicted joints from the surfaces (``Hand.regress_joints``),
+    ``annotated`` takes the joints as given. ``root`` is the joint on which both are centred. ``scaled``: each
+    predicted hand is first scaled to the true distance from wrist to middle MCP. ``masked``: joints that are
+    annotated as invalid, and hands with an invalid root, don't count. ``origin``: MRRPE measures the other
+    hand's root relative to this hand's root.
     """
 
     name: str
@@ -72,19 +74,19 @@ class Protocol:
 
 
 INTAG_WRIST = Protocol("INTAG_WRIST", "wrist", scaled=True, joints="regressed", masked=False, origin="left")
-"""IntagHand's evaluation with the wrist as root, the default of DIR's release."""
+"""IntagHand's evaluation with the wrist as root: the default of DIR's release."""
 INTAG_MCP = Protocol("INTAG_MCP", "middle1", scaled=True, joints="regressed", masked=False, origin="left")
-"""IntagHand's evaluation as its own tables have it: root at the middle finger's MCP joint."""
+"""IntagHand's evaluation as in its own tables: the root is the middle finger's MCP joint."""
 INTERNET = Protocol("INTERNET", "wrist", scaled=False, joints="annotated", masked=True, origin="right")
 """InterNet's and InterWild's evaluation."""
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """Truth and estimate side by side as a protocol wants them; ``hand`` is (left, right), lengths metres.
+    """Truth and estimate in a protocol's form; ``hand`` is (left, right), lengths are in metres.
 
-    Everything but the roots is centred on the hand's root. ``true_root`` is in the camera's frame;
-    ``true_offset`` and ``offset`` lead from the ``origin`` hand's root to the other one's.
+    Joints and vertices are centred on their hand's root. ``true_root`` is in the camera's frame.
+    ``true_offset`` and ``offset`` lead from the ``origin`` hand's root to the other hand's root.
     """
 
     joints: Float[Tensor, "batch hand=2 21 3"]
@@ -106,10 +108,10 @@ def align(
 ) -> Aligned:
     """Brings an estimate and the truth of a batch into a protocol's form.
 
-    ``hands`` (left, right) regress joints from surfaces. ``valid`` is heeded by masked protocols only;
-    without it every joint is valid, as it is in rendered pictures.
+    ``hands`` (left, right) regress joints from surfaces. Only masked protocols use ``valid``; without it
+    every joint is valid, as in rendered pictures.
     """
-    # The estimate's two hands in one frame, whose origin is the left wrist.
+    # Both hands of the estimate in one frame with the left wrist at the origin.
     wrists = torch.stack((torch.zeros_like(estimate.offset), estimate.offset * LENGTH_UNIT), dim=1)[
         :, :, None
     ]
@@ -141,7 +143,7 @@ def align(
 def regress(
     vertices: Float[Tensor, "batch hand=2 778 3"], hands: Iterable[Hand]
 ) -> Float[Tensor, "batch hand=2 21 3"]:
-    """The 21 joints of both hands (left, right) from their surfaces."""
+    """Returns the 21 joints of both hands (left, right), regressed from their surfaces."""
     with torch.autocast(vertices.device.type, enabled=False):
         pairs = zip(hands, vertices.float().unbind(1), strict=True)
         return torch.stack([hand.regress_joints(surface) for hand, surface in pairs], dim=1)
@@ -150,7 +152,7 @@ def regress(
 def scale_to(
     joints: Float[Tensor, "*batch 21 3"], true_joints: Float[Tensor, "*batch 21 3"]
 ) -> Float[Tensor, "*batch 1 1"]:
-    """Factor that gives the prediction the true distance from wrist to middle MCP."""
+    """Returns the factor that gives the prediction the true distance from wrist to middle MCP."""
 
     def length(x: Tensor) -> Tensor:
         return (x[..., SCALE_BONE[1], :] - x[..., SCALE_BONE[0], :]).norm(dim=-1)
@@ -161,39 +163,56 @@ def scale_to(
 def masked_mean(
     values: Float[Tensor, "batch *rest"], valid: Bool[Tensor, "batch *rest"]
 ) -> Float[Tensor, "batch"]:
-    """Mean of each sample's valid values; NaN where a sample has none."""
+    """Returns the mean of each sample's valid values; NaN where a sample has none."""
     return torch.where(valid, values, torch.nan).flatten(1).nanmean(dim=1)
 
 
+def mean_position_error(
+    points: Float[Tensor, "batch hand points 3"],
+    true_points: Float[Tensor, "batch hand points 3"],
+    valid: Bool[Tensor, "batch hand points"],
+) -> Float[Tensor, "batch"]:
+    """Returns each sample's mean distance of its valid points (metres) from the truth in mm; NaN without any.
+
+    MPJPE if the points are joints, MPVPE if they are vertices, both centred on the hand's root.
+    """
+    return masked_mean((points - true_points).norm(dim=-1) * MILLIMETRES, valid)
+
+
+MeanError = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Mean errors of points, as :func:`mean_position_error`."""
+
+
 def joint_errors(aligned: Aligned) -> Float[Tensor, "batch hand=2 21"]:
-    """Distance of every joint from the truth in mm; NaN where a joint doesn't count."""
+    """Returns each joint's distance from the truth in mm; NaN where a joint doesn't count."""
     errors = (aligned.joints - aligned.true_joints).norm(dim=-1) * MILLIMETRES
     return torch.where(aligned.valid, errors, torch.nan)
 
 
-def mpjpe(aligned: Aligned) -> Float[Tensor, "batch"]:
-    """Mean per-joint position error in mm over both hands' joints, the root's zero included."""
-    return joint_errors(aligned).flatten(1).nanmean(dim=1)
+def mpjpe(aligned: Aligned, mean_error: MeanError = mean_position_error) -> Float[Tensor, "batch"]:
+    """Returns the mean per-joint position error in mm over both hands' joints, including the root's zero."""
+    return mean_error(aligned.joints, aligned.true_joints, aligned.valid)
 
 
-def mpvpe(aligned: Aligned) -> Float[Tensor, "batch"]:
-    """Mean per-vertex position error in mm over both hands' vertices."""
-    errors = (aligned.vertices - aligned.true_vertices).norm(dim=-1) * MILLIMETRES
-    return masked_mean(errors, _valid_hands(aligned)[..., None].expand_as(errors))
+def mpvpe(aligned: Aligned, mean_error: MeanError = mean_position_error) -> Float[Tensor, "batch"]:
+    """Returns the mean per-vertex position error in mm over both hands' vertices."""
+    valid = _valid_hands(aligned)[..., None].expand(aligned.vertices.shape[:-1])
+    return mean_error(aligned.vertices, aligned.true_vertices, valid)
 
 
 def mrrpe(aligned: Aligned) -> Float[Tensor, "batch"]:
-    """Mean relative-root position error in mm: how far off one hand's root is, seen from the other's."""
+    """Returns the mean relative-root position error in mm: the error of one root relative to the other."""
     errors = (aligned.offset - aligned.true_offset).norm(dim=-1) * MILLIMETRES
     return torch.where(_valid_hands(aligned).all(dim=1), errors, torch.nan)
 
 
 def procrustes(aligned: Aligned) -> Aligned:
-    """Each hand after the similarity transform (turn, shift, scale) that brings its valid joints nearest to
-    the true ones, in squared distance; the surface goes along.
+    """Returns each hand after the similarity transform (rotation, shift, scale) that best aligns it.
+
+    The transform minimises the squared distances between valid and true joints. It moves the vertices too.
     """
     weights = torch.where(_valid_hands(aligned)[..., None], aligned.valid, True).float()
-    # A weight of zero doesn't silence what isn't a number.
+    # NaN stays NaN even with a weight of zero.
     truth = torch.where(aligned.valid[..., None], aligned.true_joints, 0.0)
     rotation, shift, scale = roma.rigid_points_registration(
         aligned.joints, truth, weights=weights, compute_scaling=True
@@ -205,20 +224,23 @@ def procrustes(aligned: Aligned) -> Aligned:
     return replace(aligned, joints=move(aligned.joints), vertices=move(aligned.vertices))
 
 
-def pa_mpjpe(aligned: Aligned) -> Float[Tensor, "batch"]:
-    """MPJPE in mm after :func:`procrustes`: what pose and shape get wrong."""
-    return mpjpe(procrustes(aligned))
+def pa_mpjpe(aligned: Aligned, mean_error: MeanError = mean_position_error) -> Float[Tensor, "batch"]:
+    """Returns the MPJPE in mm after :func:`procrustes`: the error of pose and shape alone."""
+    return mpjpe(procrustes(aligned), mean_error)
 
 
 def joint_pixel_error(aligned: Aligned, intrinsics: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch"]:
-    """Mean distance of joints in the picture, pixels: the aligned hand put at the TRUE root, true camera."""
+    """Returns the mean distance of joints in the picture, in pixels.
+
+    The aligned hand is placed at the TRUE root and projected by the true camera.
+    """
     return masked_mean(
         _pixel_distance(aligned.joints, aligned.true_joints, aligned, intrinsics), aligned.valid
     )
 
 
 def vertex_pixel_error(aligned: Aligned, intrinsics: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch"]:
-    """Mean distance of vertices in the picture, as :func:`joint_pixel_error`."""
+    """Returns the mean distance of vertices in the picture, measured as in :func:`joint_pixel_error`."""
     errors = _pixel_distance(aligned.vertices, aligned.true_vertices, aligned, intrinsics)
     return masked_mean(errors, _valid_hands(aligned)[..., None].expand_as(errors))
 
@@ -233,24 +255,27 @@ def _valid_hands(aligned: Aligned) -> Bool[Tensor, "batch hand=2"]:
 
 
 def uv_error(estimate: Estimate, sample: Sample, aligned: Aligned) -> Float[Tensor, "batch"]:
-    """Mean distance of the joints' uv, placed by the network's own camera, from the truth: % of the side."""
+    """Returns the mean error of the joints' uv, projected by the network's own camera, in % of the side."""
     return masked_mean(50 * (estimate.uv - sample.uv).norm(dim=-1), aligned.valid)
 
 
 def rotation_error(estimate: Estimate, sample: Sample) -> Float[Tensor, "batch hand=2"]:
-    """Angle in degrees between estimated and true root rotation of each hand; no protocol plays a part."""
+    """Returns the angle in degrees between each hand's estimated and true root rotation, in any protocol."""
     angle = roma.rotmat_geodesic_distance(rotation_from_6d(estimate.params.root), sample.root)
     return torch.rad2deg(angle)
 
 
 def pck(errors: Float[Tensor, "*batch"], thresholds: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
-    """Share of correct keypoints: how many errors stay within each threshold; NaNs don't count."""
+    """Returns the share of correct keypoints: of errors within each threshold; NaNs don't count."""
     counted = errors[~errors.isnan()]
     return (counted[:, None] <= thresholds).float().mean(dim=0)
 
 
 def auc(errors: Float[Tensor, "batch *rest"], limit: float = 50.0) -> Float[Tensor, "batch"]:
-    """Each sample's area under its PCK curve from 0 to ``limit`` (mm) over ``limit``: 1 is perfect; exact."""
+    """Returns each sample's area under its PCK curve from 0 to ``limit`` (mm), divided by ``limit``.
+
+    1 is perfect. The area is exact, not a sum over thresholds.
+    """
     return (1 - errors / limit).clamp(min=0).flatten(1).nanmean(dim=1)
 
 
@@ -261,10 +286,12 @@ def evaluate_batch(
     protocol: Protocol,
     hands: Iterable[Hand],
     valid: Bool[Tensor, "batch 2 21"] | None = None,
+    parts: Parts | None = None,
 ) -> dict[str, Float[Tensor, "batch"]]:
-    """Every error of every sample of a batch, named and measured as in ``UNITS``.
+    """Returns all errors of every sample of a batch, with the names and units of ``UNITS``.
 
-    NaN where a masked protocol leaves nothing to measure. Arguments as for :func:`align`.
+    An error is NaN where a masked protocol leaves nothing to measure. Arguments are those of :func:`align`.
+    Of ``parts`` the reader's ``mean_position_error`` is used, in MPJPE, MPVPE and PA-MPJPE.
 
     Raises:
         InputError: a number of the estimate, or of the truth that counts, isn't finite.
@@ -277,13 +304,14 @@ def evaluate_batch(
     for name in ("vertices", "root", "intrinsics"):
         check_finite(f"sample.{name}", getattr(sample, name))
     aligned = align(estimate, sample, protocol, hands, valid)
+    mean_error = function_of("mean_position_error", parts)
     rotation = rotation_error(estimate, sample)
     joint_px = joint_pixel_error(aligned, sample.intrinsics)
     vertex_px = vertex_pixel_error(aligned, sample.intrinsics)
     return {
-        "mpjpe": mpjpe(aligned),
-        "mpvpe": mpvpe(aligned),
-        "pa_mpjpe": pa_mpjpe(aligned),
+        "mpjpe": mpjpe(aligned, mean_error),
+        "mpvpe": mpvpe(aligned, mean_error),
+        "pa_mpjpe": pa_mpjpe(aligned, mean_error),
         "mrrpe": mrrpe(aligned),
         "auc": auc(joint_errors(aligned)),
         "joint_px": joint_px,

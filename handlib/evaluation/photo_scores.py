@@ -1,8 +1,9 @@
-"""Photographs scored by joints that people have annotated in 2D: PCK, errors in hand sizes, swapped sides.
+"""Scores answers on photographs whose joints people have annotated in 2D.
 
-A folder holds pictures and ``annotations.json``, a list of records: ``file``, ``box`` (left, top, width,
-height around both hands), ``view``, ``relation``, and ``left`` and ``right`` (the person's own), 21 joints of
-each in pixels in the order of ``handlib.hand.skeleton``, null where one can't be seen.
+The scores are PCK, errors in hand sizes, and swapped sides. A folder holds pictures and ``annotations.json``,
+a list of records: ``file``, ``box`` (left, top, width, height around both hands), ``view``, ``relation``, and
+``left`` and ``right`` (the person's own). Each hand has 21 joints in pixels, in the order of
+``handlib.hand.skeleton``; a joint that can't be seen is null.
 """
 
 import json
@@ -21,13 +22,13 @@ from handlib.utils.errors import InputError
 from handlib.utils.files import reading
 
 WORST = 2.0
-"""Hand sizes: no error counts more, and a hand that wasn't found has this error."""
+"""The largest error, in hand sizes. Larger errors count as this, and so does a hand that wasn't found."""
 THRESHOLDS = (0.1, 0.2, 0.5)
 Joints = Float[np.ndarray, "21 2"]
 FoundHands = Mapping[str, Joints | None]
 """Joints in pixels by side; None where no such hand was found."""
 Finder = Callable[[str, Picture, Box | None], FoundHands]
-"""What finds hands in a picture of some name, in a box or anywhere."""
+"""Finds hands: takes a picture's name, the picture, and a box (None: look anywhere)."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,11 @@ class Annotation:
 
 @dataclass(frozen=True)
 class PhotoScore:
-    """How good an answer is: ``pck`` by ``THRESHOLDS`` and ``error`` (hand sizes), means over both hands;
-    ``swapped``: with the sides exchanged it would be better; ``missing`` hands.
+    """The score of one answer.
+
+    ``pck`` (one value per entry of ``THRESHOLDS``) and ``error`` (in hand sizes) are means over both hands.
+    ``swapped``: the answer would be better with the sides exchanged. ``missing`` is the number of hands that
+    weren't found.
     """
 
     pck: tuple[float, ...]
@@ -63,7 +67,7 @@ def _joints(where: str, given: Any) -> Joints:
 
 
 def read_annotations(folder: Path) -> list[Annotation]:
-    """The folder's ``annotations.json``; an :class:`InputError` says what is wrong with it."""
+    """Reads the folder's ``annotations.json``; an :class:`InputError` says what is wrong with the file."""
     path = folder / "annotations.json"
     if not path.is_file():
         raise InputError(f"{folder}: expected a folder of pictures with annotations.json")
@@ -85,8 +89,9 @@ def _annotation(record: Mapping[str, Any]) -> Annotation:
 
 
 def joint_errors(truth: Joints, found: Joints | None) -> Float[np.ndarray, "seen"]:
-    """Distances over the hand's size (the longer side of the box around its annotated joints), at most
-    ``WORST``.
+    """Returns the joints' errors in hand sizes, at most ``WORST``.
+
+    The hand's size is the longer side of the box around its annotated joints.
     """
     seen = ~np.isnan(truth[:, 0])
     if found is None:
@@ -97,7 +102,7 @@ def joint_errors(truth: Joints, found: Joints | None) -> Float[np.ndarray, "seen
 
 
 def score_photo(truth: Annotation, found: FoundHands) -> PhotoScore:
-    """The score of one answer."""
+    """Returns the score of one answer."""
 
     def errors(left: str, right: str) -> list[np.ndarray]:
         return [joint_errors(truth.left, found[left]), joint_errors(truth.right, found[right])]
@@ -112,7 +117,7 @@ def score_photo(truth: Annotation, found: FoundHands) -> PhotoScore:
 
 
 def score_folder(folder: Path, find: Finder, boxes: bool) -> dict[str, PhotoScore]:
-    """Every annotated picture's score, by its name; ``boxes`` are given to the finder or not."""
+    """Returns every annotated picture's score, by name; ``boxes``: whether the finder gets the boxes."""
     scores = {}
     for truth in read_annotations(folder):
         picture = read_picture(folder / truth.file)
@@ -121,7 +126,7 @@ def score_folder(folder: Path, find: Finder, boxes: bool) -> dict[str, PhotoScor
 
 
 def mean_scores(scores: Sequence[PhotoScore]) -> dict[str, float]:
-    """Means over pictures."""
+    """Returns the means over pictures."""
     names = (f"pck@{most:g}" for most in THRESHOLDS)
     pck = dict(zip(names, np.mean([score.pck for score in scores], axis=0).tolist(), strict=True))
     others = [field.name for field in fields(PhotoScore) if field.name != "pck"]
@@ -131,7 +136,7 @@ def mean_scores(scores: Sequence[PhotoScore]) -> dict[str, float]:
 def report(
     annotations: Sequence[Annotation], scores: Mapping[str, PhotoScore]
 ) -> dict[str, dict[str, float]]:
-    """Means over all pictures and over each view and relation, with their ``pictures``' number."""
+    """Returns means over all pictures and over each view and relation; ``pictures`` is their number."""
     groups: dict[str, list[PhotoScore]] = {"all": [scores[one.file] for one in annotations]}
     for kind in ("view", "relation"):
         for name in sorted({getattr(one, kind) for one in annotations}):
@@ -141,7 +146,7 @@ def report(
 
 
 def read_answers(path: Path) -> Finder:
-    """Another program's answers by picture; an :class:`InputError` says what is wrong with the file."""
+    """Reads another program's answers; an :class:`InputError` says what is wrong with the file."""
     with reading(path, "answers by picture"):
         answers = {
             file: {side: None if hands[side] is None else _joints(file, hands[side]) for side in SIDES}
@@ -155,7 +160,7 @@ def read_answers(path: Path) -> Finder:
 
 
 def format_report(measured: Mapping[str, Mapping[str, float]]) -> str:
-    """A table with a row per group."""
+    """Returns a Markdown table with a row per group."""
     columns = list(measured["all"])
     rows = [["", *columns], ["---"] + ["---:"] * len(columns)]
     rows += [[name, *(f"{row[column]:.3g}" for column in columns)] for name, row in measured.items()]

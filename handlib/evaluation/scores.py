@@ -1,4 +1,4 @@
-"""From errors of single samples to the numbers of a test set: means per stratum, tables."""
+"""Turns errors of single samples into the numbers of a test set: means per stratum, and tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,17 +10,17 @@ from handlib.data.sample import STRATA
 from handlib.evaluation.metrics import UNITS, Protocol
 
 Errors = Mapping[str, Float[Tensor, "batch"]]
-"""What :func:`handlib.evaluation.metrics.evaluate_batch` returns: a number per sample under each name."""
+"""The result of :func:`handlib.evaluation.metrics.evaluate_batch`: a number per sample under each name."""
 Rows = dict[str, dict[str, float | int]]
-"""Mean of every error for ``all`` samples and for each stratum that occurs; ``samples`` says of how many."""
+"""Mean errors of ``all`` samples and of each stratum that occurs; ``samples`` is the number of samples."""
 
 
 def sums_by_stratum(
     errors: Errors, stratum: Int[Tensor, "batch"]
 ) -> tuple[Float[Tensor, "strata names"], Float[Tensor, "strata names"], Float[Tensor, "strata"]]:
-    """Per stratum: the sum of every error, how many it is of, how many samples there are."""
+    """Returns, per stratum: the sum of each error, the count of its values, and the number of samples."""
     values = torch.stack(tuple(errors.values()), dim=-1)
-    if values.device.type == "mps":  # It has no doubles.
+    if values.device.type == "mps":  # This device has no float64.
         values, stratum = values.cpu(), stratum.cpu()
     values = values.double()
     member = torch.nn.functional.one_hot(stratum.long(), len(STRATA)).double().T
@@ -33,7 +33,7 @@ def means_of(
     count: Float[Tensor, "strata names"],
     samples: Float[Tensor, "strata"],
 ) -> Rows:
-    """Sums to means; a stratum without samples has no row."""
+    """Turns sums into means; a stratum without samples has no row."""
     names = list(names)
 
     def row(which: slice) -> dict[str, float | int]:
@@ -47,10 +47,10 @@ def means_of(
 def format_table(
     rows: Mapping[str, Mapping[str, float | int]], protocol: Protocol, names: Sequence[str] | None = None
 ) -> str:
-    """Rows of errors as a Markdown table under the description of their protocol.
+    """Returns rows of errors as a Markdown table, below the description of their protocol.
 
     Any rows will do: one estimate's strata, or ``{name: rows["all"] for name, rows in scores.items()}``.
-    ``names`` chooses columns and their order; without it there is one for everything in the first row.
+    ``names`` chooses columns and their order; without it the columns are those of the first row.
     """
     names = list(next(iter(rows.values()))) if names is None else list(names)
     header = ["", *(f"{name} ({UNITS[name]})" if name in UNITS else name for name in names)]

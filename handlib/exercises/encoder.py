@@ -2,9 +2,11 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from handlib.exercises import Wrong, ask, exercise
-from handlib.model.encoder import HandAttention
+from handlib.exercises import Wrong, ask, ask_part, check_gradients, exercise
+from handlib.model.encoder import HandAttention, attention_pool
 
 
 def _some_maps(*shape: int) -> torch.Tensor:
@@ -61,3 +63,49 @@ def _attention_parameters(answer: object) -> None:
             raise Wrong("both convolutions have biases")
         if got != expected:
             raise Wrong("count the 3 x 3 convolution, the batch norm and the 1 x 1 convolution, with biases")
+
+
+def attention_pool_by_loops(
+    feature_map: Float[Tensor, "channels height width"], attention: Float[Tensor, "hand height width"]
+) -> Float[Tensor, "hand channels"]:
+    """Each hand's mean of one picture's features, weighted with its attention, by loops over cells."""
+    pooled = torch.zeros(len(attention), len(feature_map))
+    for h, weights in enumerate(attention):
+        total = 0.0
+        for y in range(weights.shape[0]):
+            for x in range(weights.shape[1]):
+                pooled[h] += weights[y, x] * feature_map[:, y, x]
+                total += float(weights[y, x])
+        pooled[h] /= total + 1e-8
+    return pooled
+
+
+@exercise("attention_pool")
+def _attention_pool(answer: object) -> None:
+    feature_map = torch.randn(3, 4, 5, 6, generator=torch.Generator().manual_seed(14))
+    attention = _some_maps(3, 2, 5, 6)
+    attention[2, 1] = 0
+    (got,) = ask_part(answer, feature_map, attention, shapes=[(3, 2, 4)])
+    pairs = zip(feature_map, attention, strict=True)
+    expected = torch.stack([attention_pool_by_loops(f, a) for f, a in pairs]).numpy()
+    if not np.allclose(got, expected, atol=1e-4):
+        sums = torch.einsum("bhyx,bcyx->bhc", attention, feature_map)
+        totals = attention.sum((2, 3))
+
+        def said(other: Tensor) -> bool:
+            return np.allclose(got[:2], other[:2], atol=1e-4)
+
+        if said(sums):
+            raise Wrong("a weighted mean divides by the sum of the weights")
+        if said(sums / 30):
+            raise Wrong("divide by the sum of the weights, not by the number of cells")
+        if said(sums / totals.sum(1)[:, None, None]):
+            raise Wrong("each hand divides by the sum of its own map")
+        softmax = attention.flatten(2).softmax(-1).unflatten(-1, (5, 6))
+        if said(torch.einsum("bhyx,bcyx->bhc", softmax, feature_map)):
+            raise Wrong("no softmax here: the maps are weights already, each divided by its sum")
+        if said(torch.from_numpy(expected)):
+            raise Wrong("a map that is zero everywhere must give zeros, not nan: add 1e-8 to the sum")
+        raise Wrong("weight every cell's features with the hand's map, add up, divide by the map's sum")
+    assert callable(answer)
+    check_gradients(answer, attention_pool, feature_map[:2], attention[:2])

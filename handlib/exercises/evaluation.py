@@ -1,8 +1,11 @@
 """Exercises of notebook 10, evaluation."""
 
 import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
-from handlib.exercises import Wrong, ask, exercise
+from handlib.exercises import Wrong, ask, ask_part, exercise
 
 
 @exercise("best_factor")
@@ -61,3 +64,59 @@ def _area_between(answer: object) -> None:
         if np.isclose(got, np.mean(ends)):
             raise Wrong("the curve isn't straight between the limits; think of what each error contributes")
         raise Wrong("for which part of the range from low to high is one error within the threshold?")
+
+
+def mean_position_error_by_loops(
+    points: Float[Tensor, "hand points 3"],
+    true_points: Float[Tensor, "hand points 3"],
+    valid: Bool[Tensor, "hand points"],
+) -> float:
+    """One picture's mean distance of its valid points (metres) from the truth, in mm, by loops."""
+    total, count = 0.0, 0
+    for h in range(points.shape[0]):
+        for k in range(points.shape[1]):
+            if valid[h, k]:
+                total += 1000 * float((points[h, k] - true_points[h, k]).norm())
+                count += 1
+    return total / count if count else float("nan")
+
+
+@exercise("mean_position_error")
+def _mean_position_error(answer: object) -> None:
+    generator = torch.Generator().manual_seed(21)
+    true = 0.1 * torch.randn(4, 2, 6, 3, generator=generator)
+    points = true + 0.02 * torch.randn(4, 2, 6, 3, generator=generator)
+    valid = torch.rand(4, 2, 6, generator=generator) < 0.7
+    valid[0], valid[1, 0, :4], valid[3] = True, False, False
+    (got,) = ask_part(answer, points, true, valid, shapes=[(4,)])
+    pictures = zip(points, true, valid, strict=True)
+    expected = np.array([mean_position_error_by_loops(*picture) for picture in pictures])
+
+    def said(other: Tensor) -> bool:
+        return np.allclose(got[:3], other[:3], atol=1e-3)
+
+    if not said(torch.from_numpy(expected)):
+        off = (points - true).norm(dim=-1) * 1000
+        squares, counted = off.square(), valid.sum((1, 2))
+        if said(torch.from_numpy(expected / 1000)):
+            raise Wrong("the points are metres, the error is millimetres")
+        if said(off.mean((1, 2))):
+            raise Wrong("joints that aren't valid don't count, neither in the sum nor in the number")
+        if said((off * valid).mean((1, 2))):
+            raise Wrong("divide by the number of valid joints, not by the number of all")
+        if said(((off * valid).sum(2) / valid.sum(2)).mean(1)):
+            raise Wrong(
+                "all valid joints of both hands count alike; a mean of two means weighs hands instead"
+            )
+        if said(((squares * valid).sum((1, 2)) / counted).sqrt()):
+            raise Wrong("that is the root of the mean square, in which large errors count more")
+        if said(1000 * ((points - true).abs().mean(-1) * valid).sum((1, 2)) / counted):
+            raise Wrong("an error is a distance: the root of the sum of squares over x, y and z")
+        raise Wrong("distances of the valid joints in mm, then their mean, picture by picture")
+    if not np.isnan(got[3]):
+        raise Wrong("a picture without a valid joint has no error: nan, not a number")
+    unknown = torch.where(valid[..., None], true, torch.nan)
+    (silent,) = ask_part(answer, points, unknown.nan_to_num(1e6), valid, shapes=[(4,)])
+    (unheard,) = ask_part(answer, points, unknown, valid, shapes=[(4,)])
+    if not (np.allclose(silent[:3], got[:3], atol=1e-3) and np.allclose(unheard[:3], got[:3], atol=1e-3)):
+        raise Wrong("what isn't valid may be nan, and nan times 0 is nan: choose the valid ones")

@@ -2,10 +2,12 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from handlib.exercises import Wrong, ask, exercise
+from handlib.exercises import Wrong, ask, ask_part, check_gradients, exercise
 from handlib.hand.skeleton import JOINT_NAMES, NUM_JOINTS, joint_index
-from handlib.model.gcn import neighbour_weights, skeleton_adjacency
+from handlib.model.gcn import graph_convolution, neighbour_weights, skeleton_adjacency
 
 MOST_SHORTCUTS = 5
 REACH = 4
@@ -85,3 +87,50 @@ def _five_shortcuts(answer: object) -> None:
         raise Wrong("the tips hear each other now, but some other pairs don't within four layers")
     if not heard.all():
         raise Wrong("thumb4 and little4 don't hear each other within four layers")
+
+
+def graph_convolution_by_loops(
+    x: Float[Tensor, "joints features"],
+    own: Float[Tensor, "joints features out"],
+    neighbour: Float[Tensor, "joints features out"],
+    weights: Float[Tensor, "joints joints"],
+) -> Float[Tensor, "joints out"]:
+    """One hand's graph convolution, by loops: what a joint keeps plus what all joints send it, weighted."""
+    out = torch.zeros(len(x), own.shape[-1])
+    for i in range(len(x)):
+        out[i] = x[i] @ own[i]
+        for j in range(len(x)):
+            out[i] += weights[i, j] * (x[j] @ neighbour[j])
+    return out
+
+
+@exercise("graph_convolution")
+def _graph_convolution(answer: object) -> None:
+    generator = torch.Generator().manual_seed(16)
+    x = torch.randn(3, 6, 4, generator=generator)
+    own, neighbour = torch.randn(2, 6, 4, 4, generator=generator)
+    weights = torch.rand(6, 6, generator=generator).softmax(-1)
+    weights[0] = torch.nn.functional.one_hot(torch.tensor(2), 6)
+    (got,) = ask_part(answer, x, own, neighbour, weights, shapes=[(3, 6, 4)])
+    expected = torch.stack([graph_convolution_by_loops(one, own, neighbour, weights) for one in x])
+
+    def said(other: Tensor) -> bool:
+        return np.allclose(got, other, atol=1e-4)
+
+    if not said(expected):
+        kept = torch.einsum("bif,ifg->big", x, own)
+        if said(kept + torch.einsum("bif,ifg->big", weights @ x, neighbour)):
+            raise Wrong("what is sent goes through the matrix of the joint that sends it")
+        if said(graph_convolution(x, own.mT, neighbour.mT, weights)):
+            raise Wrong("features are rows: they stand on the left of their matrix")
+        if said(graph_convolution(x, neighbour, own, weights)):
+            raise Wrong("own is for what a joint keeps, neighbour for what it sends")
+        if said(graph_convolution(x, own, neighbour, weights.T)):
+            raise Wrong("row i of the weights is the joint that hears: sum over its columns")
+        if said(expected - kept):
+            raise Wrong("that is what a joint hears; what it keeps of its own feature is missing")
+        if said(kept + torch.einsum("bjf,jfg->bg", x, neighbour)[:, None]):
+            raise Wrong("every joint hears all others alike there; weigh what they send")
+        raise Wrong("compare with one joint computed by hand: its own matrix, then each neighbour's")
+    assert callable(answer)
+    check_gradients(answer, graph_convolution, x, own, neighbour, weights)

@@ -2,11 +2,14 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from scipy.spatial.transform import Rotation
+from torch import Tensor
 
-from handlib.exercises import Wrong, ask, exercise
+from handlib.exercises import Wrong, ask, ask_part, check_gradients, exercise
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
+from handlib.hand.skinning import skin
 
 
 @exercise("mirror_pose")
@@ -39,3 +42,56 @@ def _camera_translation(answer: object) -> None:
         raise Wrong("that would do if the hand turned about the origin; it turns about its wrist")
     if not np.allclose(posed_in_camera, in_camera, atol=1e-8):
         raise Wrong("write down one point of the hand in the camera's frame in both ways and compare")
+
+
+def skin_by_loops(
+    points: Float[Tensor, "points 3"],
+    weights: Float[Tensor, "points bones"],
+    transforms: Float[Tensor, "bones 4 4"],
+) -> Float[Tensor, "points 3"]:
+    """Linear blend skinning of one hand, by loops: a weighted mean of where each bone carries a point."""
+    skinned = torch.zeros_like(points)
+    for i, point in enumerate(points):
+        for k, transform in enumerate(transforms):
+            carried = transform[:3, :3] @ point + transform[:3, 3]
+            skinned[i] += weights[i, k] * carried
+    return skinned
+
+
+@exercise("skin")
+def _skin(answer: object) -> None:
+    generator = torch.Generator().manual_seed(11)
+    weights = torch.rand(7, 4, generator=generator)
+    weights = weights / weights.sum(1, keepdim=True)
+    weights[0] = torch.tensor([0.0, 1, 0, 0])
+    for lead in ((), (2,), (2, 3)):
+        points = torch.randn(*lead, 7, 3, generator=generator)
+        transforms = torch.randn(*lead, 4, 4, 4, generator=generator)
+        transforms[..., 3, :] = torch.tensor([0.0, 0, 0, 1])
+        (got,) = ask_part(answer, points, weights, transforms, shapes=[(*lead, 7, 3)])
+        hands = zip(points.reshape(-1, 7, 3), transforms.reshape(-1, 4, 4, 4), strict=True)
+        expected = torch.stack([skin_by_loops(p, weights, t) for p, t in hands]).reshape(got.shape).numpy()
+        if np.allclose(got, expected, atol=1e-4):
+            continue
+        turns, shifts = transforms[..., :3, :3], transforms[..., :3, 3]
+        turned = torch.einsum("nk,...kab,...nb->...na", weights, turns, points)
+        if np.allclose(got, turned, atol=1e-4):
+            raise Wrong(
+                "the points are turned but not shifted: a homogeneous point ends with a 1, not with a 0"
+            )
+        if np.allclose(got, turned + shifts.sum(-2, keepdim=True), atol=1e-4):
+            raise Wrong("each bone's shift is weighted, too")
+        back = torch.einsum("nk,...kba,...nb->...na", weights, turns, points) + weights @ shifts
+        if np.allclose(got, back, atol=1e-4):
+            raise Wrong("the rotations turn backwards: a transform stands on the left of its point, R @ x")
+        strongest = torch.nn.functional.one_hot(weights.argmax(1), 4).float()
+        if np.allclose(got, skin(points, strongest, transforms), atol=1e-4):
+            raise Wrong(
+                "each point follows its strongest bone alone; it follows all of them by their weights"
+            )
+        if np.allclose(got, skin(points, torch.full_like(weights, 0.25), transforms), atol=1e-4):
+            raise Wrong("all bones count alike there; a point has a weight for each bone")
+        raise Wrong("follow one point: every bone's transform carries it, then take the weighted mean")
+    assert callable(answer)
+    points, transforms = torch.randn(7, 3, generator=generator), torch.randn(4, 4, 4, generator=generator)
+    check_gradients(lambda p, t: answer(p, weights, t), lambda p, t: skin(p, weights, t), points, transforms)

@@ -5,9 +5,11 @@ import math
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from handlib.analysis.projection import plane_shares, read_back_error, seen_at_joints
-from handlib.exercises import Wrong, ask, exercise
+from handlib.exercises import Wrong, ask, ask_part, exercise
 from handlib.hand.skeleton import BONES
 from handlib.model.projection import joint_masks
 
@@ -63,3 +65,76 @@ def _plane_that_mixes(answer: object) -> None:
         raise Wrong(
             "the first end's feature is still read well; compare both ends' distances from its pixel's centre"
         )
+
+
+def distance_to_bone(point: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Distance of a point from the segment between a and b, which may be one place."""
+    along = (b[0] - a[0], b[1] - a[1])
+    length_squared = max(along[0] ** 2 + along[1] ** 2, 1e-12)
+    t = ((point[0] - a[0]) * along[0] + (point[1] - a[1]) * along[1]) / length_squared
+    t = min(max(t, 0.0), 1.0)
+    return math.hypot(point[0] - a[0] - t * along[0], point[1] - a[1] - t * along[1])
+
+
+def bone_masks_by_loops(
+    uv: Float[Tensor, "21 2"], size: int, half_width: float
+) -> Float[Tensor, "20 end=2 size size"]:
+    """The masks of one hand's bones, by loops over bones and pixels.
+
+    A pixel whose centre is closer than ``half_width`` (uv) to the bone shows 1 - d_a / (d_a + d_b) of its end
+    a and the rest of its end b, d being distances from the ends; ``BONES`` has the ends (a, b). All other
+    pixels show nothing.
+    """
+    places = [(x, y) for x, y in ((uv + 1) / 2 * size).tolist()]
+    masks = torch.zeros(len(BONES), 2, size, size)
+    for k, (start, end) in enumerate(BONES):
+        a, b = places[start], places[end]
+        for y in range(size):
+            for x in range(size):
+                centre = (x + 0.5, y + 0.5)
+                if distance_to_bone(centre, a, b) < half_width * size / 2:
+                    # A millionth keeps the sum from being zero.
+                    d_a, d_b = math.dist(centre, a) + 1e-6, math.dist(centre, b) + 1e-6
+                    masks[k, 0, y, x] = 1 - d_a / (d_a + d_b)
+                    masks[k, 1, y, x] = 1 - d_b / (d_a + d_b)
+    return masks
+
+
+@exercise("bone_masks")
+def _bone_masks(answer: object) -> None:
+    generator = torch.Generator().manual_seed(18)
+    hands = 1.6 * torch.rand(2, 2, 21, 2, generator=generator) - 0.8
+    hands[0, 1, :, 0] += 1
+    for size, half_width in ((8, 0.25), (10, 0.4)):
+        (got,) = ask_part(answer, hands, size, half_width, shapes=[(2, 2, 20, 2, size, size)])
+
+        def loops(
+            half_width: float, hands: Tensor = hands, move: float = 0.0, size: int = size
+        ) -> np.ndarray:
+            drawn = [bone_masks_by_loops(uv + move, size, half_width) for uv in hands.flatten(0, 1)]
+            return torch.stack(drawn).unflatten(0, (2, 2)).numpy()
+
+        expected = loops(half_width)
+        if np.allclose(got, expected, atol=1e-3):
+            continue
+        if np.allclose(got, expected[:, :, :, ::-1], atol=1e-3):
+            raise Wrong("the ends are exchanged: the nearer a pixel is to an end, the more it shows of it")
+        if np.allclose(got, expected.swapaxes(-1, -2), atol=1e-3):
+            raise Wrong("rows come first: y before x in what you return")
+        if np.allclose(got, loops(half_width, move=1 / size), atol=1e-3):
+            raise Wrong("a pixel's centre is half a pixel from its corner")
+        if any(np.allclose(got, loops(half_width * k), atol=1e-3) for k in (2.0, 2 / size)):
+            raise Wrong("half_width is in uv; how many pixels are that, where the map is 2 wide?")
+        if np.allclose(got, expected.sum(3, keepdims=True).repeat(2, axis=3), atol=1e-3):
+            raise Wrong("inside a bone both ends share: their two masks sum to 1")
+        if ((got != 0) >= (expected != 0)).all() and ((got != 0) != (expected != 0)).any():
+            raise Wrong("a bone ends at its joints: clamp the nearest point of the line to the segment")
+        raise Wrong("compare with the loop at one bone: which pixels are near it, and what do they show?")
+    covered = torch.zeros(1, 2, 21, 2) + 0.125
+    (disc,) = ask_part(answer, covered, 8, 0.25, shapes=[(1, 2, 20, 2, 8, 8)])
+    if not np.isfinite(disc).all():
+        raise Wrong(
+            "a bone of no length, or a pixel on both ends, isn't a number: keep what divides above zero"
+        )
+    if not np.allclose(disc, bone_masks_by_loops(covered[0, 0], 8, 0.25).numpy(), atol=1e-3):
+        raise Wrong("a bone of no length shows a disc, half and half")

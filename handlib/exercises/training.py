@@ -2,12 +2,14 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from scipy.linalg import polar
 from scipy.spatial.transform import Rotation
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from handlib.exercises import Wrong, ask, exercise
-from handlib.training.losses import HUBER_DELTA, segmentation_loss
+from handlib.exercises import Wrong, ask, ask_part, check_gradients, exercise
+from handlib.training.losses import HUBER_DELTA, huber, segmentation_loss
 
 
 @exercise("huber_gradient")
@@ -84,3 +86,45 @@ def _equally_loud(answer: object) -> None:
         if np.allclose(got, np.sign(matrix)):
             raise Wrong("that is what AdamW's first step does, number by number; look at the whole matrix")
         raise Wrong("with U, S and V' from the singular value decomposition, put 1 in the place of each S")
+
+
+def huber_by_loops(
+    prediction: Float[Tensor, "numbers"], target: Float[Tensor, "numbers"]
+) -> Float[Tensor, "numbers"]:
+    """The Huber loss of every number, by a loop: z²/2 where |z| < δ, else δ (|z| - δ/2); δ is 0.01."""
+    losses = torch.zeros_like(prediction)
+    for i, z in enumerate((prediction - target).tolist()):
+        losses[i] = z**2 / 2 if abs(z) < HUBER_DELTA else HUBER_DELTA * (abs(z) - HUBER_DELTA / 2)
+    return losses
+
+
+@exercise("huber")
+def _huber(answer: object) -> None:
+    generator = torch.Generator().manual_seed(20)
+    target = torch.randn(4, 6, generator=generator)
+    wrong_by = 0.1 * torch.randn(4, 6, generator=generator)
+    wrong_by[:, :3] *= 0.05
+    wrong_by[0, 0] = 0
+    prediction = target + wrong_by
+    # Thousandths of these losses count.
+    z = (prediction - target).double()
+    (got,) = ask_part(answer, prediction, target, shapes=[(4, 6)])
+    expected = huber_by_loops(prediction.flatten(), target.flatten()).unflatten(0, (4, 6))
+
+    def said(other: Tensor) -> bool:
+        return np.allclose(got, other.double(), rtol=1e-3, atol=1e-7)
+
+    if not said(expected):
+        if said(expected / HUBER_DELTA):
+            raise Wrong("that is torch's smooth_l1_loss, a hundred times larger")
+        if said(z.square() / 2):
+            raise Wrong("right for small errors; from delta on the loss goes on in a straight line")
+        if said(HUBER_DELTA * (z.abs() - HUBER_DELTA / 2)):
+            raise Wrong("right for large errors; below delta the loss is z**2 / 2")
+        if said(torch.where(z.abs() < HUBER_DELTA, z.square() / 2, HUBER_DELTA * z.abs())):
+            raise Wrong("the loss jumps at delta there: both pieces must meet, so subtract delta / 2")
+        if said(torch.where(z < HUBER_DELTA, z.square() / 2, HUBER_DELTA * (z.abs() - HUBER_DELTA / 2))):
+            raise Wrong("a large negative error is large, too: compare its absolute value with delta")
+        raise Wrong("z**2 / 2 where |z| < delta, else delta * (|z| - delta / 2), number by number")
+    assert callable(answer)
+    check_gradients(answer, huber, prediction, target)

@@ -2,8 +2,11 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from handlib.exercises import Wrong, ask, exercise
+from handlib.exercises import Wrong, ask, ask_part, check_gradients, exercise
+from handlib.model.transformer import attend
 
 TOKENS, HEADS, FEATURES = 42, 3, 12
 
@@ -59,3 +62,63 @@ def _block_operations(answer: object) -> None:
             raise Wrong("count the perceptron's layers again: into twice the width and back")
         if got != expected:
             raise Wrong("add up 2ab for every linear layer and token, and the two products of attention")
+
+
+def attend_by_loops(
+    query: Float[Tensor, "tokens features"],
+    key: Float[Tensor, "tokens features"],
+    value: Float[Tensor, "tokens features"],
+) -> tuple[Float[Tensor, "tokens features"], Float[Tensor, "tokens tokens"]]:
+    """One head's attention, by loops: what every token receives, and its weights, which sum to 1."""
+    received, weights = torch.zeros_like(value), torch.zeros(len(query), len(key))
+    for i in range(len(query)):
+        scores = [float(query[i] @ key[j]) / query.shape[1] ** 0.5 for j in range(len(key))]
+        exponentials = [np.exp(score - max(scores)) for score in scores]
+        for j in range(len(key)):
+            weights[i, j] = exponentials[j] / sum(exponentials)
+            received[i] += weights[i, j] * value[j]
+    return received, weights
+
+
+@exercise("attend")
+def _attend(answer: object) -> None:
+    generator = torch.Generator().manual_seed(17)
+    query, key, value = torch.randn(3, 2, 3, 5, 4, generator=generator)
+    shapes = [(2, 3, 5, 4), (2, 3, 5, 5)]
+    received, weights = ask_part(answer, query, key, value, shapes=shapes)
+    heads = [
+        attend_by_loops(*head) for head in zip(*(x.flatten(0, 1) for x in (query, key, value)), strict=True)
+    ]
+    expected, expected_weights = (
+        torch.stack(parts).unflatten(0, (2, 3)) for parts in zip(*heads, strict=True)
+    )
+    scores = query @ key.mT
+
+    def said(other: Tensor) -> bool:
+        return np.allclose(weights, other, atol=1e-4)
+
+    if not said(expected_weights):
+        if said(scores.softmax(-1)):
+            raise Wrong("divide the scores by the root of the number of features")
+        if said((scores / 4).softmax(-1)):
+            raise Wrong("divide by the root of the number of features, not by the number itself")
+        if said((scores / 5**0.5).softmax(-1)):
+            raise Wrong("that is the root of the number of tokens; a query's features are its last dimension")
+        if said((scores / 2).softmax(-2)):
+            raise Wrong("the columns sum to 1 there; a row's weights must: softmax over the last dimension")
+        if said((scores.mT / 2).softmax(-1)):
+            raise Wrong("query and key are exchanged: row i belongs to the token that asks, query i")
+        if said(scores / 2):
+            raise Wrong("these are scores; weights are their softmax, row by row")
+        raise Wrong(
+            "weights: every query times every key, over the root of the features, softmax over the keys"
+        )
+    if not np.allclose(received, expected, atol=1e-4):
+        if np.allclose(received, expected_weights.mT @ value, atol=1e-4):
+            raise Wrong("the weights are right; row i times the values is what token i receives")
+        raise Wrong("the weights are right; what a token receives is their weighted mean of the values")
+    assert callable(answer)
+    check_gradients(answer, attend, query, key, value)
+    loud = ask_part(answer, 100 * query, 100 * key, value, shapes=shapes)[1]
+    if not np.isfinite(loud).all():
+        raise Wrong("large scores overflow in exp; softmax takes the largest score away first")

@@ -1,1 +1,1 @@
-"""Cameras, rotations and meshes: mathematics that knows nothing of hands."""
+"""Geometry of cameras, rotations and meshes, independent of hands."""

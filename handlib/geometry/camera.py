@@ -1,8 +1,8 @@
 """Cameras: pinhole and weak perspective, pixels and uv, crops.
 
-Frames: the camera looks along +z, x points right and y down. Pixels are continuous: pixel ``i`` covers
+The camera looks along +z; x points right and y down. Pixels are continuous: pixel ``i`` covers
 ``[i, i + 1)``, its centre is ``i + 0.5``. ``uv`` runs from -1 to 1 over the whole picture, edges included,
-which is what ``grid_sample(align_corners=False)`` expects. Intrinsics are ``(fx, fy, cx, cy)`` in pixels.
+as ``grid_sample(align_corners=False)`` expects. Intrinsics are ``(fx, fy, cx, cy)`` in pixels.
 """
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 def project_pinhole(
     points: Float[Tensor, "*batch n 3"], intrinsics: Float[Tensor, "*#batch 4"]
 ) -> Float[Tensor, "*batch n 2"]:
-    """Pixels of points in the camera frame (metres); points at or behind the camera give no finite answer."""
+    """Projects points in the camera's frame (metres) to pixels. Only points in front of it make sense."""
     focal, centre = intrinsics[..., None, :2], intrinsics[..., None, 2:]
     return points[..., :2] / points[..., 2:] * focal + centre
 
@@ -21,16 +21,16 @@ def project_pinhole(
 def project_weak_perspective(
     points: Float[Tensor, "*batch n 3"], camera: Float[Tensor, "*#batch 3"]
 ) -> Float[Tensor, "*batch n 2"]:
-    """The uv of points under a weak-perspective camera (s, tx, ty): ``s * xy + t``, depth ignored."""
+    """Returns the uv of points under a weak-perspective camera (s, tx, ty): ``s * xy + t``, without depth."""
     return camera[..., None, :1] * points[..., :2] + camera[..., None, 1:]
 
 
 def fit_weak_perspective(
     points: Float[Tensor, "*batch n 3"], uv: Float[Tensor, "*batch n 2"]
 ) -> Float[Tensor, "*batch 3"]:
-    """The weak-perspective camera (s, tx, ty) that maps points to uv with the least squared error.
+    """Returns the weak-perspective camera (s, tx, ty) that maps points to uv with the least squared error.
 
-    Points that all share one (x, y) leave the scale open: it comes out as NaN.
+    If all points have the same (x, y), the scale is undetermined and becomes NaN.
     """
     xy_mean, uv_mean = points[..., :2].mean(-2, keepdim=True), uv.mean(-2, keepdim=True)
     xy, target = points[..., :2] - xy_mean, uv - uv_mean
@@ -40,17 +40,17 @@ def fit_weak_perspective(
 
 
 def pixels_to_uv(pixels: Float[Tensor, "*batch 2"], size: int | float) -> Float[Tensor, "*batch 2"]:
-    """From continuous pixels of a square picture to uv in [-1, 1]."""
+    """Converts continuous pixels of a square picture to uv in [-1, 1]."""
     return pixels * (2 / size) - 1
 
 
 def uv_to_pixels(uv: Float[Tensor, "*batch 2"], size: int | float) -> Float[Tensor, "*batch 2"]:
-    """From uv in [-1, 1] to continuous pixels of a square picture."""
+    """Converts uv in [-1, 1] to continuous pixels of a square picture."""
     return (uv + 1) * (size / 2)
 
 
 def crop_intrinsics(
     intrinsics: Float[Tensor, "*batch 4"], corner: Float[Tensor, "*#batch 2"], scale: float
 ) -> Float[Tensor, "*batch 4"]:
-    """Intrinsics after cutting a crop whose top left pixel is ``corner`` and enlarging it ``scale`` times."""
+    """Returns the intrinsics of a crop whose top left pixel is ``corner``, enlarged ``scale`` times."""
     return torch.cat((intrinsics[..., :2], intrinsics[..., 2:] - corner), dim=-1) * scale

@@ -1,4 +1,4 @@
-"""Which way a surface faces at its vertices."""
+"""The normals of a surface at its vertices, and the volume that it encloses."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 def vertex_normals(
     vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]
 ) -> Float[np.ndarray, "vertices 3"]:
-    """Unit normals, the mean over each vertex's faces weighted by their areas; zero where no face is."""
+    """Returns unit normals: each vertex's mean over its faces, weighted by area; zero without faces."""
     corners = vertices[faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     total = np.stack(
@@ -15,3 +15,14 @@ def vertex_normals(
     )
     length = np.linalg.norm(total, axis=1, keepdims=True)
     return (total / np.maximum(length, 1e-20)).astype(vertices.dtype)
+
+
+def enclosed_volume(
+    vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"], apex: Float[np.ndarray, "3"]
+) -> float:
+    """Returns the volume between a surface and a point, in cubic units of the vertices.
+
+    It is the sum of the tetrahedra from ``apex`` to every triangle, with their signs. For a closed surface
+    it is the volume inside, wherever ``apex`` is. An open rim is closed by straight lines to ``apex``.
+    """
+    return float(np.linalg.det(vertices[faces] - apex).sum() / 6)

@@ -1,6 +1,7 @@
-"""The first triangle that each ray meets: embree where there is a build of it, else numpy.
+"""Finds the first triangle that each ray meets, with embree where it is available, else with numpy.
 
-Embree has none for Linux on ARM. Numpy's answers are the same but for rounding, some hundred times slower.
+Embree has no build for Linux on ARM. Numpy gives the same answers except for rounding, but takes some hundred
+times as long.
 """
 
 from collections.abc import Sequence
@@ -19,15 +20,15 @@ except ImportError:
 Mesh = tuple[Float[np.ndarray, "_ 3"], Int[np.ndarray, "_ 3"]]
 RAY_CASTER = f"embreex {version('embreex')}" if EmbreeScene else "numpy"
 CHUNK = 2**22
-"""Pairs of a ray and a triangle that numpy looks at together."""
+"""Number of pairs of a ray and a triangle that numpy handles at once."""
 
 
 @dataclass(frozen=True)
 class FirstHits:
-    """What every ray met first: number of the ``mesh`` and of its ``face`` (-1: nothing).
+    """The first hit of every ray: the index of the ``mesh`` and of its ``face`` (-1: no hit).
 
-    The place is origin + ``way`` x direction, and (1 - u - v, u, v) times the face's corners. ``normal`` is
-    the face's, of any length, on either side.
+    The place of the hit is origin + ``way`` x direction; as a point of the face it is (1 - u - v, u, v) times
+    the face's corners. ``normal`` is the face's normal, of any length and on either side.
     """
 
     mesh: Int[np.ndarray, "rays"]
@@ -39,12 +40,12 @@ class FirstHits:
 
     @property
     def met(self) -> Bool[np.ndarray, "rays"]:
-        """Returns which rays met something."""
+        """Returns which rays hit something."""
         return self.face >= 0
 
 
 class EmbreeRays:
-    """Meshes that embree casts rays at."""
+    """Casts rays at meshes with embree."""
 
     def __init__(self, meshes: Sequence[Mesh]):
         self._scene = EmbreeScene(robust=True)
@@ -54,7 +55,7 @@ class EmbreeRays:
     def first_hits(
         self, origins: Float[np.ndarray, "rays 3"], directions: Float[np.ndarray, "rays 3"]
     ) -> FirstHits:
-        """Casts rays; they reach as far as there is something."""
+        """Casts rays of unlimited length and returns what each hits first."""
         hit = self._scene.run(*map(np.ascontiguousarray, (origins, directions)), output=True)
         return FirstHits(hit["geomID"], hit["primID"], hit["u"], hit["v"], hit["tfar"], hit["Ng"])
 
@@ -66,21 +67,21 @@ class EmbreeRays:
 
 
 class NumpyRays:
-    """Meshes that numpy casts rays at: every ray is compared with every triangle."""
+    """Casts rays at meshes with numpy: compares every ray with every triangle."""
 
     def __init__(self, meshes: Sequence[Mesh]):
         self._corners = np.concatenate([vertices[faces] for vertices, faces in meshes]).astype(np.float64)
         sizes = [len(faces) for _, faces in meshes]
         self._mesh = np.repeat(np.arange(len(meshes)), sizes)
         self._face = np.concatenate([np.arange(size) for size in sizes])
-        # Plücker coordinates of the edges: a ray's product with them says on which side of each it passes.
+        # Plücker coordinates of the edges: their product with a ray says on which side of the edge it passes.
         start, end = self._corners[:, [1, 2, 0]], self._corners[:, [2, 0, 1]]
         self._edges = np.concatenate((np.cross(start, end), end - start), axis=-1)
 
     def first_hits(
         self, origins: Float[np.ndarray, "rays 3"], directions: Float[np.ndarray, "rays 3"]
     ) -> FirstHits:
-        """Casts rays; they reach as far as there is something."""
+        """Casts rays of unlimited length and returns what each hits first."""
         triangle, weights = np.full(len(origins), -1), np.zeros((len(origins), 3))
         way = np.full(len(origins), np.inf)
         step = max(1, CHUNK // len(self._face))
@@ -122,5 +123,5 @@ RayScene = EmbreeRays | NumpyRays
 
 
 def ray_scene(*meshes: Mesh) -> RayScene:
-    """Meshes (vertices, faces) to cast rays at; hits number them from 0."""
+    """Returns a scene of meshes (vertices, faces) to cast rays at; hits number the meshes from 0."""
     return NumpyRays(meshes) if EmbreeScene is None else EmbreeRays(meshes)

@@ -1,1 +1,1 @@
-"""The hand: its model, its files, its skeleton."""
+"""The hand model, its files and its skeleton."""

@@ -1,7 +1,7 @@
-"""Pickles of arrays, read without chumpy and without running what a pickle asks for.
+"""Reads pickles of arrays without chumpy and without running other code that a pickle asks for.
 
-A pickle is a program. The reader here knows a handful of names (numpy's and scipy's array constructors
-and stand-ins for two of chumpy's arrays) and refuses every other name before anything is called.
+A pickle is a program. This reader knows a handful of names: numpy's and scipy's array constructors, and
+stand-ins for two of chumpy's arrays. It refuses every other name before calling anything.
 """
 
 import codecs
@@ -19,7 +19,7 @@ from handlib.utils.files import reading
 
 
 class ChumpyArray:
-    """Stands for ``chumpy.ch.Ch``: of what is pickled, only the array counts."""
+    """Stands for ``chumpy.ch.Ch``; of the pickled state, only the array is kept."""
 
     array: np.ndarray | None = None
 
@@ -28,9 +28,9 @@ class ChumpyArray:
 
 
 class _ChumpySelection(ChumpyArray):
-    """Stands for ``chumpy.reordering.Select``: entries of another array, by flat index.
+    """Stands for ``chumpy.reordering.Select``: entries of another array, chosen by flat index.
 
-    MANO stores its shape directions as the first 10 of 20 in this way.
+    MANO stores its 10 shape directions in this way, as the first of 20.
     """
 
     def __setstate__(self, state: Any) -> None:
@@ -73,9 +73,10 @@ class _RestrictedUnpickler(pickle.Unpickler):
 
 
 def read_restricted_pickle(path: Path) -> Any:
-    """The content of a pickle that holds numpy, scipy.sparse or chumpy arrays in plain containers.
+    """Returns the content of a pickle that holds numpy, scipy.sparse or chumpy arrays in plain containers.
 
-    Anything else in it, and any damage, is an :class:`InputError`; nothing that the pickle names is run.
+    Any other content, and any damage, raises an :class:`InputError`. No other code named in the pickle is
+    run.
     """
     with reading(path, "a pickle of plain arrays"), open(path, "rb") as file:
         try:

@@ -1,7 +1,7 @@
-"""The hand model: shape and pose parameters in, vertices and 21 joints out.
+"""The hand model: it turns shape and pose parameters into vertices and 21 joints.
 
 The model is a file in the MANO format (Romero et al., "Embodied Hands", 2017): the open hand that ships with
-this package, or MANO itself for those who have it. Lengths are metres, angles radians.
+this package, or MANO itself for those who have it. Lengths are in metres, angles in radians.
 """
 
 from collections.abc import ItemsView, ValuesView
@@ -36,10 +36,10 @@ HAND_VECTOR_SIZE = 64
 
 @dataclass(frozen=True)
 class HandParams:
-    """What DIR predicts for one hand: 64 numbers (Sec. 3.1; order as released).
+    """The 64 numbers that DIR predicts for one hand (Sec. 3.1; order as released).
 
-    ``root`` is the 6D rotation of the wrist, ``pose`` the coefficients of the finger pose's principal
-    components around the mean pose, ``betas`` the shape, ``camera`` the weak perspective (s, tx, ty).
+    ``root`` is the 6D rotation of the wrist. ``pose`` are the coefficients of the finger pose's principal
+    components around the mean pose. ``betas`` is the shape, ``camera`` the weak perspective (s, tx, ty).
     """
 
     root: Float[Tensor, "*batch 6"]
@@ -55,7 +55,7 @@ class HandParams:
         return cls(*vector.split((6, 45, 10, 3), dim=-1))
 
     def to_vector(self) -> Float[Tensor, "*batch 64"]:
-        """The inverse of :meth:`from_vector`."""
+        """Returns the vector of 64 numbers; the inverse of :meth:`from_vector`."""
         return torch.cat((self.root, self.pose, self.betas, self.camera), dim=-1)
 
 
@@ -73,7 +73,7 @@ class Hand(nn.Module):
     """One hand, left or right, as a differentiable function of its parameters.
 
     ``tips`` names the convention for the fingertip vertices (``skeleton.TIP_CONVENTIONS``). A hand computes
-    in float32, or in float64 after ``.double()``, and brings what it is given to that type.
+    in float32, or in float64 after ``.double()``, and converts its arguments to this type.
     """
 
     v_template: Float[Tensor, "778 3"]
@@ -85,6 +85,8 @@ class Hand(nn.Module):
     hands_components: Float[Tensor, "45 45"]
     tip_ids: Int[Tensor, "5"]
     joint_order: Int[Tensor, "21"]
+
+    skin = staticmethod(skin)
 
     def __init__(self, data: HandData, tips: str = "smplx"):
         super().__init__()
@@ -100,17 +102,17 @@ class Hand(nn.Module):
 
     @classmethod
     def open(cls, side: Side, tips: str = "smplx") -> "Hand":
-        """The licence-free hand that ships with the package."""
+        """Returns the licence-free hand that ships with the package."""
         check_choice("side", side, SIDES)
         return cls(open_hand_data(side), tips)
 
     @classmethod
     def from_mano(cls, path: str | Path, side: Side, tips: str = "smplx") -> "Hand":
-        """A hand from ``MANO_LEFT.pkl`` or ``MANO_RIGHT.pkl`` (or ``.npz``), or from a folder with both.
+        """Reads a hand from ``MANO_LEFT.pkl`` or ``MANO_RIGHT.pkl`` (or ``.npz``), or a folder with both.
 
-        Given a folder, the left hand's shape directions are compared with the right one's and mended
-        where they carry the known sign fault; a single file can't be compared and is taken as it is.
-        Raises :class:`handlib.hand.mano_file.HandFileError`.
+        Given a folder, the left hand's shape directions are compared with the right hand's, and mended if
+        they have the known sign fault. A single file can't be compared and is used as it is. Raises
+        :class:`handlib.hand.mano_file.HandFileError`.
         """
         check_choice("side", side, SIDES)
         path = Path(path)
@@ -123,7 +125,7 @@ class Hand(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type that the hand computes in; less than float32 is an :class:`InputError`."""
+        """Returns the type that the hand computes in; raises an :class:`InputError` below float32."""
         if self.v_template.dtype not in (torch.float32, torch.float64):
             raise InputError(
                 f"hand: expected float32 or float64, got {self.v_template.dtype}; for speed: torch.autocast"
@@ -131,11 +133,11 @@ class Hand(nn.Module):
         return self.v_template.dtype
 
     def pca_to_axis_angle(self, coefficients: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch 45"]:
-        """Finger pose from the first k principal components: mean + coefficients @ components."""
+        """Returns the finger pose of the first k principal components: mean + coefficients @ components."""
         return self.hands_mean + coefficients @ self.hands_components[: coefficients.shape[-1]]
 
     def axis_angle_to_pca(self, pose: Float[Tensor, "*batch 45"]) -> Float[Tensor, "*batch 45"]:
-        """All 45 coefficients of a finger pose; the components need not be orthonormal."""
+        """Returns all 45 coefficients of a finger pose; the components need not be orthonormal."""
         return torch.linalg.solve(self.hands_components.T, (pose - self.hands_mean)[..., None])[..., 0]
 
     def forward(
@@ -152,15 +154,15 @@ class Hand(nn.Module):
     ) -> HandOutput:
         """Poses the hand.
 
-        Give at most one form of the root, (..., 6), (..., 3) or (..., 3, 3), and at most one of the finger
-        pose: (..., k) principal components around the mean pose, (..., 45) axis-angle, or (..., 15, 3, 3)
-        rotations in MANO's joint order. What is left out is zero: no rotation, flat hand, mean shape. Leading
-        dimensions broadcast. ``centre`` names the joint that is moved to the origin; None leaves the model's
-        frame.
+        Give at most one form of the root: (..., 6), (..., 3) or (..., 3, 3). Give at most one form of the
+        finger pose: (..., k) principal components around the mean pose, (..., 45) axis-angle, or (..., 15, 3,
+        3) rotations in MANO's joint order. Arguments left out are zero: no rotation, flat hand, mean shape.
+        Leading dimensions broadcast. ``centre`` names the joint that is moved to the origin; None keeps the
+        model's frame.
 
         Raises:
-            ValueError: a field has the wrong shape or two forms of one thing are given; the message names it.
-            InputError: a number isn't finite; the message names the field and the place.
+            ValueError: an argument has the wrong shape, or two forms of the same thing are given.
+            InputError: a number isn't finite; the message names the argument and the place.
         """
         given = {
             "root_6d": root_6d,
@@ -179,9 +181,9 @@ class Hand(nn.Module):
         return self._posed(root, pose, shape, centre)
 
     def from_params(self, params: HandParams, centre: str | None = "wrist") -> HandOutput:
-        """Poses the hand from the network's parameters; the camera plays no part.
+        """Poses the hand by the network's parameters; the camera isn't used.
 
-        Part of the network's forward pass: whether numbers are finite isn't looked at.
+        This is part of the network's forward pass, so it doesn't check that numbers are finite.
         """
         root, pose = self._root(params.root, None, None), self._pose(params.pose, None, None)
         return self._posed(root, pose, self._checked("betas", params.betas, (10,)), centre)
@@ -193,14 +195,14 @@ class Hand(nn.Module):
         shape: Float[Tensor, "*#batch 10"],
         centre: str | None,
     ) -> HandOutput:
-        """The skinned hand, joints in this package's order, the origin moved to ``centre``."""
+        """Returns the skinned hand, with joints in this package's order and the origin at ``centre``."""
         batch = torch.broadcast_shapes(root.shape[:-2], pose.shape[:-3], shape.shape[:-1])
         rotations = torch.cat(
             (root.expand(*batch, 3, 3).unsqueeze(-3), pose.expand(*batch, NUM_FINGER_JOINTS, 3, 3)), dim=-3
         )
         surface, rest = self.at_rest(shape.expand(*batch, 10))
         joints, transforms = forward_kinematics(rotations, rest, MANO_PARENTS)
-        vertices = skin(self.correctives(rotations) + surface, self.weights, transforms)
+        vertices = self.skin(self.correctives(rotations) + surface, self.weights, transforms)
         joints = torch.cat((joints, vertices[..., self.tip_ids, :]), dim=-2)[..., self.joint_order, :]
         if centre is not None:
             origin = joints[..., joint_index(centre), None, :]
@@ -210,17 +212,17 @@ class Hand(nn.Module):
     def at_rest(
         self, betas: Float[Tensor, "*batch 10"]
     ) -> tuple[Float[Tensor, "*batch 778 3"], Float[Tensor, "*batch 16 3"]]:
-        """Surface and joints of the flat hand of a shape, in the model's frame and joint order."""
+        """Returns surface and joints of a shape's flat hand, in the model's frame and joint order."""
         surface = self.v_template + torch.einsum("vxs,...s->...vx", self.shapedirs, betas)
         return surface, torch.einsum("...vx,jv->...jx", surface, self.J_regressor)
 
     def correctives(self, rotations: Float[Tensor, "*batch 16 3 3"]) -> Float[Tensor, "*batch 778 3"]:
-        """Returns the shift that a pose adds to the surface at rest: linear in R - I of the finger joints."""
+        """Returns the shifts that a pose adds to the vertices at rest, linear in the finger joints' R - I."""
         bends = rotations[..., 1:, :, :] - torch.eye(3, dtype=rotations.dtype, device=rotations.device)
         return (bends.flatten(-3) @ self.posedirs).unflatten(-1, (-1, 3))
 
     def regress_joints(self, vertices: Float[Tensor, "*batch 778 3"]) -> Float[Tensor, "*batch 21 3"]:
-        """Joints from a posed surface, as evaluation protocols take them: 16 regressed, 5 tips picked."""
+        """Returns the joints of a posed surface as evaluation protocols do: 16 regressed, 5 tip vertices."""
         joints = torch.cat((self.J_regressor @ vertices, vertices[..., self.tip_ids, :]), dim=-2)
         return joints[..., self.joint_order, :]
 
@@ -259,16 +261,16 @@ class Hand(nn.Module):
 
 
 class Hands(nn.ModuleDict):
-    """Hand models by name, left and right: a ``ModuleDict`` whose entries are known to be hands."""
+    """Hand models by name, left and right: a ``ModuleDict`` whose entries have the type ``Hand``."""
 
     def __getitem__(self, side: str) -> Hand:
-        """The hand of that name."""
+        """Returns the hand of this name."""
         return cast(Hand, super().__getitem__(side))
 
     def values(self) -> ValuesView[Hand]:
-        """All hands."""
+        """Returns all hands."""
         return cast(ValuesView[Hand], super().values())
 
     def items(self) -> ItemsView[str, Hand]:
-        """Names and hands."""
+        """Returns names and hands."""
         return cast(ItemsView[str, Hand], super().items())

@@ -1,4 +1,4 @@
-"""Hand models as files in MANO's format."""
+"""Reads and writes hand models as files in MANO's format."""
 
 import pickle
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ NUM_VERTICES, NUM_FACES, NUM_BETAS, NUM_PCA = 778, 1538, 10, 45
 
 
 class HandFileError(InputError):
-    """A hand model file that can't be used; the message says what was expected."""
+    """A hand model's file can't be used; the message says what was expected."""
 
 
 MODEL_ARRAYS: dict[str, tuple[int, ...]] = {
@@ -33,15 +33,15 @@ MODEL_ARRAYS: dict[str, tuple[int, ...]] = {
     "hands_mean": (NUM_PCA,),
     "hands_components": (NUM_PCA, NUM_PCA),
 }
-"""What makes a hand model, beside its side and faces, and the arrays' shapes."""
+"""The arrays of a hand model, beside its side and faces, and their shapes."""
 
 
 @dataclass(frozen=True)
 class HandData:
     """The numbers of a hand model in the MANO format: metres, radians, float64.
 
-    ``hands_components[k]`` and ``hands_mean`` are axis-angle poses of the 15 finger joints; ``posedirs``
-    multiplies the 135 entries of R - I of the same joints.
+    ``hands_components[k]`` and ``hands_mean`` are axis-angle poses of the 15 finger joints. ``posedirs`` is
+    multiplied by the 135 entries of R - I of the same joints.
     """
 
     side: Side
@@ -55,7 +55,7 @@ class HandData:
     hands_components: Float[np.ndarray, "45 45"]
 
     def mirrored(self) -> "HandData":
-        """The other hand: x negated, faces turned inside out, axis-angles negated in y and z."""
+        """Returns the other hand: x negated, faces turned inside out, axis-angles negated in y and z."""
         flip = np.array([-1.0, 1.0, 1.0])
         turn = np.tile([1.0, -1.0, -1.0], 15)
         # (R - I)[a, b] of the mirrored joint is flip[a] flip[b] (R - I)[a, b].
@@ -77,11 +77,11 @@ PUBLIC_NAMES = {
     b"cnumpy._core.multiarray\n": b"cnumpy.core.multiarray\n",
     b"cscipy.sparse._csc\n": b"cscipy.sparse\n",
 }
-"""How a pickle (protocol 2) names modules that moved, and names that old and new numpy and scipy know."""
+"""Module names in a pickle (protocol 2) that moved, and the names that old and new numpy and scipy know."""
 MANO_FOLDERS = ("models", "mano", "mano_v1_2/models")
-"""Where MANO's archive, unpacked, and smplx keep the files."""
+"""Folders in which MANO's unpacked archive and smplx keep the files."""
 LARGEST_HAND = 1.0
-"""Metres; a larger template is in other units."""
+"""Metres; a larger template must be in other units."""
 
 
 def _array(content: Mapping[str, Any], field: str, shape: tuple[int, ...], path: Path) -> np.ndarray:
@@ -103,7 +103,10 @@ def _array(content: Mapping[str, Any], field: str, shape: tuple[int, ...], path:
 
 
 def hand_data_from_mapping(content: Mapping[str, Any], side: Side, path: Path) -> HandData:
-    """Checks names, shapes and finiteness of MANO's fields; ``path`` only serves the error messages."""
+    """Makes a hand model from MANO's fields. Checks their names and shapes, and that numbers are finite.
+
+    ``path`` is only used in error messages.
+    """
     fields = {
         name: _array(content, name, shape, path).astype(np.float64) for name, shape in MODEL_ARRAYS.items()
     }
@@ -121,10 +124,10 @@ def hand_data_from_mapping(content: Mapping[str, Any], side: Side, path: Path) -
 
 
 def find_mano(folder: Path, side: Side) -> Path:
-    """The file of a side in a folder or in one of :data:`MANO_FOLDERS` in it, ``.pkl`` rather than ``.npz``.
+    """Finds a side's file in a folder or its :data:`MANO_FOLDERS`; prefers ``.pkl`` to ``.npz``.
 
     Raises:
-        HandFileError: there is none.
+        HandFileError: there is no such file.
     """
     names = [f"MANO_{side.upper()}{suffix}" for suffix in (".pkl", ".npz")]
     paths = [folder / place / name for place in ("", *MANO_FOLDERS) for name in names]
@@ -137,8 +140,8 @@ def find_mano(folder: Path, side: Side) -> Path:
 def read_mano(path: str | Path, side: Side) -> HandData:
     """Reads ``MANO_RIGHT.pkl`` or ``MANO_LEFT.pkl`` (or the same fields as ``.npz``).
 
-    The side can't be read off the content, so the file's name must not contradict ``side``. Raises
-    :class:`HandFileError` for anything that is not such a file.
+    The content doesn't say which side it is, so the file's name must not contradict ``side``. Raises
+    :class:`HandFileError` for any other file.
     """
     path = Path(path)
     other = "left" if side == "right" else "right"
@@ -161,10 +164,10 @@ def read_mano(path: str | Path, side: Side) -> HandData:
 
 
 def repair_left_shapedirs(left: HandData, right: HandData) -> HandData:
-    """MANO's left file carries the right hand's sign in the x of its shape directions; mends just that.
+    """Mends the known fault of MANO's left file: the x of its shape directions has the right hand's sign.
 
-    The fault is found by comparison, a mirror image having opposite signs; a file without it comes back as
-    it is.
+    The two hands are mirror images, so this x must have opposite signs; the comparison shows the fault. A
+    hand without the fault is returned unchanged.
     """
     if np.abs(left.shapedirs[:, 0] - right.shapedirs[:, 0]).sum() >= 1:
         return left
@@ -172,13 +175,13 @@ def repair_left_shapedirs(left: HandData, right: HandData) -> HandData:
 
 
 def open_hand_file() -> Path:
-    """The asset of the open hand: the hand model, its joints' axes and its texture."""
+    """Returns the path of the open hand's asset: the hand model, its joints' axes and its texture."""
     return Path(str(files("handlib"))) / "assets" / "open_hand.npz"
 
 
 @cache
 def open_hand_data(side: Side) -> HandData:
-    """The open hand that ships with the package (right as built, left its mirror image)."""
+    """Returns the open hand that ships with the package (the right one as built, the left one mirrored)."""
     with np.load(open_hand_file(), allow_pickle=False) as asset:
         right = HandData(
             side="right",
@@ -189,9 +192,9 @@ def open_hand_data(side: Side) -> HandData:
 
 
 def write_mano(data: HandData, path: Path) -> None:
-    """Writes a hand as ``.pkl`` (protocol 2, plain numpy and scipy.sparse, as MANO's) or ``.npz``.
+    """Writes a hand as ``.pkl`` (protocol 2 with plain numpy and scipy.sparse, like MANO's) or ``.npz``.
 
-    Programs with numpy 1 or 2 read either. The file appears whole or not at all.
+    Programs with numpy 1 or 2 can read both. The file is written whole or not at all.
     """
     parents = np.array([[2**32 - 1, *MANO_PARENTS[1:]], range(16)], dtype=np.uint32)
     fields: dict[str, Any] = {
@@ -217,7 +220,8 @@ def write_mano(data: HandData, path: Path) -> None:
 def export_open_hand(out: Path) -> list[Path]:
     """Writes the open hand to a folder as MANO_LEFT and MANO_RIGHT, each as ``.pkl`` and ``.npz``.
 
-    It has MANO's format, not its values. Returns the four paths; what can't be written is an ``OSError``.
+    The files have MANO's format, but not its values. Returns the four paths. A file that can't be written
+    raises an ``OSError``.
     """
     make_folder(out)
     paths = []

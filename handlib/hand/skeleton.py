@@ -1,9 +1,9 @@
 """The hand's skeleton: joints, bones, joint orders and fingertip conventions, each by name.
 
-Two orders of joints occur everywhere. A hand model in the MANO format has 16 joints (wrist, then three
-per finger in the order index, middle, little, ring, thumb) and no fingertips. DIR and most of the field
-use 21: the wrist, then four per finger from the thumb to the little finger, from the palm to the tip.
-``MANO_TO_21`` leads from the first, followed by five tips, to the second.
+Two orders of joints occur everywhere. A hand model in the MANO format has 16 joints: the wrist, then three
+per finger in the order index, middle, little, ring, thumb. It has no fingertips. DIR and most of the field
+use 21 joints: the wrist, then four per finger from the thumb to the little finger, from the palm to the tip.
+``MANO_TO_21`` converts the 16 joints followed by five tips to the 21 joints.
 """
 
 from typing import Literal
@@ -20,7 +20,7 @@ FINGERS = ("thumb", "index", "middle", "ring", "little")
 JOINT_NAMES = ("wrist", *(f"{finger}{k}" for finger in FINGERS for k in (1, 2, 3, 4)))
 NUM_JOINTS = len(JOINT_NAMES)
 PAIR_JOINT_NAMES = tuple(f"{side} {joint}" for side in SIDES for joint in JOINT_NAMES)
-"""All 42 joints of two hands, left first: joint j of hand h stands at 21 h + j."""
+"""Names of all 42 joints of two hands, left first: joint j of hand h is entry 21 h + j."""
 
 BONES: tuple[tuple[int, int], ...] = tuple(
     (0 if k == 0 else 4 * f + k, 4 * f + k + 1) for f in range(len(FINGERS)) for k in range(4)
@@ -39,7 +39,7 @@ TIP_CONVENTIONS: dict[str, dict[Side, tuple[int, int, int, int, int]]] = {
     "dir_layer": {"left": (745, 317, 445, 556, 673), "right": (745, 317, 444, 556, 673)},
     "dir_evaluation": {"left": (745, 317, 444, 556, 673), "right": (745, 317, 444, 556, 673)},
 }
-"""Vertices that stand for the fingertips (thumb to little). Papers rarely say which ones they took.
+"""Vertices that serve as fingertips (thumb to little). Papers rarely say which ones they use.
 
 ``smplx``: the ids of the smplx package. ``dir_layer``: DIR's released hand layer, whose left middle tip
 differs from the right one. ``dir_evaluation``: DIR's released evaluation script.
@@ -47,19 +47,19 @@ differs from the right one. ``dir_evaluation``: DIR's released evaluation script
 
 
 def tip_vertices(convention: str, side: Side) -> tuple[int, int, int, int, int]:
-    """Vertex ids of the five fingertips, thumb to little; an unknown convention is an ``InputError``."""
+    """Returns the ids of the five tip vertices, thumb to little; ``InputError`` for an unknown convention."""
     check_choice("tips", convention, TIP_CONVENTIONS)
     return TIP_CONVENTIONS[convention][side]
 
 
 def joint_index(name: str) -> int:
-    """Position of a joint in the 21-joint order; an unknown name is an ``InputError``."""
+    """Returns a joint's index in the order of 21 joints; raises an ``InputError`` for an unknown name."""
     check_choice("joint", name, JOINT_NAMES)
     return JOINT_NAMES.index(name)
 
 
 def bones_between() -> Int[np.ndarray, "21 21"]:
-    """Returns how many bones lead from one joint to another."""
+    """Returns the number of bones on the way between any two joints."""
     step = np.eye(NUM_JOINTS, dtype=int)
     for a, b in BONES:
         step[a, b] = step[b, a] = 1

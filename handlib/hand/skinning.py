@@ -13,12 +13,13 @@ def forward_kinematics(
     joints: Float[Tensor, "*batch bones 3"],
     parents: Sequence[int],
 ) -> tuple[Float[Tensor, "*batch bones 3"], Float[Tensor, "*batch bones 4 4"]]:
-    """Returns the posed joints, and how each bone carries points of the unposed hand (4 x 4 transforms).
+    """Returns the posed joints, and each bone's 4 x 4 transform, which moves points of the unposed hand.
 
-    A joint lies where its parent's turn takes the bone between the two (``along``). So
-    ``G_k = G_parent(k) [R_k | j_k - j_parent(k)]`` has the posed joint in its last column. Unposed points
-    are measured from their unposed joint first: ``G_k`` less what it makes of ``j_k``. A parent comes
-    before its children; the first bone has none.
+    ``along`` is the bone that leads to a joint from its parent; the parent's rotation moves it. So
+    ``G_k = G_parent(k) [R_k | j_k - j_parent(k)]`` has the posed joint in its last column. ``G_k`` expects
+    points relative to the unposed joint ``j_k``. To accept points of the unposed hand, the bone's transform
+    is ``G_k`` with its rotation times ``j_k`` subtracted from the last column. A parent comes before its
+    children; the first bone has no parent.
     """
     along = joints.clone()
     along[..., 1:, :] -= joints[..., list(parents[1:]), :]
@@ -39,6 +40,6 @@ def skin(
     weights: Float[Tensor, "points bones"],
     transforms: Float[Tensor, "*batch bones 4 4"],
 ) -> Float[Tensor, "*batch points 3"]:
-    """Linear blend skinning: the weighted mean of the bones' transforms carries each point."""
+    """Returns the skinned points: each is moved by its weighted mean of the bones' transforms."""
     mean = (weights @ transforms.flatten(-2)).unflatten(-1, (4, 4))
     return (mean @ pad(points, (0, 1), value=1.0)[..., None])[..., :3, 0]

@@ -1,4 +1,4 @@
-"""A mesh thinned out: some vertices spread evenly over it, and which of them are neighbours."""
+"""Thins a mesh: picks some vertices, spread evenly over it, and says which of them are neighbours."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Submesh:
-    """``vertices`` count in the full mesh; ``adjacency`` is symmetric, nobody is a neighbour of itself."""
+    """A thinned mesh. ``vertices`` are indices in the full mesh.
+
+    ``adjacency`` is symmetric; no vertex is its own neighbour.
+    """
 
     vertices: Int[Tensor, "points"]
     adjacency: Bool[Tensor, "points points"]
 
 
 def edge_lengths(template: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]) -> csr_array:
-    """The mesh as a graph: the length of every edge, both ways."""
+    """Returns the mesh as a graph with the length of every edge, in both directions."""
     edges = np.unique(np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0)
     start, end = np.concatenate((edges, edges[:, ::-1])).T
     lengths = np.linalg.norm(template[start] - template[end], axis=1)
@@ -31,11 +34,11 @@ def submesh(
 ) -> Submesh:
     """Picks vertices one by one, each the farthest along the surface from those before, starting with 0.
 
-    Every vertex of the mesh belongs to the picked one that is nearest along the surface; two of these regions
-    are neighbours if an edge leads from one to the other.
+    Each vertex of the mesh belongs to the region of its nearest picked vertex, along the surface. Two picked
+    vertices are neighbours if an edge connects their regions.
 
     Raises:
-        ValueError: more vertices are asked for than there are.
+        ValueError: ``count`` is less than 1 or more than the mesh's vertices.
     """
     if not 1 <= count <= len(template):
         raise ValueError(f"count: expected 1 to {len(template)} vertices, got {count}")

@@ -1,4 +1,4 @@
-"""Every choice that makes a DIR: one frozen dataclass. An ablation is a ``dataclasses.replace``."""
+"""All choices that define a DIR, in one frozen dataclass. An ablation is a ``dataclasses.replace``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -7,56 +7,63 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from handlib.utils.errors import InputError
 
 NUM_VERTEX_TOKENS = 84
-"""Four times as many as joints; attention between them costs sixteen times as much."""
+"""Four times the number of joints, so attention between the tokens costs sixteen times as much."""
 
 
 @dataclass(frozen=True)
 class DIRConfig:
-    """What a DIR network is made of. The defaults are the released network (ResNet-50, 256 px, two stages).
+    """The parts of a DIR network. The defaults are the released network (ResNet-50, 256 px, two stages).
 
     Encoder:
         image_size: side of the input picture in pixels.
-        backbone: a timm model, or ``hand_landmarks``: the encoder of a network that has learnt from
-        photographs
-            of hands (:mod:`handlib.model.hand_backbone`).
-        backbone_levels: which of its feature levels are c1 to c4 (fine to coarse).
-        backbone_layers, backbone_channels, backbone_stem_width: timm's ``layers``, ``channels``,
-            ``stem_width`` where given.
-        output_stride: pixels of the picture per place of c4.
+        backbone: name of a timm model, or ``hand_landmarks``: the encoder of a network that was trained on
+            photographs of hands (``handlib.model.hand_backbone``).
+        backbone_levels: feature levels of the backbone that serve as c1 to c4 (fine to coarse).
+        backbone_layers: timm's option ``layers``; None keeps the timm model's own.
+        backbone_channels: timm's option ``channels``; None keeps the timm model's own.
+        backbone_stem_width: timm's option ``stem_width``; None keeps the timm model's own.
+        output_stride: picture pixels per cell of c4.
         separate_encoders: one backbone per hand instead of a shared one.
-        hand_attention: one attention map per hand over c4 (Sec. 3.1); otherwise both pool the same mean.
-        attention_channels: hidden width of the attention maps' convolution.
-        initial_head: ``pooled``: a linear layer on the pooled vector (released); ``layout``: an MLP that also
-            sees where things are (the flattened coarse map and the attention's centre); ``joints``: heatmaps
-            and location maps, a rotation by aligning the palm (:mod:`handlib.model.joints_head`).
-        head_channels: width of the head that makes joint maps.
-        mirror: in evaluation, joint maps are the mean of the picture's and of its mirror image's.
+        hand_attention: one attention map per hand over c4 (Sec. 3.1). Without it both hands get c4's mean.
+        attention_channels: hidden width of the convolutions that make the attention maps.
+        initial_head: how the first estimate is made. ``pooled``: a linear layer on the pooled vector
+            (released). ``layout``: an MLP that also sees where things are (the flattened coarse map and the
+            centre of the attention). ``joints``: heatmaps and location maps; aligning the palm's joints gives
+            the rotation (``handlib.model.joints_head``).
+        head_channels: width of the head that makes joint maps (initial_head joints).
+        mirror: in evaluation, average the joint maps of the picture and of its mirror image.
 
     Refinement (Sec. 3.2):
-        stage_levels: one stage per entry, on the map size of that encoder level (0 = c1 ... 3 = c4).
-        tokens: what is sampled, exchanged and drawn back: every joint (the paper), or the vertices of a
-            thinned mesh, ``NUM_VERTEX_TOKENS`` per hand, its edges in the skeleton's place.
-        channels: width of maps.
-        joint_features: width of what is sampled for a joint.
-        token_features: width of tokens after the transformer.
+        stage_levels: one stage per entry. The entry is the encoder level whose map size the stage works on
+            (0 = c1 ... 3 = c4).
+        tokens: points whose features a stage samples, exchanges and draws back. ``joints``: all joints (the
+            paper). ``vertices``: a thinned mesh of ``NUM_VERTEX_TOKENS`` vertices per hand, whose edges
+            replace the skeleton.
+        channels: width of the stages' maps.
+        joint_features: width of the features sampled for a joint.
+        token_features: width of the tokens after the transformer.
         gcn_layers: graph layers within each hand; 0 switches the GCN off.
-        gcn_residual: adds each layer's input to its output (released: no, though the class is called so).
-        inter_hand: what exchanges features between the hands; ``gcn`` puts as many graph layers in the
-            transformer's place, ``none`` leaves the tokens alone.
-        transformer_depth, transformer_heads: blocks between the hands, and heads of each.
-        skip_first_block: the released loop starts at the second block.
-        update: ``absolute``: each stage predicts the parameters anew (released); ``residual``: a correction.
-        head_gain: factor on every stage's predicted numbers.
-        log_scale: the camera's scale is the exponential of the predicted number.
-        nominal_pose: start of the heads' biases for a right hand: 6D root and camera scale as predicted
-            (the left hand's is mirrored); None leaves the biases to the default initialisation.
+        gcn_residual: add each graph layer's input to its output. The released class is called residual, but
+            doesn't do this.
+        inter_hand: what follows the GCN. ``transformer``: both hands exchange features (the paper). ``gcn``:
+            as many graph layers instead, within each hand. ``none``: nothing.
+        transformer_depth: number of transformer blocks.
+        transformer_heads: attention heads of each block.
+        skip_first_block: leave out the first block, as the released loop does.
+        update: what a stage predicts. ``absolute``: new parameters (released). ``residual``: a correction of
+            the previous ones.
+        head_gain: factor on the numbers that a stage predicts.
+        log_scale: the network predicts the logarithm of the camera's scale.
+        nominal_pose: initial biases of the heads, as the network predicts them: 6D root and camera scale of a
+            right hand, mirrored for the left hand. None keeps the default initialisation.
 
     Projection (Sec. 3.2.3):
-        projection: a plane per bone (released), per joint or vertex (the paper's text), one shared plane, or
-            none.
+        projection: the planes on which features are drawn. ``bone``: one per bone (released). ``joint``: one
+            per joint or vertex (the paper's text). ``single``: one for everything. ``none``: no planes.
         plane_channels: width of a plane.
-        half_width: half the width of what is drawn, in uv (0.125 is one pixel of a 16 x 16 map).
-        enhancement: merge the projected features into the map (off also switches the projection off).
+        half_width: half the width of a drawn bone, or the radius of a drawn joint, in uv (0.125 is one pixel
+            of a 16 x 16 map).
+        enhancement: merge the projected features into the map. Off also switches the projection off.
 
     Hand:
         tips: convention for the fingertip vertices, see ``skeleton.TIP_CONVENTIONS``.
@@ -128,24 +135,25 @@ class DIRConfig:
 
     @classmethod
     def released(cls) -> "DIRConfig":
-        """The authors' network as released, quirks included."""
+        """Returns the authors' network as released, quirks included."""
         return cls()
 
     @classmethod
     def paper(cls) -> "DIRConfig":
-        """The authors' network as the paper's text describes it, where text and code differ.
+        """Returns the authors' network, but as the paper's text describes it where text and code differ.
 
-        A plane per joint instead of per bone, and all blocks of the transformer run. Its losses are
+        It has a plane per joint instead of per bone, and all blocks of the transformer run. Its losses are
         ``LossWeights.paper()``; ``docs/configurations.md`` sets the three configurations side by side.
         """
         return replace(cls.released(), projection="joint", skip_first_block=False, tips="smplx")
 
     @classmethod
     def small(cls) -> "DIRConfig":
-        """A network that two CPU cores can train: 128 px, every mechanism of DIR, aids for short training.
+        """Returns a network of 128 px that two CPU cores can train.
 
-        The encoder keeps c4 at 8 x 8 (``output_stride`` 16) and the stages take c2 and c1, so that all three
-        map sizes (8, 16, 32) are the released ones.
+        It has all mechanisms of DIR, and some aids for a short training. The encoder keeps c4 at 8 x 8
+        (``output_stride`` 16) and the stages take c2 and c1. So all three map sizes (8, 16, 32) are the
+        released ones.
         """
         return cls(
             image_size=128,
@@ -173,7 +181,7 @@ class DIRConfig:
 
     @classmethod
     def wild(cls) -> "DIRConfig":
-        """A network for photographs: every mechanism of DIR on an encoder that knows photographs of hands."""
+        """Returns a network for photographs: its encoder was trained on photographs of hands."""
         return cls(
             image_size=192,
             backbone="hand_landmarks",

@@ -17,11 +17,14 @@ LAYOUT_CHANNELS, LAYOUT_FEATURES, HEAD_FEATURES = 16, 256, 192
 
 
 def nominal_vectors(config: DIRConfig) -> Float[Tensor, "hand=2 64"]:
-    """The hand vectors that the heads' biases start from: the configured right hand and its mirror image."""
+    """Returns the hand vectors (left, right) that the heads' biases start from.
+
+    The right one is the configured nominal pose, the left one its mirror image; both are zero without one.
+    """
     vectors = torch.zeros(2, HAND_VECTOR_SIZE)
     if config.nominal_pose is not None:
         root, scale = torch.tensor(config.nominal_pose[:6]), config.nominal_pose[6]
-        # Mirrored in x, a rotation R becomes M R M: the columns change sign like this.
+        # Mirrored in x, a rotation R becomes M R M; these are the signs of its first two columns.
         vectors[0, :6] = root * torch.tensor([1.0, -1.0, -1.0, -1.0, 1.0, 1.0])
         vectors[1, :6] = root
         vectors[:, -3] = scale
@@ -29,7 +32,7 @@ def nominal_vectors(config: DIRConfig) -> Float[Tensor, "hand=2 64"]:
 
 
 class Backbone(nn.Module):
-    """A timm backbone (or one per hand, their maps concatenated) that returns c1 to c4, fine to coarse."""
+    """A timm backbone that returns c1 to c4, fine to coarse. If each hand has one, maps are concatenated."""
 
     def __init__(self, config: DIRConfig):
         super().__init__()
@@ -40,7 +43,7 @@ class Backbone(nn.Module):
         self.channels: list[int] = [width * count for width in created[0].feature_info.channels()]
 
     def _create(self, pretrained: bool) -> Any:
-        """Returns what timm calls a feature extractor: a module with ``feature_info``."""
+        """Returns a timm feature extractor: a module with ``feature_info``."""
         chosen: dict[str, Any] = {
             "layers": self.config.backbone_layers,
             "channels": self.config.backbone_channels,
@@ -58,19 +61,19 @@ class Backbone(nn.Module):
         )
 
     def load_pretrained(self) -> None:
-        """Takes timm's ImageNet weights, downloading them if need be; the widths must be the model's own."""
+        """Loads timm's ImageNet weights, downloaded if need be. The widths must be the timm model's own."""
         weights = self._create(pretrained=True).state_dict()
         for encoder in self.encoders:
             encoder.load_state_dict(weights)
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> list[Float[Tensor, "batch _ _ _"]]:
-        """Feature maps of a normalised picture."""
+        """Returns the feature maps c1 to c4 of a normalised picture."""
         levels = zip(*(encoder(image) for encoder in self.encoders), strict=True)
         return [torch.cat(maps, dim=1) if len(maps) > 1 else maps[0] for maps in levels]
 
 
 class HandAttention(nn.Module):
-    """Says per hand where in c4 it is, as a map: 3x3 convolution, BN, ReLU, 1x1 convolution, sigmoid."""
+    """One attention map over c4 per hand: 3x3 convolution, BN, ReLU, 1x1 convolution, sigmoid."""
 
     def __init__(self, channels: int, hidden: int):
         super().__init__()
@@ -87,7 +90,7 @@ class HandAttention(nn.Module):
     def forward(
         self, c4: Float[Tensor, "batch _ height width"]
     ) -> Float[Tensor, "batch hand=2 height width"]:
-        """Values between 0 and 1, left hand first."""
+        """Returns values between 0 and 1, left hand first."""
         return torch.cat([one(c4) for one in self.maps], dim=1).sigmoid()
 
 
@@ -95,7 +98,7 @@ def attention_pool(
     feature_map: Float[Tensor, "batch channels height width"],
     attention: Float[Tensor, "batch hand height width"],
 ) -> Float[Tensor, "batch hand channels"]:
-    """The mean of a map's features, weighted by each hand's attention."""
+    """Returns, for each hand, the mean of a map's features weighted by the hand's attention."""
     weights = attention.flatten(2)
     weights = weights / (weights.sum(-1, keepdim=True) + 1e-8)
     return torch.bmm(weights.to(feature_map.dtype), feature_map.flatten(2).transpose(1, 2))
@@ -103,6 +106,8 @@ def attention_pool(
 
 class PooledHead(nn.Module):
     """The released first estimate: linear layers on pooled vectors."""
+
+    attention_pool = staticmethod(attention_pool)
 
     def __init__(self, channels: int, nominal: Float[Tensor, "hand=2 64"]):
         super().__init__()
@@ -117,8 +122,8 @@ class PooledHead(nn.Module):
     def forward(
         self, c4: Float[Tensor, "batch _ height width"], attention: Float[Tensor, "batch hand=2 height width"]
     ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
-        """Both hands' vectors and the offset between them."""
-        pooled = attention_pool(c4, attention)
+        """Returns both hands' vectors and the offset between them."""
+        pooled = self.attention_pool(c4, attention)
         vectors = torch.stack([hand(pooled[:, h]) for h, hand in enumerate(self.hands)], dim=1)
         return vectors, self.offset(c4.mean((2, 3)))
 
@@ -126,11 +131,13 @@ class PooledHead(nn.Module):
 class LayoutHead(nn.Module):
     """A first estimate that also sees where things are, for encoders that start from scratch.
 
-    A pooled vector has lost the map's layout. Here each hand's MLP gets its pooled features, the mean ones, a
-    summary of the flattened map and the centre of its attention, which is also where its camera shift starts.
+    A pooled vector has lost the map's layout. Here each hand's MLP gets four inputs: the hand's pooled
+    features, c4's mean features, a summary of the flattened map, and the centre of the hand's attention. The
+    MLP predicts the camera's shift relative to this centre.
     """
 
     uv: Float[Tensor, "xy=2 size size"]
+    attention_pool = staticmethod(attention_pool)
 
     def __init__(self, channels: int, map_size: int, nominal: Float[Tensor, "hand=2 64"]):
         super().__init__()
@@ -162,9 +169,9 @@ class LayoutHead(nn.Module):
     def forward(
         self, c4: Float[Tensor, "batch _ height width"], attention: Float[Tensor, "batch hand=2 height width"]
     ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
-        """Both hands' vectors and the offset between them."""
-        pooled = attention_pool(c4, attention)
-        centre = attention_pool(self.uv.expand(c4.shape[0], -1, -1, -1), attention)
+        """Returns both hands' vectors and the offset between them."""
+        pooled = self.attention_pool(c4, attention)
+        centre = self.attention_pool(self.uv.expand(c4.shape[0], -1, -1, -1), attention)
         common = torch.cat((c4.mean((2, 3)), self.layout(self.reduce(c4).flatten(1))), dim=-1)
         vectors = []
         for h, hand in enumerate(self.hands):
@@ -174,12 +181,13 @@ class LayoutHead(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Backbone, left/right attention over c4 and the first estimate's numbers.
+    """Backbone, left/right attention over c4, and the head that predicts the first estimate's numbers.
 
     ``rest`` are both hands' joints at rest (metres).
     """
 
     head: PooledHead | LayoutHead | JointsHead
+    attention_pool = staticmethod(attention_pool)
 
     def __init__(self, config: DIRConfig, rest: Float[Tensor, "hand=2 21 3"]):
         super().__init__()
@@ -204,8 +212,10 @@ class Encoder(nn.Module):
         Float[Tensor, "batch 3"],
         JointMaps | None,
     ]:
-        """Feature maps c1 to c4, attention, hand vectors, offset (right minus left root, in 0.15 m), and the
-        joint maps that they were read from, if the head makes any.
+        """Returns feature maps c1 to c4, attention, hand vectors, offset and joint maps.
+
+        The offset is right minus left root, in units of 0.15 m. The joint maps are None unless the estimate
+        was read from them (head ``joints``).
         """
         features = self.backbone(image)
         c4 = features[-1]
@@ -215,5 +225,5 @@ class Encoder(nn.Module):
             if self.mirror and not self.training:
                 mirrored = self.head.joint_maps(self.backbone(image.flip(-1))[1:])
                 maps = maps.mean_with(mirrored.mirrored())
-            return features, attention, *self.head.estimate(maps, attention_pool(c4, attention)), maps
+            return features, attention, *self.head.estimate(maps, self.attention_pool(c4, attention)), maps
         return features, attention, *self.head(c4, attention), None

@@ -1,6 +1,6 @@
-"""What the network says: one estimate of both hands, all of them, and all that was computed on the way."""
+"""The network's answers: one estimate of both hands, a prediction with all estimates, and a full trace."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -17,16 +17,18 @@ from handlib.utils.reprs import in_shapes
 
 LENGTH_UNIT = 0.15
 """Metres, about a hand's length: DIR's unit for the hands' offset, position embeddings and losses."""
+Project = Callable[[Tensor, Tensor], Tensor]
+"""Projects points (..., n, 3) by cameras (s, tx, ty) to uv, as :func:`project_weak_perspective` does."""
 
 
 @dataclass(frozen=True)
 class Estimate:
     """Both hands after the initial estimate or after one stage; ``hand`` is (left, right).
 
-    ``params`` are as predicted: with ``DIRConfig.log_scale`` their camera's first number is its scale's
-    logarithm. ``camera`` is the weak perspective (s, tx, ty) with the scale itself. ``joints`` and
-    ``vertices`` are metres, each hand centred on its own wrist; ``uv`` and ``vertex_uv`` are their
-    projections in [-1, 1]; ``offset`` leads from the left wrist to the right one, in units of
+    ``params`` are the numbers as predicted: with ``DIRConfig.log_scale`` the first number of their camera is
+    the logarithm of the scale. ``camera`` is the weak-perspective camera (s, tx, ty) with the scale itself.
+    ``joints`` and ``vertices`` are in metres, each hand centred on its own wrist. ``uv`` and ``vertex_uv``
+    are their projections in [-1, 1]. ``offset`` leads from the left wrist to the right wrist, in units of
     ``LENGTH_UNIT``. An index or a slice chooses pictures of the batch.
     """
 
@@ -48,21 +50,26 @@ class Estimate:
         joints: Float[Tensor, "batch hand=2 21 3"],
         vertices: Float[Tensor, "batch hand=2 778 3"],
         offset: Float[Tensor, "batch 3"],
+        project: Project = project_weak_perspective,
     ) -> "Estimate":
-        """Hands as a weak-perspective camera sees them."""
-        uv, vertex_uv = (project_weak_perspective(points, camera) for points in (joints, vertices))
+        """Returns the estimate of these hands; a weak-perspective camera projects them."""
+        uv, vertex_uv = (project(points, camera) for points in (joints, vertices))
         return cls(params, camera, joints, vertices, uv, vertex_uv, offset)
 
     def __getitem__(self, chosen: slice | Sequence[int]) -> "Estimate":
-        """The estimates of some pictures of the batch, in that order."""
+        """Returns the estimates of some pictures of the batch, in this order."""
         params = HandParams.from_vector(self.params.to_vector()[chosen])
         return Estimate(params, *(getattr(self, field.name)[chosen] for field in fields(self)[1:]))
 
 
 def decode(
-    vectors: Float[Tensor, "batch hand=2 64"], offset: Float[Tensor, "batch 3"], hands: Hands, log_scale: bool
+    vectors: Float[Tensor, "batch hand=2 64"],
+    offset: Float[Tensor, "batch 3"],
+    hands: Hands,
+    log_scale: bool,
+    project: Project = project_weak_perspective,
 ) -> Estimate:
-    """From what a network predicts to posed hands: hand model, then camera, at least in float32."""
+    """Turns predicted numbers into posed hands: hand model, then camera, at least in float32."""
     with torch.autocast(vectors.device.type, enabled=False):
         precise = torch.promote_types(vectors.dtype, torch.float32)
         params = HandParams.from_vector(vectors.to(precise))
@@ -75,13 +82,16 @@ def decode(
         ]
         joints = torch.stack([hand.joints for hand in posed], dim=1)
         vertices = torch.stack([hand.vertices for hand in posed], dim=1)
-        return Estimate.seen(params, camera, joints, vertices, offset.to(precise))
+        return Estimate.seen(params, camera, joints, vertices, offset.to(precise), project)
 
 
 def estimate_of(
     params: HandParams, offset: Float[Tensor, "batch 3"], hands: Hands, log_scale: bool
 ) -> Estimate:
-    """The estimate of a network that predicts these hands; their cameras have the scale itself."""
+    """Returns the estimate of a network that predicts these hands.
+
+    The cameras in ``params`` hold the scale itself, also with ``log_scale``.
+    """
     camera = params.camera
     if log_scale:
         camera = torch.cat((camera[..., :1].log(), camera[..., 1:]), dim=-1)
@@ -89,10 +99,10 @@ def estimate_of(
 
 
 def true_estimate(sample: Sample, hands: Sequence[Hand]) -> Estimate:
-    """The best that can be said of a batch: the true hands, seen by the best weak-perspective cameras.
+    """Returns a batch's best possible estimate: the true hands, seen by the best weak-perspective cameras.
 
-    ``hands`` (left, right) say what pose coefficients mean. Both cameras are linear, ``params.camera`` too;
-    :func:`estimate_of` says the same in a network's numbers.
+    ``hands`` (left, right) define the pose coefficients. Both ``camera`` and ``params.camera`` hold the scale
+    itself; :func:`estimate_of` converts ``params`` to a network's numbers.
     """
     wrist = sample.joints[:, :, :1]
     joints = sample.joints - wrist
@@ -111,9 +121,9 @@ def true_estimate(sample: Sample, hands: Sequence[Hand]) -> Estimate:
 class Prediction:
     """The network's answer: the initial estimate, then one per stage; the last is the result.
 
-    ``segmentation`` are scores of (background, left, right), ``dense`` colours every pixel by where it lies
-    on the hand (Sec. 3.3), both on the last stage's map. ``joint_maps``, and the joints
-    ``located`` in them, are there if the initial estimate was read from such maps.
+    ``segmentation`` are scores of (background, left, right). ``dense`` colours every pixel by the point of
+    the hand that it shows (Sec. 3.3). Both are on the last stage's map. ``joint_maps`` and the joints
+    ``located`` in them are None unless the initial estimate was read from such maps.
     """
 
     estimates: tuple[Estimate, ...]
@@ -126,37 +136,38 @@ class Prediction:
 
     @property
     def final(self) -> Estimate:
-        """The last estimate."""
+        """Returns the last estimate."""
         return self.estimates[-1]
 
     def exchanged(self, hands: Hands, log_scale: bool) -> "Prediction":
-        """The same picture read the other way, see :func:`exchanged`; without joint maps."""
+        """Returns the prediction with left and right exchanged, see :func:`exchanged`; without joint maps."""
         estimates = tuple(exchanged(estimate, hands, log_scale) for estimate in self.estimates)
         located = self.located.exchanged() if self.located else None
         return Prediction(estimates, self.segmentation[:, [0, 2, 1]], self.dense, located=located)
 
     def __getitem__(self, chosen: slice | Sequence[int]) -> "Prediction":
-        """The prediction of some pictures of the batch, in that order; without joint maps."""
+        """Returns the prediction of some pictures of the batch, in this order; without joint maps."""
         estimates = tuple(estimate[chosen] for estimate in self.estimates)
         located = self.located[chosen] if self.located else None
         return Prediction(estimates, self.segmentation[chosen], self.dense[chosen], located=located)
 
 
 def estimate_names(count: int) -> tuple[str, ...]:
-    """``initial``, ``stage 1``, ``stage 2``, ...: what the ``count`` estimates of a prediction are called."""
+    """Returns the names of a prediction's ``count`` estimates: ``initial``, ``stage 1``, ``stage 2``, ..."""
     return ("initial", *(f"stage {t}" for t in range(1, count)))
 
 
 @dataclass(frozen=True)
 class StageTrace:
-    """All that one refinement stage computed, in the order in which it did (Sec. 3.2).
+    """All that one refinement stage computed, in the order of the computation (Sec. 3.2).
 
-    ``skip`` is the encoder's map, ``fused`` the map that joints are sampled from, ``sampled`` the features
-    after sampling at ``before.uv`` and their MLP, ``embedded`` those plus the position embedding, ``graph``
-    what the GCN made of them, ``tokens`` what the transformer returned, ``attention`` its weights per layer
-    that ran. ``plane_features`` are what is drawn back into the picture at ``after.uv``, ``projected`` the
-    map made from all planes, ``enhanced`` the stage's final map. What a configuration leaves out has no
-    channels. Tokens are the joints, unless the configuration says vertices.
+    ``skip`` is the encoder's map and ``fused`` the map that joints are sampled from. ``sampled`` are the
+    features that were sampled at ``before.uv`` and passed through their MLP, ``embedded`` these plus the
+    position embedding, ``graph`` the GCN's output and ``tokens`` the transformer's. ``attention`` are the
+    weights of each transformer layer that ran. ``plane_features`` are drawn back into the picture at
+    ``after.uv``, ``projected`` is the map made from all planes, ``enhanced`` the stage's final map. Parts
+    that a configuration leaves out have no channels. Tokens are joints unless the configuration chooses
+    vertices.
     """
 
     before: Estimate
@@ -188,10 +199,11 @@ class Trace:
 
 
 def exchanged(estimate: Estimate, hands: Hands, log_scale: bool) -> Estimate:
-    """The estimate that looks the same, with the left hand for the right one.
+    """Returns the estimate that looks the same in the picture, with left and right exchanged.
 
     A weak-perspective camera can't tell a hand from its mirror image in depth, and the mirror image of a
-    right hand is a left one: where sides were taken wrongly, all joints can still lie on the picture's.
+    right hand is a left hand. So an estimate can take the hands for each other and still have every joint in
+    the right place of the picture.
     """
     params = estimate.params
     depth, sideways = (params.root.new_tensor(signs).diag() for signs in ([1.0, 1.0, -1.0], [-1.0, 1.0, 1.0]))

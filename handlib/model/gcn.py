@@ -1,7 +1,7 @@
 """The skeleton GCN: joints of one hand exchange features along its bones (Sec. 3.2.2).
 
-A semantic graph convolution: every joint has a matrix of its own, and how much it listens to each of its
-neighbours is learned.
+This is a semantic graph convolution: every joint has its own matrix, and learned weights decide how much the
+joint takes from each of its neighbours.
 """
 
 import math
@@ -14,7 +14,7 @@ from handlib.hand.skeleton import BONES, NUM_JOINTS
 
 
 def skeleton_adjacency() -> Bool[Tensor, "21 21"]:
-    """Returns which joints a bone connects; symmetric, nobody is their own neighbour."""
+    """Returns which joints are connected by a bone: a symmetric matrix, no joint is its own neighbour."""
     adjacency = torch.zeros(NUM_JOINTS, NUM_JOINTS, dtype=torch.bool)
     parents, children = torch.tensor(BONES).T
     adjacency[parents, children] = True
@@ -24,19 +24,41 @@ def skeleton_adjacency() -> Bool[Tensor, "21 21"]:
 def neighbour_weights(
     scores: Float[Tensor, "edges"], adjacency: Bool[Tensor, "joints joints"]
 ) -> Float[Tensor, "joints joints"]:
-    """One score per edge, in the row-major order of the adjacency's entries, to rows that sum to 1."""
+    """Turns one score per edge into a matrix whose rows sum to 1 (softmax over each joint's neighbours).
+
+    The scores are in the row-major order of the adjacency's entries.
+    """
     logits = scores.new_full(adjacency.shape, -torch.inf)
     return logits.masked_scatter(adjacency, scores).softmax(-1)
+
+
+def graph_convolution(
+    x: Float[Tensor, "batch joints features"],
+    own: Float[Tensor, "joints features out"],
+    neighbour: Float[Tensor, "joints features out"],
+    weights: Float[Tensor, "joints joints"],
+) -> Float[Tensor, "batch joints out"]:
+    """Returns what every joint keeps of its own feature plus the weighted sum of what the others send.
+
+    Joint j keeps ``x[:, j] @ own[j]`` and sends ``x[:, j] @ neighbour[j]``; row i of ``weights`` says how
+    much joint i takes from each joint.
+    """
+    joint_major = x.transpose(0, 1)
+    kept = torch.bmm(joint_major, own).transpose(0, 1)
+    sent = torch.bmm(joint_major, neighbour).transpose(0, 1)
+    return kept + weights.to(sent.dtype) @ sent
 
 
 class GraphLayer(nn.Module):
     """One graph convolution, then batch norm and ReLU.
 
-    ``own`` and ``neighbour`` hold one matrix per joint. A joint's new feature is its own one times its own
-    matrix plus the weighted sum of what its neighbours' matrices made of theirs.
+    ``own`` and ``neighbour`` hold one matrix per joint. A joint's new feature is the sum of two parts: its
+    feature times its ``own`` matrix, and the weighted sum of its neighbours' features, each times that
+    neighbour's ``neighbour`` matrix. A bias is added.
     """
 
     adjacency: Bool[Tensor, "joints joints"]
+    graph_convolution = staticmethod(graph_convolution)
 
     def __init__(self, features: int, residual: bool, adjacency: Bool[Tensor, "joints joints"]):
         super().__init__()
@@ -51,18 +73,16 @@ class GraphLayer(nn.Module):
         self.register_buffer("adjacency", adjacency, persistent=False)
 
     def forward(self, x: Float[Tensor, "batch joints features"]) -> Float[Tensor, "batch joints features"]:
-        """Statistics of the batch norm are taken over batch and joints."""
-        joint_major = x.transpose(0, 1)
-        own = torch.bmm(joint_major, self.own.to(x.dtype)).transpose(0, 1)
-        sent = torch.bmm(joint_major, self.neighbour.to(x.dtype)).transpose(0, 1)
+        """Returns new features; batch-norm statistics are taken over batch and joints."""
+        own, neighbour = self.own.to(x.dtype), self.neighbour.to(x.dtype)
         weights = neighbour_weights(self.scores, self.adjacency)
-        out = own + weights.to(sent.dtype) @ sent + self.bias
+        out = self.graph_convolution(x, own, neighbour, weights) + self.bias
         out = self.norm(out.flatten(0, 1)).relu().unflatten(0, x.shape[:2])
         return x + out if self.residual else out
 
 
 class SkeletonGCN(nn.Sequential):
-    """Graph layers one after the other: after n layers a joint has heard from n bones away."""
+    """Graph layers in a row. After n layers, information has travelled n bones far."""
 
     def __init__(
         self,

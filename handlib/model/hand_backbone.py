@@ -1,10 +1,12 @@
 """The encoder of MediaPipe's hand landmark network, as c1 to c4 of DIR.
 
-Its authors trained it on photographs of hands, so its maps tell hands from other things in photographs, which
+Its authors trained it on photographs of hands. So its maps tell hands from other things in photographs, which
 a network that has only seen rendered pairs doesn't learn.
+
 ``scripts/build/convert_hand_encoder.py`` took the weights from the package ``mediapipe`` (Apache 2.0); they
-lie in ``handlib/assets/hand_encoder`` with their licence. Batch norms were folded by the authors:
-convolutions carry biases. The blocks before ``LATE`` see edges and skin; they stay as they are in training.
+lie in ``handlib/assets/hand_encoder`` with their licence. The authors folded the batch norms into the
+convolutions, which therefore have biases. The blocks before ``LATE`` see edges and skin; training leaves them
+unchanged.
 """
 
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ STEM_CHANNELS = 24
 
 @dataclass(frozen=True)
 class BlockPlan:
-    """An inverted residual: ``expanded`` channels in the middle (None: as many as come in), ..., ``out``."""
+    """An inverted residual block. Its middle has ``expanded`` channels (None: as many as its input)."""
 
     expanded: int | None
     kernel: int
@@ -50,30 +52,30 @@ PLAN = (
     BlockPlan(1152, 5, 1, 192),
 )
 LEVELS = ((2,), (4,), (7, 10), (14,))
-"""After which blocks c1 to c4 (1/4, 1/8, 1/16, 1/32 of the picture) are read; two maps are put together."""
+"""Blocks whose outputs are c1 to c4 (1/4, 1/8, 1/16, 1/32 of the picture); two outputs are concatenated."""
 LATE = 5
-"""Blocks from here on, at 1/16 and below, see whole hands."""
+"""The first of the blocks at 1/16 of the picture and below, which see whole hands."""
 WEIGHTS = Path(__file__).parents[1] / "assets" / "hand_encoder" / "model.safetensors"
 
 
 class DepthwiseConv(torch.autograd.Function):
-    """A depthwise convolution that keeps the map's size (odd kernel, stride 1), with a backward pass that is
-    quick on processors.
+    """A depthwise convolution (odd kernel, stride 1, same size) whose backward pass is quick on CPUs.
 
-    torch's takes 5 x 5 kernels' gradients twenty times as long as the forward pass. Both gradients are
-    depthwise convolutions too: the input's is one of the output's gradient with the turned kernel, the
-    kernel's one of the input with the output's gradient as the kernel, each picture's channels on their own.
+    With 5 x 5 kernels, torch's backward pass takes twenty times as long as the forward pass. But both
+    gradients are depthwise convolutions too. The input's gradient is the output's gradient convolved with the
+    turned kernel. The kernel's gradient is the input convolved with the output's gradient as the kernel, for
+    each picture and channel separately.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """The convolution of x (batch, channels, height, width)."""
+        """Returns the convolution of x (batch, channels, height, width)."""
         ctx.save_for_backward(x, weight)
         return conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of x, weight and bias."""
+        """Returns the gradients of x, weight and bias."""
         x, weight = ctx.saved_tensors
         padding, size = weight.shape[-1] // 2, x.shape[-2:]
         for_x = conv2d(gradient, weight.flip(2, 3), padding=padding, groups=len(weight))
@@ -84,10 +86,10 @@ class DepthwiseConv(torch.autograd.Function):
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution padded as TensorFlow's ``SAME``: with stride 2, the odd pixel goes right and below.
+    """A convolution padded like TensorFlow's ``SAME``: if the padding is odd, right and below get one more.
 
-    Depthwise convolutions are computed in single precision: their backward pass in bfloat16 takes five times
-    as long on processors.
+    Depthwise convolutions are computed in single precision, because their backward pass in bfloat16 takes
+    five times as long on CPUs.
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class SameConv2d(nn.Conv2d):
         super().__init__(channels_in, channels_out, kernel, stride, groups=channels_in if depthwise else 1)
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out rows columns"]:
-        """The convolution of x."""
+        """Returns the convolution of x."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         missing = [max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in x.shape[-2:]]
         even = tuple(total // 2 for total in missing)
@@ -112,7 +114,10 @@ class SameConv2d(nn.Conv2d):
 
 
 class InvertedResidual(nn.Module):
-    """Widens (1x1), looks around in each channel (depthwise), narrows (1x1); a residual where sizes fit."""
+    """Widens (1x1), convolves each channel by itself (depthwise), narrows (1x1).
+
+    The input is added to the output where their sizes agree.
+    """
 
     def __init__(self, channels_in: int, plan: BlockPlan):
         super().__init__()
@@ -123,14 +128,14 @@ class InvertedResidual(nn.Module):
         self.residual = plan.stride == 1 and channels_in == plan.out
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out rows columns"]:
-        """Keeps the map's size, or halves it."""
+        """Returns a map of the same size (stride 1) or of half the size (stride 2)."""
         inner = nn.functional.relu6(self.widen(x)) if self.widen else x
         out = self.narrow(nn.functional.relu6(self.around(inner)))
         return x + out if self.residual else out
 
 
 class HandBackbone(nn.Module):
-    """Maps c1 to c4 of a picture, fine to coarse; ``channels`` are their widths."""
+    """The network that returns the maps c1 to c4, fine to coarse; ``channels`` are their widths."""
 
     mean: Float[Tensor, "3 1 1"]
     std: Float[Tensor, "3 1 1"]
@@ -150,12 +155,12 @@ class HandBackbone(nn.Module):
             early.requires_grad_(False)
 
     def load_pretrained(self) -> None:
-        """Takes the weights that ship."""
+        """Loads the weights that ship."""
         weights = load_file(WEIGHTS)
         self.load_state_dict({name: weights[name].float() for name in self.state_dict()})
 
     def early(self, image: Float[Tensor, "batch 3 size size"]) -> list[Float[Tensor, "batch _ _ _"]]:
-        """What the blocks before ``LATE`` make of a normalised picture: their outputs, in order."""
+        """Returns the outputs, in order, of the blocks before ``LATE`` for a normalised picture."""
         x = nn.functional.relu6(self.stem(image * self.std + self.mean))
         outputs = []
         for block in self.blocks[:LATE]:
@@ -164,12 +169,12 @@ class HandBackbone(nn.Module):
         return outputs
 
     def late(self, outputs: list[Float[Tensor, "batch _ _ _"]]) -> list[Float[Tensor, "batch _ _ _"]]:
-        """c1 to c4 from the outputs of :meth:`early`."""
+        """Returns c1 to c4, given the outputs of :meth:`early`."""
         outputs = list(outputs)
         for block in self.blocks[LATE:]:
             outputs.append(block(outputs[-1]))
         return [torch.cat([outputs[k] for k in level], dim=1) for level in LEVELS]
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> list[Float[Tensor, "batch _ _ _"]]:
-        """Feature maps of a normalised picture whose side is a multiple of 32."""
+        """Returns c1 to c4 of a normalised picture whose side is a multiple of 32."""
         return self.late(self.early(image))

@@ -1,4 +1,4 @@
-"""Maps that say of every joint where it is seen and where it lies, and how they are read."""
+"""Joint maps: where each joint is seen in the picture and where it lies in space, and how maps are read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -12,15 +12,17 @@ from torch.nn.functional import max_pool2d
 from handlib.utils.reprs import in_shapes
 
 WINDOW = 2.5
-"""Cells of a map: so far around a heatmap's peak its mean is taken."""
+"""Half the side, in cells, of the square around a heatmap's peak in which its mean is taken."""
 ELSEWHERE = 0.02
-"""What a heatmap counts where the segmentation sees no pixel of its hand."""
+"""Factor on a heatmap's probability in cells where the segmentation sees nothing of its hand."""
 
 
 @dataclass(frozen=True)
 class LocatedJoints:
-    """Where joints are seen (``uv``) and lie (``places``: palm lengths from middle1), how sure that is
-    (``certainty``, 0 to 1), and the log-odds that a hand is there (``presence``).
+    """The joints as read from joint maps; ``hand`` is (left, right).
+
+    ``uv`` is where a joint is seen in the picture, ``places`` where it lies in space, in palm lengths from
+    middle1. ``certainty`` (0 to 1) says how sure this is, ``presence`` are the log-odds that a hand is there.
     """
 
     uv: Float[Tensor, "batch hand=2 21 2"]
@@ -29,20 +31,23 @@ class LocatedJoints:
     presence: Float[Tensor, "batch hand=2"]
 
     def exchanged(self) -> "LocatedJoints":
-        """The same picture read the other way: the left hand is the right one, near is far."""
+        """Returns the joints with the two hands exchanged and mirrored in depth (near becomes far)."""
         towards = self.places.new_tensor([1.0, 1.0, -1.0])
         uv, places, certainty, presence = (part.flip(1) for part in vars(self).values())
         return LocatedJoints(uv, places * towards, certainty, presence)
 
     def __getitem__(self, chosen: slice | Sequence[int]) -> "LocatedJoints":
-        """The joints of some pictures of the batch, in that order."""
+        """Returns the joints of some pictures of the batch, in this order."""
         return LocatedJoints(*(part[chosen] for part in vars(self).values()))
 
 
 @dataclass(frozen=True)
 class JointMaps:
-    """Scores of (background, left, right), log-odds of every joint's place, locations (palm lengths), and
-    log-odds that a hand is there.
+    """The maps of a batch of pictures; ``hand`` is (left, right).
+
+    ``segmentation`` are scores of (background, left, right), ``heat`` each joint's heatmap in logits,
+    ``locations`` each joint's place in palm lengths from middle1, ``presence`` the log-odds that a hand is
+    there.
     """
 
     segmentation: Float[Tensor, "batch 3 size size"]
@@ -53,7 +58,7 @@ class JointMaps:
     __repr__ = in_shapes
 
     def mirrored(self) -> "JointMaps":
-        """The maps of the mirror image: left hands are right ones there, and the other way round."""
+        """Returns the maps of the mirror image, in which left hands are right hands and vice versa."""
         opposite = self.locations.new_tensor([-1.0, 1.0, 1.0])[:, None, None]
         return JointMaps(
             self.segmentation.flip(-1)[:, [0, 2, 1]],
@@ -63,23 +68,26 @@ class JointMaps:
         )
 
     def mean_with(self, other: "JointMaps") -> "JointMaps":
-        """The mean of two readings of one picture."""
+        """Returns the mean of these maps and others of the same picture."""
         names = [field.name for field in fields(self)]
         return JointMaps(*((getattr(self, name) + getattr(other, name)) / 2 for name in names))
 
     @cached_property
     def located(self) -> LocatedJoints:
-        """The joints that are read from the maps."""
+        """Returns the joints as read from the maps."""
         return locate(self)
 
 
 def own_pixels(segmentation: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch hand=2 size size"]:
-    """Probability that a hand is near a pixel, widened so that joints at its edge count."""
+    """Returns each hand's probability per pixel, as the maximum of the 5 x 5 pixels around it.
+
+    So joints at the hand's edge count as on the hand.
+    """
     return max_pool2d(segmentation.softmax(1)[:, 1:], 5, stride=1, padding=2)
 
 
 def locate(maps: JointMaps) -> LocatedJoints:
-    """Reads every joint where its heatmap, within its own hand's pixels, is highest."""
+    """Reads every joint where its heatmap, restricted to its own hand's pixels, is highest."""
     size = maps.heat.shape[-1]
     scores = maps.heat + (own_pixels(maps.segmentation) + ELSEWHERE).log()[:, :, None]
     probability = scores.flatten(3).softmax(-1)

@@ -1,11 +1,11 @@
-"""A first estimate from joints: where each is seen, where it lies from the palm, and what follows from both.
+"""A first estimate made from joints: where each joint is seen, and where it lies relative to the palm.
 
-A pooled vector has to tell two free rotations, which is learnt slowly. Here every joint gets a heatmap (where
-is it?) and a location map (where does it lie from the middle finger's knuckle, in palm lengths?; read where
-the heatmap is high, as VNect does). The wrist's rotation is then the alignment of the palm's five joints
-(Kabsch), the camera a least-squares fit, and only finger pose and shape are left to a small network, which
-also gets what the left/right attention pooled. Reading a map at a joint is the paper's joint feature sampling
-(Sec. 3.2.1), used one step earlier.
+With a pooled vector a network has to predict two free rotations, which it learns slowly. Here every joint
+gets two maps. The heatmap says where the joint is seen. The location map says where it lies from the middle
+finger's knuckle, in palm lengths; it is read where the heatmap is high, as in VNect. The wrist's rotation is
+then the alignment of the palm's five joints (Kabsch), and the camera is a least-squares fit. Only finger pose
+and shape are left to a small network, which also gets the features that the left/right attention pooled.
+Reading a map at a joint is the paper's joint feature sampling (Sec. 3.2.1), used one step earlier.
 """
 
 import torch
@@ -23,11 +23,11 @@ from handlib.model.transformer import Block
 CENTRE = joint_index("middle1")
 PALM = [joint_index("wrist"), *(joint_index(f"{finger}1") for finger in FINGERS if finger != "thumb")]
 PALM_LENGTH = 0.095
-"""Metres from the wrist to the middle finger's knuckle of a mean hand: a location's unit."""
+"""Metres from the wrist to the middle finger's knuckle of a mean hand: the unit of locations."""
 
 
 def true_places(joints: Float[Tensor, "batch hand=2 21 3"]) -> Float[Tensor, "batch hand=2 21 3"]:
-    """Joints of hands (metres) as locations are given: from middle1, in palm lengths."""
+    """Returns joints (metres) as locations: relative to middle1, in lengths of the hand's own palm."""
     from_centre = joints - joints[:, :, CENTRE, None]
     return from_centre / from_centre[:, :, :1].norm(dim=-1, keepdim=True)
 
@@ -35,7 +35,7 @@ def true_places(joints: Float[Tensor, "batch hand=2 21 3"]) -> Float[Tensor, "ba
 def palm_rotation(
     places: Float[Tensor, "batch hand=2 21 3"], rest: Float[Tensor, "hand=2 21 3"]
 ) -> Float[Tensor, "batch hand=2 3 3"]:
-    """The rotation that takes the palm at rest closest to where its joints were located."""
+    """Returns the rotation that brings the palm at rest closest to its located joints."""
     found = places[:, :, PALM]
     at_rest = rest[:, PALM].expand_as(found)
     found, at_rest = (points - points.mean(-2, keepdim=True) for points in (found, at_rest))
@@ -43,7 +43,7 @@ def palm_rotation(
 
 
 def waves(size: int, device: torch.device) -> Float[Tensor, "places 12"]:
-    """Where the places of a map are, as sines and cosines of three wavelengths along either side."""
+    """Returns a position embedding of a map's cells: sines and cosines of three wavelengths per axis."""
     ticks = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
     places = torch.cartesian_prod(ticks, ticks)
     angles = (torch.pi / 2 * places[:, :, None] * torch.tensor([1.0, 2.0, 4.0], device=device)).flatten(1)
@@ -51,7 +51,7 @@ def waves(size: int, device: torch.device) -> Float[Tensor, "places 12"]:
 
 
 class Context(nn.Module):
-    """Lets all places of the coarsest map attend to each other: an arm far away says whose hand this is."""
+    """Lets all cells of the coarsest map attend to each other: an arm far away shows which hand this is."""
 
     def __init__(self, width: int, depth: int = 2, heads: int = 4):
         super().__init__()
@@ -68,7 +68,7 @@ class Context(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Maps of several sizes brought together on the finest one, from coarse to fine."""
+    """Combines maps of several sizes on the finest one, from coarse to fine."""
 
     def __init__(self, channels: list[int], width: int, out: int):
         super().__init__()
@@ -84,7 +84,7 @@ class Pyramid(nn.Module):
     def forward(
         self, maps: list[Float[Tensor, "batch _ _ _"]]
     ) -> tuple[Float[Tensor, "batch out size size"], Float[Tensor, "batch width"]]:
-        """From maps that come fine to coarse: their sum, and the coarsest one's mean."""
+        """Returns the combined map, and the coarsest map's mean; ``maps`` come fine to coarse."""
         maps = [norm(each) for norm, each in zip(self.scale, maps, strict=True)]
         coarse = self.context(self.lateral[-1](maps[-1]))
         x = self.smooth[-1](coarse)
@@ -95,12 +95,13 @@ class Pyramid(nn.Module):
 
 
 class JointsHead(nn.Module):
-    """Joint maps from c2, c3 and c4, and the first estimate that follows from them.
+    """Makes joint maps from c2, c3 and c4, and the first estimate from the joint maps.
 
     ``rest`` are both hands' joints at rest (metres).
     """
 
     rest: Float[Tensor, "hand=2 21 3"]
+    fit_weak_perspective = staticmethod(fit_weak_perspective)
 
     def __init__(self, channels: list[int], width: int, rest: Float[Tensor, "hand=2 21 3"]):
         super().__init__()
@@ -120,7 +121,7 @@ class JointsHead(nn.Module):
         )
 
     def joint_maps(self, features: list[Float[Tensor, "batch _ _ _"]]) -> JointMaps:
-        """Segmentation, heatmaps and location maps at c2's size."""
+        """Returns the segmentation, heatmaps and location maps at c2's size, and the hands' presence."""
         out, mean = self.maps(features)
         out = out.float()
         heat, locations = out[:, 3:].split((2 * NUM_JOINTS, 6 * NUM_JOINTS), dim=1)
@@ -134,15 +135,16 @@ class JointsHead(nn.Module):
     def estimate(
         self, maps: JointMaps, pooled: Float[Tensor, "batch hand=2 channels"]
     ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
-        """Both hands' vectors (the camera's scale as its logarithm) and the offset between them (right minus
-        left root, in 0.15 m), from the maps and each hand's pooled features of c4.
+        """Returns both hands' vectors and the offset, from the maps and each hand's pooled features of c4.
 
-        Rotation and camera are computed from the located joints, not learnt: no gradient flows through them.
+        The vectors hold the logarithm of the camera's scale. The offset is right minus left root, in units of
+        0.15 m. Rotation and camera are computed from the located joints, not learnt: no gradient flows
+        through them.
         """
         joints = maps.located
         places, certainty = joints.places.detach(), joints.certainty.detach()
         rotation = palm_rotation(places, self.rest)
-        camera = fit_weak_perspective((places - places[:, :, :1]) * PALM_LENGTH, joints.uv.detach())
+        camera = self.fit_weak_perspective((places - places[:, :, :1]) * PALM_LENGTH, joints.uv.detach())
         scale = camera[..., :1].clamp(0.2, 60.0)
         upright = torch.einsum("bhji,bhkj->bhki", rotation, places).flatten(2)
         # A left hand's mirror image is a right hand: one network articulates both.

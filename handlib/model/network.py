@@ -1,4 +1,4 @@
-"""DIR: from one picture to two hands, wired from its mechanisms (Sec. 3)."""
+"""DIR, from one picture to two hands: connects all mechanisms to one network (Sec. 3)."""
 
 import hashlib
 from contextlib import redirect_stdout
@@ -10,6 +10,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from handlib.geometry.camera import project_weak_perspective
 from handlib.hand.hand import Hand, Hands
 from handlib.hand.skeleton import SIDES
 from handlib.hand.submesh import submesh
@@ -18,13 +19,14 @@ from handlib.model.encoder import Encoder
 from handlib.model.estimate import Estimate, Prediction, StageTrace, Trace, decode
 from handlib.model.joint_maps import JointMaps
 from handlib.model.joints_head import JointsHead
+from handlib.model.parts import Parts, use_parts
 from handlib.model.refinement import RefinementStage
 from handlib.utils.errors import InputError
 from handlib.utils.files import reading
 from handlib.utils.resources import models, networks_folder
 
 HUB = "hf://"
-"""What names of networks on the hub begin with: nothing else asks another machine."""
+"""Prefix of networks on the Hugging Face hub. Loading a network without it never uses the internet."""
 
 
 class PixelHeads(nn.Module):
@@ -51,18 +53,18 @@ class PixelHeads(nn.Module):
     def forward(
         self, feature_map: Float[Tensor, "batch _ height width"]
     ) -> tuple[Float[Tensor, "batch 3 height width"], Float[Tensor, "batch 3 height width"]]:
-        """Scores of (background, left, right), and dense colours."""
+        """Returns scores of (background, left, right), and dense colours."""
         stem = self.stem(feature_map)
         return self.segmentation(stem), self.dense(stem)
 
 
 def joints_at_rest(hand: Hand) -> Float[Tensor, "21 3"]:
-    """Joints of the mean shape's flat hand, metres."""
+    """Returns the joints of the flat hand of mean shape, in metres."""
     return hand().joints
 
 
 def weights_sum(model: nn.Module) -> str:
-    """Returns the name of a network's weights: the SHA256 of all of them and of its buffers."""
+    """Returns the SHA256 of a network's weights and buffers."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.contiguous().numpy(force=True).tobytes())
@@ -78,12 +80,13 @@ class DIR(
 ):
     """The whole network. ``hands`` are the hand models, the open hand unless others are given.
 
-    ``save_pretrained`` keeps configuration and weights, not the hand models: whoever trained with other hands
-    than the open one gives them again (``from_pretrained(name, hands=...)``), or the pose coefficients mean
-    something else. ``name`` is what it was loaded by.
+    ``save_pretrained`` saves configuration and weights, but not the hand models. If you trained with other
+    hands than the open hand, give them again (``from_pretrained(name, hands=...)``); otherwise the pose
+    coefficients mean something else. ``name`` is the name that the network was loaded by.
     """
 
     name = "unnamed"
+    project_weak_perspective = staticmethod(project_weak_perspective)
 
     def __init__(self, config: DIRConfig, hands: dict[str, Hand] | None = None):
         super().__init__()
@@ -105,34 +108,40 @@ class DIR(
         self.hands = Hands(hands)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, **options: Any) -> "DIR":  # type: ignore[override]
-        """Loads, in evaluation mode, a network that ships (``small``), a folder's, or ``hf://OWNER/NAME``.
+    def from_pretrained(  # type: ignore[override]
+        cls, name: str | Path, parts: Parts | None = None, **options: Any
+    ) -> "DIR":
+        """Loads a network in evaluation mode: one that ships (``small``), a folder, or ``hf://OWNER/NAME``.
+
+        ``parts`` are a reader's functions that the network runs in their places: a module, the path of a
+        Python file, or functions by name (:mod:`handlib.model.parts`).
 
         Raises:
-            InputError: there is none, or a file of it is damaged.
+            InputError: there is no such network, one of its files is damaged, or ``parts`` can't be used.
         """
         source = str(name).removeprefix(HUB)
         if source == str(name):
             source = str(_network_folder(source))
-        # The mixin prints which of its ways of loading it takes.
+        # The mixin prints how it loads the network.
         with redirect_stdout(None), reading(Path(source), "a network that save_pretrained has written"):
             model: DIR = super().from_pretrained(source, **{"strict": True, **options})
         model.name = str(name)
+        use_parts(model, parts)
         return model
 
     def checksum(self) -> str:
-        """Returns what names what this network computes: the SHA256 of configuration, weights and hands."""
+        """Returns the SHA256 of all that determines the network's answers: configuration, weights, hands."""
         digest = hashlib.sha256(f"{self.config} {weights_sum(self)}".encode())
         for buffer in self.hands.buffers():
             digest.update(buffer.numpy(force=True).tobytes())
         return digest.hexdigest()
 
     def decode(self, vectors: Float[Tensor, "batch hand=2 64"], offset: Float[Tensor, "batch 3"]) -> Estimate:
-        """Hand vectors to posed hands, as :func:`handlib.model.estimate.decode` does it."""
-        return decode(vectors, offset, self.hands, self.config.log_scale)
+        """Turns hand vectors into posed hands, see :func:`handlib.model.estimate.decode`."""
+        return decode(vectors, offset, self.hands, self.config.log_scale, self.project_weak_perspective)
 
     def trace(self, image: Float[Tensor, "batch 3 size size"]) -> Trace:
-        """A forward pass that keeps everything it computed; ``image`` is normalised (``sample.normalise``).
+        """Runs a forward pass and keeps all that it computes; ``image`` is normalised (``sample.normalise``).
 
         Raises:
             ValueError: the picture's size isn't the configuration's.
@@ -153,17 +162,17 @@ class DIR(
         return Trace(tuple(features), attention, tuple(stages), prediction)
 
     def joint_maps(self, image: Float[Tensor, "batch 3 size size"]) -> JointMaps:
-        """The maps alone that a head of joints makes of a picture, without those of its mirror image.
+        """Returns the joint maps of a picture alone, not averaged with those of its mirror image.
 
         Raises:
-            ValueError: the network has another head.
+            ValueError: the network's initial head isn't ``joints``.
         """
         if not isinstance(self.encoder.head, JointsHead):
             raise ValueError(f"initial_head: only joints makes maps, this is {self.config.initial_head}")
         return self.encoder.head.joint_maps(self.encoder.backbone(image)[1:])
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
-        """The answer alone."""
+        """Returns the prediction, without the trace."""
         return self.trace(image).prediction
 
     def __repr__(self) -> str:
@@ -173,7 +182,7 @@ class DIR(
 
 
 def _network_folder(name: str) -> Path:
-    """The folder of a network that ships, or a folder; anything else is an ``InputError``."""
+    """Returns the folder of a network that ships, or the named folder; else raises an ``InputError``."""
     shipped, told = models(), f"network {name}: expected"
     folder = networks_folder() / name if name in shipped else Path(name)
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""Both hands of an estimate or a sample in one frame, as arrays ready to be drawn."""
+"""Both hands of an estimate or a sample in one frame, as arrays for drawing."""
 
 from dataclasses import dataclass
 
@@ -33,9 +33,9 @@ def _array(tensor: Tensor) -> np.ndarray:
 def place(hands: Estimate | Sample, index: int = 0) -> PlacedHands:
     """Puts both hands of one picture into one frame.
 
-    A sample's hands are in the camera's frame. An estimate only knows each hand around its own wrist and the
-    way from the left wrist to the right one, so its frame has the left wrist at the origin. ``index`` chooses
-    the picture of a batch.
+    A sample's hands are in the camera's frame. An estimate has each hand relative to its own wrist, and the
+    offset from the left wrist to the right one. So its frame has the left wrist at the origin. ``index``
+    chooses the picture of a batch.
     """
     if isinstance(hands, Sample):
         one = one_of(hands, index)
@@ -53,7 +53,7 @@ def place(hands: Estimate | Sample, index: int = 0) -> PlacedHands:
 
 
 def one_of(sample: Sample, index: int) -> Sample:
-    """The sample itself, or that one of a batch; anything else is an :class:`InputError`."""
+    """Returns the sample itself, or the sample ``index`` of a batch; else raises an :class:`InputError`."""
     if sample.image.ndim == 3:
         return sample
     if sample.image.ndim != 4:
@@ -64,13 +64,13 @@ def one_of(sample: Sample, index: int) -> Sample:
 
 
 def check_one(sample: Sample) -> None:
-    """Refuses, with an :class:`InputError`, a batch where one sample is wanted."""
+    """Raises an :class:`InputError` if a batch is given instead of one sample."""
     if sample.image.ndim != 3:
         raise InputError(f"sample: expected one, got a batch of {len(sample)}; batch[0] is its first")
 
 
 def picture_of(picture: Sample | Tensor | np.ndarray, index: int = 0) -> np.ndarray:
-    """A picture as (height, width, 3) bytes: a sample's, or :func:`handlib.data.photo.as_picture` of one.
+    """Returns a picture as (height, width, 3) bytes: a sample's, or any that ``photo.as_picture`` accepts.
 
     ``index`` chooses the picture of a batch.
     """

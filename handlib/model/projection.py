@@ -1,15 +1,16 @@
 """Multi-plane feature projection: joint features drawn back into the picture (Sec. 3.2.3).
 
-Every bone (or joint) gets a plane of its own, so that features of joints that meet in the picture don't mix;
-a convolution over all planes then makes one map of them. Written literally, the planes of both hands are 2560
-channels wide and nearly all zero. But each plane is a few masks times feature vectors, and a convolution is
-linear, so the features can be multiplied into the convolution's weights first:
+Every bone (or joint) gets its own plane, so that features of joints that meet in the picture don't mix. A
+convolution over all planes then makes one map from them. Computed literally, the planes of both hands have
+2560 channels, nearly all zero. But each plane is a few masks times feature vectors, and a convolution is
+linear. So the features can be multiplied into the convolution's weights first:
 
     conv(sum_e mask_e * f_e, W) = sum_e conv(mask_e, W f_e)
 
-That is exact, and ``planes_then_conv`` and ``conv_of_masks`` agree to rounding.
+This is exact: ``planes_then_conv`` and ``conv_of_masks`` agree except for rounding.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -21,18 +22,20 @@ from handlib.hand.skeleton import BONES, NUM_BONES, NUM_JOINTS
 from handlib.model.blocks import bias_of
 
 Projection = Literal["bone", "joint", "single"]
+DrawBones = Callable[[Tensor, int, float], Tensor]
+"""Draws the masks of bones, as :func:`bone_masks` does."""
 DISTANCE_EPS = 1e-6
 
 
 def plane_count(projection: Projection, joints: int = NUM_JOINTS) -> int:
-    """Planes per picture that carry both hands' features."""
+    """Returns the number of planes per picture, for both hands together."""
     return {"bone": 2 * NUM_BONES, "joint": 2 * joints, "single": 1}[projection]
 
 
 def offsets(
     points: Float[Tensor, "*batch 2"], size: int
 ) -> tuple[Float[Tensor, "*batch 1 size"], Float[Tensor, "*batch size 1"]]:
-    """From points to every pixel's centre on a square map, in map pixels: along x and along y."""
+    """Returns the offsets (along x, along y) from points to a square map's pixel centres, in map pixels."""
     centres = torch.arange(size, dtype=points.dtype, device=points.device) + 0.5
     return centres - points[..., :1, None], (centres - points[..., 1:, None]).transpose(-1, -2)
 
@@ -40,11 +43,12 @@ def offsets(
 def bone_masks(
     uv: Float[Tensor, "batch hand 21 2"], size: int, half_width: float
 ) -> Float[Tensor, "batch hand 20 end=2 size size"]:
-    """Returns how much of each bone's two end joints every pixel shows.
+    """Returns the weight of each bone's two end joints at every pixel.
 
     A pixel belongs to a bone if its centre is closer than ``half_width`` (uv units) to the segment between
-    the end joints. There it shows 1 - d_a / (d_a + d_b) of the nearer-the-wrist joint a, the rest of b, d
-    being distances to the ends; elsewhere nothing. A bone of no length shows a disc.
+    the end joints. There the end a, nearer to the wrist, has the weight 1 - d_a / (d_a + d_b), and the end b
+    has the rest; d_a and d_b are the pixel's distances to the ends. Elsewhere both weights are 0. A bone of
+    length 0 becomes a disc.
     """
     start, end = ((uv[:, :, [bone[e] for bone in BONES]] + 1) / 2 * size for e in (0, 1))
     along = end - start
@@ -64,18 +68,22 @@ def bone_masks(
 def joint_masks(
     uv: Float[Tensor, "batch hand joints 2"], size: int, half_width: float
 ) -> Float[Tensor, "batch hand joints 1 size size"]:
-    """One where a pixel's centre is closer than ``half_width`` (uv units) to the joint, zero elsewhere."""
+    """Returns 1 where a pixel's centre is closer than ``half_width`` (uv units) to the joint, 0 elsewhere."""
     x, y = offsets((uv + 1) / 2 * size, size)
     return (x.square() + y.square() < (half_width * size / 2) ** 2).to(uv.dtype).unsqueeze(3)
 
 
 def masks_and_joints(
-    uv: Float[Tensor, "batch hand joints 2"], size: int, half_width: float, projection: Projection
+    uv: Float[Tensor, "batch hand joints 2"],
+    size: int,
+    half_width: float,
+    projection: Projection,
+    draw_bones: DrawBones = bone_masks,
 ) -> tuple[Float[Tensor, "batch hand planes ends size size"], Int[Tensor, "planes ends"]]:
-    """The masks and, for each of them, the joint whose feature it shows. One shared plane draws bones too."""
+    """Returns the masks, and the joint whose feature each mask shows. A single plane shows bones too."""
     if projection == "joint":
         return joint_masks(uv, size, half_width), torch.arange(uv.shape[2], device=uv.device)[:, None]
-    return bone_masks(uv, size, half_width), torch.tensor(BONES, device=uv.device)
+    return draw_bones(uv, size, half_width), torch.tensor(BONES, device=uv.device)
 
 
 def project_planes(
@@ -85,7 +93,7 @@ def project_planes(
     half_width: float,
     projection: Projection = "bone",
 ) -> Float[Tensor, "batch planes channels size size"]:
-    """The planes themselves, left hand first, bone by bone (or joint by joint)."""
+    """Returns the planes, left hand first, bone by bone (or joint by joint)."""
     masks, joints = masks_and_joints(uv, size, half_width, projection)
     planes = torch.einsum("bhkeyx,bhkec->bhkcyx", masks, features[:, :, joints])
     if projection == "single":
@@ -98,7 +106,7 @@ def planes_then_conv(
     weight: Float[Tensor, "out planes*channels k k"],
     bias: Float[Tensor, "out"],
 ) -> Float[Tensor, "batch out size size"]:
-    """The literal form: a padded convolution over all planes' channels."""
+    """Returns the map in the literal way: a padded convolution over all planes' channels."""
     return conv2d(planes.flatten(1, 2), weight, bias, padding="same")
 
 
@@ -110,14 +118,15 @@ def conv_of_masks(
     weight: Float[Tensor, "out planes_channels k k"],
     bias: Float[Tensor, "out"],
     projection: Projection = "bone",
+    draw_bones: DrawBones = bone_masks,
 ) -> Float[Tensor, "batch out size size"]:
-    """The factorised form: the same numbers without ever making a plane.
+    """Returns the same map in the factorised way, without making the planes.
 
-    Each picture gets kernels of its own, the weights contracted with its joint features. What is convolved
-    are the masks, which have no channels: unfolded, every pixel has a row of what the masks show around it,
-    tap by tap, and the convolution is one product of matrices.
+    Each picture gets its own kernels: the weights multiplied by the picture's joint features. These kernels
+    are applied to the masks, which have no channels. For that the masks are unfolded: each pixel gets a row
+    with the masks' values around it, tap by tap. Then the convolution is one product of matrices.
     """
-    masks, joints = masks_and_joints(uv, size, half_width, projection)
+    masks, joints = masks_and_joints(uv, size, half_width, projection, draw_bones)
     batch, out_channels, k = features.shape[0], weight.shape[0], weight.shape[-1]
     planes = 1 if projection == "single" else masks.shape[1] * masks.shape[2]
     shown = features[:, :, joints].reshape(batch, planes, -1, features.shape[-1])
@@ -132,7 +141,9 @@ def conv_of_masks(
 
 
 class MultiPlaneProjection(nn.Module):
-    """From both hands' plane features to a map: projection, 3x3 convolution, BN, ReLU, 1x1 convolution."""
+    """Makes a map from both hands' plane features: projection, 3x3 convolution, BN, ReLU, 1x1 convolution."""
+
+    bone_masks = staticmethod(bone_masks)
 
     def __init__(
         self,
@@ -154,8 +165,15 @@ class MultiPlaneProjection(nn.Module):
         uv: Float[Tensor, "batch hand=2 joints 2"],
         size: int,
     ) -> Float[Tensor, "batch out size size"]:
-        """Draws the features at uv on a map of the given size."""
+        """Returns the map of the given size with the features drawn at uv."""
         gathered = conv_of_masks(
-            features, uv, size, self.half_width, self.gather.weight, bias_of(self.gather), self.projection
+            features,
+            uv,
+            size,
+            self.half_width,
+            self.gather.weight,
+            bias_of(self.gather),
+            self.projection,
+            self.bone_masks,
         )
         return self.mix(self.norm(gathered).relu())

@@ -1,11 +1,12 @@
-"""One refinement stage: read the map at the joints, let them talk, estimate anew, draw back (Sec. 3.2)."""
+"""One refinement stage (Sec. 3.2): sample joint features, exchange them, estimate anew, draw them back."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, linear
 
 from handlib.hand.hand import HAND_VECTOR_SIZE
 from handlib.hand.skeleton import NUM_JOINTS
@@ -34,20 +35,38 @@ class Fusion(nn.Module):
     def forward(
         self, deep: Float[Tensor, "batch _ _ _"], skip: Float[Tensor, "batch _ height width"]
     ) -> Float[Tensor, "batch channels height width"]:
-        """The deeper map comes first in the concatenation."""
+        """Returns the merged map; the deeper map comes first in the concatenation."""
         deep = interpolate(deep, size=skip.shape[-2:], mode="bilinear", align_corners=False)
         return self.merge(torch.cat((deep, self.skip(skip)), dim=1))
 
 
 def tokens_per_hand(config: DIRConfig) -> int:
-    """Returns how many features stand for a hand."""
+    """Returns the number of tokens per hand."""
     return NUM_JOINTS if config.tokens == "joints" else NUM_VERTEX_TOKENS
 
 
+def stage_update(
+    previous: Float[Tensor, "batch numbers"],
+    tokens: Float[Tensor, "batch features"],
+    weight: Float[Tensor, "numbers features_and_numbers"],
+    bias: Float[Tensor, "numbers"],
+    gain: float,
+    start: Float[Tensor, "batch numbers"],
+) -> Float[Tensor, "batch numbers"]:
+    """Returns new numbers: ``start`` plus ``gain`` times a linear layer of tokens and previous numbers.
+
+    The layer's inputs are the tokens, then the previous numbers. With ``start`` equal to ``previous`` the
+    layer predicts a correction.
+    """
+    inputs = torch.cat((tokens, previous.to(tokens.dtype)), dim=-1)
+    return start + linear(inputs, weight, bias).float() * gain
+
+
 class VectorUpdate(nn.Module):
-    """New hand vectors and offset from all tokens and the previous numbers."""
+    """Predicts new hand vectors and a new offset from all tokens and the previous numbers."""
 
     nominal: Float[Tensor, "hand=2 64"]
+    stage_update = staticmethod(stage_update)
 
     def __init__(self, config: DIRConfig):
         super().__init__()
@@ -68,28 +87,33 @@ class VectorUpdate(nn.Module):
         vectors: Float[Tensor, "batch hand=2 64"],
         offset: Float[Tensor, "batch 3"],
     ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
-        """In absolute mode the previous numbers are only an input; in residual mode they are corrected."""
-        per_hand = torch.cat((tokens.flatten(2), vectors.to(tokens.dtype)), dim=-1)
-        both = torch.cat((tokens.flatten(1), offset.to(tokens.dtype)), dim=-1)
-        new = (
-            torch.stack([layer(per_hand[:, h]) for h, layer in enumerate(self.hands)], dim=1).float()
-            * self.gain
-        )
-        new_offset = self.offset(both).float() * self.gain
-        if self.residual:
-            return vectors + new, offset + new_offset
-        return self.nominal + new, new_offset
+        """Returns new vectors and offset: absolute ones, or corrections added to the previous numbers.
+
+        The previous numbers are an input in both cases.
+        """
+        start = vectors if self.residual else self.nominal.expand_as(vectors)
+        offset_start = offset if self.residual else torch.zeros_like(offset)
+        new = [
+            self._updated(layer, tokens[:, h], vectors[:, h], start[:, h])
+            for h, layer in enumerate(self.hands)
+        ]
+        return torch.stack(new, dim=1), self._updated(self.offset, tokens, offset, offset_start)
+
+    def _updated(self, layer: Any, tokens: Tensor, previous: Tensor, start: Tensor) -> Tensor:
+        """One linear layer's new numbers."""
+        return self.stage_update(previous, tokens.flatten(1), layer.weight, layer.bias, self.gain, start)
 
 
 class RefinementStage(nn.Module):
-    """From a deeper map, an encoder map and the previous estimate to a finer map and a new estimate.
+    """Makes a finer map and a new estimate from a deeper map, an encoder map and the previous estimate.
 
-    ``submesh`` is needed where tokens are vertices: which ones they are.
+    ``submesh`` defines the vertices and their edges if tokens are vertices.
     """
 
     vertices: Int[Tensor, "tokens"] | None
     plane_mlp: PerHand | None
     project: MultiPlaneProjection | None
+    sample_joints = staticmethod(sample_joints)
 
     def __init__(
         self, config: DIRConfig, deep_channels: int, skip_channels: int, submesh: Submesh | None = None
@@ -139,7 +163,7 @@ class RefinementStage(nn.Module):
         return PerHand(lambda: SkeletonGCN(config.joint_features, layers, config.gcn_residual, adjacency))
 
     def _places(self, estimate: Estimate) -> tuple[Tensor, Tensor]:
-        """Where the tokens are, around each wrist and in the picture; without gradients."""
+        """Returns the tokens' places: relative to each wrist (metres) and in the picture (uv), detached."""
         if self.vertices is None:
             places, uv = estimate.joints, estimate.uv
         else:
@@ -153,12 +177,12 @@ class RefinementStage(nn.Module):
         before: Estimate,
         decode: Decode,
     ) -> StageTrace:
-        """No gradient flows into the previous estimate or the places drawn at, but it does into both maps."""
+        """Runs the stage. Gradients flow into both maps, not into the previous estimate or the drawn uv."""
         fused = self.fuse(deep, skip)
         places, uv = self._places(before)
         local = places / LENGTH_UNIT
         offset = before.offset.detach()
-        sampled = self.joint_mlp(sample_joints(fused, uv.flatten(1, 2)).unflatten(1, (2, -1)))
+        sampled = self.joint_mlp(self.sample_joints(fused, uv.flatten(1, 2)).unflatten(1, (2, -1)))
         embedded = sampled + self.local_position(local)
         graph = self.gcn(embedded)
 
@@ -186,7 +210,7 @@ class RefinementStage(nn.Module):
         )
 
     def _draw(self, fused: Tensor, tokens: Tensor, uv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Plane features, projected map and enhanced map; empty where the configuration has none."""
+        """Returns plane features, projected map and enhanced map; empty where the configuration has none."""
         no_planes, no_map = tokens[..., :0], fused[:, :0]
         if not self.enhancement:
             return no_planes, no_map, fused

@@ -8,8 +8,24 @@ from torch import Tensor, nn
 from handlib.hand.skeleton import NUM_JOINTS
 
 
+def attend(
+    query: Float[Tensor, "*lead tokens features"],
+    key: Float[Tensor, "*lead tokens features"],
+    value: Float[Tensor, "*lead tokens features"],
+) -> tuple[Float[Tensor, "*lead tokens features"], Float[Tensor, "*lead tokens tokens"]]:
+    """Returns every token's weighted mean of all values, and the weights (Vaswani et al., 2017, Eq. 1).
+
+    Weights: row i says how much token i takes from each token, softmax(q_i · k_j / √features) over j.
+    """
+    scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+    weights = scores.float().softmax(-1)
+    return weights.to(value.dtype) @ value, weights
+
+
 class SelfAttention(nn.Module):
     """Multi-head self-attention that also returns its weights."""
+
+    attend = staticmethod(attend)
 
     def __init__(self, features: int, heads: int):
         super().__init__()
@@ -20,16 +36,14 @@ class SelfAttention(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch tokens features"]
     ) -> tuple[Float[Tensor, "batch tokens features"], Float[Tensor, "batch heads tokens tokens"]]:
-        """Weights: row i says how much token i takes from each token; rows sum to 1."""
+        """Returns new features and the weights: row i is what token i takes from each token and sums to 1."""
         query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        weights = scores.float().softmax(-1)
-        mixed = weights.to(value.dtype) @ value
+        mixed, weights = self.attend(query, key, value)
         return self.project(mixed.transpose(1, 2).flatten(2)), weights
 
 
 class Block(nn.Module):
-    """Attention and a two-layer perceptron, each on normalised input and added to it."""
+    """A pre-norm block: attention, then a two-layer perceptron; each takes normalised input and is added."""
 
     def __init__(self, features: int, heads: int, mlp_ratio: int = 2):
         super().__init__()
@@ -43,16 +57,16 @@ class Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch tokens features"]
     ) -> tuple[Float[Tensor, "batch tokens features"], Float[Tensor, "batch heads tokens tokens"]]:
-        """New tokens and the attention weights that made them."""
+        """Returns new tokens, and the attention weights that made them."""
         attended, weights = self.attention(self.norm_attention(x))
         x = x + attended
         return x + self.mlp(self.norm_mlp(x)), weights
 
 
 class TwoHandTransformer(nn.Module):
-    """Position embedding, blocks with one shared normalisation after each, and a linear head.
+    """Position embedding, blocks followed by one shared normalisation each, and a linear head.
 
-    ``skip_first_block`` keeps the first block's weights but never runs it, as the released loop does.
+    With ``skip_first_block`` the first block exists but never runs, as in the released loop.
     """
 
     def __init__(
@@ -69,7 +83,10 @@ class TwoHandTransformer(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch tokens features"]
     ) -> tuple[Float[Tensor, "batch tokens features_out"], Float[Tensor, "batch layers heads tokens tokens"]]:
-        """Tokens are left joints, then right ones; the weights are of the blocks that ran."""
+        """Returns new tokens and the attention weights of the blocks that ran.
+
+        Tokens are the left hand's joints, then the right hand's.
+        """
         x = x + self.position
         weights = []
         for block in self.blocks[self.first :]:
@@ -81,6 +98,6 @@ class TwoHandTransformer(nn.Module):
 
 
 def cross_hand_share(weights: Float[np.ndarray, "*lead 42 42"]) -> Float[np.ndarray, "*lead 42"]:
-    """Returns how much of each token's attention goes to the other hand; half, if spread evenly."""
+    """Returns the share of each token's attention that goes to the other hand (1/2 if spread evenly)."""
     to_right = weights[..., NUM_JOINTS:].sum(-1)
     return np.where(np.arange(2 * NUM_JOINTS) < NUM_JOINTS, to_right, weights.sum(-1) - to_right)

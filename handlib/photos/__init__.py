@@ -1,1 +1,1 @@
-"""Pictures from outside: reconstruct one, many, a sequence."""
+"""Reconstruction of the user's own pictures: one, many, or a sequence."""

@@ -1,7 +1,7 @@
-"""Many pictures in one go: a folder of results for each, a summary of all, and no stop at a bad file.
+"""Reconstructs many pictures: a folder of results for each, a summary of all, no stop at a bad file.
 
-A finished picture's ``result.json``, written last, says what was asked: which picture, box and network. A
-later run leaves out what was answered already, so that a run that was cut short goes on where it stopped.
+A finished picture's ``result.json`` is written last. It records the picture, box and network that were used.
+A later run skips pictures with a matching ``result.json``, so an interrupted run resumes where it stopped.
 """
 
 import errno
@@ -23,10 +23,10 @@ from handlib.utils.files import make_folder, write_text
 
 SUMMARY = "summary.json"
 FOR_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""Errors of a disk that no picture of a batch would escape."""
+"""Errors of the disk that would affect all pictures of a batch."""
 ABOUT = {
     "pictures": "one entry per picture; results: one per box, or one; error: why the picture is left out",
-    "folder": "where this result lies, from this file's folder; its result.json has all numbers",
+    "folder": "the result's folder, relative to this file's; its result.json has all numbers",
     "hands_seen": "both hands, left hand only, right hand only or no hand, see handlib.photos.presence",
     "confidence": "0 to 1, see handlib.photos.presence",
     "box": "pixels of the picture turned upright; origin: given, found or whole picture",
@@ -35,7 +35,7 @@ ABOUT = {
 
 @dataclass(frozen=True)
 class Job:
-    """One pair of hands to reconstruct: in which box (None: anywhere), where to write, all that was asked."""
+    """One pair of hands to reconstruct: the box (None: anywhere), the folder to write to, all settings."""
 
     box: Box | None
     folder: Path
@@ -43,15 +43,15 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Returns whether the folder holds the answer to this very question."""
+        """Returns whether the folder holds the complete result of exactly this job."""
         try:
             answered = json.loads((self.folder / "result.json").read_text())["asked"]
             return answered == self.asked and all((self.folder / file).is_file() for file in FILES)
-        except (OSError, ValueError, KeyError, TypeError):  # Not there, or not written by this version.
+        except (OSError, ValueError, KeyError, TypeError):  # Missing, or written by another version.
             return False
 
     def summary(self, top: Path) -> dict:
-        """Returns what ``SUMMARY`` says of this result."""
+        """Returns this result's entry in ``SUMMARY``."""
         record = json.loads((self.folder / "result.json").read_text())
         return {
             "folder": self.folder.relative_to(top).as_posix(),
@@ -62,9 +62,9 @@ class Job:
 
 
 def jobs_of(picture: Path, network: str, folder: Path, boxes: tuple[Box, ...]) -> list[Job]:
-    """The folder itself for one result, numbered folders in it for one per box.
+    """Returns a picture's jobs. A single result goes into ``folder``, several go into numbered folders in it.
 
-    ``network`` is its checksum.
+    ``network`` is the network's checksum.
 
     Raises:
         PictureError: the picture's file can't be read.
@@ -80,7 +80,7 @@ def jobs_of(picture: Path, network: str, folder: Path, boxes: tuple[Box, ...]) -
 
 
 def check_names(boxes: Boxes, names: Iterable[str]) -> None:
-    """Boxes of pictures that aren't there are a :class:`BoxError`."""
+    """Raises a :class:`BoxError` if a box's picture isn't among the names."""
     known = {same_name(name): name for name in names}
     unknown = [name for name in boxes if name not in known]
     if unknown:
@@ -89,17 +89,17 @@ def check_names(boxes: Boxes, names: Iterable[str]) -> None:
 
 
 def check_out(out: Path, names: Iterable[str]) -> None:
-    """Refuses, with an :class:`InputError`, a folder in which pictures lie where their results should go."""
+    """Raises an :class:`InputError` if pictures are in the places where their results should go."""
     if any((out / name).is_file() for name in names):
         raise InputError(f"out: expected a folder other than the pictures' own, got {out}")
 
 
 def reconstruct_picture(model: Network, path: Path, jobs: list[Job]) -> None:
-    """Writes every result of a picture that isn't there yet; one picture is in memory at a time.
+    """Writes all missing results of a picture.
 
     Raises:
-        PictureError: the file is no picture that can be read.
-        BoxError: a box lies outside the picture; nothing has been written then.
+        PictureError: the file can't be read as a picture.
+        BoxError: a box is outside the picture; nothing has been written then.
         OSError: a folder can't be written.
     """
     if all(job.finished for job in jobs):
@@ -113,9 +113,9 @@ def reconstruct_picture(model: Network, path: Path, jobs: list[Job]) -> None:
 
 
 def reconstruct_all(model: Network, pictures: dict[str, Path], boxes: Boxes, out: Path) -> Iterator[dict]:
-    """Reconstructs pictures by name, each into ``out / name``; yields its entry of the summary.
+    """Reconstructs pictures, each into ``out / name``, and yields each picture's entry in the summary.
 
-    What is wrong with one picture, its boxes or its folder is an ``error`` in its entry.
+    An error of one picture, its boxes or its folder goes into its entry as ``error``.
 
     Raises:
         OSError: the disk is full or can't be written.
@@ -143,7 +143,7 @@ def write_summary(out: Path, model: Network, entries: list[dict]) -> None:
 
 
 def in_words(entries: list[dict]) -> str:
-    """Returns how many pictures were read and what was seen on them, in one line."""
+    """Returns a line with the number of pictures read and the counts of hands seen."""
     results = [result for entry in entries for result in entry.get("results", [])]
     counts = Counter(result["hands_seen"] for result in results).most_common()
     seen = ", ".join(f"{count} {what}" for what, count in counts)

@@ -1,8 +1,8 @@
-"""A file of boxes: where in which picture the pairs of hands are.
+"""Reads a JSON file with the boxes of pairs of hands in pictures.
 
-As JSON, ``{"a.jpg": [10, 20, 300, 200], "b.jpg": [[0, 0, 90, 90], [200, 0, 90, 90]]}``. Boxes are pixels of
-the picture turned upright: left and top edge, width, height. An accented letter is the same whether it is
-written as one sign or, as macOS writes it, as letter and accent.
+Example: ``{"a.jpg": [10, 20, 300, 200], "b.jpg": [[0, 0, 90, 90], [200, 0, 90, 90]]}``. Boxes are in pixels
+of the upright picture: left and top edge, width, height. In names, an accented letter may be one character
+or, as on macOS, a letter followed by an accent.
 """
 
 import json
@@ -17,15 +17,15 @@ Boxes = dict[str, tuple[Box, ...]]
 
 
 def same_name(name: str) -> str:
-    """Returns a picture's name as :data:`Boxes` have it: Unicode's composed form (NFC)."""
+    """Returns a picture's name in the form that :data:`Boxes` use: Unicode's composed form (NFC)."""
     return unicodedata.normalize("NFC", name)
 
 
 def read_boxes(path: Path) -> Boxes:
-    """Every picture's boxes, in the file's order.
+    """Reads every picture's boxes, in the file's order.
 
     Raises:
-        BoxError: the file can't be read or holds something else; the message says where.
+        BoxError: the file can't be read or has other content; the message says where.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -1,4 +1,4 @@
-"""A network as what :mod:`handlib.evaluation.photo_scores` asks: where are the joints?"""
+"""Makes a network a finder of joints for :mod:`handlib.evaluation.photo_scores`."""
 
 from handlib.data.photo import Box, Picture
 from handlib.evaluation.photo_scores import Finder, FoundHands
@@ -8,7 +8,7 @@ from handlib.photos.reconstruct import reconstruct
 
 
 def finder(network: Network) -> Finder:
-    """Finds hands with a network; what it says of hands that it isn't sure of counts too."""
+    """Returns a finder that uses a network; it returns both hands, even if the network isn't sure of them."""
 
     def find(file: str, picture: Picture, box: Box | None) -> FoundHands:
         result = reconstruct(picture, box, network)

@@ -1,4 +1,4 @@
-"""Sequences of pictures: a folder of frames, or one animated file."""
+"""Sequences of pictures: a folder of frames or an animated file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from handlib.data.photo_folders import find_pictures
 
 ANIMATIONS = ("GIF", "WEBP", "PNG")
 FOLDER_RATE = 10.0
-"""Frames per second of a folder, which doesn't say."""
+"""Frames per second of a folder of pictures."""
 MAX_FRAMES = 1000
 
 
 @dataclass(frozen=True)
 class Frames:
-    """A sequence: its frames' names and how many of them make a second. Iterating reads one at a time."""
+    """A sequence: its frames' names and the frames per second. Iterating reads one frame at a time."""
 
     path: Path
     names: tuple[str, ...]
@@ -27,17 +27,17 @@ class Frames:
         return len(self.names)
 
     def __iter__(self) -> Iterator[Picture]:
-        """The frames as upright 8-bit RGB; what can't be read is a :class:`PictureError`."""
+        """Yields the frames as upright 8-bit RGB; raises a :class:`PictureError` if one can't be read."""
         if self.path.is_dir():
             return (read_picture(self.path / name) for name in self.names)
         return _decoded(self.path, len(self.names))
 
 
 def find_frames(path: Path) -> Frames:
-    """The pictures below a folder in natural order, or the frames of an animated GIF, WebP or PNG.
+    """Finds the pictures below a folder, in natural order, or the frames of an animated GIF, WebP or PNG.
 
     Raises:
-        PictureError: there is nothing of the kind, or more than ``MAX_FRAMES``.
+        PictureError: there are no pictures, a single one, or more than ``MAX_FRAMES``.
     """
     frames = Frames(path, tuple(find_pictures([path])), FOLDER_RATE) if path.is_dir() else _animation(path)
     if len(frames) > MAX_FRAMES:

@@ -1,9 +1,9 @@
-"""Hands as glTF 2.0 files: a posed surface, or surface, skeleton, skin weights and an animation.
+"""Writes hands as glTF 2.0 files: a posed surface, or surface, skeleton, skin weights and an animation.
 
-glTF's skinning is the hand model's: every vertex moves with a weighted mean of its joints' motions. It has no
-corrections that depend on the pose, so these go into the vertices for a single pose, and into one morph
-target per frame for a sequence. At every frame the file gives the hand model's surface exactly; in between,
-rotations and corrections are interpolated.
+glTF's skinning is the same as the hand model's: every vertex moves with a weighted mean of its joints'
+motions. But glTF has no corrections that depend on the pose. For a single pose they go into the vertices, for
+a sequence into one morph target per frame. At every frame the file has exactly the hand model's surface;
+between frames, rotations and corrections are interpolated.
 """
 
 import json
@@ -37,7 +37,7 @@ ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 KINDS = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
 COMPONENTS = {np.dtype("f4"): FLOAT, np.dtype("u1"): UNSIGNED_BYTE, np.dtype("u2"): UNSIGNED_SHORT}
 HALF_TURN_ABOUT_X = [1.0, 0.0, 0.0, 0.0]
-"""From the camera's frame (y down, z away) to glTF's (y up, z towards the viewer), as a quaternion xyzw."""
+"""Rotation from the camera's frame (y down, z away) to glTF's (y up, z to the viewer), a quaternion xyzw."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,10 @@ class HandMotion:
 
 
 def motions_of(estimates: Sequence[Estimate], hands: Hands) -> list[HandMotion]:
-    """Both hands of every estimate's first picture, in order; left wrist at the origin, mean shape."""
+    """Returns both hands' motions; each estimate's first picture is a frame.
+
+    The left wrist is at the origin. Each hand has the mean of its shapes.
+    """
     motions = []
     for h, side in enumerate(SIDES):
         params = [estimate.params for estimate in estimates]
@@ -67,7 +70,7 @@ def motions_of(estimates: Sequence[Estimate], hands: Hands) -> list[HandMotion]:
 
 @dataclass
 class Document:
-    """A glTF file as it grows: JSON and the bytes that it points to."""
+    """A glTF file under construction: JSON and the bytes that it points to."""
 
     content: dict = field(
         default_factory=lambda: {
@@ -85,7 +88,7 @@ class Document:
     data: bytearray = field(default_factory=bytearray)
 
     def accessor(self, values: np.ndarray, target: int | None = None, bounds: bool = False) -> int:
-        """Appends an array, one row per element; its number. ``bounds`` adds least and largest values."""
+        """Appends an array, one row per element, and returns its index; ``bounds`` adds minima and maxima."""
         array = np.ascontiguousarray(values)
         view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": array.nbytes}
         if target is not None:
@@ -107,15 +110,15 @@ class Document:
         return len(self.content["accessors"]) - 1
 
     def node(self, parent: int, **entries: object) -> int:
-        """Appends a node below another; its number."""
+        """Appends a node below another and returns its index."""
         nodes = self.content["nodes"]
         nodes.append(entries)
         nodes[parent].setdefault("children", []).append(len(nodes) - 1)
         return len(nodes) - 1
 
     def write(self, path: Path) -> None:
-        """A binary glTF file, whole or not at all."""
-        # Lists of nothing are no valid glTF.
+        """Writes a binary glTF file, whole or not at all."""
+        # Empty lists aren't valid in glTF.
         content = {name: entry for name, entry in self.content.items() if entry != []}
         content["buffers"] = [{"byteLength": len(self.data)}]
         text = json.dumps(content, separators=(",", ":")).encode()
@@ -126,7 +129,7 @@ class Document:
 
 
 def quaternions(rotations: Float[Tensor, "*batch 3 3"]) -> np.ndarray:
-    """Unit quaternions (x, y, z, w); along the first axis neighbours have the same sign."""
+    """Returns unit quaternions (x, y, z, w). Neighbours along the first axis get the same sign."""
     found = roma.rotmat_to_unitquat(rotations.double()).numpy(force=True)
     for before, now in pairwise(found):
         now[(before * now).sum(-1) < 0] *= -1
@@ -134,7 +137,7 @@ def quaternions(rotations: Float[Tensor, "*batch 3 3"]) -> np.ndarray:
 
 
 def influences(weights: Float[np.ndarray, "778 16"]) -> dict[str, np.ndarray]:
-    """Joints and weights of every vertex, four to a set, as many sets as the busiest vertex needs."""
+    """Returns joints and weights of every vertex, in sets of four, as many sets as any vertex needs."""
     sets = -(-int((weights > 0).sum(1).max()) // 4)
     order = np.argsort(-weights, axis=1, kind="stable")[:, : 4 * sets]
     chosen = np.take_along_axis(weights, order, axis=1)
@@ -147,7 +150,7 @@ def influences(weights: Float[np.ndarray, "778 16"]) -> dict[str, np.ndarray]:
 
 
 def linear(colour: str) -> list[float]:
-    """The light of a colour that screens are told in sRGB: red, green, blue from 0 to 1 (IEC 61966-2-1)."""
+    """Converts an sRGB colour to linear light: red, green, blue from 0 to 1 (IEC 61966-2-1)."""
     return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb(colour).tolist()]
 
 
@@ -157,7 +160,7 @@ def add_surface(
     vertices: Float[np.ndarray, "778 3"],
     faces: Int[np.ndarray, "faces 3"],
 ) -> dict[str, Any]:
-    """Appends a hand's surface with normals and colour as a mesh; its one primitive, to be added to."""
+    """Appends a hand's surface, with normals and colour, as a mesh; returns its only primitive to extend."""
     content, name = document.content, f"{side} hand"
     vertices = vertices.astype("f4")
     primitive = {
@@ -175,7 +178,7 @@ def add_surface(
 
 
 def add_skeleton(document: Document, motion: HandMotion, joints: Float[Tensor, "16 3"]) -> list[int]:
-    """The joints as nodes in the first frame's pose; their numbers."""
+    """Appends the joints as nodes in the first frame's pose; returns their indices."""
     turned = quaternions(motion.rotations[:1])[0]
     numbers: list[int] = []
     for j, parent in enumerate(MANO_PARENTS):
@@ -189,7 +192,7 @@ def add_skeleton(document: Document, motion: HandMotion, joints: Float[Tensor, "
 
 
 def add_hand(document: Document, motion: HandMotion) -> tuple[int, list[int]]:
-    """Surface, skeleton and skin of a hand; the numbers of the surface's node and of the joints' ones."""
+    """Appends a hand's surface, skeleton and skin; returns the indices of the surface's and joints' nodes."""
     surface, joints = motion.hand.at_rest(motion.betas)
     corrections = motion.hand.correctives(motion.rotations)
     several = len(corrections) > 1
@@ -232,7 +235,7 @@ def write_surface(
 
 
 def write_hands(path: Path, motions: Sequence[HandMotion], frames_per_second: float = 10.0) -> None:
-    """Writes hands as one binary glTF file (.glb), in metres; more than one frame makes an animation.
+    """Writes hands as one binary glTF file (.glb), in metres; several frames make an animation.
 
     Raises:
         ValueError: the hands have different numbers of frames, or none.

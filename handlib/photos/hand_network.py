@@ -1,8 +1,8 @@
-"""A second opinion on single hands: MediaPipe's hand landmark network, whole, asked about each hand.
+"""A second opinion on single hands, from the whole of MediaPipe's hand landmark network.
 
-``wild`` has learnt from rendered pictures which hand is a left one. The network that its encoder comes from
-has learnt that, and what is a hand at all, from photographs of hands. It wants to see one hand, upright,
-which is known once the hand has been located.
+``wild`` has learnt from rendered pictures which hand is the left one. The network that its encoder comes from
+has learnt this from photographs, and also whether something is a hand at all. It needs a picture of one
+upright hand, which can be cut out once the hand has been located.
 """
 
 from functools import cache
@@ -22,19 +22,20 @@ from handlib.hand.skeleton import FINGERS, joint_index
 from handlib.model.hand_backbone import WEIGHTS, HandBackbone, SameConv2d
 
 SIZE = 224
-"""Pixels of the pictures that it was trained on."""
+"""Side in pixels of the pictures that the network was trained on."""
 TAIL_CHANNELS = 1152
 UPWARDS = [joint_index(name) for name in ("index2", "middle2", "ring2")]
-"""The wrist is turned to lie below the mean of these."""
+"""Joints whose mean is placed straight above the wrist."""
 EXTENT = [joint_index("wrist"), *(joint_index(f"{finger}{k}") for finger in FINGERS for k in (1, 2))]
 AROUND, LIFT = 2.0, 0.1
-"""The square's side, in sides of the box around ``EXTENT``, and how far its centre moves towards the
-fingers.
+"""The square's side in sides of the box around ``EXTENT``, and the shift of its centre towards the fingers.
+
+The shift is in heights of this box.
 """
 
 
 class HandNetwork(nn.Module):
-    """Landmarks of single upright hands, and the log-odds that there is one and that it is a right one."""
+    """Predicts landmarks of single upright hands, and the log-odds that it is a hand and a right hand."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,14 +47,14 @@ class HandNetwork(nn.Module):
     def forward(
         self, image: Float[Tensor, "batch 3 224 224"]
     ) -> tuple[Float[Tensor, "batch 63"], Float[Tensor, "batch"], Float[Tensor, "batch"]]:
-        """Of normalised pictures; landmarks are pixels (x, y) and depth."""
+        """Returns the answers for normalised pictures; landmarks are pixels (x, y) and depth."""
         deep = relu6(self.around(relu6(self.widen(self.backbone(image)[-1])))).mean((2, 3))
         return self.landmarks(deep), self.presence(deep)[:, 0], self.side(deep)[:, 0]
 
 
 @cache
 def hand_network() -> HandNetwork:
-    """The network with the weights that ship."""
+    """Returns the network with the weights that ship."""
     network = HandNetwork()
     weights = {name: values.float() for name, values in load_file(Path(WEIGHTS)).items()}
     own = {
@@ -65,11 +66,11 @@ def hand_network() -> HandNetwork:
 
 
 def upright(picture: Picture, joints: Float[np.ndarray, "21 2"]) -> UInt8[np.ndarray, "224 224 3"]:
-    """The square around a hand whose joints (pixels) are known, turned so that its fingers point up."""
+    """Cuts out the square around a hand with known joints (pixels), turned so that its fingers point up."""
     along = joints[UPWARDS].mean(0) - joints[0]
     angle = np.arctan2(along[0], -along[1])
     cos, sin = np.cos(angle), np.sin(angle)
-    # Rows of ``turned`` are coordinates along the hand's own right and down.
+    # Rows of ``turned`` are coordinates along the hand's own axes: right and down.
     turned = joints[EXTENT] @ np.array([[cos, -sin], [sin, cos]])
     low, high = turned.min(0), turned.max(0)
     side = AROUND * (high - low).max()
@@ -86,7 +87,7 @@ def upright(picture: Picture, joints: Float[np.ndarray, "21 2"]) -> UInt8[np.nda
 def second_opinion(
     picture: Picture, joints: Float[np.ndarray, "hands 21 2"]
 ) -> tuple[Float[Tensor, "hands"], Float[Tensor, "hands"]]:
-    """Log-odds that there is a hand, and that it is a right one, for hands located in a picture (pixels)."""
+    """Returns the log-odds that located hands (joints in pixels) are hands, and that they are right hands."""
     squares = np.stack([upright(picture, one) for one in joints])
     _, presence, right = hand_network()(normalise(torch.from_numpy(squares).permute(0, 3, 1, 2)))
     return presence, right

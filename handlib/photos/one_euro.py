@@ -1,12 +1,13 @@
 """The one-euro filter (Casiez, Roussel and Vogel, "1€ Filter", CHI 2012), for vectors and for rotations.
 
-A low-pass filter takes jitter away and lags behind what moves. The one-euro filter gives up the one where the
-other would be seen: slow signals are smoothed strongly, fast ones hardly. Its cutoff frequency grows with the
-signal's speed, which is itself a low-pass filtered difference of what came in and what last came out.
+A low-pass filter removes jitter, but lags behind moving things. The one-euro filter smooths slow signals
+strongly, where jitter would be visible, and fast signals hardly, where lag would be visible. For this its
+cutoff frequency grows with the signal's speed. The speed is the low-pass filtered difference between the new
+input and the last output.
 
-Rotations are filtered where they live: the difference of two is the turn that leads from one to the other, a
-vector of an axis times an angle, and a filtered rotation has turned a part of that way. No sign of a
-quaternion and no angle near pi can flip it.
+Rotations are filtered as rotations. The difference of two rotations is the turn from one to the other, as a
+vector: axis times angle. A filtered rotation turns a part of this way. So neither a quaternion's sign nor an
+angle near pi can make it jump.
 """
 
 import math
@@ -26,11 +27,11 @@ from handlib.utils.errors import InputError
 
 @dataclass(frozen=True)
 class OneEuro:
-    """The filter's three numbers.
+    """The filter's three settings.
 
-    ``min_cutoff`` (Hz) is the cutoff at rest: lower takes away more jitter. ``beta`` is how much the cutoff
-    grows with speed (Hz per unit and second, radians for rotations): higher lags less.
-    ``derivative_cutoff`` (Hz) smooths the speed.
+    ``min_cutoff`` (Hz) is the cutoff at rest; lower removes more jitter. ``beta`` is the growth of the cutoff
+    with speed (Hz per unit and second, radians for rotations); higher lags less. ``derivative_cutoff`` (Hz)
+    smooths the speed.
     """
 
     min_cutoff: float = 1.0
@@ -38,7 +39,7 @@ class OneEuro:
     derivative_cutoff: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuses what is no filter."""
+        """Refuses numbers that define no filter."""
         for name in ("min_cutoff", "derivative_cutoff"):
             value = getattr(self, name)
             if not (isinstance(value, Real) and 0 < cast(float, value) < math.inf):
@@ -48,9 +49,7 @@ class OneEuro:
 
 
 def response(cutoff: float | Tensor, rate: float) -> float | Tensor:
-    """Returns how much of a step a low-pass filter takes over per sample, 0 to 1; ``cutoff`` and ``rate`` in
-    Hz.
-    """
+    """Returns the share of a step, 0 to 1, that a low-pass filter follows per sample (arguments in Hz)."""
     time_constant = 1 / (2 * math.pi * cutoff)
     return 1 / (1 + time_constant * rate)
 
@@ -62,10 +61,11 @@ def filtered(
     difference: Callable[[Tensor, Tensor], Tensor],
     moved: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """The filter over the first axis, in any space: the paper's Algorithm 1.
+    """Filters values along the first axis, in any space (the paper's Algorithm 1).
 
-    ``difference(a, b)`` is the vector that leads from a to b, ``moved(a, v)`` where v leads from a. A vector
-    has one speed, so that it is smoothed alike in all directions; different vectors are filtered apart.
+    ``difference(a, b)`` is the vector from a to b; ``moved(a, v)`` is the point that v leads to from a. Each
+    vector has a single speed, so it is smoothed equally in all directions. Different vectors are filtered
+    independently.
 
     Raises:
         InputError: a value isn't finite, or the rate isn't positive.
@@ -86,14 +86,14 @@ def filtered(
 def smooth_vectors(
     values: Float[Tensor, "frames *batch n"], rate: float, settings: OneEuro
 ) -> Float[Tensor, "frames *batch n"]:
-    """Vectors at ``rate`` frames per second, smoothed; the first stays as it is."""
+    """Smooths vectors at ``rate`` frames per second; the first stays as it is."""
     return filtered(values, rate, settings, lambda a, b: b - a, lambda a, v: a + v)
 
 
 def smooth_rotations(
     values: Float[Tensor, "frames *batch 3 3"], rate: float, settings: OneEuro
 ) -> Float[Tensor, "frames *batch 3 3"]:
-    """Rotation matrices at ``rate`` frames per second, smoothed; the first stays as it is."""
+    """Smooths rotation matrices at ``rate`` frames per second; the first stays as it is."""
     return filtered(
         values,
         rate,

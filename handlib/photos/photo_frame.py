@@ -1,4 +1,4 @@
-"""Photographs of any shape in a square frame, with a box around the hands whose two corners move."""
+"""Photographs of any shape in a square frame, with a box around the hands that has two movable corners."""
 
 import tempfile
 from pathlib import Path
@@ -13,22 +13,25 @@ from handlib.show.core import palette
 
 AROUND = "#e4e4e4"
 LEAST_SHARE = 0.04
-"""A box is at least so large, in sides of the frame."""
+"""Smallest side of a box, in sides of the frame."""
 
 
 def frame_of(picture: Picture) -> Crop:
-    """The square around a picture, which lies in its middle."""
+    """Returns the square around a picture; the picture is in its middle."""
     return Crop.around(Box.around(picture), share=1)
 
 
 def corners_of(box: Box, frame: Crop) -> Float[np.ndarray, "corner=2 2"]:
-    """The top left and bottom right corner of a box, in uv from -1 to 1 over a frame."""
+    """Returns the top left and bottom right corner of a box, in uv from -1 to 1 over a frame."""
     corners = ((box.x, box.y), (box.x + box.width, box.y + box.height))
     return frame.to_uv(torch.tensor(corners, dtype=torch.float64)).numpy()
 
 
 def box_between(corners: Float[np.ndarray, "corner=2 2"], picture: Picture) -> Box:
-    """The box between two corners in the picture's frame, in any order, within the picture, not too small."""
+    """Returns the box between two corners in the picture's frame, clipped to the picture and not too small.
+
+    The corners may come in any order.
+    """
     frame, extent = frame_of(picture), np.array(picture.shape[1::-1], dtype=float)
     pixels = frame.to_picture(torch.from_numpy(corners)).numpy()
     low, high = np.sort(np.clip(pixels, 0, extent), axis=0)
@@ -39,7 +42,7 @@ def box_between(corners: Float[np.ndarray, "corner=2 2"], picture: Picture) -> B
 
 
 def framed(picture: Picture, box: Box, side: int) -> UInt8[np.ndarray, "{side} {side} 3"]:
-    """The picture in its frame, the box drawn, and thin around it the square that the network gets to see."""
+    """Draws the picture in its frame, with the box and, as a thin line, the square that the network sees."""
     frame = frame_of(picture)
     scale = side / frame.side
     shown = Image.fromarray(picture)
@@ -55,13 +58,13 @@ def framed(picture: Picture, box: Box, side: int) -> UInt8[np.ndarray, "{side} {
 
 
 def read_upload(name: str, content: bytes) -> Picture:
-    """An uploaded picture.
+    """Reads an uploaded picture.
 
     Raises:
-        PictureError: it is none; the message names it and says what was expected.
+        PictureError: the upload is no picture; the message names the file and says what was expected.
     """
     with tempfile.TemporaryDirectory() as folder:
-        # The name is the reader's own: only messages use it.
+        # The name comes from the reader, so only messages use it.
         path = Path(folder) / "upload"
         shown = "".join(filter(str.isprintable, Path(name).name))[:80] or "picture"
         path.write_bytes(content)

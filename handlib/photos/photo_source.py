@@ -1,6 +1,6 @@
-"""Where a picture of the reader's own comes from: a file or a camera, both in the reader's browser.
+"""Gets a reader's own picture from a file or a camera, both in the reader's browser.
 
-The browser's half is ``assets/photo_source.js``, a plain ECMAScript module that needs no build.
+The browser's part is ``assets/photo_source.js``, a plain ECMAScript module that needs no build.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,15 +10,15 @@ import anywidget
 import traitlets
 
 LARGEST_UPLOAD = 100_000_000
-"""Bytes of a file that the browser sends; it refuses larger ones by name."""
+"""Largest file, in bytes, that the browser sends; it refuses larger files with a message that names them."""
 
 
 class PhotoSource(anywidget.AnyWidget):
-    """Buttons that upload a file or open the camera; ``take(name, content)`` is called with what was chosen.
+    """Buttons that upload a file or open the camera; ``take(name, content)`` is called with the picture.
 
-    A file comes in pieces, because servers close the connection on a message of more than 10 MB. Browsers
-    open a camera only if the reader allows it and the page comes by https or from localhost; if it can't be
-    opened, a line says why.
+    A file comes in pieces, because servers close the connection on messages of more than 10 MB. Browsers open
+    a camera only if the reader allows it and the page comes by https or from localhost. If the camera can't
+    be opened, a line says why.
     """
 
     _esm = files("handlib") / "assets" / "photo_source.js"

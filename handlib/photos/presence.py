@@ -1,7 +1,8 @@
-"""Which hands a picture shows, and how sure that is.
+"""Decides which hands a picture shows, and how sure this is.
 
-The network always answers with two hands. Whether it saw them, its joint maps tell, if it makes any, or its
-segmentation: a hand that is there covers a region of some size, in which the network is sure of it.
+The network always answers with two hands. Its joint maps show whether it saw them. A network without joint
+maps is judged by its segmentation: a hand that is there covers a region of some size, in which the network is
+sure of it.
 """
 
 import json
@@ -18,14 +19,18 @@ from handlib.model.estimate import Prediction
 from handlib.model.joint_maps import LocatedJoints
 
 MIN_HAND_PIXELS = 4
-"""Fewer pixels of the segmentation than this are no hand."""
+"""Smallest number of pixels of the segmentation that can be a hand."""
 SEEN_CONFIDENCE = 0.87
-"""Between what the shipped checkpoint gives most rendered hands and what one that was painted over."""
+"""Least confidence of a seen hand.
+
+It lies between the confidence that the shipped checkpoint has of most rendered hands and of hands painted
+over.
+"""
 SEEN_AREA = 0.02
-"""Share of the square that the network saw; a finger takes as much."""
+"""Least area of a seen hand, as a share of the square that the network saw; a finger covers this much."""
 LIKELY = 0.5
 LOCATED_AREA = 0.001
-"""The same for networks that locate joints; hands may be small."""
+"""The same for networks that locate joints, where hands may be small."""
 EVIDENCE = ("presence", "certainty", "segmentation", "opinion")
 CALIBRATION: dict[str, float] = json.loads(
     (Path(__file__).parents[1] / "assets" / "confidence.json").read_text()
@@ -34,8 +39,10 @@ CALIBRATION: dict[str, float] = json.loads(
 
 @dataclass(frozen=True)
 class Presence:
-    """Which hands, (left, right), are ``there``; ``likelihood`` is how probable that is, ``confidence`` how
-    good the answer about the hand is expected to be, both from 0 to 1, ``area`` the share of the square that
+    """Which hands (left, right) are in a picture.
+
+    ``there`` is the decision. ``likelihood`` is the probability that the hand is there, ``confidence`` the
+    expected quality of the answer about the hand, both from 0 to 1. ``area`` is the share of the square that
     the hand covers.
     """
 
@@ -46,24 +53,24 @@ class Presence:
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """The hands that are there."""
+        """Returns the names of the hands that are there."""
         return tuple(side for side, seen in zip(SIDES, self.there.tolist(), strict=True) if seen)
 
     def __str__(self) -> str:
-        """``both hands``, ``left hand only``, ``right hand only`` or ``no hand``."""
+        """Returns ``both hands``, ``left hand only``, ``right hand only`` or ``no hand``."""
         if len(self.sides) == 1:
             return f"{self.sides[0]} hand only"
         return "both hands" if self.sides else "no hand"
 
 
 def hands_present(prediction: Prediction, opinion: Float[Tensor, "hand=2"] | None = None) -> Presence:
-    """Returns which hands a prediction, a batch of one, shows.
+    """Returns which hands a prediction (a batch of one) shows.
 
-    A network that locates joints has been taught which hands are there. A second opinion, the log-odds that
-    each is a hand (:mod:`handlib.photos.hand_network`), counts as much as its own. ``confidence`` is then the
-    probability that the hand is there and its joints lie within a fifth of its size, as measured on rendered
-    pictures with two hands, one or none (``scripts/build/calibrate_confidence.py``). Other networks are
-    judged by their segmentation.
+    A network that locates joints has learnt which hands are there. A second opinion, the log-odds that each
+    of them is a hand (:mod:`handlib.photos.hand_network`), counts as much as the network's own answer.
+    ``confidence`` is then the probability that the hand is there and that its joints' error is within a fifth
+    of its size. It was calibrated on rendered pictures with two hands, one or none
+    (``scripts/build/calibrate_confidence.py``). Other networks are judged by their segmentation.
     """
     seen, located = hands_segmented(prediction.segmentation[0]), prediction.located
     if located is None:
@@ -82,22 +89,22 @@ def hands_present(prediction: Prediction, opinion: Float[Tensor, "hand=2"] | Non
 def evidence_of(
     located: LocatedJoints, segmented: Float[Tensor, "hand=2"], opinion: Float[Tensor, "hand=2"]
 ) -> tuple[Float[Tensor, "hand=2"], ...]:
-    """What confidence is computed from, in the order of ``EVIDENCE``."""
+    """Returns the numbers from which the confidence is computed, in the order of ``EVIDENCE``."""
     certainty = located.certainty[0].clamp_min(1e-4).log().mean(-1)
     return located.presence[0], certainty, segmented, opinion
 
 
 def hands_segmented(segmentation: Float[Tensor, "3 height width"]) -> Presence:
-    """Returns which hands the scores of (background, left, right) show; a pure function of them.
+    """Returns which hands the scores of (background, left, right) show.
 
-    ``confidence`` is the mean probability of a hand over the pixels where it is likeliest, 0 where hardly any
-    are; ``area`` these pixels' share of the square.
+    ``confidence`` is a hand's mean probability over the pixels where it is the most likely class, or 0 if
+    there are hardly any. ``area`` is the share of the square that these pixels cover.
 
-    It can be no better than the network. ``small`` has only learnt from pictures with two hands and finds a
-    bit of both in nearly everything, also on an empty desk, where it is less sure of them. Of rendered
-    pictures with both hands, one or none it judges more than three in four rightly
-    (``tests/unit/photos/test_presence.py``); hands that are hard to see fall below the threshold. On
-    photographs, which it has never seen, nothing was measured.
+    This can't be better than the network. ``small`` has only learnt from pictures with two hands. It finds a
+    bit of both in nearly every picture, even of an empty desk, where it is less sure. More than three in four
+    rendered pictures with both hands, one or none are judged correctly
+    (``tests/unit/photos/test_presence.py``); hands that are hard to see fall below the threshold. It was
+    never measured on photographs, which ``small`` has never seen.
     """
     probability, label = segmentation.softmax(0), segmentation.argmax(0)
     found = [probability[side][label == side] for side in (LEFT, RIGHT)]

@@ -1,4 +1,4 @@
-"""The two hands of a picture: look for them, look closer, say where they are."""
+"""Reconstructs the two hands of a picture: looks for them, looks closer, and returns them."""
 
 import os
 import sys
@@ -37,21 +37,21 @@ from handlib.utils.reprs import in_shapes
 from handlib.utils.resources import DEFAULT_NETWORK
 
 OVERLAY_SIDE = 1600
-"""Pixels; the drawing over a larger picture is made at this size."""
+"""Largest side of an overlay in pixels; larger pictures are scaled down to it."""
 NOTEBOOK_SIDE = 640
-"""The same for a drawing in a notebook."""
+"""The same for overlays in a notebook."""
 OUTSIDE = 9.0
-"""uv: nothing of a hand that is put there is drawn."""
+"""A place in uv outside the picture; hands that aren't drawn are moved there."""
 
 Origin = Literal["given", "found", "whole picture"]
-"""Where a box came from."""
+"""The source of a box."""
 
 
 @dataclass(frozen=True)
 class ReconstructedHand:
     """One hand in metres, in the frame that both hands share: x right, y down, z away, left wrist at 0.
 
-    ``params`` are the numbers behind it, as the network predicted them.
+    ``params`` are the hand's parameters as the network predicted them.
     """
 
     vertices: Float[np.ndarray, "778 3"]
@@ -65,9 +65,9 @@ class ReconstructedHand:
 class Reconstruction:
     """Both hands of a picture; ``hand`` is (left, right), pixels are the whole picture's.
 
-    ``box`` is what was cut out and ``origin`` where it came from, ``crop`` the square that the network saw,
-    ``prediction`` its answer, a batch of one; ``opinion`` a second one, on whether these are hands, if the
-    network locates joints.
+    ``box`` is the box that was reconstructed and ``origin`` its source. ``crop`` is the square that the
+    network saw, ``prediction`` its answer (a batch of one). ``opinion`` is a second opinion on whether these
+    are hands; only networks that locate joints have one.
     """
 
     picture: Picture
@@ -80,12 +80,12 @@ class Reconstruction:
 
     @property
     def left(self) -> ReconstructedHand:
-        """The left hand."""
+        """Returns the left hand."""
         return self._hand(0)
 
     @property
     def right(self) -> ReconstructedHand:
-        """The right hand."""
+        """Returns the right hand."""
         return self._hand(1)
 
     def _hand(self, h: int) -> ReconstructedHand:
@@ -96,22 +96,22 @@ class Reconstruction:
 
     @property
     def faces(self) -> Int[np.ndarray, "hand=2 1538 3"]:
-        """The triangles of each surface: numbers of its vertices."""
+        """Returns the triangles of each surface, as indices of its vertices."""
         return np.stack([self.network.hands[side].faces for side in SIDES])
 
     @property
     def joint_pixels(self) -> Float[Tensor, "hand=2 21 2"]:
-        """Where the joints are seen."""
+        """Returns where the joints are seen, in pixels."""
         return self.crop.to_picture(self.prediction.final.uv[0])
 
     @property
     def vertex_pixels(self) -> Float[Tensor, "hand=2 778 2"]:
-        """Where the vertices are seen."""
+        """Returns where the vertices are seen, in pixels."""
         return self.crop.to_picture(self.prediction.final.vertex_uv[0])
 
     @property
     def camera(self) -> Float[Tensor, "hand=2 3"]:
-        """The weak perspective (s, tx, ty) from metres around each hand's own wrist to pixels."""
+        """Returns each hand's weak perspective (s, tx, ty), from metres relative to its wrist to pixels."""
         scale, place = self.prediction.final.camera[0].split((1, 2), dim=-1)
         return torch.cat((scale * (self.crop.side / 2), self.crop.to_picture(place)), dim=-1)
 
@@ -122,13 +122,13 @@ class Reconstruction:
 
     @property
     def confidence(self) -> Float[Tensor, "hand=2"]:
-        """Returns how sure it is of each hand, 0 to 1."""
+        """Returns the confidence of each hand, 0 to 1."""
         return self.presence.confidence
 
     def overlay(self, side: int = OVERLAY_SIDE) -> UInt8[np.ndarray, "drawn_height drawn_width 3"]:
-        """The hands drawn over the picture, at most ``side`` pixels wide and high.
+        """Returns the picture with the hands drawn over it, at most ``side`` pixels wide and high.
 
-        Of a network that locates joints, hands that aren't there aren't drawn.
+        If the network locates joints, hands that aren't there aren't drawn.
         """
         extent = torch.tensor(self.picture.shape[1::-1])
         image = Image.fromarray(self.picture)
@@ -143,7 +143,7 @@ class Reconstruction:
         return draw_overlay(np.asarray(image), vertices, vertex_uv, joint_uv, list(self.faces))
 
     def show(self) -> None:
-        """Shows the overlay and, in a notebook, the hands in 3D; elsewhere your picture viewer opens it.
+        """Shows the overlay: in a notebook together with the hands in 3D, elsewhere in your picture viewer.
 
         Raises:
             InputError: the packages for notebooks aren't installed.
@@ -168,7 +168,7 @@ class Reconstruction:
     def save(self, folder: str | Path) -> None:
         """Writes overlay.png, left.glb, right.glb, hands.glb and result.json into a folder, made if missing.
 
-        An error on the way leaves the folder as it was.
+        If an error occurs, the folder stays as it was.
 
         Raises:
             OSError: the folder can't be written.
@@ -202,22 +202,23 @@ def reconstruct(
     model: str | Path | Network = DEFAULT_NETWORK,
     engine: Engine = "torch",
 ) -> Reconstruction:
-    """Both hands of a picture.
+    """Reconstructs both hands of a picture.
 
-    With a box, (left, top, width, height) in pixels, the network looks at the square that the box fills to
-    80 %; one that locates joints searches the box. Without a box it searches the whole picture
-    (:mod:`handlib.photos.search`): hands are first seen roughly, then closer and closer. Where it finds none,
-    the answer is what the whole picture looks like, and ``origin`` says so. Hands that are far apart are
-    looked at once more, each alone.
+    With a box, (left, top, width, height) in pixels, the network looks at the square that the box fills to 80
+    %. A network that locates joints searches the box instead. Without a box, the network searches the whole
+    picture (:mod:`handlib.photos.search`): it first sees hands roughly, then closer and closer. If it finds
+    no hands, the answer is for the whole picture, and ``origin`` says so. Hands that are far apart are looked
+    at once more, each alone.
 
-    ``picture`` is a file or what :func:`handlib.data.photo.as_picture` takes. ``model`` is a network, or what
-    ``DIR.from_pretrained`` loads, anew in every call: load it once for many pictures. ``engine`` "onnx" runs
-    it by onnxruntime, quicker on a CPU; for many pictures make a :class:`handlib.deploy.onnx.OnnxNetwork`.
+    ``picture`` is a file or any picture that :func:`handlib.data.photo.as_picture` accepts. ``model`` is a
+    network, or a name that ``DIR.from_pretrained`` loads. A name is loaded anew in every call, so load the
+    network once for many pictures. ``engine`` "onnx" runs the network with onnxruntime, which is quicker on a
+    CPU; for many pictures make a :class:`handlib.deploy.onnx.OnnxNetwork`.
 
     Raises:
-        PictureError: the picture can't be read or isn't one.
-        BoxError: the box lies outside the picture.
-        InputError: there is no such network, it is in training mode, or an argument is of another type.
+        PictureError: the picture can't be read or is no picture.
+        BoxError: the box is outside the picture.
+        InputError: there is no such network, it is in training mode, or an argument has the wrong type.
     """
     picture = as_picture(picture)
     given = None if box is None else as_box(box).inside(picture)
@@ -239,9 +240,9 @@ def reconstruct(
 def reconstruct_everyone(
     picture: AnyPicture, model: str | Path | Network = DEFAULT_NETWORK, engine: Engine = "torch"
 ) -> list[Reconstruction]:
-    """The hands of all people in a picture, pair by pair, the surest first; see :func:`reconstruct`.
+    """Reconstructs the hands of all people in a picture, pair by pair, surest first; see :func:`reconstruct`.
 
-    The list is empty where no hand is seen.
+    The list is empty if no hand is seen.
     """
     picture = as_picture(picture)
     network = ready(model, engine)
@@ -252,7 +253,7 @@ def reconstruct_everyone(
 
 
 def ready(model: str | Path | Network, engine: Engine) -> Network:
-    """The network, loaded if it is named, run by an engine.
+    """Returns the network, loaded if it is given by name, and run by an engine.
 
     Raises:
         InputError: there is no such network, or it is in training mode.
@@ -264,6 +265,6 @@ def ready(model: str | Path | Network, engine: Engine) -> Network:
 
 
 def result_of(network: Network, picture: Picture, look: Look, box: Box, origin: Origin) -> Reconstruction:
-    """What a look says, after a closer one at each of two hands that are far apart."""
+    """Returns a look's reconstruction. If both hands are far apart, each is first looked at more closely."""
     prediction = look_at_each(network, picture, look)
     return Reconstruction(picture, network, box, origin, look.crop, prediction, look.opinion)

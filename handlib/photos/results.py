@@ -1,4 +1,4 @@
-"""A reconstruction as files: what other programs read."""
+"""Writes a reconstruction as files for other programs."""
 
 import json
 from dataclasses import asdict
@@ -17,15 +17,15 @@ from handlib.utils.files import writing
 
 FILES = ("left.glb", "right.glb", "hands.glb", "overlay.png", "result.json")
 ABOUT = {
-    "asked": "what the answer depends on, if a batch asked: SHA256 of the picture's file and of the network, "
-    "the given box, the package's version; the same question isn't answered again",
+    "asked": "in a batch, all that the answer depends on: SHA256 of the picture's file and of the network, "
+    "the given box, the package's version; a later run skips pictures for which all of it is the same",
     "pixels": "*_px, box, crop: of the picture turned upright; x right, y down; the first covers 0 to 1",
-    "box": "what was reconstructed; origin: given, found (by the network) or whole picture",
+    "box": "the box that was reconstructed; origin: given, found (by the network) or whole picture",
     "crop": "the square that the network saw; it may reach beyond the picture",
     "hands_seen": "both hands, left hand only, right hand only or no hand; the numbers of a hand that isn't "
     "seen mean nothing. A judgement by confidence and area, see handlib.photos.presence",
-    "confidence": "how sure it is that this hand is there, 0 to 1, see handlib.photos.presence",
-    "area": "the share of the crop that the segmentation takes for this hand, 0 to 1",
+    "confidence": "confidence of this hand, 0 to 1, see handlib.photos.presence",
+    "area": "the share of the crop that the segmentation gives to this hand, 0 to 1",
     "joints_m": "metres; x right, y down, z away from the viewer; origin: the left wrist, for both hands",
     "camera_px": "[s, tx, ty]: pixels = s (x, y) + (tx, ty) for metres from this hand's own wrist",
     "root_6d": "the wrist's rotation, two 3-vectors (see handlib.geometry.rotation)",
@@ -38,7 +38,7 @@ ABOUT = {
 
 
 def frame_record(result: Reconstruction) -> dict:
-    """All numbers of one picture; ``ABOUT`` says units and frames."""
+    """Returns all numbers of one picture; ``ABOUT`` has units and frames."""
 
     def numbers(values: Tensor | np.ndarray) -> list | float:
         if isinstance(values, Tensor):
@@ -69,9 +69,9 @@ def frame_record(result: Reconstruction) -> dict:
 
 
 def write_results(result: Reconstruction, folder: Path, asked: dict | None = None) -> None:
-    """Writes ``FILES`` into a folder, made if missing; an error on the way leaves the folder as it was.
+    """Writes ``FILES`` into a folder, made if missing; if an error occurs, the folder stays as it was.
 
-    ``asked`` is the question by which :mod:`handlib.photos.batch` knows its answer again.
+    ``asked`` are the settings by which :mod:`handlib.photos.batch` recognises a finished result.
 
     Raises:
         OSError: the folder can't be written.

@@ -1,4 +1,4 @@
-"""Where in a picture hands are: looks from far to near, each a pass of the network over a square."""
+"""Finds hands in a picture by looks from far to near; each look is a pass of the network over a square."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,36 +18,38 @@ from handlib.photos.network import Network
 from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
 
 MIN_BOX_SHARE = 0.1
-"""A box whose longer side is a smaller share of what was looked at is no pair of hands."""
+"""Smallest longer side of a pair of hands, as a share of the square that was looked at."""
 MAX_LOOKS = 8
 SETTLED = 0.9
 """Two boxes that overlap more than this are the same."""
 ALONE, ALONE_SHARE = 0.4, 0.6
-"""Hands that are both smaller than this share of the box around them are looked at alone, each filling that
-share of the square.
+"""Hands that are both smaller than ``ALONE`` of the box around them are looked at alone.
+
+A hand then fills ``ALONE_SHARE`` of the square.
 """
 AROUND_BOX = (HANDS_SHARE, 1.0, 1.25)
-"""Shares to which a box that was given fills the squares that are looked at."""
+"""Shares of the squares' sides that a given box fills; each square is looked at."""
 TOGETHER = 8
-"""Looks in one pass: larger batches take longer for each."""
+"""Number of looks in one pass; in larger batches each look takes longer."""
 CANDIDATES = 3
-"""So many of the surest looks are followed closer."""
+"""Number of the surest looks that are followed by closer looks."""
 MOSTLY = 0.8
-"""Hands of which so much lies in a box that was given are those that were meant."""
+"""Least share of the hands' box that must be inside a given box; otherwise other hands were found."""
 SAME_HANDS = 0.5
-"""A box of which more than this lies in another one shows the same hands."""
+"""If more than this share of a box is inside another box, both show the same hands."""
 ONE_HAND = 0.25
-"""Hand sizes: joints of two hands that lie nearer to each other, on average, are one hand's."""
+"""Mean distance, in hand sizes, below which the joints of two hands are those of a single hand."""
 EXCHANGE = -1.0
-"""Log-odds that sides are as they were said: below this, left and right are exchanged."""
+"""Log-odds that the sides are right; below this value, left and right are exchanged."""
 WINDOWS = (1.0, 0.5)
-"""Sides of the windows that are searched, in shorter sides of the picture."""
+"""Sides of the windows that are searched, as shares of the picture's shorter side."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """One pass over a square of a picture; ``prediction`` is a batch of one. ``opinion`` is a second one, if
-    it was asked for: the log-odds that each hand is one.
+    """One pass over a square of a picture; ``prediction`` is a batch of one.
+
+    ``opinion`` is a second opinion, if there is one: the log-odds that each hand is a hand.
     """
 
     crop: Crop
@@ -56,13 +58,13 @@ class Look:
 
     @property
     def presence(self) -> Presence:
-        """Which hands it shows."""
+        """Returns which hands the look shows."""
         return hands_present(self.prediction, self.opinion)
 
     def box(self, picture: Picture) -> Box | None:
-        """The box around the hands that are there, in the picture's pixels.
+        """Returns the box around the hands that are there, in the picture's pixels.
 
-        None where they are too small a part of the crop to be trusted, or lie outside the picture.
+        None if they are too small in the crop to be trusted, or outside the picture.
         """
         located = self.prediction.located
         if located is None:
@@ -89,7 +91,7 @@ class Look:
 
 @torch.no_grad()
 def look_at(network: Network, picture: Picture, crops: Sequence[Crop]) -> list[Look]:
-    """A look at each of some squares, in one pass."""
+    """Looks at several squares in one pass."""
     device = network.hands["left"].v_template.device
     squares = np.stack([cut_square(picture, crop, network.config.image_size) for crop in crops])
     prediction = network(normalise(torch.from_numpy(squares).permute(0, 3, 1, 2).to(device)))
@@ -97,8 +99,9 @@ def look_at(network: Network, picture: Picture, crops: Sequence[Crop]) -> list[L
 
 
 def checked(network: Network, picture: Picture, look: Look) -> Look:
-    """A look with a second opinion on its hands. Left and right are exchanged if the opinion, over all hands,
-    is surer of the other sides.
+    """Returns a look with a second opinion on its hands.
+
+    Left and right are exchanged if the opinion, over all hands together, favours the other sides.
     """
     located = look.prediction.located
     if located is None or not look.presence.sides:
@@ -113,7 +116,7 @@ def checked(network: Network, picture: Picture, look: Look) -> Look:
 
 
 def look_closer(network: Network, picture: Picture, first: Look) -> Look:
-    """Looks again at the box around what was found, until it settles; the first look where nothing was."""
+    """Looks again at the box around the hands until it settles; returns ``first`` if that shows no hands."""
     last, before = first, None
     for _ in range(MAX_LOOKS - 1):
         found = last.box(picture)
@@ -124,8 +127,9 @@ def look_closer(network: Network, picture: Picture, first: Look) -> Look:
 
 
 def look_at_each(network: Network, picture: Picture, look: Look) -> Prediction:
-    """What a look says; of two hands that are far apart each is looked at once more, alone, and its own
-    numbers take the place of the first ones, told in the first look's square.
+    """Returns a look's prediction. Two hands that are far apart are each looked at once more, alone.
+
+    The new estimates then replace the first look's, converted to the first look's square.
     """
     prediction, located = look.prediction, look.prediction.located
     if located is None or not look.presence.there.all():
@@ -142,7 +146,7 @@ def look_at_each(network: Network, picture: Picture, look: Look) -> Prediction:
 
 
 def alone(network: Network, look: Look, h: int) -> Look:
-    """A look at hand ``h`` (0: left) alone, whose side is known: exchanged if only the other one is seen."""
+    """Returns a look at hand ``h`` (0: left) alone. If it shows only the other side, sides are exchanged."""
     there = look.presence.there
     if there[h] or not there[1 - h]:
         return look
@@ -150,8 +154,9 @@ def alone(network: Network, look: Look, h: int) -> Look:
 
 
 def put_together(network: Network, first: Look, looks: Sequence[Look]) -> Estimate:
-    """The left hand of one of two looks and the right hand of the other, as the first look's square shows
-    them; the way from wrist to wrist is the first look's.
+    """Combines the left hand of ``looks[0]`` and the right hand of ``looks[1]`` in the square of ``first``.
+
+    The offset from wrist to wrist is that of ``first``.
     """
     finals = [look.prediction.final for look in looks]
     cameras = []
@@ -169,7 +174,7 @@ def put_together(network: Network, first: Look, looks: Sequence[Look]) -> Estima
 
 
 def windows(area: Box) -> list[Crop]:
-    """Squares that cover an area of a picture, each half over its neighbours, from large to small."""
+    """Returns squares that cover an area of a picture, from large to small; neighbours overlap by half."""
     crops = []
     for share in WINDOWS:
         side = share * min(area.width, area.height)
@@ -182,9 +187,9 @@ def windows(area: Box) -> list[Crop]:
 
 
 def overview(network: Network, picture: Picture, within: Box | None) -> list[Look]:
-    """Looks at a box, at three sizes, or at the whole picture, and at windows, in which hands are larger.
+    """Looks at a box (with three margins) or the whole picture, and at windows in it, where hands are larger.
 
-    A network that doesn't locate joints only looks at the box or the picture once.
+    A network that doesn't locate joints only looks once, at the box or the picture.
     """
     area = within or Box.around(picture)
     first, *others = [Crop.around(area, share) for share in (AROUND_BOX if within else (1.0,))]
@@ -198,7 +203,7 @@ def overview(network: Network, picture: Picture, within: Box | None) -> list[Loo
 
 
 def seen_twice(look: Look) -> bool:
-    """Returns whether both hands were located on one: their joints lie at the same places."""
+    """Returns whether both hands were located on the same hand: their joints are at the same places."""
     located = look.prediction.located
     if located is None:
         return False
@@ -208,15 +213,15 @@ def seen_twice(look: Look) -> bool:
 
 
 def sureness(look: Look) -> float:
-    """How sure a look is of the hands that it shows, both together: 0 to 2; one hand counts once."""
+    """Returns how sure a look is of its hands, 0 to 2: the sum over hands; a hand seen twice counts once."""
     sure = look.presence.likelihood[look.presence.there]
     return float(sure.max() if len(sure) and seen_twice(look) else sure.sum())
 
 
 def find_hands(network: Network, picture: Picture, within: Box | None = None) -> Look | None:
-    """The surest close look at hands anywhere in a picture, or within a box; None where no look shows any.
+    """Returns the surest close look at hands in a picture, or within a box; None if no look shows any.
 
-    A network that doesn't locate joints looks at a box once.
+    A network that doesn't locate joints looks at a box only once.
     """
     seen = overview(network, picture, within)
     if within and seen[0].prediction.located is None:
@@ -233,7 +238,7 @@ def find_hands(network: Network, picture: Picture, within: Box | None = None) ->
 
 
 def find_everyone(network: Network, picture: Picture) -> list[Look]:
-    """Close looks at all hands of a picture, the surest first; two never show the same hands."""
+    """Returns close looks at all hands of a picture, surest first; no two show the same hands."""
     looks = [look for look in overview(network, picture, None) if look.box(picture)]
     closer = [checked(network, picture, look_closer(network, picture, look)) for look in looks]
     kept: list[tuple[Box, Look]] = []
@@ -245,5 +250,5 @@ def find_everyone(network: Network, picture: Picture) -> list[Look]:
 
 
 def same_hands(box: Box, other: Box) -> bool:
-    """Returns whether two boxes show the same hands: one lies mostly in the other."""
+    """Returns whether two boxes show the same hands: one is mostly inside the other."""
     return max(box.share_within(other), other.share_within(box)) > SAME_HANDS

@@ -1,8 +1,8 @@
-"""A sequence of pictures: hands found on every frame, smoothed over time if wanted, written as one animation.
+"""Reconstructs a sequence of pictures: hands in every frame, smoothed over time if wanted, as one animation.
 
-Frames are reconstructed one by one, each by itself. Smoothing then runs over what doesn't depend on where a
-frame was cut out: rotations of all joints, shape, the way from wrist to wrist and each hand's camera in the
-picture's pixels.
+Each frame is reconstructed by itself. Smoothing then works on numbers that don't depend on a frame's crop:
+rotations of all joints, shape, the offset from wrist to wrist, and each hand's camera in the picture's
+pixels.
 """
 
 import json
@@ -31,10 +31,10 @@ from handlib.utils.files import writing
 
 FILES = ("hands.glb", "overlay.webp", "result.json")
 OVERLAY_SIDE = 512
-"""Pixels; all overlays of a sequence are in memory at once."""
+"""Largest side of an overlay in pixels, small because all overlays of a sequence are in memory at once."""
 ABOUT_SEQUENCE = {
     "frames": "one entry per picture, in order; frame: its name",
-    "smoothing": "of the one-euro filter, see handlib.photos.one_euro; null: none",
+    "smoothing": "settings of the one-euro filter, see handlib.photos.one_euro; null: not smoothed",
     "hands.glb": "the sequence as an animation, each hand with its mean shape; metres; x right, y up, "
     "z towards the viewer; origin: the left wrist",
 }
@@ -42,10 +42,10 @@ ABOUT_SEQUENCE = {
 
 @dataclass(frozen=True)
 class Track:
-    """Both hands over a sequence, without the crops: what smoothing works on.
+    """Both hands over a sequence, independent of the crops: the numbers that are smoothed.
 
-    ``rotations`` are the root's and the 15 finger joints', ``camera`` is the weak perspective (s, tx, ty)
-    from metres to the pictures' longer side.
+    ``rotations`` are those of the root and the 15 finger joints. ``camera`` is the weak perspective (s, tx,
+    ty) from metres to shares of the pictures' longer side.
     """
 
     rotations: Float[Tensor, "frames hand=2 16 3 3"]
@@ -55,7 +55,7 @@ class Track:
 
 
 def track_of(results: Sequence[Reconstruction]) -> Track:
-    """Returns what the frames' estimates say."""
+    """Returns the track of the frames' last estimates."""
     hands, extent = results[0].network.hands, max(results[0].picture.shape[:2])
     estimates = [result.prediction.final for result in results]
     root = rotation_from_6d(torch.cat([estimate.params.root for estimate in estimates]))
@@ -71,7 +71,7 @@ def track_of(results: Sequence[Reconstruction]) -> Track:
 
 
 def smooth_track(track: Track, rate: float, settings: OneEuro) -> Track:
-    """The track through one-euro filters, rotations as rotations; ``rate`` in frames per second."""
+    """Smooths a track with one-euro filters, rotations as rotations; ``rate`` is in frames per second."""
     scale, place = track.camera.split((1, 2), dim=-1)
     return Track(
         smooth_rotations(track.rotations, rate, settings),
@@ -82,13 +82,13 @@ def smooth_track(track: Track, rate: float, settings: OneEuro) -> Track:
 
 
 def posed(track: Track, results: Sequence[Reconstruction]) -> list[Reconstruction]:
-    """The results with the track's hands in place of their last estimates."""
+    """Returns the results with the track's hands as their last estimates."""
     model, extent = results[0].network, max(results[0].picture.shape[:2])
     angles = roma.rotmat_to_rotvec(track.rotations[:, :, 1:]).flatten(-2)
     pose = torch.stack([model.hands[side].axis_angle_to_pca(angles[:, h]) for h, side in enumerate(SIDES)], 1)
     cameras = []
     for result, camera in zip(results, extent * track.camera, strict=True):
-        # The camera of the crop that the network saw, in which an estimate is told.
+        # An estimate's camera refers to the crop that the network saw.
         scale, place = camera.split((1, 2), dim=-1)
         cameras.append(torch.cat((scale * (2 / result.crop.side), result.crop.to_uv(place)), dim=-1))
     root = rotation_to_6d(track.rotations[:, :, 0])
@@ -107,20 +107,20 @@ def posed(track: Track, results: Sequence[Reconstruction]) -> list[Reconstructio
 
 @torch.no_grad()
 def smoothed(results: Sequence[Reconstruction], rate: float, settings: OneEuro) -> list[Reconstruction]:
-    """The same frames with hands that are smoothed over time; ``rate`` in frames per second."""
+    """Returns the same frames with hands smoothed over time; ``rate`` is in frames per second."""
     return posed(smooth_track(track_of(results), rate, settings), results)
 
 
 def reconstruct_frames(
     network: Network, frames: Iterable[tuple[str, Picture]], box: Box | None = None
 ) -> list[Reconstruction]:
-    """Every named frame by itself, in the same box or wherever the network finds hands.
+    """Reconstructs each named frame by itself, in the same box or wherever the network finds hands.
 
-    The results keep grey pictures, which take no memory: a thousand frames would take all of it.
+    The results hold grey pictures, which need no memory; a thousand real frames would need too much.
 
     Raises:
-        PictureError: a frame can't be read, or they differ in size.
-        BoxError: the box lies outside the frames.
+        PictureError: a frame can't be read, or frames differ in size.
+        BoxError: the box is outside the frames.
     """
     results: list[Reconstruction] = []
     for name, picture in frames:
@@ -135,10 +135,10 @@ def reconstruct_frames(
 def write_sequence(
     results: Sequence[Reconstruction], frames: Frames, smoothing: OneEuro | None, folder: Path
 ) -> None:
-    """Writes ``FILES`` into a folder, made if missing; an error on the way leaves the folder as it was.
+    """Writes ``FILES`` into a folder, made if missing; if an error occurs, the folder stays as it was.
 
     Raises:
-        PictureError: a frame can't be read any more.
+        PictureError: a frame can no longer be read.
         OSError: the folder can't be written.
     """
     with writing(folder, FILES) as unfinished:

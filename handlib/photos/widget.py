@@ -1,4 +1,4 @@
-"""A picture of the reader's own: uploaded or taken, cut out by a box, reconstructed, handed out."""
+"""A widget for the reader's own picture: upload or take it, set a box, reconstruct, download the results."""
 
 import base64
 import html
@@ -24,7 +24,7 @@ from handlib.show.core.raster import encode_png
 
 FRAME_SIDE = 380
 TAKEN = ("overlay.png", "hands.glb", "result.json")
-"""What can be downloaded."""
+"""Files to download."""
 ORIGINS = {
     "given": "the box that you set",
     "found": "a box that the network found",
@@ -33,7 +33,7 @@ ORIGINS = {
 
 
 def download_links(files: dict[str, bytes]) -> str:
-    """HTML that hands out files without a server: each link holds its file."""
+    """Returns HTML with download links that need no server: each link contains its file."""
     links = []
     for name, content in files.items():
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -46,7 +46,7 @@ def download_links(files: dict[str, bytes]) -> str:
 class YourPhoto(Panel):
     """Upload or take a picture, move the box by its corners, reconstruct, look, download.
 
-    ``picture`` is what it begins with; ``model`` is in evaluation mode.
+    ``picture`` is shown first; ``model`` must be in evaluation mode.
     """
 
     def __init__(self, model: DIR, picture: AnyPicture):
@@ -92,7 +92,7 @@ class YourPhoto(Panel):
         return "YourPhoto: upload or take a picture, move the box, reconstruct, download"
 
     def picture(self) -> UInt8[np.ndarray, "height width 3"]:
-        """The picture with its box and the answer beside it."""
+        """Returns the picture with its box, and the result beside it."""
         canvas = np.full((FRAME_SIDE, 2 * FRAME_SIDE + 8, 3), 255, np.uint8)
         canvas[:, :FRAME_SIDE] = framed(self.photo, self.box, FRAME_SIDE)
         drawn = self.result.overlay(FRAME_SIDE)
@@ -101,7 +101,7 @@ class YourPhoto(Panel):
         return canvas
 
     def take(self, name: str, content: bytes) -> None:
-        """Another picture, in which hands are looked for; an unreadable one is told and changes nothing."""
+        """Takes another picture and looks for hands in it. If it can't be read, an error is shown instead."""
         try:
             picture = read_upload(name, content)
         except PictureError as error:
@@ -111,7 +111,7 @@ class YourPhoto(Panel):
         self.reconstruct(None)
 
     def reconstruct(self, box: Box | None) -> None:
-        """Reconstructs in a box, or where the network finds hands; shows it."""
+        """Reconstructs the hands in a box, or where the network finds them, and shows the result."""
         self.result = reconstruct(self.photo, box, self.model)
         self.set_box(self.result.box)
         self._show_answer()

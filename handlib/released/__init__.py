@@ -1,1 +1,1 @@
-"""The authors' weights, read and written."""
+"""Reads and writes the authors' weights."""

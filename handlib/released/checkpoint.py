@@ -1,7 +1,7 @@
-"""The authors' checkpoint: read into this package's modules, and written, for programs that read theirs.
+"""Reads the authors' checkpoint into this package's modules, and writes checkpoints in their format.
 
 ``python -m handlib.released.checkpoint CHECKPOINT INPUTS.npz OUT.npz [--losses OUT.json] [--mano FOLDER]``
-writes what the released network computes on the given inputs, stage by stage, in the release's units.
+runs the released network on the given inputs and writes its outputs, stage by stage, in the release's units.
 """
 
 import argparse
@@ -28,9 +28,9 @@ from handlib.utils.errors import InputError
 from handlib.utils.files import reading, replacing, write_text
 
 FEW = 4
-"""How many entries of a kind a message names."""
+"""Number of entries of each kind that an error message names."""
 _WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+|_orig_mod\.")
-"""What DistributedDataParallel and torch.compile put into names."""
+"""Parts of names that DistributedDataParallel and torch.compile add."""
 _NUMPY: list[Any] = [
     np.ndarray,
     np.dtype,
@@ -41,17 +41,18 @@ _NUMPY: list[Any] = [
         for name in ("scalar", "_reconstruct")
     ),
 ]
-"""What pickles numbers and arrays of numpy, beside what torch knows itself. None of it runs anything."""
+"""Names that a pickle of numpy numbers and arrays may ask for, beside torch's own. None of them runs code."""
 
 
 class CheckpointError(InputError):
-    """A file that isn't the released checkpoint; the message lists the entries that are off."""
+    """A file isn't the released checkpoint; the message lists the wrong entries."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The weights in a released file, floating-point numbers as float32, without what torch.compile or
-    DistributedDataParallel put into their names. What else the file holds is ignored; nothing in it is
-    run.
+    """Returns the weights in a released file, with floating-point numbers as float32.
+
+    Additions of torch.compile and DistributedDataParallel to the names are removed. All else in the file is
+    ignored, and no code in it is run.
     """
     try:
         with torch.serialization.safe_globals(_NUMPY):
@@ -76,7 +77,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 
 def our_weights(released: Mapping[str, Tensor], model: DIR, path: Path) -> dict[str, Tensor]:
-    """The released weights as ``model.load_state_dict`` takes them.
+    """Returns the released weights in the form that ``model.load_state_dict`` takes.
 
     Raises:
         CheckpointError: entries are missing, unexpected or of another shape; the message names a few of each.
@@ -104,7 +105,7 @@ def our_weights(released: Mapping[str, Tensor], model: DIR, path: Path) -> dict[
 
 
 def hand_from_checkpoint(released: Mapping[str, Tensor], side: Side, path: Path) -> HandData:
-    """The hand model that the checkpoint carries in its buffers."""
+    """Returns the hand model that the checkpoint holds in its buffers."""
     prefix = f"init_regressor.mano_layer_{side}.th_"
     with reading(path, f"the {side} hand model in the buffers"):
         fields = {
@@ -123,9 +124,9 @@ def hand_from_checkpoint(released: Mapping[str, Tensor], side: Side, path: Path)
 
 
 def load_checkpoint(path: str | Path, mano: str | Path | None = None) -> DIR:
-    """The released network with the weights of a checkpoint, in evaluation mode.
+    """Returns the released network with the weights of a checkpoint, in evaluation mode.
 
-    ``mano`` is a folder with MANO_LEFT.pkl and MANO_RIGHT.pkl; without it the hand model comes from the
+    ``mano`` is a folder with MANO_LEFT.pkl and MANO_RIGHT.pkl. Without it the hand model comes from the
     checkpoint's own buffers.
 
     Raises:
@@ -145,7 +146,7 @@ def load_checkpoint(path: str | Path, mano: str | Path | None = None) -> DIR:
 
 
 def hand_buffers(hand: Hand) -> dict[str, Tensor]:
-    """The hand model as the release keeps it beside the weights."""
+    """Returns the hand model as the buffers that the release stores beside the weights."""
     fields = {
         "betas": torch.zeros(1, 10),
         "shapedirs": hand.shapedirs,
@@ -163,10 +164,10 @@ def hand_buffers(hand: Hand) -> dict[str, Tensor]:
 
 
 def write_checkpoint(model: DIR, path: str | Path) -> None:
-    """Writes a network of the released configuration, whole or not at all.
+    """Writes a network of the released configuration; the file is written whole or not at all.
 
     Raises:
-        InputError: the network is of another configuration.
+        InputError: the network has another configuration.
     """
     if model.config != DIRConfig.released():
         raise InputError("model: expected DIRConfig.released(), whose layout this file has")
@@ -178,7 +179,7 @@ def write_checkpoint(model: DIR, path: str | Path) -> None:
 
 
 def named_outputs(prediction: Prediction) -> dict[str, Tensor]:
-    """A prediction under the names of the release's outputs."""
+    """Returns a prediction's tensors under the names of the release's outputs."""
     out: dict[str, Tensor] = {"seg": prediction.segmentation, "dense": prediction.dense}
     for k, estimate in enumerate(prediction.estimates):
         for h, side in enumerate(SIDES):
@@ -192,10 +193,10 @@ def named_outputs(prediction: Prediction) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def run(model: DIR, image: Tensor) -> dict[str, Tensor]:
-    """Returns what the command writes for a normalised picture: all outputs, and the last stage's planes as
-    one map.
+    """Returns the arrays that the command writes for normalised pictures: all outputs and one more map.
 
-    That map, ``planes_sum_last``, is the mean over each hand's planes and channels, summed over the hands.
+    This map, ``planes_sum_last``, is made from the last stage's planes: their mean over each hand's planes
+    and channels, summed over the hands.
     """
     trace = model.trace(image)
     last, config = trace.stages[-1], model.config
@@ -206,7 +207,7 @@ def run(model: DIR, image: Tensor) -> dict[str, Tensor]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Command line: load, run, write."""
+    """Runs the command line: loads a checkpoint, runs the network, writes its outputs."""
     parser = argparse.ArgumentParser(description="Runs the released network on stored inputs.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("inputs", type=Path, help="npz with img (batch, 3, 256, 256), normalised")

@@ -1,4 +1,4 @@
-"""The release's loss terms on the inputs of its loader."""
+"""The release's loss terms, computed on the inputs of its data loader."""
 
 import copy
 from collections.abc import Mapping
@@ -14,7 +14,11 @@ from handlib.training.targets import Targets
 
 
 def released_targets(inputs: Mapping[str, np.ndarray]) -> Targets:
-    """The truth in the layout of the release's loader; what no released loss looks at is left at rest."""
+    """Returns the truth, given in the layout of the release's loader.
+
+    Fields that no released loss uses are placeholders: no rotation, rest pose, mean shape, both hands
+    present.
+    """
 
     def both(name: str) -> Tensor:
         return torch.from_numpy(np.stack([inputs[f"{name}_{side}"] for side in SIDES], axis=1))
@@ -36,7 +40,10 @@ def released_targets(inputs: Mapping[str, np.ndarray]) -> Targets:
 
 @torch.no_grad()
 def training_losses(model: DIR, inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """The release's loss terms on a batch, with the batch's own statistics; the model stays as it is."""
+    """Returns the release's loss terms on a batch, with the batch's own statistics.
+
+    The model is unchanged.
+    """
     training = copy.deepcopy(model).train()
     faces = hand_faces(model.hands)
     prediction = training(torch.from_numpy(inputs["img"]))

@@ -1,4 +1,4 @@
-"""What the entries of the authors' checkpoint are called here, and how they lie: a table, read either way."""
+"""Translates names and layouts between the authors' checkpoint and this package: one table for both ways."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-# What braces stand for in NAMES: the release's words and ours.
+# The words that the braces in NAMES stand for: the release's and ours.
 WORDS = {
     "side": {"left": "0", "right": "1"},
     "stage": {"4": "0", "3": "1"},
@@ -58,15 +58,15 @@ NAMES = {
     **{"decoder.projecter_{stage}." + theirs: "stages.{stage}." + ours for theirs, ours in _STAGE.items()},
     "decoder.{head}.{rest}": "heads.{head}.{rest}",
 }
-"""The release's names and ours."""
+"""Patterns of the release's names, and ours for each."""
 
-# In the file, but not weights of the network: ImageNet's classifier, constants, the self-loop scores whose
-# softmax is always 1, and the hand model, which is read separately.
+# Entries of the file that aren't weights of the network: ImageNet's classifier, constants, the self-loop
+# scores (their softmax is always 1), and the hand model, which is read separately.
 CONSTANTS = re.compile(
     r"backbone\.fc\.\w+|seg_loss\.weight|.*\.img_gird|.*\.gconv\.e_0|.*\.mano_layer_(left|right)\.th_\w+"
 )
 _CONVOLVED = re.compile(r".*\.modules_per_hand\.\d\.(first|second)\.weight")
-"""Kept by the release as convolutions of width 1."""
+"""Our linear layers that the release stores as convolutions of width 1."""
 
 
 def _turned(table: Mapping[str, str]) -> dict[str, str]:
@@ -74,7 +74,7 @@ def _turned(table: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Translation:
-    """A table of names with the words in their braces, made ready for looking names up."""
+    """Translates names by a table of patterns and the words for their braces."""
 
     def __init__(self, names: Mapping[str, str], words: Mapping[str, Mapping[str, str]]):
         choices = {kind: "|".join(map(re.escape, table)) for kind, table in words.items()} | _PATTERNS
@@ -86,7 +86,7 @@ class _Translation:
         self.rules = [(re.compile(pattern(name)), other) for name, other in names.items()]
 
     def __call__(self, name: str) -> str | None:
-        """The other name; None if the table hasn't this one."""
+        """Returns the translated name, or None if the name isn't in the table."""
         for pattern, other in self.rules:
             if match := pattern.fullmatch(name):
                 found = match.groupdict().items()
@@ -97,13 +97,13 @@ class _Translation:
 
 
 our_name = _Translation(NAMES, WORDS)
-"""This package's name of a released entry; None if the table hasn't it."""
+"""Returns this package's name of a released entry, or None if the entry isn't in the table."""
 released_name = _Translation(_turned(NAMES), {kind: _turned(table) for kind, table in WORDS.items()})
-"""What the release calls an entry of ours; None if the table hasn't it."""
+"""Returns the release's name of one of our entries, or None if the entry isn't in the table."""
 
 
 def from_released(released: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-    """The released weights under our names and shapes, and the names that the table hasn't."""
+    """Returns the released weights with our names and shapes, and the names that aren't in the table."""
     ours: dict[str, Tensor] = {}
     unknown = []
     for name, value in released.items():
@@ -122,11 +122,11 @@ def from_released(released: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], li
 
 
 def to_released(ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our weights under the release's names and in its shapes; an unknown name is a ``KeyError``."""
+    """Returns our weights with the release's names and shapes; raises a ``KeyError`` for an unknown name."""
     released: dict[str, Tensor] = {}
     for name, value in ours.items():
         if name.endswith(".neighbour"):
-            continue  # Written with its layer's own matrices.
+            continue  # Written together with its layer's ``own`` matrices.
         new = released_name(name)
         if new is None:
             raise KeyError(name)

@@ -1,6 +1,6 @@
-"""Everything drawn: a module per mechanism, under its name, and in ``core`` what they share.
+"""All widgets and figures: a module per mechanism with its name, and shared parts in ``core``.
 
-Names are imported when they are first asked for, so that nobody waits for a widget that he doesn't show.
+Names are imported when they are first used, so that nobody waits for widgets that aren't shown.
 """
 
 from lazy_loader import attach_stub

@@ -25,11 +25,15 @@ from .hand import HandExplorer as HandExplorer
 from .interhand import FitExplorer as FitExplorer
 from .interhand import FitView as FitView
 from .losses import LossExplorer as LossExplorer
+from .map import dir_map as dir_map
 from .projection import ProjectionExplorer as ProjectionExplorer
 from .refinement import RefinementExplorer as RefinementExplorer
 from .robustness import Perturbation as Perturbation
 from .robustness import RobustnessExplorer as RobustnessExplorer
 from .sampling import SamplingExplorer as SamplingExplorer
+from .sketches import draw_bilinear_sampling as draw_bilinear_sampling
+from .sketches import draw_bone_plane as draw_bone_plane
+from .sketches import draw_weak_perspective as draw_weak_perspective
 from .tour import StagesPanel as StagesPanel
 from .tour import stages as stages
 from .trade_off import TradeOff as TradeOff

@@ -1,4 +1,4 @@
-"""Trainings that differ in one mechanism: errors of every seed, what chance explains, and what they cost."""
+"""Shows trainings that differ in one mechanism: errors of every seed, the size of chance, and costs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -37,7 +37,7 @@ CHART_SIZE = (920, 400)
 
 @dataclass(frozen=True)
 class Choice:
-    """A choice of what is compared: a measure on a stratum's pairs, of an estimate, against a cost."""
+    """The reader's choice: two trainings, an error, the pairs' stratum, an estimate, and a cost."""
 
     reference: str = "full"
     picked: str = "no_refinement"
@@ -58,7 +58,7 @@ class AblationsState:
 
 
 def told(values: Sequence[float]) -> str:
-    """A kind's mean and its seeds."""
+    """Returns the mean of a kind of training and the values of its seeds, in words."""
     seeds = ", ".join(f"{value:.3g}" for value in values)
     return f"{np.mean(values):.3g} ({'seeds' if len(values) > 1 else 'seed'} {seeds})"
 
@@ -70,7 +70,7 @@ def costs_of(results: Sequence[AblationResult], names: Iterable[str], cost: str)
 
 
 def ablations_state(results: Sequence[AblationResult], choice: Choice) -> AblationsState:
-    """Returns what there is to see for a choice among trainings that are there."""
+    """Returns the widget's state for a choice."""
     errors = errors_of(results, choice.measure, choice.stratum, choice.estimate)
     spread = pooled_spread(list(errors.values()))
     differences = {name: compare(values, errors[choice.reference], spread) for name, values in errors.items()}
@@ -125,7 +125,7 @@ def _colour(name: str, choice: Choice) -> str:
 
 
 class AblationsExplorer(Explorer[AblationsState]):
-    """All trainings under one measure, one of them picked and compared with another one."""
+    """All trainings measured by one error; one training is picked and compared with another."""
 
     def __init__(self, results: Sequence[AblationResult]):
         check_some("results", results)
@@ -143,7 +143,7 @@ class AblationsExplorer(Explorer[AblationsState]):
         super().__init__([*rows, self.image, self.caption])
 
     def compute(self) -> AblationsState:
-        """The trainings under the chosen measure."""
+        """Returns the state for the chosen error, pairs, estimate and cost."""
         names = (field.name for field in fields(Choice))
         return ablations_state(self.results, Choice(*(getattr(self, name).value for name in names)))
 

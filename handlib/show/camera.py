@@ -1,4 +1,4 @@
-"""A crop to be moved and a weak-perspective camera to be fitted: what both do to pixels and intrinsics."""
+"""Shows how moving a crop and fitting a weak-perspective camera change pixels and intrinsics."""
 
 from dataclasses import dataclass
 
@@ -21,35 +21,35 @@ from handlib.show.core.raster import above, beside, draw_skeleton, quick_png, re
 from handlib.utils.arguments import check_choice
 
 CROP_SIZE = 128
-"""Pixels per side to which the crop is resampled: what the small network sees."""
+"""Side in pixels to which the crop is resampled: that of the small network's picture."""
 
 DRAWN_SIDE = 340
 DASH = 6.0
 
 
 def crop_window(size: int, zoom: float, shift: tuple[float, float]) -> Crop:
-    """The window that a zoom leaves of a picture, its centre ``shift`` pixels from the picture's centre."""
+    """Returns the window of a picture at a zoom; its centre is ``shift`` pixels from the picture's centre."""
     side = size / zoom
     return Crop(size / 2 + shift[0] - side / 2, size / 2 + shift[1] - side / 2, side)
 
 
 def uv_in_crop(sample: Sample, crop: Crop) -> Float[Tensor, "hand=2 21 2"]:
-    """The true joints' uv over the crop."""
+    """Returns the true joints' uv over the crop."""
     return crop.to_uv((sample.uv + 1) * (sample.size / 2))
 
 
 def fit_in_crop(sample: Sample, hand: int, crop: Crop) -> Float[Tensor, "3"]:
-    """The weak camera (s, tx, ty) of least squared error for one hand, centred on its wrist, in the crop."""
+    """Returns the weak camera (s, tx, ty) with the least squared error for one hand, centred on its wrist."""
     joints = sample.joints[hand]
     return fit_weak_perspective(joints - joints[:1], uv_in_crop(sample, crop)[hand])
 
 
 @dataclass(frozen=True)
 class CropState:
-    """All that the widget shows: a crop, its intrinsics, and how far a weak camera is off in it.
+    """All that the widget shows: a crop, its intrinsics, and the error of a weak camera in it.
 
-    ``errors`` are pixels of the crop, one per joint of the chosen hand; ``least`` is the mean error of the
-    camera that :func:`fit_in_crop` finds there.
+    ``errors`` are in pixels of the crop, one per joint of the chosen hand. ``least`` is the mean error of the
+    camera that :func:`fit_in_crop` finds.
     """
 
     crop: Crop
@@ -66,7 +66,7 @@ class CropState:
 def crop_state(
     sample: Sample, hand: int, zoom: float, shift: tuple[float, float], camera: tuple[float, float, float]
 ) -> CropState:
-    """Returns the state of one sample; ``hand`` (0 left, 1 right) is the one that ``camera`` projects."""
+    """Returns the state of one sample; ``camera`` projects ``hand`` (0 left, 1 right)."""
     crop = crop_window(sample.size, zoom, shift)
     corner, uv = sample.intrinsics.new_tensor((crop.x, crop.y)), uv_in_crop(sample, crop)
     intrinsics = crop_intrinsics(sample.intrinsics, corner, CROP_SIZE / crop.side)
@@ -116,7 +116,7 @@ def _draw_cropped(
 ) -> UInt8[np.ndarray, "height width 3"]:
     window = (crop.x, crop.y, crop.x + crop.side, crop.y + crop.side)
     picture = Image.fromarray(picture_of(sample))
-    # First to the network's pixels, so that the reader sees what the network would, then enlarged.
+    # First reduced to the network's pixels, so that the reader sees what the network sees, then enlarged.
     seen = picture.transform(
         (2 * CROP_SIZE, 2 * CROP_SIZE),
         Image.Transform.EXTENT,
@@ -146,11 +146,11 @@ def _draw_dashed(image: Image.Image, joints: Float[np.ndarray, "21 2"]) -> None:
 
 
 class CropExplorer(Explorer[CropState]):
-    """One sample's picture with a crop to be moved, and one hand's weak camera to be set or fitted.
+    """One sample's picture with a movable crop, and one hand's weak camera to set or fit.
 
-    Left the whole picture with the crop's frame and the principal point (a cross), right the crop: true
-    joints solid, the weak camera's projection dashed. Moving the crop leaves the weak camera as it is, so
-    that it has to be fitted anew: it belongs to the crop.
+    On the left is the whole picture with the crop's frame and the principal point (a cross). On the right is
+    the crop: true joints are solid, the weak camera's projection is dashed. A weak camera belongs to its
+    crop. Moving the crop doesn't change the camera, so it must be fitted anew.
     """
 
     def __init__(self, sample: Sample, hand: str = "left"):
@@ -178,11 +178,11 @@ class CropExplorer(Explorer[CropState]):
 
     @property
     def position(self) -> tuple[float, tuple[float, float]]:
-        """Zoom and shift of the crop, as the sliders say."""
+        """Returns the crop's zoom and shift, as set by the sliders."""
         return self.zoom.value, (self.shift[0].value, self.shift[1].value)
 
     def fit(self) -> None:
-        """Sets the weak camera to the one of least squared error in the crop that is shown."""
+        """Sets the weak camera to the one with the least squared error in the current crop."""
         crop = crop_window(self.sample.size, *self.position)
         fitted = fit_in_crop(self.sample, SIDES.index(self.hand.value), crop).tolist()
         with self.quiet():
@@ -191,7 +191,7 @@ class CropExplorer(Explorer[CropState]):
         self.refresh()
 
     def compute(self) -> CropState:
-        """Returns the state of the crop and of the weak camera in it."""
+        """Returns the state of the crop and its weak camera."""
         camera = (self.scale.value, *(control.value for control in self.translation))
         return crop_state(self.sample, SIDES.index(self.hand.value), *self.position, camera)
 
@@ -203,7 +203,7 @@ class CropExplorer(Explorer[CropState]):
             label.value = text
 
     def picture(self) -> Picture:
-        """Both pictures above the lines."""
+        """Returns both pictures above the lines."""
         both = beside(self.state.whole, self.state.cropped, gap=8)
         return above(both, words("\n".join(self.state.summary), both.shape[1]))
 

@@ -1,4 +1,4 @@
-"""The encoder's left/right attention over its picture, mirrored or with a hand painted out."""
+"""Shows the encoder's left/right attention over a picture, also mirrored or with a hand painted out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,14 +31,14 @@ PAINTED: tuple[Painted, ...] = get_args(Painted)
 SIDE = 400
 OPACITY = 0.8
 RIM = 2
-"""Pixels around a hand that are painted over with it: they hold a mixture of its colour and others."""
+"""Width in pixels of the rim painted over with a hand; its pixels mix the hand's colour with others."""
 
 
 def paint_out(sample: Sample, hand: int) -> Sample:
-    """The sample with one hand (0 left, 1 right) and its forearm painted over, truth and labels unchanged.
+    """Paints over one hand (0 left, 1 right) and its forearm; truth and labels stay the same.
 
-    The colours are those of the background nearby: its blurred picture, normalised by how much background
-    the blur met. The other hand stays as it is, also where the painted one had covered it.
+    The colours are those of the background nearby: the blurred background, divided by the share of background
+    under the blur. The other hand stays as it is, even where the painted hand had covered it.
     """
     label = sample.label.numpy()
     background = label == BACKGROUND
@@ -56,14 +56,14 @@ def paint_out(sample: Sample, hand: int) -> Sample:
 
 
 def variant(sample: Sample, mirrored: bool = False, painted: Painted = "neither") -> Sample:
-    """A single sample mirrored, then with a hand painted out; the hand's name is that of the new picture."""
+    """Mirrors a single sample, then paints a hand out; ``painted`` names the hand in the new picture."""
     if mirrored:
         sample = flip(stack([sample]))[0]
     return sample if painted == "neither" else paint_out(sample, SIDES.index(painted))
 
 
 def map_centre(attention: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "2"]:
-    """The weighted mean of the cells' centres, uv."""
+    """Returns the weighted mean of the cells' centres, in uv."""
     height, width = attention.shape
     weights = attention / attention.sum()
     x, y = ((np.arange(n) + 0.5) * 2 / n - 1 for n in (width, height))
@@ -71,18 +71,18 @@ def map_centre(attention: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray
 
 
 def effective_cells(attention: Float[np.ndarray, "rows columns"]) -> float:
-    """Returns the number of equal cells that are as spread out: the exponential of the weights' entropy."""
+    """Returns the number of equal cells with the same spread: the exponential of the weights' entropy."""
     weights = attention[attention > 0] / attention.sum()
     return float(np.exp(-(weights * np.log(weights)).sum()))
 
 
 @dataclass(frozen=True)
 class MapFacts:
-    """The numbers that are given of one hand's map and of its first estimate.
+    """Numbers about one hand's map and about its first estimate.
 
-    ``share`` is how much of the map's weight lies on the true (left, right) hand, ``area`` how much of the
-    picture these cover. ``millimetres`` is the mean distance of the joints from the truth, measured from the
-    wrist; ``percent`` that of their places in the picture, in % of its side.
+    ``share`` is the share of the map's weight on the true (left, right) hand, ``area`` the share of the
+    picture that each hand covers. ``millimetres`` is the joints' mean error relative to the wrist,
+    ``percent`` their mean error in the picture, in % of its side.
     """
 
     centre: Float[np.ndarray, "2"]
@@ -95,7 +95,7 @@ class MapFacts:
 
 @dataclass(frozen=True)
 class AttentionMapsState:
-    """All that the widget shows; facts are (left, right), ``below`` is what the maps are drawn over."""
+    """All that the widget shows; facts are (left, right), ``below`` is the picture under the maps."""
 
     attention: Float[np.ndarray, "hand=2 rows columns"]
     facts: tuple[MapFacts, ...]
@@ -109,7 +109,7 @@ def attention_maps_state(
 ) -> AttentionMapsState:
     """Returns the state of a single sample and the network's trace of its picture.
 
-    ``painted`` says which hand isn't in the picture although it is in the sample's truth.
+    ``painted`` names the hand that isn't in the picture although it is in the sample's truth.
     """
     attention = trace.attention[0].double().numpy()
     first = trace.prediction.estimates[0]
@@ -159,7 +159,7 @@ def _caption(facts: Sequence[MapFacts], painted: Painted, attention: np.ndarray)
 
 
 def _outlined(picture: Picture, label: UInt8[np.ndarray, "size size"]) -> Picture:
-    """The picture with both hands' true outlines."""
+    """Returns the picture with both hands' true outlines."""
     side = picture.shape[0]
     large = np.asarray(Image.fromarray(label).resize((side, side), Image.Resampling.NEAREST))
     outlined = picture.copy()
@@ -170,9 +170,10 @@ def _outlined(picture: Picture, label: UInt8[np.ndarray, "size size"]) -> Pictur
 
 
 def draw_maps(state: AttentionMapsState, opacity: float = OPACITY) -> Picture:
-    """Both maps over the picture: in each cell a blue disc for the left one and an orange for the right one.
+    """Draws both maps over the picture: each cell has a blue disc for the left map, an orange for the right.
 
-    A disc's area is the attention; at 1 it is as wide as half the cell. A letter marks each map's centre.
+    A disc's area is the attention; at 1 the disc is half as wide as the cell. A letter marks each map's
+    centre.
     """
     scale = 2
     side = scale * state.below.shape[0]
@@ -197,10 +198,11 @@ def draw_maps(state: AttentionMapsState, opacity: float = OPACITY) -> Picture:
 
 
 class AttentionExplorer(Explorer[AttentionMapsState]):
-    """Both attention maps over a picture that can be mirrored and lose a hand; the first estimate beside it.
+    """Both attention maps over a picture, and the first estimate beside it.
 
-    ``samples`` are single ones of the network's size; ``run`` makes the trace of a batch of one picture,
-    bytes (1, 3, size, size). It is asked once for every picture and variant.
+    The picture can be mirrored, and a hand can be painted out. ``samples`` are single samples of the
+    network's size. ``run`` returns the trace of a batch of one picture, bytes (1, 3, size, size). It is
+    called once for every picture and variant.
     """
 
     def __init__(
@@ -223,7 +225,7 @@ class AttentionExplorer(Explorer[AttentionMapsState]):
         super().__init__([controls, [self.maps, self.estimate], self.caption])
 
     def compute(self) -> AttentionMapsState:
-        """Returns the chosen variant's state, from memory if it was shown before."""
+        """Returns the chosen variant's state; states shown before are remembered."""
         key = (self.choice.value, self.mirrored.value, self.painted.value)
         if key not in self._states:
             sample = variant(self.samples[key[0]], key[1], key[2])
@@ -239,7 +241,7 @@ class AttentionExplorer(Explorer[AttentionMapsState]):
         self.caption.value = state.caption.replace("\n", "<br>")
 
     def picture(self) -> Picture:
-        """Both pictures above the caption."""
+        """Returns both pictures above the caption."""
         both = beside(draw_maps(self.state, self.opacity.value), self.state.estimate)
         return above(both, words(self.state.caption, both.shape[1], 12))
 

@@ -30,10 +30,10 @@ from handlib.model.estimate import Estimate, Prediction, estimate_names
 from handlib.show.core import palette
 from handlib.show.core.figures import figure_pixels, without_frame
 from handlib.show.core.hands import HandsView
-from handlib.show.core.hands_drawing import TRUE_HANDS, Links, framing_of
+from handlib.show.core.hands_drawing import TRUE_HANDS, error_links, framing_of
 from handlib.show.core.overlay import overlay_with_truth
 from handlib.show.core.panel import Explorer, Picture, choice, png_image
-from handlib.show.core.raster import above, beside, encode_png, rgb_bytes, words
+from handlib.show.core.raster import above, beside, encode_png, words
 
 PICTURE_SIDE, CHART_SIZE, MARKERS = 320, (640, 260), "o^sD"
 SURFACE_OPACITY = 0.45
@@ -190,10 +190,7 @@ class EvaluationExplorer(Explorer[EvaluationState]):
         state = self.compute()
         self.view = HandsView(state.vertices, state.joints, sides=(*SIDES, *TRUE_HANDS))
         self.view.surface_opacity = SURFACE_OPACITY
-        joints = np.arange(len(PAIR_JOINT_NAMES))
-        pairs = np.column_stack((joints, joints + len(joints)))
-        colours = np.tile(rgb_bytes(palette.HIGHLIGHT), (len(pairs), 1))
-        self.view.update(links=Links(pairs, colours, np.full(len(pairs), 0.35)))
+        self.view.update(links=error_links())
         self.image, self.chart = png_image(PICTURE_SIDE, PICTURE_SIDE), png_image(*CHART_SIZE)
         controls = [[self.protocol, self.root, self.scaling, self.joints], [self.stage, self.rank]]
         views = [self.summary, self.chart, self.caption, [self.image, self.view]]

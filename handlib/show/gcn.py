@@ -1,4 +1,4 @@
-"""The reach of joints through graph layers: Jacobian norms as colours on the hands and as bars."""
+"""Shows how far joints reach through graph layers: Jacobian norms as colours on the hands and as bars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,19 +21,20 @@ from handlib.utils.arguments import check_some
 RECEIVERS, SENDERS = "receivers of the joint", "senders to the joint"
 DIRECTIONS = (RECEIVERS, SENDERS)
 UNREACHED, UNREACHED_SURFACE = (255, 255, 255), (222, 222, 222)
-"""Where the influence is exactly zero: a joint's ball, and the surface around it."""
+"""Colours of a joint's ball, and of the surface around it, where the influence is exactly zero."""
 CHART_SIZE = (520, 360)
 COLOUR_RADIUS = 0.012
-"""Metres over which the colour of one joint fades into the next one's."""
+"""Distance in metres over which one joint's colour fades into the next joint's."""
 
 
 @dataclass(frozen=True)
 class Influence:
-    """The strength with which joints of a hand move each other after 0, 1, 2, ... graph layers.
+    """The strength with which the joints of a hand move each other after 0, 1, 2, ... graph layers.
 
-    ``norms[n, h, i, j]``: the Frobenius norm of the Jacobian of joint i's features after n layers with
-    respect to joint j's features before the first, in hand h, divided by the root of the number of features.
-    It is the root mean square of how far i's features move when j's are nudged by 1 in a random direction.
+    ``norms[n, h, i, j]`` is about hand h: the Frobenius norm of the Jacobian of joint i's features after n
+    layers with respect to joint j's features before the first layer, divided by the root of the number of
+    features. It is the root mean square of the change of i's features when j's move by 1 in a random
+    direction.
     """
 
     name: str
@@ -50,21 +51,21 @@ class InfluenceState:
 
 
 def strength_colours(strengths: Float[np.ndarray, "*n"], strongest: float) -> UInt8[np.ndarray, "*n 3"]:
-    """Darker is stronger, by the root of the share of ``strongest``; exactly zero is white."""
+    """Returns colours: darker is stronger, by the root of the share of ``strongest``; exactly 0 is white."""
     share = np.sqrt(np.clip(strengths / strongest, 0, 1))
     colours = colormaps[palette.STRENGTH](0.2 + 0.8 * share, bytes=True)[..., :3]
     return np.where(strengths[..., None] > 0, colours, np.array(UNREACHED, np.uint8)).astype(np.uint8)
 
 
 def nearby_joints(hands: PlacedHands) -> Float[np.ndarray, "hand=2 778 21"]:
-    """Returns each vertex's shares of the joints' colours: the nearest one has nearly all."""
+    """Returns the shares with which joints colour each vertex; the nearest joint has nearly all."""
     squares = np.square(hands.vertices[:, :, None] - hands.joints[:, None]).sum(-1)
     closeness = np.exp((squares.min(2, keepdims=True) - squares) / COLOUR_RADIUS**2)
     return closeness / closeness.sum(2, keepdims=True)
 
 
 def influence_state(influence: Influence, picked: int, layers: int, direction: str) -> InfluenceState:
-    """Returns what joint ``picked`` (0-41, or -1 for none) moves or is moved by after so many layers."""
+    """Returns the state after ``layers`` layers with joint ``picked`` (0-41, or -1 for none)."""
     strengths = np.zeros((len(SIDES), NUM_JOINTS))
     if picked >= 0:
         hand, joint = divmod(picked, NUM_JOINTS)
@@ -100,9 +101,9 @@ def _caption(strengths: np.ndarray, picked: int, layers: int, direction: str) ->
 
 
 def draw_bars(state: InfluenceState, picked: int, highest: float) -> UInt8[np.ndarray, "height width 3"]:
-    """Bars by joint, a row per hand, axes as high as ``highest``.
+    """Draws a bar per joint and a row per hand; the axes end at ``highest``.
 
-    The picked joint's bar has the highlight's edge, an exact zero says 0.
+    The picked joint's bar has a highlighted edge. An exact zero is labelled 0.
     """
     figure = Figure(figsize=(CHART_SIZE[0] / 100, CHART_SIZE[1] / 100), dpi=100)
     axes = figure.subplots(2, 1, sharex=True)
@@ -124,10 +125,10 @@ def draw_bars(state: InfluenceState, picked: int, highest: float) -> UInt8[np.nd
 
 
 class InfluenceExplorer(Explorer[InfluenceState]):
-    """Pick a joint of either hand and see which joints it moves, or which move it, after so many layers.
+    """Pick a joint and see which joints it moves, or which joints move it, after a number of layers.
 
-    ``influences`` are what the list ``network`` offers; ``hands`` (:func:`handlib.model.placed.place`) are
-    what is coloured.
+    ``influences`` are the entries of the list ``network``. ``hands`` (:func:`handlib.model.placed.place`) are
+    coloured.
     """
 
     def __init__(self, influences: Sequence[Influence], hands: PlacedHands):
@@ -145,7 +146,7 @@ class InfluenceExplorer(Explorer[InfluenceState]):
         super().__init__(rows, [(self.view, "picked")])
 
     def moved(self, control: ipywidgets.Widget) -> None:
-        """The slider goes as far as the chosen network has layers."""
+        """Sets the slider's maximum to the chosen network's number of layers."""
         self.layers.max = len(self.influences[self.network.value].norms) - 1
 
     def compute(self) -> InfluenceState:
@@ -164,7 +165,7 @@ class InfluenceExplorer(Explorer[InfluenceState]):
         self.caption.value = state.caption
 
     def picture(self) -> Picture:
-        """Caption, hands and bars."""
+        """Returns caption, hands and bars."""
         both = beside(self.view.picture((440, CHART_SIZE[1])), self.bars)
         return above(words(self.state.caption, both.shape[1]), both)
 

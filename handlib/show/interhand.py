@@ -1,4 +1,4 @@
-"""Fits of a hand model, given in the world, over the picture of a camera: moved rightly, or naively."""
+"""Shows fits of a hand model over a camera's picture, moved from the world correctly or naively."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,12 +29,12 @@ ANNOTATED, AS_IF_OURS = "tips first, right hand first", "as if it were ours"
 ORDERS = (ANNOTATED, AS_IF_OURS)
 PICTURE_SIDE, DRAWN_SIDE = 420, 260
 WORLD_AXIS = torch.tensor([0.36, 0.48, 0.8])
-"""About which the world's axes are turned; a direction like any other."""
+"""Axis about which the world's frame is turned; any direction would do."""
 
 
 @dataclass(frozen=True, eq=False)
 class FitView:
-    """A picture with its camera and, in the world (metres), both hands' fits and the 42 annotated joints."""
+    """A picture, its camera, both hands' fits and the 42 annotated joints, in the world's frame (metres)."""
 
     picture: UInt8[np.ndarray, "height width 3"]
     camera: Camera
@@ -43,7 +43,7 @@ class FitView:
 
     @classmethod
     def read(cls, source: InterHand, number: int) -> "FitView":
-        """A picture of InterHand2.6M; an unreadable one is an :class:`handlib.utils.errors.InputError`."""
+        """Reads a picture of InterHand2.6M; an ``InputError`` if its file can't be read."""
         record = source.index[number]
         return cls(
             picture=read_picture(source.root / "images" / source.split / record.file_name),
@@ -55,8 +55,10 @@ class FitView:
 
 @dataclass(frozen=True)
 class FitState:
-    """All that the widget shows: how far the surface is from where it belongs, per hand, in millimetres and
-    in the picture's pixels, and the annotated joints' distance from those of the fits in millimetres.
+    """All that the widget shows.
+
+    ``millimetres`` and ``pixels`` (of the picture) are each hand's mean distance from the correctly moved
+    surface. ``joints_apart`` is the mean distance between annotated and fitted joints in millimetres.
     """
 
     millimetres: Float[np.ndarray, "hand=2"]
@@ -67,7 +69,7 @@ class FitState:
 
 
 def turned_world(view: FitView, hands: Sequence[Hand], degrees: float) -> FitView:
-    """The same view described in a world whose axes are turned; nothing in the picture moves."""
+    """Returns the same view in a world with turned axes; nothing in the picture moves."""
     turn = roma.rotvec_to_rotmat(np.radians(degrees) * WORLD_AXIS)
     as_camera = Camera(turn, torch.zeros(3), view.camera.intrinsics)
     return replace(
@@ -79,14 +81,14 @@ def turned_world(view: FitView, hands: Sequence[Hand], degrees: float) -> FitVie
 
 
 def moved_fit(fit: Fit, camera: Camera, hand: Hand, translation: str) -> Fit:
-    """The fit in the camera's frame, by one of ``TRANSLATIONS``."""
+    """Returns the fit in the camera's frame, moved by one of ``TRANSLATIONS``."""
     if translation == RIGHT_WAY:
         return fit.seen_by(camera, hand)
     return replace(fit, root=camera.rotation @ fit.root, translation=camera.see(fit.translation))
 
 
 def annotated_hands(joints: Float[Tensor, "42 3"], order: str) -> Float[Tensor, "hand=2 21 3"]:
-    """The annotated joints, (left, right), read in one of ``ORDERS``."""
+    """Returns the annotated joints (left, right), read in one of ``ORDERS``."""
     if order == AS_IF_OURS:
         return joints.reshape(2, 21, 3)
     return torch.stack([joints[list(ANNOTATED_TO_21[side])] for side in SIDES])
@@ -103,7 +105,7 @@ def fit_state(view: FitView, hands: Sequence[Hand], translation: str, order: str
     )
     posed = [fit.posed(hand) for fit, hand in zip(right, hands, strict=True)]
     truth, true_joints = (torch.stack([getattr(p, name) for p in posed]) for name in ("vertices", "joints"))
-    # Both ways turn the hand alike.
+    # Both ways turn the hand in the same way, so only the translation differs.
     shift = torch.stack([b.translation - a.translation for a, b in zip(right, shown, strict=True)])[:, None]
     vertices, joints = truth + shift, true_joints + shift
     annotated = annotated_hands(camera.see(view.annotated), order)
@@ -135,9 +137,9 @@ def fit_state(view: FitView, hands: Sequence[Hand], translation: str, order: str
 
 
 class FitExplorer(Explorer[FitState]):
-    """Choose a picture, how its fits are moved into the camera, and how its annotation is read.
+    """Choose a picture, how its fits are moved to the camera's frame, and how its annotation is read.
 
-    ``hands`` (left, right) are those whose parameters the fits are.
+    ``hands`` (left, right) are the hand models of the fits.
     """
 
     def __init__(self, views: Sequence[FitView], hands: Sequence[Hand]):
@@ -152,7 +154,7 @@ class FitExplorer(Explorer[FitState]):
         super().__init__([controls, self.caption, self.image])
 
     def compute(self) -> FitState:
-        """The chosen picture with its fits."""
+        """Returns the state of the chosen picture."""
         view, degrees = self.views[self.number.value - 1], float(self.degrees.value)
         return fit_state(view, self.hands, self.translation.value, self.order.value, degrees)
 

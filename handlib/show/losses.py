@@ -1,4 +1,4 @@
-"""Every loss of a changed hand, and where one of them pulls."""
+"""Shows all loss terms of a changed hand, and where one of the terms pulls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,19 +25,22 @@ from handlib.training.targets import Targets
 
 WEIGHTS = {"paper": LossWeights.paper(), "small": LossWeights.small()}
 LARGEST = {"sideways": 80, "depth": 80, "turn": 180, "tilt": 180, "size": 60, "bend": 60}
-"""The ends of the slider, in the kind's unit."""
+"""Both ends of the slider, as plus and minus this value in the unit of the kind."""
 ROUNDING = {"edge": 1e-5, "normal": 1e-5}
-"""Terms of weight 1 up to this are rounding: the hand is as they want it. The Huber loss squares its own."""
+"""Values of terms with weight 1 that count as rounding errors of 0.
+
+Huber terms square their rounding errors.
+"""
 VIEWS = {"from the front": (0, 1), "from the side, camera on the left": (2, 1)}
 PANEL_SIDE, ROW, EVERY = 230, 19, 13
 ARROW = 24
-"""Pixels of the longest arrow."""
+"""Length of the longest arrow in pixels."""
 STRENGTHS = (mix(palette.HIGHLIGHT, "#ffffff", 0.94), mix(palette.HIGHLIGHT, "#000000", 0.35))
 
 
 @dataclass(frozen=True)
 class LossCase:
-    """One true pair and all that its losses need."""
+    """A true pair, and all that its losses need."""
 
     sample: Sample
     hands: tuple[Hand, Hand]
@@ -47,7 +50,7 @@ class LossCase:
 
     @classmethod
     def of(cls, sample: Sample) -> "LossCase":
-        """For a single sample, with the open hand."""
+        """Makes a case from a single sample that shows the open hand."""
         batch, hands = stack([sample]), (Hand.open("left"), Hand.open("right"))
         faces = hand_faces(dict(zip(SIDES, hands, strict=True)))
         return cls(batch, hands, Targets.from_sample(batch, hands), true_estimate(batch, hands), faces)
@@ -57,9 +60,9 @@ class LossCase:
 class LossState:
     """All that the widget shows: the changed pair, its losses, and where one of them pulls.
 
-    ``terms`` have weight 1 and are summed over both hands; ``weighted`` are those times their weights.
-    ``pulls`` start at ``points``, the joints or the vertices of both hands (metres, left wrist at the
-    origin); their length is relative to the strongest one.
+    ``terms`` have weight 1 and are summed over both hands; ``weighted`` are the terms times their weights.
+    ``pulls`` start at ``points``: the joints or vertices of both hands (metres, left wrist at the origin).
+    Their lengths are relative to the strongest pull.
     """
 
     term: str
@@ -76,7 +79,7 @@ class LossState:
 def loss_state(
     case: LossCase, term: str, kind: str, amount: float, weights: LossWeights | None = None
 ) -> LossState:
-    """Returns what ``term`` sees after :func:`~handlib.analysis.loss_gradients.change` of the right hand."""
+    """Returns the state in which the right hand is changed (``loss_gradients.change``) and ``term`` pulls."""
     weights = weights or WEIGHTS["paper"]
     estimate = change(case.truth, case.hands, kind, amount)
     per_hand = term_values(estimate, case.targets, case.faces)
@@ -84,7 +87,7 @@ def loss_state(
     placed, on_joints = place(estimate), term in ("uv", "joints")
     found = pulls_of(term, estimate, case.targets, case.faces)
     pulls = (found.joints if on_joints else found.vertices)[0].double().numpy()
-    # Where a term is at its lowest, the gradient of |x| is the sign of a rounding error.
+    # At a term's minimum, the gradient of |x| is the sign of a rounding error.
     pulls = pulls * (per_hand[term].expand(2) > ROUNDING.get(term, 1e-9)).numpy()[:, None, None]
     pulls = pulls / max(np.linalg.norm(pulls, axis=-1).max(), 1e-12)
     said = f"right hand: {kind} {amount:+.0f} {UNITS[kind]}"
@@ -119,7 +122,7 @@ def _in_words(value: float, pulls: Float[np.ndarray, "hand=2 points 3"], on_join
 def scene_colours(
     state: LossState,
 ) -> tuple[UInt8[np.ndarray, "hand=2 778 3"], UInt8[np.ndarray, "hand=2 21 3"]]:
-    """Colours of the surfaces and of the joints: one of them shows the pulls, the other is plain."""
+    """Returns the colours of surfaces and joints: one of the two shows the pulls, the other is plain."""
     light, dark = (rgb(colour) for colour in STRENGTHS)
     strength = np.linalg.norm(state.pulls, axis=-1, keepdims=True)
     own = (255 * (light + strength * (dark - light))).round().astype(np.uint8)
@@ -133,7 +136,7 @@ def scene_colours(
 def draw_pulls(
     state: LossState, axes: tuple[int, int], title: str, side: int = PANEL_SIDE
 ) -> UInt8[np.ndarray, "side side 3"]:
-    """The skeletons along two of the axes x, y, z, the true ones grey, with the pulls as arrows."""
+    """Draws the skeletons along two of the axes x, y, z, true ones in grey, with the pulls as arrows."""
     canvas, draw, font = blank(2 * side, 2 * side, 24)
     every = np.concatenate((state.true_joints, state.placed.joints)).reshape(-1, 3)
     low, high = every.min(0), every.max(0)
@@ -172,7 +175,7 @@ def _arrow(draw: ImageDraw.ImageDraw, start: np.ndarray, end: np.ndarray) -> Non
 
 
 def draw_bars(state: LossState, width: int = 2 * PANEL_SIDE) -> UInt8[np.ndarray, "height width 3"]:
-    """Every weighted term as a bar, the chosen one coloured."""
+    """Draws every weighted term as a bar; the chosen term is coloured."""
     canvas, draw, font = blank(width, ROW * (len(TERMS) + 1) + 6)
     draw.text((8, 1), "weighted terms of the loss", fill=palette.INK, font=font)
     largest = max(*state.weighted.values(), 1e-9)
@@ -190,7 +193,7 @@ def draw_bars(state: LossState, width: int = 2 * PANEL_SIDE) -> UInt8[np.ndarray
 
 
 def loss_picture(state: LossState) -> UInt8[np.ndarray, "height width 3"]:
-    """Arrows from two sides above the bars."""
+    """Returns the arrows from two sides above the bars."""
     views = [draw_pulls(state, axes, title) for title, axes in VIEWS.items()]
     return above(beside(*views), draw_bars(state))
 
@@ -198,15 +201,15 @@ def loss_picture(state: LossState) -> UInt8[np.ndarray, "height width 3"]:
 def pulls_row(
     states: Sequence[LossState], view: str = "from the front"
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Several states' arrows side by side, each under the name of its term."""
+    """Returns several states' arrows side by side, each under the name of its term."""
     return beside(*(draw_pulls(state, VIEWS[view], state.term) for state in states))
 
 
 class LossExplorer(Explorer[LossState]):
-    """A term of the loss, a change of the right hand and its size by slider, and the weights of the bars.
+    """Choose a loss term, a change of the right hand, the change's size, and the weights of the bars.
 
-    The surfaces in 3D are coloured by how hard the term pulls at each vertex, for terms on joints the
-    joints; arrows show the pulls from the front and from the side, the true skeletons are grey.
+    In 3D, the vertices (or the joints, for terms on joints) are coloured by how hard the term pulls. Arrows
+    show the pulls from the front and from the side; true skeletons are grey.
     """
 
     def __init__(self, sample: Sample):
@@ -223,14 +226,14 @@ class LossExplorer(Explorer[LossState]):
         super().__init__([controls, self.caption, [self.image, self.view]])
 
     def moved(self, control: ipywidgets.Widget) -> None:
-        """The slider has the range of the chosen kind of change."""
+        """Sets the slider's range to that of the chosen kind of change."""
         largest = LARGEST[self.kind.value]
         value = max(-largest, min(largest, self.amount.value))
         with self.amount.hold_trait_notifications():
             self.amount.min, self.amount.max, self.amount.value = -largest, largest, value
 
     def compute(self) -> LossState:
-        """The changed pair and its losses."""
+        """Returns the state of the changed pair and its losses."""
         weights = WEIGHTS[self.weights.value]
         return loss_state(self.case, self.term.value, self.kind.value, float(self.amount.value), weights)
 
@@ -242,7 +245,7 @@ class LossExplorer(Explorer[LossState]):
         self.caption.value = state.caption
 
     def picture(self) -> Picture:
-        """Arrows and bars beside the 3D view."""
+        """Returns arrows and bars beside the 3D view."""
         drawn = loss_picture(self.state)
         return beside(drawn, self.view.picture((440, drawn.shape[0])))
 

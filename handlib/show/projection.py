@@ -1,4 +1,4 @@
-"""Two joints that meet in the picture: what the planes show there, and how much of each can be read back."""
+"""Shows two joints that meet in the picture: the planes there, and how much of each can be read back."""
 
 from dataclasses import dataclass
 
@@ -30,10 +30,10 @@ TILE, MARGIN = 226, 10
 
 
 def bring_together(uv: Float[Tensor, "hand=2 21 2"], joint: int, gap: float) -> Float[Tensor, "hand=2 21 2"]:
-    """Moves both hands, unturned, until that joint of theirs is ``gap`` (uv units) apart.
+    """Moves both hands, without turning them, until this joint of both is ``gap`` (uv units) apart.
 
-    The joints stay on the line that they were on, their middle stays where it was; joints that were in one
-    place part along x.
+    Both joints move along the line through them, and their middle stays. Joints at the same place separate
+    along x.
     """
     apart = uv[1, joint] - uv[0, joint]
     distance = apart.norm()
@@ -46,9 +46,9 @@ def bring_together(uv: Float[Tensor, "hand=2 21 2"], joint: int, gap: float) -> 
 class ProjectionState:
     """All that the widget shows of two hands on one map; ``hand`` is (left, right).
 
-    ``read_from`` is the plane that each hand's joint is read from, as shares of three sources: the joint
-    itself, the rest of its hand, the other hand. ``added`` is what all planes show of each hand, ``errors``
-    what is lost of each hand's feature, ``zeros`` the share of the planes' values that are 0.
+    ``read_from`` is the plane from which each hand's joint is read, as shares of three sources: the joint
+    itself, the rest of its hand, the other hand. ``added`` is the sum of all planes for each hand. ``errors``
+    is the lost share of each hand's feature, ``zeros`` the share of the planes' values that are 0.
     """
 
     uv: Float[np.ndarray, "hand=2 21 2"]
@@ -62,7 +62,7 @@ class ProjectionState:
 
     @property
     def picture(self) -> Picture:
-        """The tiles of :func:`projection_picture`."""
+        """Returns the tiles of :func:`projection_picture`."""
         return projection_picture(self)
 
 
@@ -74,10 +74,10 @@ def projection_state(
     size: int,
     joint: int = joint_index("index4"),
 ) -> ProjectionState:
-    """Returns what two hands draw once a joint of both is ``gap`` map pixels apart.
+    """Returns the state in which a joint of both hands is ``gap`` map pixels apart.
 
-    ``half_width`` is in uv units. The joint must not be the wrist: it is read from the plane of the bone that
-    ends in it.
+    ``half_width`` is in uv units. The joint is read from the plane of the bone that ends in it, so it can't
+    be the wrist.
     """
     moved = bring_together(uv, joint, gap * 2 / size)
     shares = plane_shares(moved, size, half_width, projection)
@@ -110,7 +110,7 @@ def projection_state(
 
 
 def _painted(shares: Float[np.ndarray, "layer size size"], colours: list[str]) -> Image.Image:
-    """Shares as one tile: each source's colour by its share, white where nothing is drawn."""
+    """Paints shares as one tile: each source's colour by its share, white where nothing is drawn."""
     total = shares.sum(0)
     weights = shares / np.maximum(total, 1)
     paint = 1 - np.einsum("lyx,lc->yxc", weights, 1 - np.stack([rgb(colour) for colour in colours]))
@@ -122,7 +122,7 @@ def _painted(shares: Float[np.ndarray, "layer size size"], colours: list[str]) -
 def _mark(
     tile: Image.Image, state: ProjectionState, hands: tuple[int, ...], crowded: Bool[np.ndarray, "size size"]
 ) -> Image.Image:
-    """Grid, skeletons, the pixels that are read, and a dot wherever both hands show."""
+    """Adds a grid, skeletons, the pixels that are read, and a dot in every pixel that is crowded."""
     draw, size = ImageDraw.Draw(tile), state.added.shape[-1]
     step = tile.width / size
     for k in range(size + 1):
@@ -144,7 +144,7 @@ def _mark(
 
 
 def _bars(errors: Float[np.ndarray, "hand=2"]) -> Image.Image:
-    """Draws what is lost of each hand's feature, 0 to 100 %."""
+    """Draws the lost share of each hand's feature, 0 to 100 %."""
     width, top, bottom = 158, 18, TILE - 22
     tile, draw, font = blank(width, TILE)
     for percent in (0, 50, 100):
@@ -161,7 +161,7 @@ def _bars(errors: Float[np.ndarray, "hand=2"]) -> Image.Image:
 
 
 def projection_picture(state: ProjectionState) -> UInt8[np.ndarray, "height width 3"]:
-    """Tiles: all planes added, the plane that each hand's joint is read from, and what is lost of both."""
+    """Returns tiles: the sum of all planes, the plane from which each joint is read, and the lost shares."""
     name = JOINT_NAMES[state.joint]
     both = np.all(state.added > 0, axis=0)
     tiles = [
@@ -178,7 +178,7 @@ def projection_picture(state: ProjectionState) -> UInt8[np.ndarray, "height widt
 
 
 class ProjectionExplorer(Explorer[ProjectionState]):
-    """The same joint of both hands brought together on a map: what the planes show, and what is lost."""
+    """Brings the same joint of both hands together on a map: shows the planes and what is lost."""
 
     def __init__(self, sample: Sample, gap: float = 1.0):
         check_one(sample)
@@ -194,7 +194,7 @@ class ProjectionExplorer(Explorer[ProjectionState]):
         super().__init__([*rows, self.image, self.caption])
 
     def compute(self) -> ProjectionState:
-        """Returns what both hands draw and lose."""
+        """Returns the state for the chosen planes, map, gap and half width."""
         return projection_state(
             self.uv, self.gap.value, self.projection.value, self.half_width.value, self.size.value
         )

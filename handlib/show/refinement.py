@@ -1,4 +1,4 @@
-"""Stages that can be interfered with: a start that is moved away, mechanisms that are switched off."""
+"""Shows the stages under interventions: a disturbed start, and mechanisms switched off."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ UNDISTURBED = Disturbance()
 
 @dataclass(frozen=True)
 class StageErrors:
-    """The distances of one estimate from the truth, mean over both hands' joints.
+    """One estimate's mean errors over both hands' joints.
 
-    ``millimetres`` measures each hand from its wrist and gives no size away, ``percent`` is in the picture,
-    in % of its side.
+    ``millimetres`` is the error in space, with each hand aligned at its wrist and not rescaled. ``percent``
+    is the error in the picture, in % of its side.
     """
 
     millimetres: float
@@ -39,9 +39,10 @@ class StageErrors:
 
 @dataclass(frozen=True)
 class RefinementState:
-    """All that the widget shows of one estimate; ``vertex_errors`` are mm, measured from each hand's wrist.
+    """All that the widget shows of one estimate.
 
-    ``errors`` are those of all estimates, the start's first.
+    ``vertex_errors`` are in mm, with each hand aligned at its wrist. ``errors`` are those of all estimates,
+    the start first.
     """
 
     name: str
@@ -55,7 +56,7 @@ class RefinementState:
 
 
 def stage_errors(sample: Sample, estimate: Estimate) -> StageErrors:
-    """Errors of one picture's estimate."""
+    """Returns the errors of one picture's estimate."""
     placed, truth = place(estimate), place(sample)
     wrong = (placed.joints - placed.joints[:, :1]) - (truth.joints - truth.joints[:, :1])
     in_picture = np.linalg.norm(placed.uv - truth.uv, axis=-1).mean()
@@ -63,7 +64,7 @@ def stage_errors(sample: Sample, estimate: Estimate) -> StageErrors:
 
 
 def describe(by: Disturbance, without: frozenset[str] = frozenset()) -> str:
-    """The interference in words; empty if there is none."""
+    """Returns the intervention in words; empty if there is none."""
     said = [
         (f"start turned by {by.rotation:.0f}°", by.rotation),
         (f"fingers bent by {by.pose:.0f}°", by.pose),
@@ -81,9 +82,9 @@ def refinement_state(
     by: Disturbance = UNDISTURBED,
     without: frozenset[str] = frozenset(),
 ) -> RefinementState:
-    """Returns the state at a stage (0 is the start) for given interference.
+    """Returns the state at a stage (0 is the start) under an intervention.
 
-    ``sample`` is the picture that ``run`` answers for, with its truth; ``names`` are those of the start and
+    ``sample`` is the picture of ``run``'s answers, with its truth. ``names`` are the names of the start and
     of every stage that ``run`` runs.
     """
     estimates = run(by, without)
@@ -112,11 +113,11 @@ def refinement_state(
 
 
 class RefinementExplorer(Explorer[RefinementState]):
-    """A slider over the start and every stage, sliders that move the start away, switches for mechanisms.
+    """A slider over the start and all stages, sliders that disturb the start, switches for mechanisms.
 
-    ``run`` computes the estimates (:func:`handlib.analysis.interventions.experiment`). The surfaces in 3D
-    are coloured by how far each vertex is from the truth, each hand measured from its wrist; the picture
-    shows the true skeletons in grey.
+    ``run`` computes the estimates (:func:`handlib.analysis.interventions.experiment`). The surfaces in 3D are
+    coloured by each vertex's error, with each hand aligned at its wrist. The picture shows the true skeletons
+    in grey.
     """
 
     def __init__(self, sample: Sample, run: Experiment, names: Sequence[str]):
@@ -143,7 +144,7 @@ class RefinementExplorer(Explorer[RefinementState]):
         super().__init__([*controls, self.caption, self.course, [self.image, self.view]])
 
     def compute(self, stage: int | None = None) -> RefinementState:
-        """Returns the state at a stage, the chosen one if none is given."""
+        """Returns the state at a stage; without ``stage`` at the chosen one."""
         by = Disturbance(rotation=float(self.rotation.value), shift=self.shift.value / 50)
         without = frozenset(name for name, switch in self.switches.items() if not switch.value)
         stage = self.stage.index if stage is None else stage
@@ -156,7 +157,7 @@ class RefinementExplorer(Explorer[RefinementState]):
         self.caption.value, self.course.value = state.caption, state.course
 
     def picture(self) -> Picture:
-        """All stages at once."""
+        """Returns all stages side by side."""
         columns = []
         for k in range(len(self.names)):
             state = self.compute(k)

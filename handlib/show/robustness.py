@@ -1,4 +1,4 @@
-"""A pair made harder by hand: a thing before it, other hands behind it, a first estimate moved away."""
+"""Makes a pair harder: a thing in front of it, other hands behind it, a disturbed first estimate."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,8 +31,8 @@ NOTHING = "nothing"
 class Perturbation:
     """Changes to a pair and to the network's start.
 
-    ``thing`` is a kind of thing or ``nothing``, centred at ``across`` and ``down`` (% of the picture), its
-    longest side ``millimetres`` long; ``others`` says whether somebody else's hands are there.
+    ``thing`` is a kind of thing or ``nothing``. Its centre is at ``across`` and ``down`` (% of the picture),
+    its longest side is ``millimetres`` long. ``others`` says whether somebody else's hands are there.
     """
 
     thing: str = NOTHING
@@ -50,7 +50,7 @@ UNPERTURBED = Perturbation()
 class RobustnessState:
     """All that the widget shows: ``visible`` shares and ``errors`` (mm) of both hands, before and after.
 
-    ``hidden`` is the share of what showed of both hands that the surroundings hide.
+    ``hidden`` is the share of both hands' visible part that the surroundings hide.
     """
 
     sample: Sample
@@ -63,7 +63,7 @@ class RobustnessState:
 
 
 def harder(scene: Scene, perturbation: Perturbation, others: OtherHands) -> Scene:
-    """The scene with what a perturbation puts into it."""
+    """Returns the scene with the things and hands that a perturbation adds."""
     things: tuple[Thing, ...] = ()
     if perturbation.thing != NOTHING:
         place = np.array([perturbation.across, perturbation.down]) / 100
@@ -79,7 +79,7 @@ def harder(scene: Scene, perturbation: Perturbation, others: OtherHands) -> Scen
 
 
 def in_words(perturbation: Perturbation, hidden: float) -> str:
-    """Returns what was done, in words; ``hidden`` is the share of the hands that the thing hides."""
+    """Returns the perturbation in words; ``hidden`` is the share of the hands that the thing hides."""
     thing = (
         f"{perturbation.thing} of {perturbation.millimetres:.0f} mm hides {100 * hidden:.0f} % of the hands"
     )
@@ -98,8 +98,9 @@ def robustness_state(
     others: OtherHands,
     size: int,
 ) -> RobustnessState:
-    """Returns the state of a bare scene after a perturbation; ``run`` asks the network, ``size`` is its
-    picture's.
+    """Returns the state of a bare scene after a perturbation.
+
+    ``run`` runs the network; ``size`` is the side of its picture.
     """
     changed = harder(scene, perturbation, others)
     bare, sample = scene.sample(size), changed.sample(size)
@@ -137,10 +138,10 @@ def robustness_state(
 
 
 class RobustnessExplorer(Explorer[RobustnessState]):
-    """Choose a pair, put a thing over it, let somebody else's hands in, move the first estimate away.
+    """Choose a pair, put a thing in front of it, add somebody else's hands, disturb the first estimate.
 
-    ``scenes`` are bare pairs, ``others`` somebody else's hands for each of them; ``run`` asks the network
-    (:func:`handlib.analysis.robustness.trials`) about pictures of ``size`` pixels.
+    ``scenes`` are bare pairs, ``others`` somebody else's hands for each pair. ``run`` runs the network
+    (:func:`handlib.analysis.robustness.trials`) on pictures of ``size`` pixels.
     """
 
     def __init__(
@@ -173,7 +174,7 @@ class RobustnessExplorer(Explorer[RobustnessState]):
 
     @property
     def perturbation(self) -> Perturbation:
-        """Returns the perturbation that the controls say."""
+        """Returns the perturbation set by the controls."""
         by = Disturbance(
             rotation=float(self.rotation.value), shift=self.shift.value / 50, pose=float(self.pose.value)
         )
@@ -187,7 +188,7 @@ class RobustnessExplorer(Explorer[RobustnessState]):
         )
 
     def compute(self) -> RobustnessState:
-        """The chosen pair before and after."""
+        """Returns the state of the chosen pair before and after."""
         k = self.pair.value - 1
         return robustness_state(self.scenes[k], self.run, self.perturbation, self.others[k], self.size)
 

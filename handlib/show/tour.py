@@ -1,4 +1,8 @@
-"""The initial estimate and what every stage made of it: one slider moves the 3D view and the overlay."""
+"""Shows the initial estimate and every stage's estimate: one slider moves the 3D view and the overlay.
+
+Where the truth is known, the true skeletons are drawn in grey. In 3D each of them is moved so that its wrist
+lies on the estimated one; pink lines lead from every joint to its true place. Their mean length is the error.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +14,11 @@ from torch import Tensor
 
 from handlib.data.sample import Sample
 from handlib.hand.skeleton import SIDES
-from handlib.model.estimate import Prediction, estimate_names
+from handlib.model.estimate import Estimate, Prediction, estimate_names
 from handlib.model.placed import place
 from handlib.show.core.hands import HandsView
-from handlib.show.core.hands_drawing import Colours, draw_hands, framing_of
-from handlib.show.core.overlay import overlay_picture
+from handlib.show.core.hands_drawing import TRUE_HANDS, Colours, draw_hands, error_links, framing_of
+from handlib.show.core.overlay import overlay_picture, overlay_with_truth
 from handlib.show.core.panel import Explorer, Picture, png_image
 from handlib.show.core.raster import above, beside, encode_png, resized, words
 from handlib.utils.arguments import check_some
@@ -24,14 +28,28 @@ PICTURE_SIDE = 360
 
 @dataclass(frozen=True)
 class StageState:
-    """All that the widget shows of one estimate; without ``colours`` the surfaces have their plain ones."""
+    """All that the widget shows of one estimate; without ``colours`` the surfaces have plain colours.
+
+    Hands are (left, right), or (left, right, true left, true right) where the truth is known. Only skeletons
+    of true hands are seen: all their vertices are at the wrist.
+    """
 
     name: str
-    vertices: Float[np.ndarray, "hand=2 778 3"]
-    joints: Float[np.ndarray, "hand=2 21 3"]
+    vertices: Float[np.ndarray, "hands 778 3"]
+    joints: Float[np.ndarray, "hands 21 3"]
     overlay: UInt8[np.ndarray, "height width 3"]
     summary: str
     colours: Colours | None = None
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Returns the names of the hands."""
+        return (*SIDES, *TRUE_HANDS)[: len(self.joints)]
+
+    @property
+    def with_truth(self) -> bool:
+        """Returns whether the true hands are shown, too."""
+        return len(self.joints) > len(SIDES)
 
 
 def stage_states(
@@ -42,20 +60,39 @@ def stage_states(
 ) -> tuple[StageState, ...]:
     """Returns the state at each position of the slider.
 
-    Given a sample, the summary says how far the joints are from the truth, each hand measured from its wrist.
+    A sample's truth is shown, too, and the summary has the joints' mean error in space, with each hand
+    aligned at its wrist.
     """
     states = []
     for name, estimate in zip(estimate_names(len(prediction.estimates)), prediction.estimates, strict=True):
+        if isinstance(picture, Sample):
+            states.append(_beside_truth(name, picture, estimate, index, faces))
+            continue
         placed = place(estimate, index)
         drawn = overlay_picture(picture, estimate, index, faces)
         shown = resized(drawn, round(PICTURE_SIDE * drawn.shape[1] / drawn.shape[0]), PICTURE_SIDE)
-        summary = name
-        if isinstance(picture, Sample):
-            true = place(picture, index).joints
-            error = (placed.joints - placed.joints[:, :1]) - (true - true[:, :1])
-            summary = f"{name}: joints {1000 * np.linalg.norm(error, axis=-1).mean():.1f} mm from the truth"
-        states.append(StageState(name, placed.vertices, placed.joints, np.asarray(shown), summary))
+        states.append(StageState(name, placed.vertices, placed.joints, np.asarray(shown), name))
     return tuple(states)
+
+
+def _beside_truth(
+    name: str,
+    sample: Sample,
+    estimate: Estimate,
+    index: int,
+    faces: Sequence[Int[np.ndarray, "faces 3"]] | None,
+) -> StageState:
+    placed, truth = place(estimate, index), place(sample, index)
+    to_wrists = placed.joints[:, :1] - truth.joints[:, :1]
+    joints = np.concatenate((placed.joints, truth.joints + to_wrists))
+    error = np.linalg.norm(joints[:2] - joints[2:], axis=-1).mean()
+    return StageState(
+        name,
+        np.concatenate((placed.vertices, np.broadcast_to(placed.joints[:, :1], placed.vertices.shape))),
+        joints,
+        overlay_with_truth(sample, estimate, index, PICTURE_SIDE, faces),
+        f"{name}: joints {1000 * error:.1f} mm from the truth",
+    )
 
 
 def stage_sheet(
@@ -63,12 +100,20 @@ def stage_sheet(
     faces: Sequence[Int[np.ndarray, "faces 3"]],
     framing: Sequence[float],
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """All estimates at once, overlays above and 3D views below: what a reader without a kernel sees."""
+    """Returns all estimates side by side, overlays above and 3D views below, for readers without a kernel."""
     side = 280
 
     def column(state: StageState) -> Picture:
-        size = (side, side - 64)
-        scene = draw_hands(state.vertices, state.joints, faces, SIDES, framing, state.colours, size=size)
+        scene = draw_hands(
+            state.vertices,
+            state.joints,
+            faces,
+            state.sides,
+            framing,
+            state.colours,
+            size=(side, side - 64),
+            links=error_links() if state.with_truth else None,
+        )
         overlay = np.asarray(resized(state.overlay, side - 12, side - 12))
         return above(words(state.summary, side), overlay, scene)
 
@@ -76,35 +121,39 @@ def stage_sheet(
 
 
 class StagesPanel(Explorer[StageState]):
-    """A slider over the initial estimate and every stage that moves the 3D view and the overlay together."""
+    """A slider from the initial estimate over all stages, which moves the 3D view and the overlay together."""
 
     def __init__(
         self, states: Sequence[StageState], faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None
     ):
         check_some("states", states)
         self.states = tuple(states)
-        last = self.states[-1]
-        self.view = HandsView(last.vertices, last.joints, faces)
+        first = self.states[0]
+        if faces is not None and first.with_truth:
+            faces = [*faces, *faces]
+        self.view = HandsView(first.vertices, first.joints, faces, first.sides)
+        if first.with_truth:
+            self.view.update(links=error_links())
         self.view.framing = list(framing_of(np.concatenate([state.vertices for state in self.states])))
-        self.image = png_image(last.overlay.shape[1], last.overlay.shape[0])
+        self.image = png_image(first.overlay.shape[1], first.overlay.shape[0])
         self.summary = ipywidgets.Label()
         self.slider = ipywidgets.SelectionSlider(
-            options=[state.name for state in self.states], index=len(self.states) - 1, description="estimate"
+            options=[state.name for state in self.states], description="estimate"
         )
         super().__init__([[self.slider, self.summary], [self.image, self.view]])
 
     def compute(self) -> StageState:
-        """The chosen estimate."""
+        """Returns the state of the chosen estimate."""
         return self.states[self.slider.index]
 
     def draw(self, state: StageState) -> None:
-        """Brings every part of the panel to one estimate."""
+        """Shows one estimate in all parts of the panel."""
         self.view.update(state.vertices, state.joints)
         self.image.value = encode_png(state.overlay)
         self.summary.value = state.summary
 
     def picture(self) -> Picture:
-        """All estimates at once."""
+        """Returns all estimates side by side."""
         return stage_sheet(self.states, self.view.faces, self.view.framing)
 
     def __repr__(self) -> str:
@@ -117,5 +166,5 @@ def stages(
     index: int = 0,
     faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None,
 ) -> StagesPanel:
-    """The stages of one prediction over its picture; ``index`` chooses the picture of a batch."""
+    """Shows one prediction's stages over its picture; ``index`` chooses the picture of a batch."""
     return StagesPanel(stage_states(picture, prediction, index, faces), faces)

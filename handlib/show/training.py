@@ -1,4 +1,4 @@
-"""Watching a network learn: errors of every estimate and what it says of some pairs, redrawn as it trains."""
+"""Shows a network while it learns: errors of all estimates and predictions for some pairs, redrawn live."""
 
 from dataclasses import dataclass, field
 
@@ -29,10 +29,10 @@ MOST_PICTURES = 4
 
 @dataclass(frozen=True)
 class Measurement:
-    """The errors of a network after ``step`` steps: MPJPE in mm, one per estimate.
+    """A network's errors after ``step`` steps: MPJPE in mm, one per estimate.
 
-    ``held_out`` are those on pairs it isn't trained on; empty if there are none. ``uv`` is where the last
-    estimate puts the joints of the first pairs.
+    ``held_out`` are the errors on pairs that the network isn't trained on, if there are any. ``uv`` are the
+    joints of the first pairs in the last estimate.
     """
 
     step: int
@@ -43,7 +43,7 @@ class Measurement:
 
 @dataclass
 class History:
-    """The loss of every step so far, its terms, and the measurements in between."""
+    """The loss and the loss terms of every step so far, and the measurements in between."""
 
     steps: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -51,19 +51,19 @@ class History:
     measured: list[Measurement] = field(default_factory=list)
 
     def on_step_end(self, step: int, loss: float, terms: dict[str, Tensor], network: DIR) -> None:
-        """Called by :func:`handlib.training.loop.train` after every step, as one of Fabric's callbacks."""
+        """Records a step; ``handlib.training.loop.train`` calls it after every step, as Fabric's callback."""
         self.steps.append(step)
         self.losses.append(loss)
         self.terms.append({name: float(term) for name, term in terms.items()})
 
     def loss_of_estimate(self, estimate: int) -> float:
-        """The last step's terms of one estimate together (0 is the initial one)."""
+        """Returns the sum of the last step's terms of one estimate (0 is the initial one)."""
         return sum(value for name, value in self.terms[-1].items() if name.endswith(f"_{estimate}"))
 
 
 @torch.no_grad()
 def measure(network: DIR, step: int, pairs: Sample, held_out: Sample | None = None) -> Measurement:
-    """Errors as of now, in evaluation mode; a network that is training goes on training afterwards."""
+    """Measures a network's errors in evaluation mode; afterwards the network is in its former mode."""
     was_training = network.training
     network.eval()
     hands = [network.hands[side] for side in SIDES]
@@ -91,7 +91,7 @@ def training_caption(history: History, total: int) -> str:
 
 
 def draw_curves(history: History, total: int) -> UInt8[np.ndarray, "height width 3"]:
-    """The loss of every step on the left; errors on the right, darker for later estimates."""
+    """Draws the loss of every step on the left, and the errors on the right, darker for later estimates."""
     width, height = CHART_SIZE
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
     loss_axes, error_axes = figure.subplots(1, 2)
@@ -117,7 +117,7 @@ def draw_curves(history: History, total: int) -> UInt8[np.ndarray, "height width
 def draw_predictions(
     pairs: Sample, uv: Float[np.ndarray, "pictures hand=2 21 2"] | None
 ) -> UInt8[np.ndarray, "side width 3"]:
-    """The first pairs, true skeletons grey, those of the last measurement in the hands' colours."""
+    """Draws the first pairs: true skeletons in grey, those of the last measurement in the hands' colours."""
     row = []
     for index in range(min(MOST_PICTURES, len(pairs))):
         canvas = resized(picture_of(pairs, index), PICTURE_SIDE, PICTURE_SIDE)
@@ -132,10 +132,10 @@ def draw_predictions(
 
 
 class TrainingPanel(Panel):
-    """A curve and some predictions that move while :func:`handlib.training.loop.train` runs.
+    """Curves and predictions that are updated while :func:`handlib.training.loop.train` runs.
 
-    Give it to Fabric as a callback: ``Fabric(..., callbacks=[panel])``. Every ``every`` steps, and after the
-    first and the last of ``total``, the network is measured on ``pairs`` and on ``held_out``.
+    Give the panel to Fabric as a callback: ``Fabric(..., callbacks=[panel])``. The network is measured on
+    ``pairs`` and ``held_out`` every ``every`` steps, and after the first and the last of ``total`` steps.
     """
 
     def __init__(self, pairs: Sample, total: int, every: int = 5, held_out: Sample | None = None):
@@ -149,19 +149,19 @@ class TrainingPanel(Panel):
         super().__init__([self.caption, self.image])
 
     def on_step_end(self, step: int, loss: float, terms: dict[str, Tensor], network: DIR) -> None:
-        """Remembers the step; measures and redraws when it is time to."""
+        """Records the step; measures and redraws if a measurement is due."""
         self.history.on_step_end(step, loss, terms, network)
         if step == 1 or step % self.every == 0 or step == self.total:
             self.history.measured.append(measure(network, step, self.pairs, self.held_out))
             self.refresh()
 
     def refresh(self) -> None:
-        """Draws what is known so far."""
+        """Draws the history so far."""
         self.image.value = encode_png(self.picture())
         self.caption.value = training_caption(self.history, self.total)
 
     def picture(self) -> Picture:
-        """Curves above predictions, as of now."""
+        """Returns the current curves above the current predictions."""
         uv = self.history.measured[-1].uv if self.history.measured else None
         return above(draw_curves(self.history, self.total), draw_predictions(self.pairs, uv))
 

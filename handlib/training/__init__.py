@@ -1,1 +1,1 @@
-"""Learning: losses, what they are taught from, the loop."""
+"""Training: losses, targets, optimisers and the loop."""

@@ -1,6 +1,6 @@
-"""What a training is made of, as frozen dataclasses; ``handlib train`` has an option for each field.
+"""The settings of a training, as frozen dataclasses; ``handlib train`` has an option for each field.
 
-Every field's line in its class's docstring is its option's help.
+A class's docstring has an entry for each of its fields. ``handlib train --help`` shows these entries.
 """
 
 from dataclasses import dataclass
@@ -15,20 +15,28 @@ Weight = float | int
 
 @dataclass(frozen=True)
 class LossWeights:
-    """The factor of every term, and two choices. The defaults are the released ones; 0 leaves a term out.
+    """The factor of each loss term, and two choices. The defaults are the released ones; 0 drops a term.
 
-    uv, vertex_uv: distances in the picture.
-    joints, vertices: distances in space, each hand from its own centre.
-    edge, normal: lengths of the mesh's edges, and their angles to the true faces.
-    offset: the way from the left hand's centre to the right one's.
-    segmentation, lovasz: the maps' labels, by cross-entropy and by overlap.
-    dense: the maps' colours.
-    root, pose, betas: the hand model's parameters themselves.
-    sides, heat, location, presence: joint maps (initial_head joints): whose pixel, where a joint is seen,
-    where
-        it lies, which hands are there.
-    target_centre: the joint at each true hand's origin, and at the true offset's ends (estimates: the wrist).
-    lovasz_on: what the Lovász term takes for probabilities.
+    uv: distances of the joints in the picture.
+    vertex_uv: distances of the vertices in the picture.
+    joints: distances of the joints in space, each hand centred on its own origin.
+    vertices: distances of the vertices in space, each hand centred on its own origin.
+    edge: differences between predicted and true lengths of the mesh's edges.
+    normal: |cos| between the predicted mesh's edges and the true normals of their faces.
+    offset: error of the vector from the left hand's centre to the right hand's.
+    segmentation: cross-entropy of the final segmentation.
+    lovasz: Lovász loss (overlap) of the final segmentation.
+    dense: error of the dense map's colours.
+    root: error of the wrist's rotation matrix.
+    pose: error of the hand model's pose coefficients.
+    betas: error of the hand model's shape coefficients.
+    sides: joint maps (initial_head joints): cross-entropy of their segmentation.
+    heat: joint maps: cross-entropy of the heatmaps, which say where each joint is seen.
+    location: joint maps: error of the location maps, which say where each joint lies from middle1.
+    presence: joint maps: cross-entropy of the answer to "is this hand there?".
+    target_centre: name of the joint on which the true hands are centred; the true offset joins these joints.
+        Estimates are always centred on the wrist.
+    lovasz_on: input of the Lovász term: raw scores, as released, or probabilities.
     """
 
     uv: Weight = 10
@@ -57,23 +65,24 @@ class LossWeights:
 
     @classmethod
     def released(cls) -> "LossWeights":
-        """The authors' weights, with two peculiarities of their code.
+        """Returns the authors' weights, with two peculiarities of their code.
 
         The targets are centred on the middle finger's MCP joint although the model is centred on the wrist,
-        so even a perfect hand has a loss; and the Lovász term gets raw scores, not probabilities.
+        so even a perfect hand has a loss. The Lovász term gets raw scores instead of probabilities.
         """
         return cls()
 
     @classmethod
     def paper(cls) -> "LossWeights":
-        """The authors' weights without the two peculiarities: one centre, and probabilities."""
+        """Returns the authors' weights without the two peculiarities: one centre, and probabilities."""
         return cls(target_centre="wrist", lovasz_on="probabilities")
 
     @classmethod
     def small(cls) -> "LossWeights":
-        """For training from scratch on a laptop: heavier distances, and the parameters supervised too.
+        """Returns weights for training from scratch on a laptop.
 
-        With ``HUBER_DELTA`` 0.01 a weight of 100 makes a distance count as its plain L1 does.
+        Distances weigh more, and the hand model's parameters are supervised too. ``HUBER_DELTA`` is 0.01, so
+        with a weight of 100 a distance counts as much as in a plain L1 loss.
         """
         distances = dict.fromkeys(("uv", "vertex_uv", "joints", "vertices", "offset"), 100)
         pixels = {"segmentation": 1, "lovasz": 0, "dense": 200}
@@ -91,20 +100,21 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a network is trained. The defaults are what two CPU cores can do with ``desk`` pairs.
+    """How a network is trained. The defaults suit two CPU cores and ``desk`` pairs.
 
-    steps: how many batches.
-    batch_size: pairs in a batch, over all devices together.
-    optimiser: ``adamw`` as in the paper, or ``muon`` for the matrices (``handlib.training.muon``).
-    learning_rate: the highest; it warms up, then falls on a cosine to a hundredth.
-    weight_decay: of matrices and kernels; nothing else decays.
+    steps: number of batches.
+    batch_size: pairs per batch, over all devices together.
+    optimiser: ``adamw`` as in the paper, or ``muon``: Muon for matrices, AdamW for all other weights
+        (``handlib.training.muon``).
+    learning_rate: the highest learning rate. The rate warms up to it, then falls on a cosine to a hundredth.
+    weight_decay: weight decay of matrices and kernels; all other weights have none.
     warmup: share of the steps in which the learning rate rises.
     clip: upper bound of the gradient's norm.
-    seed: of the weights, the order of pairs and their augmentation.
-    pretrained: starts the encoder from published weights: timm's for ImageNet, which are downloaded, or those
-        of the hand network, which ship.
-    backbone_rate: share of the learning rate at which a pretrained backbone moves, by AdamW.
-    maps_first: share of the steps in which only the joint maps (initial_head joints) are taught.
+    seed: random seed of the weights, the order of pairs and their augmentation.
+    pretrained: start the encoder from published weights: timm's for ImageNet (downloaded), or the hand
+        network's (they ship).
+    backbone_rate: factor on the learning rate of a pretrained backbone, which AdamW moves.
+    maps_first: share of the steps, at the beginning, that train the joint maps alone (initial_head joints).
     evaluate_every: steps between two measurements.
     save_every: steps between two checkpoints.
     """
@@ -124,7 +134,7 @@ class TrainConfig:
     save_every: int = 250
 
     def __post_init__(self) -> None:
-        """Refuses numbers that no training can have."""
+        """Refuses numbers that no training can use."""
         check_finite("training", self)
         for name in ("steps", "batch_size", "evaluate_every", "save_every"):
             check_at_least(name, getattr(self, name), 1)
@@ -134,14 +144,18 @@ class TrainConfig:
 
     @classmethod
     def small(cls) -> "TrainConfig":
-        """Returns what ``handlib train`` takes for ``small``: Muon, at a higher rate
-        (``docs/experiments.md``).
+        """Returns the settings of ``handlib train --network small``: Muon, at a higher learning rate.
+
+        ``docs/experiments.md`` has the measurements behind this choice.
         """
         return cls(optimiser="muon", learning_rate=5e-3)
 
     @classmethod
     def wild(cls) -> "TrainConfig":
-        """Returns what ``handlib train`` takes for ``wild``, whose pictures come with their mirror images."""
+        """Returns the settings of ``handlib train --network wild``.
+
+        A batch holds ``batch_size`` pictures and the mirror image of each.
+        """
         return cls(
             steps=6000,
             batch_size=16,
@@ -154,7 +168,10 @@ class TrainConfig:
 
     @classmethod
     def released(cls) -> "TrainConfig":
-        """The paper's batch and learning rate; how many steps its 50 epochs are depends on the data."""
+        """Returns the paper's batch size and learning rate.
+
+        The paper trains for 50 epochs; set ``steps`` accordingly, since an epoch depends on the data.
+        """
         return cls(batch_size=64, learning_rate=5e-4, weight_decay=0.01)
 
 

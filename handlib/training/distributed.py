@@ -1,7 +1,8 @@
-"""Training in several processes that shall compute what one process would.
+"""Training in several processes that computes the same as training in one process.
 
-Each process sees its share of the batch and gradients are averaged, which is the same as long as the loss is
-a mean over pictures. What isn't, a batch norm's statistics and a weighted mean's divisor, is exchanged here.
+Each process sees its share of the batch, and gradients are averaged. That is the same as one process as long
+as the loss is a mean over pictures. Two things aren't such means: a batch norm's statistics and a weighted
+mean's divisor. This module exchanges them between the processes.
 """
 
 from typing import Any
@@ -28,27 +29,28 @@ class SumOverProcesses(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """Adds up over processes too: what one process holds is in every process's sum."""
+        """Adds up over processes too, because every process's sum contains this process's value."""
         return SumOverProcesses.apply(gradient)
 
 
 def mean_over_processes(value: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """The mean of what every process holds; no gradient flows through it."""
+    """Returns the mean of the values that the processes hold; no gradient flows through it."""
     if not several_processes():
         return value
     return SumOverProcesses.apply(value.detach()) / distributed.get_world_size()
 
 
 def shared_count(count: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Returns what a sum over this process's things is divided by to become a mean over all processes'
-    things; never less than 1 / their number.
+    """Returns the divisor that turns this process's sum into its part of the mean over all processes.
+
+    ``count`` is the number of things in this process's sum. The divisor is at least 1 / processes.
     """
     least = 1 / distributed.get_world_size() if several_processes() else 1
     return mean_over_processes(count).clamp_min(least)
 
 
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch norm whose statistics in training are those of all processes' samples, on any device.
+    """Batch norm that takes its training statistics over the samples of all processes, on any device.
 
     ``nn.SyncBatchNorm`` does the same on GPUs only, and faster.
     """
@@ -81,7 +83,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
 
 
 def share_batch_norms(module: nn.Module, cuda: bool) -> nn.Module:
-    """Replaces every batch norm by one with statistics over all processes; weights keep names and values."""
+    """Replaces every batch norm by one with statistics over all processes; weights and their names stay."""
     if cuda:
         return nn.SyncBatchNorm.convert_sync_batchnorm(module)
     for name, child in module.named_children():

@@ -1,4 +1,4 @@
-"""What joint maps learn: whose pixel it is, where each joint is seen, where it lies."""
+"""The losses of joint maps: whose pixel it is, where each joint is seen, and where it lies in space."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,20 +13,24 @@ from handlib.training.distributed import shared_count
 from handlib.training.targets import Targets, resize_label
 
 SPREAD = 1.0
-"""Cells of a map: the deviation of the bell that a heatmap is taught."""
+"""Standard deviation of a heatmap's target, a bell, in cells of the map."""
 READING_NOISE = 0.06
-"""uv: locations are taught around a joint's true place, since they will be read where a heatmap says."""
+"""Standard deviation in uv of the noise on the place where a location map is read for its loss.
+
+Later the location is read where the heatmap peaks, which is near the joint's true place but not exactly
+there.
+"""
 
 
 def taught_joints(
     uv: Float[Tensor, "batch hand=2 21 2"], present: Float[Tensor, "batch hand=2"]
 ) -> Bool[Tensor, "batch hand=2 21"]:
-    """Joints of hands that are there, within the picture."""
+    """Returns which joints are within the picture and belong to a hand that is present."""
     return (uv.abs() < 1).all(-1) & (present > 0)[..., None]
 
 
 def bells(uv: Float[Tensor, "batch hand=2 21 2"], size: int) -> Float[Tensor, "batch hand=2 21 cells"]:
-    """A distribution over a map's cells around each joint."""
+    """Returns a Gaussian around each joint, as a distribution over a map's cells."""
     ticks = (torch.arange(size, device=uv.device) + 0.5) * (2 / size) - 1
     along_x, along_y = (
         (-((uv[..., axis, None] - ticks) ** 2) / (2 * (SPREAD * 2 / size) ** 2)).exp() for axis in (0, 1)
@@ -38,7 +42,7 @@ def bells(uv: Float[Tensor, "batch hand=2 21 2"], size: int) -> Float[Tensor, "b
 def read_locations(
     maps: JointMaps, uv: Float[Tensor, "batch hand=2 21 2"]
 ) -> Float[Tensor, "batch hand=2 21 3"]:
-    """Locations at given places of the picture."""
+    """Returns the location maps' values at given places of the picture, in palm lengths from middle1."""
     batch, size = len(uv), maps.locations.shape[-1]
     flat = maps.locations.reshape(batch * 2 * NUM_JOINTS, 3, size, size)
     read = grid_sample(flat, uv.reshape(-1, 1, 1, 2), padding_mode="border", align_corners=False)
@@ -46,8 +50,10 @@ def read_locations(
 
 
 def joint_map_terms(maps: JointMaps, targets: Targets, weights: LossWeights) -> dict[str, Float[Tensor, ""]]:
-    """Weighted losses: cross-entropy of the segmentation, of each heatmap and of the hands' presence,
-    distance of the locations; weights of 0 are left out.
+    """Returns the weighted losses of joint maps; terms of weight 0 are left out.
+
+    They are cross-entropies of the segmentation, of each heatmap and of the hands' presence, and the mean
+    absolute error of the locations.
     """
     label = resize_label(targets.label, maps.segmentation.shape[-2:])
     taught = taught_joints(targets.uv, targets.present)

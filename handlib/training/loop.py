@@ -1,6 +1,6 @@
-"""Training: the loop, checkpoints that resume exactly (Lightning Fabric carries the devices).
+"""The training loop, with checkpoints that resume exactly. Lightning Fabric handles the devices.
 
-What each step sees and how far it goes is said in :mod:`handlib.training.schedule`.
+:mod:`handlib.training.schedule` defines which pairs each step sees and its learning rate.
 """
 
 import time
@@ -26,6 +26,7 @@ from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
+from handlib.model.parts import Parts, functions_of, use_parts
 from handlib.training.distributed import share_batch_norms
 from handlib.training.joint_losses import joint_map_terms
 from handlib.training.losses import LossWeights, dir_loss, hand_faces, sum_of_terms
@@ -48,27 +49,28 @@ from handlib.utils.files import make_folder, reading
 
 
 def batches(pairs: Dataset, size: int = 50, rank: int = 0, processes: int = 1) -> Iterator[Sample]:
-    """All pairs in their order, in batches; of several processes each gets its share."""
+    """Yields all pairs in their order, in batches. With several processes, each gets its share."""
     for indices in torch.arange(len(pairs))[rank::processes].split(size):
         yield pairs.sample(indices)
 
 
 class LossOnBatch(nn.Module):
-    """Network and loss in one module, plain tensors in and out, as Fabric's wrappers want it.
+    """Network and loss in one module with plain tensors as inputs and outputs, as Fabric's wrappers need it.
 
-    ``maps_only``: the joint maps are taught, and nothing that is made of them.
+    With ``maps_only`` the loss is that of the joint maps alone; nothing that is computed from them is
+    trained.
     """
 
     maps_only = False
     faces: Int[Tensor, "2 faces 3"]
 
-    def __init__(self, network: DIR, weights: LossWeights):
+    def __init__(self, network: DIR, weights: LossWeights, parts: Parts | None = None):
         super().__init__()
-        self.network, self.weights = network, weights
+        self.network, self.weights, self.parts = network, weights, functions_of(parts)
         self.register_buffer("faces", hand_faces(network.hands), persistent=False)
 
     def forward(self, **fields: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss and its terms on the batch that ``Sample(**fields)`` is."""
+        """Returns the loss and its terms on the batch ``Sample(**fields)``."""
         batch = Sample(**fields)
         image = normalise(batch.image).contiguous(memory_format=torch.channels_last)
         targets = Targets.from_sample(batch, [self.network.hands[side] for side in SIDES])
@@ -76,13 +78,15 @@ class LossOnBatch(nn.Module):
             terms = joint_map_terms(self.network.joint_maps(image), targets, self.weights)
             return sum_of_terms(terms)
         prediction = self.network(image)
-        return dir_loss(prediction, targets, self.weights, self.faces)
+        return dir_loss(prediction, targets, self.weights, self.faces, self.parts)
 
 
 def new_model(
     network: DIRConfig, hands: dict[str, Hand], config: TrainConfig, start_from: Path | None
 ) -> DIR:
-    """The network that a run begins with: drawn from the run's seed, or with somebody's weights.
+    """Returns the network that a run begins with.
+
+    Its weights are drawn from the run's seed, or come from the network in ``start_from``.
 
     Raises:
         InputError: a weight of the network to start from has another shape.
@@ -112,22 +116,29 @@ def train(
     workers: int = 0,
     hands: dict[str, Hand] | None = None,
     photographs: Photographs | None = None,
+    parts: Parts | None = None,
 ) -> DIR:
-    """Trains a network on a folder of pairs; call again with the same arguments to go on where it stopped.
+    """Trains a network on a folder of pairs. An interrupted run resumes when called with the same arguments.
 
     ``out`` receives ``checkpoint.ckpt`` (to resume), ``log.jsonl``, ``settings.json`` and, at the end, the
-    network as ``save_pretrained`` writes it. ``start_from`` is a saved network whose weights to begin with;
-    its picture may have another size, as long as all weights have the same shapes. ``fabric`` says on which
-    devices, in how many processes and at what precision; each process may have ``workers`` that prepare
-    its pictures. ``photographs`` without hands are backgrounds for layered pairs. ``hands`` are the hand
-    models that the pairs show, the open hand if not given. After every step, callbacks of ``fabric`` that
-    have a method ``on_step_end(step, loss, terms, network)`` are called: the number of steps done, the loss
-    and its terms on the process's share of the batch, and the network.
+    network as ``save_pretrained`` writes it. Training starts from the weights of the saved network
+    ``start_from``, if given; its picture may have another size, as long as all weights have the same shapes.
+    ``fabric`` chooses devices, number of processes and precision. Each process may have ``workers`` that
+    prepare its pictures. ``photographs`` without hands are backgrounds for layered pairs. ``hands`` are the
+    hand models that the pairs show, the open hand if not given.
+
+    ``parts`` are a reader's functions: the network, its loss and its measurements run them in their places.
+
+    After every step, each callback of ``fabric`` that has a method ``on_step_end(step, loss, terms,
+    network)`` is called. It gets the number of steps done, the loss, its terms on this process's share of the
+    batch, and the network.
 
     Raises:
-        InputError: the pairs have another size than the network's picture or show other hands, a batch can't
-            be shared out, ``out`` holds a different run, or the weights to begin with don't fit.
+        InputError: the pairs have another size than the network's picture or show other hands; a batch can't
+            be split evenly between the processes; ``out`` holds a different run; or the weights to start from
+            don't fit.
     """
+    own_functions = functions_of(parts)
     fabric = fabric or one_processor()
     fabric.launch()
     pairs = open_pairs(data)
@@ -155,7 +166,7 @@ def train(
         check_same_run(out / SETTINGS, settings, machine_of(fabric))
     fabric.barrier()
 
-    run = Run(fabric, new_model(network, hands, config, start_from), weights, config)
+    run = Run(fabric, new_model(network, hands, config, start_from), weights, config, own_functions)
     if (out / CHECKPOINT).exists():
         run.load(out / CHECKPOINT)
     if fabric.is_global_zero:
@@ -181,12 +192,12 @@ def train(
 
 
 def one_processor(**options: Any) -> Fabric:
-    """One process on the CPU, at the precision that suits it; ``options`` are Fabric's own."""
+    """Returns a Fabric with one process on the CPU, at a suitable precision; ``options`` are Fabric's own."""
     return Fabric(accelerator="cpu", devices=1, precision=training_precision(), **options)
 
 
 def machine_of(fabric: Fabric) -> dict[str, str | int]:
-    """Returns what computes a run and how: all that may change when it is resumed."""
+    """Returns the hardware and software that compute a run: all that may change when the run resumes."""
     return {
         "device": fabric.device.type,
         "processes": fabric.world_size,
@@ -197,13 +208,22 @@ def machine_of(fabric: Fabric) -> dict[str, str | int]:
 
 
 class Run:
-    """A network on its way: what its steps change, and a checkpoint keeps.
+    """The state of a training run: all that steps change and checkpoints keep.
 
-    ``step`` counts the steps done, ``hours`` is the time they took, ``mean_loss`` their losses' running mean.
+    ``step`` counts the steps done, ``hours`` is the time that they took, ``mean_loss`` the running mean of
+    their losses.
     """
 
-    def __init__(self, fabric: Fabric, model: DIR, weights: LossWeights, config: TrainConfig):
-        self.fabric, self.config = fabric, config
+    def __init__(
+        self,
+        fabric: Fabric,
+        model: DIR,
+        weights: LossWeights,
+        config: TrainConfig,
+        parts: Parts | None = None,
+    ):
+        self.fabric, self.config, self.parts = fabric, config, functions_of(parts)
+        use_parts(model, self.parts)
         self.step, self.hours = 0, 0.0
         self.mean_loss: float | None = None
         if fabric.world_size > 1:
@@ -218,15 +238,17 @@ class Run:
         optimiser = OPTIMISERS[config.optimiser](
             groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True
         )
-        self.loss_on_batch, self.optimiser = fabric.setup(LossOnBatch(self.network, weights), optimiser)
+        self.loss_on_batch, self.optimiser = fabric.setup(
+            LossOnBatch(self.network, weights, self.parts), optimiser
+        )
 
     def state(self) -> dict[str, Any]:
-        """All that a checkpoint keeps."""
+        """Returns all that a checkpoint keeps."""
         counts = {"step": self.step, "hours": self.hours, "mean_loss": self.mean_loss}
         return {"model": self.loss_on_batch, "optimizer": self.optimiser, **counts}
 
     def load(self, path: Path) -> None:
-        """Goes back to where a checkpoint was written; one that can't be read is an ``InputError``."""
+        """Restores the state from a checkpoint; raises an ``InputError`` if the file can't be read."""
         state = self.state()
         with reading(path, "a checkpoint of this run"):
             self.fabric.load(path, state)
@@ -235,7 +257,8 @@ class Run:
     def take_step(self, fields: dict[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
         """Changes the weights once, at the step's learning rate.
 
-        Returns the loss before the change, over all processes, and its terms on this process's share.
+        Returns the loss before the change, as the mean over all processes, and its terms on this process's
+        share of the batch.
 
         Raises:
             FloatingPointError: the loss isn't finite; the message names the terms that aren't.
@@ -257,7 +280,7 @@ class Run:
         return value, terms
 
     def go(self, steps: Steps, out: Path, validation: Path | None, workers: int) -> None:
-        """Takes the steps that are left, measures and saves in between."""
+        """Takes the remaining steps, and measures and saves in between."""
         last, pairs = self.config.steps, load_dataset(validation) if validation else None
         loader = torch.utils.data.DataLoader(
             steps,
@@ -281,9 +304,9 @@ class Run:
                     save_checkpoint(self.fabric, out / CHECKPOINT, self.state())
 
     def measure(self, pairs: Dataset, log: Path, console: Console) -> None:
-        """Adds a measurement to the log; after the last step prints its table too."""
+        """Adds a measurement to the log. After the last step its table is printed too."""
         mine = batches(pairs, rank=self.fabric.global_rank, processes=self.fabric.world_size)
-        report = evaluate(self.network.eval(), mine, INTAG_MCP)
+        report = evaluate(self.network.eval(), mine, INTAG_MCP, self.parts)
         self.network.train()
         if self.fabric.is_global_zero:
             rate = learning_rate(self.step - 1, self.config)
@@ -295,7 +318,7 @@ class Run:
 
 
 def progress(visible: bool) -> Progress:
-    """A bar with the running mean of the loss."""
+    """Returns a progress bar that shows the running mean of the loss."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,10 +1,10 @@
-"""What DIR is trained to make small: distances, edges and normals of the meshes, offset, pixels.
+"""DIR's training losses: distances, the meshes' edges and normals, the offset, and the pixel maps.
 
-Every term is a function of its own; :func:`dir_loss` weighs them and adds them up over the initial
+Every term is a function of its own. :func:`dir_loss` weights the terms and adds them up over the initial
 estimate and all stages. Lengths enter the losses in units of ``LENGTH_UNIT`` (0.15 m), uv in [-1, 1].
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 import torch
@@ -16,6 +16,7 @@ from handlib.geometry.rotation import rotation_from_6d
 from handlib.hand.hand import Hand
 from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
+from handlib.model.parts import Parts, function_of
 from handlib.training.config import LossWeights
 from handlib.training.distributed import mean_over_processes, shared_count
 from handlib.training.joint_losses import joint_map_terms
@@ -23,24 +24,27 @@ from handlib.training.targets import CentredTargets, Targets, resize_label
 
 HUBER_DELTA = 0.01
 CLASS_WEIGHTS = (0.1, 0.45, 0.45)
-"""Of background, left and right hand in the cross-entropy."""
+"""Weights of background, left hand and right hand in the cross-entropy."""
 
 
 def per_hand(
     loss: Float[Tensor, "batch hand=2 *rest"], present: Float[Tensor, "batch hand=2"]
 ) -> Float[Tensor, "hand=2"]:
-    """Mean over everything but the hand axis, of the hands that are there."""
+    """Returns the mean over everything but the hand axis, for the hands that are present."""
     return loss.flatten(2).mean(2).where(present > 0, 0).sum(0) / shared_count(present.sum(0))
 
 
 def huber(prediction: Float[Tensor, "*shape"], target: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Elementwise Huber loss: z²/2 where |z| < δ, else δ(|z| - δ/2), with δ = ``HUBER_DELTA``.
+    """Returns the elementwise Huber loss: z²/2 where |z| < δ, else δ(|z| - δ/2), with δ = ``HUBER_DELTA``.
 
-    δ is far below typical errors, so this is nearly δ|z|. It is δ times torch's ``smooth_l1_loss(beta=δ)``.
+    δ is far below typical errors, so the loss is nearly δ|z|. It is δ times torch's
+    ``smooth_l1_loss(beta=δ)``.
     """
     return huber_loss(prediction, target, reduction="none", delta=HUBER_DELTA)
 
 
+Elementwise = Callable[[Tensor, Tensor], Tensor]
+"""The loss of every number of a prediction, as :func:`huber`."""
 Faces = Int[Tensor, "hand=2 1538 3"]
 """Vertex ids of each hand's faces (left, right), both turned outwards."""
 Edges = Float[Tensor, "hand=2 1538 3 xyz=3 batch"]
@@ -48,12 +52,12 @@ Edges = Float[Tensor, "hand=2 1538 3 xyz=3 batch"]
 
 
 def hand_faces(hands: Mapping[str, Hand] | nn.ModuleDict) -> Faces:
-    """Faces of the left and of the right hand model."""
+    """Returns the faces of the left and of the right hand model."""
     return torch.stack([torch.from_numpy(hands[side].faces) for side in SIDES])
 
 
 def face_edges(vertices: Float[Tensor, "batch hand=2 778 3"], faces: Faces) -> Edges:
-    """Edges b - a, c - b, a - c of every face (a, b, c); each hand has faces of its own."""
+    """Returns the edges b - a, c - b, a - c of every face (a, b, c); each hand has faces of its own."""
     rows = vertices.permute(1, 2, 3, 0).flatten(0, 1)
     row_of_corner = faces + vertices.shape[2] * torch.arange(2, device=faces.device)[:, None, None]
     corners = rows.index_select(0, row_of_corner.flatten()).unflatten(0, faces.shape)
@@ -61,14 +65,14 @@ def face_edges(vertices: Float[Tensor, "batch hand=2 778 3"], faces: Faces) -> E
 
 
 def edge_lengths(edges: Edges) -> Float[Tensor, "hand=2 1538 3 batch"]:
-    """√(|e|² + 1e-12): the gradient stays finite where an edge has no length."""
+    """Returns √(|e|² + 1e-12) of every edge e. The small term keeps the gradient finite at zero length."""
     return (edges.square().sum(dim=3) + 1e-12).sqrt()
 
 
 def edge_loss(
     edges: Edges, true_edges: Edges, present: Float[Tensor, "batch hand=2"]
 ) -> Float[Tensor, "hand=2"]:
-    """Mean absolute difference of edge lengths, in the unit of the edges."""
+    """Returns the mean absolute difference of edge lengths, in the unit of the edges."""
     off = (edge_lengths(edges) - edge_lengths(true_edges)).abs()
     return per_hand(off.permute(3, 0, 1, 2), present)
 
@@ -76,7 +80,7 @@ def edge_loss(
 def face_normals(
     vertices: Float[Tensor, "batch hand=2 778 3"], faces: Faces
 ) -> Float[Tensor, "hand=2 1538 xyz=3 batch"]:
-    """Unit normal of every face (a, b, c), along (b - a) x (c - a), in the layout of ``Edges``."""
+    """Returns each face's unit normal: of (a, b, c), along (b - a) x (c - a), in the layout of ``Edges``."""
     a, b, c = (
         torch.stack([vertices[:, h].index_select(1, ids) for h, ids in enumerate(corner)], dim=1)
         for corner in faces.unbind(-1)
@@ -90,7 +94,7 @@ def normal_loss(
     true_normals: Float[Tensor, "hand=2 1538 xyz=3 batch"],
     present: Float[Tensor, "batch hand=2"],
 ) -> Float[Tensor, "hand=2"]:
-    """Mean |cos| between predicted edges and the true normal of their face; 0 for a perfect mesh."""
+    """Returns the mean |cos| between predicted edges and their face's true normal; 0 for a perfect mesh."""
     cosines = (edges * true_normals[:, :, None]).sum(dim=3) / edge_lengths(edges)
     return per_hand(cosines.abs().permute(3, 0, 1, 2), present)
 
@@ -98,11 +102,13 @@ def normal_loss(
 def lovasz_softmax(
     probabilities: Float[Tensor, "batch classes height width"], label: Int[Tensor, "batch height width"]
 ) -> Float[Tensor, ""]:
-    """Lovász-softmax loss (Berman et al., CVPR 2018), all pixels of the batch taken as one picture.
+    """Returns the Lovász-softmax loss (Berman et al., CVPR 2018); the batch's pixels count as one picture.
 
-    Per class, an error is |1[pixel is of the class] - probability|, and the loss is the Lovász extension of
-    the Jaccard loss 1 - IoU: errors sorted downwards, each times what the Jaccard loss grows when its
-    pixel joins the mistaken ones (their Alg. 1). Mean over the classes that occur in ``label``.
+    For one class, a pixel's error is |1[pixel is of the class] - probability|. The loss is the Lovász
+    extension of the Jaccard loss 1 - IoU (their Alg. 1): sort the errors from large to small and count the
+    pixels as mistaken in this order, one by one. Each pixel raises the Jaccard loss by some amount; its error
+    is multiplied by this amount, and the products are added up. The result is the mean over the classes that
+    occur in ``label``.
     """
     classes = torch.arange(probabilities.shape[1], device=label.device)
     is_class = label.flatten() == classes[:, None]
@@ -120,9 +126,10 @@ def lovasz_softmax(
 def segmentation_loss(
     scores: Float[Tensor, "batch 3 height width"], label: Int[Tensor, "batch height width"]
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of (background, left, right), each pixel weighted by its class (``CLASS_WEIGHTS``).
+    """Returns the cross-entropy of (background, left, right), weighted by class (``CLASS_WEIGHTS``).
 
-    The sum is divided by the pixels' weights, in a training of several processes by their mean over these.
+    The sum over pixels is divided by the sum of the pixels' weights. With several processes it is divided by
+    the mean of these sums over the processes.
     """
     weight = scores.new_tensor(CLASS_WEIGHTS)
     return cross_entropy(scores, label, weight, reduction="sum") / mean_over_processes(weight[label].sum())
@@ -131,14 +138,17 @@ def segmentation_loss(
 def resize_dense(
     dense: Float[Tensor, "batch 3 _ _"], size: Sequence[int]
 ) -> Float[Tensor, "batch 3 height width"]:
-    """Dense targets on a coarser map, bilinear at each cell's centre."""
+    """Returns dense targets on a coarser map, interpolated bilinearly at each cell's centre."""
     return interpolate(dense, size, mode="bilinear", align_corners=False)
 
 
 def pixel_terms(
-    prediction: Prediction, targets: Targets, weights: LossWeights
+    prediction: Prediction, targets: Targets, weights: LossWeights, huber: Elementwise = huber
 ) -> dict[str, Float[Tensor, ""]]:
-    """Weighted losses of the segmentation and dense heads, on their own map; weights of 0 are left out."""
+    """Returns the weighted losses of the segmentation and dense heads; terms of weight 0 are left out.
+
+    They are computed at the heads' resolution; the targets are resized.
+    """
     scores, colours = prediction.segmentation.float(), prediction.dense.float()
     label = resize_label(targets.label, scores.shape[-2:])
     dense = resize_dense(targets.dense, colours.shape[-2:])
@@ -152,9 +162,16 @@ def pixel_terms(
 
 
 def hand_terms(
-    prediction: Prediction, targets: Targets, weights: LossWeights, faces: Faces
+    prediction: Prediction,
+    targets: Targets,
+    weights: LossWeights,
+    faces: Faces,
+    huber: Elementwise = huber,
 ) -> list[dict[str, Tensor]]:
-    """Weighted losses of every estimate, per hand but for the offset's; weights of 0 are left out."""
+    """Returns the weighted losses of every estimate; terms of weight 0 are left out.
+
+    Each term has one value per hand, except the offset's, which has one value.
+    """
     centred, present = CentredTargets.of(targets, weights.target_centre), targets.present
     both = present.prod(1)
     if weights.edge or weights.normal:
@@ -183,17 +200,23 @@ def hand_terms(
 
 
 def dir_loss(
-    prediction: Prediction, targets: Targets, weights: LossWeights, faces: Faces
+    prediction: Prediction,
+    targets: Targets,
+    weights: LossWeights,
+    faces: Faces,
+    parts: Parts | None = None,
 ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-    """The training loss and the weighted terms that it is the sum of.
+    """Returns the training loss and the weighted terms that add up to it.
 
     Terms of an estimate are named ``joints_0``, ``joints_1``, ... (0 is the initial estimate) and summed
-    over both hands; ``segmentation``, ``lovasz`` and ``dense`` come once. The terms carry no gradient.
+    over both hands. ``segmentation``, ``lovasz`` and ``dense`` come once. The terms carry no gradient.
+    Of ``parts`` the reader's ``huber`` is used.
     """
-    terms = pixel_terms(prediction, targets, weights)
+    own_huber = function_of("huber", parts)
+    terms = pixel_terms(prediction, targets, weights, own_huber)
     if prediction.joint_maps:
         terms |= joint_map_terms(prediction.joint_maps, targets, weights)
-    for t, estimate_terms in enumerate(hand_terms(prediction, targets, weights, faces)):
+    for t, estimate_terms in enumerate(hand_terms(prediction, targets, weights, faces, own_huber)):
         terms |= {f"{name}_{t}": loss.sum() for name, loss in estimate_terms.items()}
     return sum_of_terms(terms)
 
@@ -201,7 +224,7 @@ def dir_loss(
 def sum_of_terms(
     terms: dict[str, Float[Tensor, ""]],
 ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-    """What is made small, and what it is the sum of, without gradient."""
+    """Returns the sum of the terms, and the terms without gradient."""
     return torch.stack(tuple(terms.values())).sum(), {name: loss.detach() for name, loss in terms.items()}
 
 
@@ -217,12 +240,12 @@ RELEASED_NAMES = {
     "normal": "normal_{side}_{t}",
     "offset": "offset_{t}",
 }
-"""What the authors' training log calls the terms."""
+"""Names of the terms in the authors' training log."""
 
 
 @torch.no_grad()
 def released_losses(prediction: Prediction, targets: Targets, faces: Faces) -> dict[str, Float[Tensor, ""]]:
-    """Every weighted term of the authors' training, per hand and under the authors' names; no gradient."""
+    """Returns the authors' weighted loss terms, per hand, under the authors' names; without gradient."""
     weights = LossWeights.released()
     losses = {RELEASED_NAMES[name]: loss for name, loss in pixel_terms(prediction, targets, weights).items()}
     for t, terms in enumerate(hand_terms(prediction, targets, weights, faces)):

@@ -1,9 +1,9 @@
-"""Muon for matrices, AdamW for the rest: how the weights move once their gradients are known.
+"""The optimiser Muon: Muon's steps for matrices, AdamW's steps for all other weights.
 
-AdamW divides each number's gradient by its own recent size and knows nothing of the matrix that it is in.
-Muon (Jordan and others, 2024) takes the momentum of a whole matrix, brings all its singular values near one,
-and moves along that: directions in which the gradient is small but steady are learned as fast as loud ones.
-What that is worth here is measured in ``docs/experiments.md``.
+AdamW divides each number's gradient by the number's own recent gradient size. It ignores which matrix the
+number belongs to. Muon (Jordan and others, 2024) takes the momentum of a whole matrix, brings all its
+singular values near one, and moves along the result. So directions with a small but steady gradient are
+learned as fast as directions with a large one. ``docs/experiments.md`` measures the gain for DIR.
 """
 
 import math
@@ -17,16 +17,16 @@ from torch import Tensor, nn
 from handlib.training.precision import multiplies_bfloat16
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of Jordan's quintic: five rounds bring singular values between 0.001 and 1 into 0.7 to 1.2."""
+"""Coefficients of Jordan's quintic. Five rounds bring singular values from 0.001 to 1 into 0.7 to 1.2."""
 ROUNDS = 5
 MOMENTUM = 0.95
 
 
 def orthogonalise(matrices: Float[Tensor, "n rows columns"]) -> Float[Tensor, "n rows columns"]:
-    """Each matrix with its singular vectors kept and its singular values brought near one.
+    """Returns the matrices with the same singular vectors and with singular values near one.
 
-    With X = U S V', the polynomial a X + (b X X' + c (X X')²) X equals U (a S + b S³ + c S⁵) V': products
-    of matrices, in bfloat16 where that is quick, do what a singular value decomposition would.
+    With X = U S V', the polynomial a X + (b X X' + c (X X')²) X equals U (a S + b S³ + c S⁵) V'. So matrix
+    products replace a singular value decomposition. They run in bfloat16 where that is quick.
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
@@ -40,24 +40,26 @@ def orthogonalise(matrices: Float[Tensor, "n rows columns"]) -> Float[Tensor, "n
 
 
 def is_matrix(weight: Tensor) -> bool:
-    """Returns whether Muon moves it: not vectors, nor what reads or writes colours, coordinates or single
-    scores.
+    """Returns whether Muon moves the weight.
+
+    It moves neither vectors nor layers whose inputs or outputs are colours, coordinates or single scores.
     """
     return weight.ndim > 1 and min(weight.shape[:2]) > 3
 
 
 def as_matrices(weight: Float[Tensor, "..."]) -> Float[Tensor, "n rows columns"]:
-    """A convolution's kernel as one matrix (out, in x height x width), a stack per joint as it is."""
+    """Returns a convolution's kernel as one matrix (out, in x height x width), and a stack as it is."""
     return weight if weight.ndim == 3 else weight.flatten(1)[None]
 
 
 def parameter_groups(
     model: nn.Module, weight_decay: float, fine_tuned: nn.Module | None = None, rate: float = 1.0
 ) -> list[dict]:
-    """Weight decay for matrices and kernels, none for biases, norms and scores.
+    """Returns the optimiser's groups of weights.
 
-    ``fine_tuned`` is a part that has learnt before: it moves by AdamW, at the share ``rate`` of the learning
-    rate. Groups carry ``rate`` and ``by_muon``.
+    Matrices and kernels have weight decay; biases, norms and scores have none. ``fine_tuned`` is a pretrained
+    part. AdamW moves it, at ``rate`` times the learning rate. Each group has entries ``rate`` and
+    ``by_muon``.
     """
     theirs = list(fine_tuned.parameters()) if fine_tuned else []
     known = {id(p) for p in theirs}
@@ -71,16 +73,16 @@ def parameter_groups(
 
 
 class Muon(torch.optim.AdamW):
-    """Moves matrices by their orthogonalised momentum, everything else as AdamW.
+    """Moves matrices along their orthogonalised momentum, and all other weights as AdamW does.
 
-    A step along a matrix has a root mean square of 0.2 x ``lr``, as AdamW's steps mostly have (Liu and
-    others, 2025), so that one learning rate serves both. Matrices of one shape are orthogonalised together.
-    ``torch.optim.Muon`` does the same for two-dimensional weights; most of DIR's are kernels and stacks.
+    A step of a matrix has a root mean square of 0.2 x ``lr``, like most of AdamW's steps (Liu and others,
+    2025). So one learning rate serves both. Matrices of one shape are orthogonalised together.
+    ``torch.optim.Muon`` handles two-dimensional weights only; most of DIR's are kernels and stacks.
     """
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
-        """One step along the gradients that the weights hold."""
+        """Takes one step with the gradients that the weights hold."""
         for group in self.param_groups:
             matrices = [
                 p for p in group["params"] if p.grad is not None and is_matrix(p) and group["by_muon"]

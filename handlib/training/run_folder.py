@@ -1,4 +1,4 @@
-"""The folder of a training run: checkpoint, log and settings, each whole or not at all, and the network."""
+"""The folder of a training run: checkpoint, log, settings, network. Files are written whole or not at all."""
 
 import json
 import os
@@ -15,7 +15,7 @@ CHECKPOINT, LOG, SETTINGS = "checkpoint.ckpt", "log.jsonl", "settings.json"
 
 
 def save_checkpoint(fabric: Fabric, path: Path, state: dict) -> None:
-    """Writes beside the target, then replaces it: an interruption leaves the old checkpoint whole."""
+    """Writes a new file, then replaces the old one by it. An interruption leaves the old checkpoint whole."""
     temporary = path.with_suffix(".tmp")
     try:
         fabric.save(temporary, state)
@@ -28,7 +28,7 @@ def save_checkpoint(fabric: Fabric, path: Path, state: dict) -> None:
 
 
 def save_network(model: DIR, folder: Path) -> None:
-    """Returns what ``save_pretrained`` writes, each file whole or not at all."""
+    """Saves a network with ``save_pretrained``, each file whole or not at all."""
     with TemporaryDirectory(dir=folder) as unfinished:
         model.save_pretrained(unfinished)
         for path in sorted(Path(unfinished).iterdir()):
@@ -42,19 +42,19 @@ def append_line(path: Path, record: dict) -> None:
 
 
 def cut_log(path: Path, step: int) -> None:
-    """Forgets what a log says of steps that a resumed run will do again."""
+    """Removes the log's lines about steps after ``step``, which a resumed run will take again."""
     if path.exists():
         with reading(path, "the log of a run"):
-            # A line without an end was being written when the run was stopped.
+            # A line without an end was being written when the run stopped.
             lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
             kept = [line for line in lines if json.loads(line)["step"] <= step]
         write_text(path, "".join(kept))
 
 
 def check_same_run(path: Path, settings: dict, machine: dict) -> None:
-    """A run's folder belongs to one set of settings; resuming it with others is an :class:`InputError`.
+    """Writes a run's settings, or raises an :class:`InputError` if the folder's run has other settings.
 
-    ``machine``, what computes the run and how, may change: the file lists each under ``ran_on``.
+    ``machine`` (see ``machine_of``) may change; the file lists every machine under ``ran_on``.
     """
     now, ran_on = json.loads(json.dumps(settings, default=str)), []
     if path.exists():

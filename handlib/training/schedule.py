@@ -1,8 +1,8 @@
-"""What a run is made of: its settings, and what each of its steps sees.
+"""The steps of a run: which pairs each step sees, how they are augmented, and its learning rate.
 
-What a step does depends on its number and the seed alone: which pairs it sees, how they are augmented, its
-learning rate. So a run that was killed and resumed ends with the same weights as one that wasn't, and one
-that several processes share with the same as one process, but for rounding.
+All this depends on the step's number and the run's seed alone. So a run that was killed and resumed ends with
+the same weights as an uninterrupted run. A run of several processes ends with the same weights as a run of
+one process, except for rounding.
 """
 
 import math
@@ -25,7 +25,7 @@ from handlib.training.config import TrainConfig
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Linear warm-up, then a cosine down to a hundredth."""
+    """Returns a step's learning rate: a linear warm-up, then a cosine down to a hundredth."""
     done = step / config.steps
     rise = min(1.0, done / config.warmup + 0.02) if config.warmup else 1.0
     fall = max(0.0, (done - config.warmup) / (1 - config.warmup))
@@ -33,7 +33,10 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 def batch_indices(step: int, count: int, config: TrainConfig) -> Int[Tensor, "batch"]:
-    """The pairs of a step: each epoch is a permutation, cut into batches, an incomplete one dropped."""
+    """Returns the indices of a step's pairs.
+
+    Each epoch is a permutation of all pairs, cut into batches; an incomplete last batch is dropped.
+    """
     size = min(config.batch_size, count)
     epoch, place = divmod(step, count // size)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(1_000_003 * config.seed + epoch))
@@ -41,19 +44,20 @@ def batch_indices(step: int, count: int, config: TrainConfig) -> Int[Tensor, "ba
 
 
 def open_pairs(folder: Path) -> Dataset | LayeredDataset:
-    """The pairs of a folder, as pictures or in layers.
+    """Opens the pairs of a folder, which are pictures or layers.
 
     Raises:
-        InputError: it isn't there, isn't whole, or isn't a data set.
+        InputError: the folder is missing, incomplete, or no data set.
     """
     return LayeredDataset(folder) if read_info(folder).world == LAYERED else load_dataset(folder)
 
 
 class Steps(torch.utils.data.Dataset):
-    """What a process of a run sees in every step: its share of the step's pairs, augmented; or pictures of
-    layered pairs, composed anew, each with its mirror image, some of them before ``photographs``.
+    """The batches that one process of a run sees, one per step.
 
-    Every pair's change depends on the run's seed, the step and the pair's place in the whole batch.
+    A batch is this process's share of the step's pairs, augmented. Of layered pairs, new pictures are
+    composed, each with its mirror image; some have ``photographs`` as backgrounds. Each pair's random changes
+    depend on the run's seed, the step and the pair's place in the whole batch.
     """
 
     def __init__(
@@ -71,11 +75,11 @@ class Steps(torch.utils.data.Dataset):
         self.share = slice(rank, None, processes)
 
     def __len__(self) -> int:
-        """Returns how many steps there are."""
+        """Returns the number of steps."""
         return self.config.steps
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
-        """The fields of a batch of samples."""
+        """Returns the fields of a batch of samples."""
         indices = batch_indices(step, len(self.pairs), self.config)
         seeds = np.random.SeedSequence((self.config.seed, step)).generate_state(len(indices))
         if isinstance(self.pairs, LayeredDataset):

@@ -1,4 +1,4 @@
-"""What the network should have said about a batch: the truth in the form that the losses compare with."""
+"""The truth about a batch, in the form that the losses compare with."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class Targets:
     ``joints`` and ``vertices`` are metres in the camera's frame, ``uv`` and ``vertex_uv`` their true pinhole
     projections in [-1, 1], ``label`` 0 background, 1 left, 2 right, ``dense`` colours in [0, 1] (0 on the
     background), ``root`` the wrist's rotation, ``pose`` PCA coefficients around the mean finger pose.
-    ``present`` is 1 for hands that can be seen, 0 for others: nothing is learnt from those.
+    ``present`` is 1 for hands that can be seen and 0 for others, from which nothing is learnt.
     """
 
     uv: Float[Tensor, "batch hand=2 21 2"]
@@ -39,8 +39,10 @@ class Targets:
 
     @classmethod
     def from_sample(cls, batch: Sample, hands: Iterable[Hand]) -> "Targets":
-        """Targets of a batch; ``hands`` (left, right) say what their PCA coefficients mean and which
-        vertices are fingertips: samples have smplx's, the released network predicts others.
+        """Returns the targets of a batch.
+
+        ``hands`` are the network's hand models (left, right). They define the PCA coefficients and the
+        fingertip vertices: samples have smplx's fingertips, the released network predicts others.
         """
         hands = tuple(hands)
         coefficients = [
@@ -64,7 +66,7 @@ class Targets:
 
 
 def resize_label(label: Int[Tensor, "batch _ _"], size: Sequence[int]) -> Int[Tensor, "batch height width"]:
-    """Labels on a coarser map: the pixel at the centre of each cell."""
+    """Returns labels on a coarser map: the label of the pixel at the centre of each cell."""
     return interpolate(label[:, None].float(), size, mode="nearest-exact")[:, 0].long()
 
 
@@ -72,7 +74,7 @@ def resize_label(label: Int[Tensor, "batch _ _"], size: Sequence[int]) -> Int[Te
 class CentredTargets:
     """Targets' lengths as the losses compare them: centred on a joint per hand, in units of ``LENGTH_UNIT``.
 
-    ``offset`` leads from the left hand's centre to the right one's.
+    ``offset`` leads from the left hand's centre to the right hand's.
     """
 
     joints: Float[Tensor, "batch hand=2 21 3"]
@@ -81,7 +83,7 @@ class CentredTargets:
 
     @classmethod
     def of(cls, targets: Targets, joint: str) -> "CentredTargets":
-        """Targets centred on the joint of that name."""
+        """Returns the targets centred on the joint of this name."""
         centre = targets.joints[:, :, joint_index(joint), None]
         return cls(
             joints=(targets.joints - centre) / LENGTH_UNIT,

@@ -1,1 +1,1 @@
-"""What every room uses: checks of arguments, errors, files, what ships."""
+"""Tools that all parts of the package use: checks of arguments, errors, files, shipped resources."""

@@ -1,7 +1,7 @@
-"""What is given from outside, checked where it enters: types, ranges, and numbers that must be finite.
+"""Checks of arguments where they enter the package: types, ranges, and numbers that must be finite.
 
-Entry points check (files, metrics, exports, widgets, posing a hand by hand); the modules of the network
-don't, so that a forward pass stays as fast as it is and can be traced.
+Entry points check their arguments (files, metrics, exports, widgets, posing a hand by hand). The network's
+modules don't, so that a forward pass stays fast and can be traced.
 """
 
 import inspect
@@ -25,18 +25,18 @@ INT_IS_FLOAT = BeartypeConf(is_pep484_tower=True)
 
 
 def check_finite(name: str, value: object) -> None:
-    """Refuses NaN and infinity in a number, an array, a tensor or the fields of a dataclass of these.
+    """Refuses NaN and infinity in a number, an array, a tensor, or a dataclass whose fields are such values.
 
-    Whatever holds no floating-point numbers passes.
+    Values without floating-point numbers pass.
 
     Raises:
-        InputError: the message names the argument, what stands there and the first place of it.
+        InputError: a number isn't finite; the message names the argument, the number and its first place.
     """
     if is_dataclass(value):
         for field in fields(value):
             check_finite(f"{name}.{field.name}", getattr(value, field.name))
         return
-    if hasattr(value, "detach"):  # A tensor, told without importing torch, which takes seconds.
+    if hasattr(value, "detach"):  # A tensor, recognised without importing torch, which takes seconds.
         value = value.detach().cpu().double()
     numbers = np.asarray(value) if isinstance(value, float) or hasattr(value, "dtype") else np.empty(0)
     if numbers.dtype.kind != "f" or np.isfinite(numbers).all():
@@ -47,34 +47,34 @@ def check_finite(name: str, value: object) -> None:
 
 
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:
-    """Refuses, with an :class:`InputError`, what isn't one of the choices."""
+    """Raises an :class:`InputError` if the value isn't one of the choices."""
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         raise InputError(f"{name}: expected one of {', '.join(map(str, choices))}, got {_in_short(value)}")
 
 
 def check_between(name: str, value: object, low: int | float, high: int | float) -> None:
-    """Refuses, with an :class:`InputError`, what isn't a number from ``low`` to ``high``, both included."""
+    """Raises an :class:`InputError` if the value isn't a number from ``low`` to ``high``, both included."""
     if isinstance(value, bool) or not (isinstance(value, Real) and low <= cast(float, value) <= high):
         raise InputError(f"{name}: expected a number from {low} to {high}, got {_in_short(value)}")
 
 
 def check_at_least(name: str, value: float | int, low: int) -> None:
-    """Refuses, with an :class:`InputError`, a smaller number."""
+    """Raises an :class:`InputError` if the value is smaller than ``low``."""
     if value < low:
         raise InputError(f"{name}: expected at least {low}, got {value}")
 
 
 def check_some(name: str, values: Collection[object]) -> None:
-    """Refuses an empty collection with an :class:`InputError`."""
+    """Raises an :class:`InputError` if the collection is empty."""
     if not len(values):
         raise InputError(f"{name}: expected at least one, got none")
 
 
 def check_types(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """A function that refuses arguments of other types than its signature says, with an ``InputError``.
+    """Makes a function raise an ``InputError`` for arguments of other types than its signature has.
 
-    For what a reader of a notebook calls. Types of arrays include their shapes; every element of a sequence
-    or mapping is looked at.
+    It is meant for functions that a notebook's reader calls. Types of arrays include their shapes; every
+    element of a sequence or mapping is checked.
     """
     signature = inspect.signature(function)
     called = function.__qualname__.removesuffix(".__init__")
@@ -103,7 +103,7 @@ def _hints_of(called: Callable) -> dict[str, Any]:
 
 
 def _is_of(value: object, hint: Any) -> bool:
-    """Returns whether a value is of a type, fields of dataclasses too; numpy's integers are integers."""
+    """Returns whether a value has a type; fields of dataclasses are checked, numpy integers count as int."""
     if isinstance(value, np.integer):
         value = int(value)
     if not is_bearable(value, hint, conf=INT_IS_FLOAT):

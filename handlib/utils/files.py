@@ -1,4 +1,4 @@
-"""Files written whole or not at all, files that may be damaged, and texts that commands keep in pages."""
+"""Writes files whole or not at all, reads files that may be damaged, and updates generated text in pages."""
 
 import hashlib
 import os
@@ -17,16 +17,16 @@ Record = TypeVar("Record")
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside the given one to write to; it takes the other's place when the block ends well.
+    """Yields a temporary path beside the given one; its file replaces the given one when the block ends.
 
-    After an exception the old file is as it was, and what was written is gone.
+    After an exception the old file is unchanged and the new one is deleted.
 
     Raises:
         InputError: the path is a folder.
     """
     if path.is_dir():
         raise InputError(f"{path}: expected a file to write, got a folder")
-    # The same name again after a kill, so that nothing piles up, and a short one for the longest of files.
+    # The name is the same after a kill, so that nothing piles up, and short even if the file's name is long.
     temporary = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}.part")
     try:
         yield temporary
@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder and those that it lies in, where they are missing.
+    """Makes a folder and its parents, where they are missing.
 
     Raises:
         InputError: a file stands in the way.
@@ -50,10 +50,11 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def writing(folder: Path, files: Sequence[str]) -> Iterator[Path]:
-    """A folder to write these files into, which move into the given one, made if missing, at the end.
+    """Yields a temporary folder to write these files into; at the end they move into the given folder.
 
-    It lies in the given one: beside that, another disk may begin, or nothing may be written. After an
-    exception the given folder is as it was. While the files move, the last of them is missing.
+    The given folder is made if missing. The temporary folder lies inside it, because a place beside it could
+    be on another disk or not writable. After an exception the given folder is as it was. While the files
+    move, the last of them is missing.
 
     Raises:
         InputError: a file stands in the way.
@@ -77,16 +78,16 @@ def writing(folder: Path, files: Sequence[str]) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A text file in UTF-8, whole or not at all."""
+    """Writes a text file in UTF-8, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def reading(path: Path | str, expected: str) -> Iterator[None]:
-    """Whatever goes wrong in reading a file becomes an :class:`InputError` that says what was expected.
+    """Turns any error in reading a file into an :class:`InputError` that says what was expected.
 
-    For blocks that do nothing but read: damaged files make parsers raise almost anything.
+    Use it only for blocks that do nothing but read: damaged files make parsers raise almost any error.
     """
     try:
         yield
@@ -98,7 +99,7 @@ def reading(path: Path | str, expected: str) -> Iterator[None]:
 
 
 def record_from(kind: type[Record], content: dict[str, Any]) -> Record:
-    """A dataclass from the values of its fields, whose types are checked; a wrong one is a ``ValueError``."""
+    """Makes a dataclass from its fields' values and checks their types; a wrong one is a ``ValueError``."""
     record = kind(**content)
     for name, hint in get_type_hints(kind).items():
         die_if_unbearable(getattr(record, name), hint, exception_prefix=f"{name}: ")
@@ -106,10 +107,10 @@ def record_from(kind: type[Record], content: dict[str, Any]) -> Record:
 
 
 def write_between_marks(page: Path, writer: str, text: str) -> None:
-    """Replaces what stands between ``<!-- WRITER writes from here -->`` and the next ``<!-- to here -->``.
+    """Replaces the text between ``<!-- WRITER writes from here -->`` and the next ``<!-- to here -->``.
 
     Raises:
-        InputError: the page hasn't both marks.
+        InputError: the page lacks one of the marks.
     """
     start, end = f"<!-- {writer} writes from here -->", "<!-- to here -->"
     before, found, rest = page.read_text(encoding="utf-8").partition(start)

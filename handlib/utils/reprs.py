@@ -5,9 +5,9 @@ from dataclasses import fields, is_dataclass
 
 
 def in_shapes(record: object) -> str:
-    """The ``repr`` of a dataclass of tensors or arrays: shapes in place of numbers.
+    """Returns the ``repr`` of a dataclass of tensors or arrays, with shapes instead of numbers.
 
-    For the body of a class: ``__repr__ = in_shapes``.
+    Use it in the body of a class: ``__repr__ = in_shapes``.
     """
     told = (f"{field.name}={_brief(getattr(record, field.name))}" for field in fields(record))  # type: ignore[arg-type]
     return f"{type(record).__name__}({', '.join(told)})"

@@ -1,7 +1,7 @@
-"""The book's API reference: docstrings and signatures of every module, read from the sources, as RST pages.
+"""Makes the book's API reference: RST pages with the docstrings and signatures of all modules.
 
-Nothing is imported, so the book's environment needs no PyTorch. Signatures are written as they stand, with
-the shapes in their annotations; what starts with an underscore is left out.
+They are read from the sources. Nothing is imported, so the book's environment needs no PyTorch. Signatures
+are copied unchanged, with the shapes in their annotations. Names that start with an underscore are left out.
 """
 
 import ast
@@ -32,7 +32,7 @@ TITLES = {
     "commands": "Commands",
     "utils": "What every room uses",
 }
-"""The pages of the reference, in order: a page per room, ``commands`` with what lies in none."""
+"""Pages of the reference, in order: one per subpackage; ``commands`` also holds all other modules."""
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -46,12 +46,12 @@ class Module:
 
     @property
     def summary(self) -> str:
-        """The docstring's first paragraph on one line."""
+        """Returns the docstring's first paragraph on one line."""
         return " ".join((ast.get_docstring(self.tree) or "").split("\n\n")[0].split())
 
 
 def read_modules(package: Path) -> list[Module]:
-    """All modules of a package, by name."""
+    """Returns all modules of a package, sorted by name."""
     found = []
     for file in package.rglob("*.py"):
         parts = file.relative_to(package.parent).with_suffix("").parts
@@ -62,13 +62,13 @@ def read_modules(package: Path) -> list[Module]:
 
 
 def marked_up(text: str) -> str:
-    """Prose of a docstring: short names of functions find their page, bars are bars."""
+    """Returns a docstring's prose as RST: short names of functions become links, bars are escaped."""
     parts = LITERAL.split(ROLE.sub(r":\1:`.\2`", text))
     return "".join(part if k % 2 else part.replace("|", r"\|") for k, part in enumerate(parts))
 
 
 def entries(lines: list[str]) -> Iterator[str]:
-    """The indented ``name: words`` lines under a heading as a definition list."""
+    """Turns the indented ``name: words`` lines under a heading into a definition list."""
     for line in textwrap.dedent("\n".join(lines)).splitlines():
         if entry := ENTRY.match(line):
             yield from ("", marked_up(entry[1]), f"    {marked_up(entry[2])}")
@@ -77,7 +77,7 @@ def entries(lines: list[str]) -> Iterator[str]:
 
 
 def docstring(text: str) -> str:
-    """A docstring as RST: ``Raises:`` and the like become headings over definition lists."""
+    """Returns a docstring as RST: ``Raises:`` and similar lines become headings of definition lists."""
     blocks: list[str] = []
     lines = text.splitlines()
     while lines:
@@ -94,7 +94,7 @@ def docstring(text: str) -> str:
 
 
 def directive(kind: str, signature: str, words: str | None, *more: str) -> str:
-    """A directive of Sphinx's Python domain with a docstring and whatever belongs inside."""
+    """Returns a directive of Sphinx's Python domain with a docstring and further content."""
     signature = " ".join(signature.split()).replace("\\", "\\\\")
     inside = "\n\n".join(part for part in (docstring(words or ""), *more) if part)
     return f".. py:{kind}:: {signature}\n\n{textwrap.indent(inside, '   ')}\n"
@@ -109,7 +109,7 @@ def decorators(node: ast.ClassDef | Definition) -> set[str]:
 
 
 def function(node: Definition, kind: str = "function") -> str:
-    """A function or, without its first parameter, a method."""
+    """Returns the directive of a function, or of a method (without its first parameter)."""
     arguments, marks = node.args, decorators(node)
     returns = ast.unparse(node.returns) if node.returns else None
     words = ast.get_docstring(node)
@@ -125,7 +125,7 @@ def function(node: Definition, kind: str = "function") -> str:
 
 
 def with_words(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, str | None]]:
-    """Every statement with the string that follows it, which documents an assignment."""
+    """Yields every statement together with the string after it, which documents an assignment."""
     for node, after in zip(body, [*body[1:], None], strict=True):
         is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
         words = after.value.value if is_text and isinstance(after.value.value, str) else None
@@ -133,7 +133,7 @@ def with_words(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, str | None]]:
 
 
 def assignment(node: ast.Assign | ast.AnnAssign, words: str | None, kind: str) -> str:
-    """A constant or an attribute; long values are left out."""
+    """Returns the directive of a constant or an attribute; long values are left out."""
     target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
     if not isinstance(target, ast.Name) or not is_public(target.id):
         return ""
@@ -148,7 +148,7 @@ def assignment(node: ast.Assign | ast.AnnAssign, words: str | None, kind: str) -
 
 
 def class_(node: ast.ClassDef) -> str:
-    """A class: how it is made, its docstring, its attributes and public methods."""
+    """Returns the directive of a class: its constructor, docstring, attributes and public methods."""
     made = next((m for m in node.body if isinstance(m, ast.FunctionDef) and m.name == "__init__"), None)
     signature = node.name
     if made:
@@ -166,7 +166,7 @@ def class_(node: ast.ClassDef) -> str:
 
 
 def module_section(module: Module) -> str:
-    """A module: its docstring, then everything public in the order of the source."""
+    """Returns a module's section: its docstring, then all public names in the order of the source."""
     parts = [module.name, "-" * len(module.name), "", f".. py:module:: {module.name}", ""]
     parts += [docstring(ast.get_docstring(module.tree) or ""), ""]
     for node, words in with_words(module.tree.body):
@@ -180,13 +180,13 @@ def module_section(module: Module) -> str:
 
 
 def group_of(module: str) -> str:
-    """The page that a module belongs on."""
+    """Returns the page of a module."""
     room = module.split(".")[1:2]
     return room[0] if room and room[0] in TITLES else "commands"
 
 
 def pages(modules: list[Module]) -> dict[str, str]:
-    """The reference: one page per room, and ``modules`` in front of them."""
+    """Returns the reference: one page per subpackage, and the page ``modules`` in front of them."""
     grouped: dict[str, list[Module]] = {page: [] for page in TITLES}
     for module in modules:
         grouped[group_of(module.name)].append(module)
@@ -199,7 +199,7 @@ def pages(modules: list[Module]) -> dict[str, str]:
 
 
 def entrance(grouped: dict[str, list[Module]]) -> str:
-    """The page in front of the reference: every module in one line."""
+    """Returns the page in front of the reference: one line per module."""
     title = "All modules"
     words = (
         'Signatures carry shapes: ``Float[Tensor, "batch hand=2 21 3"]`` is a tensor of floats with four '

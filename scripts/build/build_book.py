@@ -2,10 +2,11 @@
 
     python scripts/build/build_book.py       book/_build/html/index.html
 
-Pages are copied as they lie in the repository, so that links between them work in the book as on GitHub. On
-the way a widget's picture gets a recording beside it (``book/recorded``, see ``record_book.py``), which the
-page's JavaScript brings to life, and a diagram becomes the picture that was drawn of it
-(``draw_diagrams.py``). Needs the packages of ``book/requirements.txt``; nothing is executed or fetched.
+Pages keep their places in the repository, so that links between them work in the book as on GitHub. Two
+things change. A widget's picture gets its recording (``book/recorded``, see ``record_book.py``), which the
+page's JavaScript makes interactive. A diagram becomes the picture that was drawn of it
+(``draw_diagrams.py``). The build needs the packages of ``book/requirements.txt``; it executes and fetches
+nothing.
 """
 
 import base64
@@ -46,11 +47,11 @@ EXPORT = re.compile(r"export\s*\{\s*([\w$]+) as default\s*\};?")
 
 
 class BookError(RuntimeError):
-    """The book can't be built; the message says what is missing and which command makes it."""
+    """The book can't be built; the message names the missing part and the command that makes it."""
 
 
 def read_recordings() -> dict[str, dict]:
-    """All recordings by name."""
+    """Returns all recordings by name."""
     files = sorted((BOOK / "recorded").glob("*.json.gz"))
     return {
         file.name.removesuffix(".json.gz"): json.loads(gzip.decompress(file.read_bytes())) for file in files
@@ -58,16 +59,16 @@ def read_recordings() -> dict[str, dict]:
 
 
 def recorded_html(name: str, picture: str, words: str) -> str:
-    """A picture that the page's JavaScript replaces by the recorded widget; without it, it stays."""
+    """Returns HTML of a picture, which the page's JavaScript replaces by the recorded widget."""
     alt = html.escape(words, quote=True)
     return f'<div class="recorded" data-recorded="{name}"><img src="{picture}" alt="{alt}"></div>'
 
 
 def with_recordings(notebook: dict, name: str, recordings: dict[str, dict]) -> dict:
-    """A notebook whose recorded widgets are more than pictures.
+    """Returns a notebook whose recorded widgets are interactive.
 
     Raises:
-        BookError: a recording of this notebook stands for no output of it.
+        BookError: a recording of this notebook belongs to none of its outputs.
     """
     missing = {key: value["text"] for key, value in recordings.items() if value["notebook"] == name}
     for cell in notebook["cells"]:
@@ -88,7 +89,7 @@ def with_recordings(notebook: dict, name: str, recordings: dict[str, dict]) -> d
 
 
 def without_charts(notebook: dict) -> dict:
-    """A notebook whose Plotly charts are pictures; Plotly itself would come from elsewhere."""
+    """Returns a notebook whose Plotly charts are pictures, since Plotly would have to be fetched."""
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
@@ -97,20 +98,20 @@ def without_charts(notebook: dict) -> dict:
 
 
 def diagram_name(code: str) -> str:
-    """The file that a diagram is drawn in: another diagram, another name."""
+    """Returns the file name of a diagram's picture, which depends on the diagram's code."""
     return f"{hashlib.sha256(code.encode()).hexdigest()[:12]}.svg"
 
 
 def diagrams(text: str) -> list[str]:
-    """The Mermaid code of every diagram of a page."""
+    """Returns the Mermaid code of every diagram of a page."""
     return DIAGRAM.findall(text)
 
 
 def with_diagrams(text: str, page: Path) -> str:
-    """A page with pictures in place of Mermaid code.
+    """Returns a page with pictures instead of Mermaid code.
 
     Raises:
-        BookError: a diagram was never drawn.
+        BookError: a diagram wasn't drawn yet.
     """
 
     def picture(match: re.Match) -> str:
@@ -126,14 +127,14 @@ def with_diagrams(text: str, page: Path) -> str:
 
 
 def notebook_table() -> str:
-    """The table of notebooks by question, from their README."""
+    """Returns the table of notebooks by question, from the notebooks' README."""
     text = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
     table = text[text.index("| | question") : text.index("## Questions")].strip()
     return LINK.sub(lambda match: f"{match[1]}notebooks/{match[2]})", table)
 
 
 def title_page(recordings: dict[str, dict]) -> str:
-    """The book's first page, its marks replaced by a recorded widget and by the table of notebooks."""
+    """Returns the book's first page, with a recorded widget and the table of notebooks in place of marks."""
     text = (BOOK / "index.md").read_text(encoding="utf-8")
     picture = base64.b64encode((ROOT / "docs" / "pictures" / "tour.png").read_bytes()).decode()
 
@@ -146,13 +147,13 @@ def title_page(recordings: dict[str, dict]) -> str:
 
 
 def put(path: Path, content: str | bytes) -> None:
-    """Writes a file and the folders that it needs."""
+    """Writes a file, and makes its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def put_linked_files(text: str, page: Path) -> None:
-    """Copies the files that a page links to or shows, pages excepted."""
+    """Copies the files that a page links to or shows, except pages."""
     for _, target in LINK.findall(text):
         file = (page.parent / target.split("#")[0]).resolve()
         if file.is_file() and file.suffix not in (".md", ".ipynb"):
@@ -160,7 +161,7 @@ def put_linked_files(text: str, page: Path) -> None:
 
 
 def put_pages(recordings: dict[str, dict]) -> None:
-    """Copies all pages and writes those of the API reference."""
+    """Copies all pages and writes the API reference."""
     put(SOURCE / "index.md", title_page(recordings))
     for name, text in book_api.pages(book_api.read_modules(ROOT / "handlib")).items():
         put(SOURCE / "api" / f"{name}.rst", text)
@@ -175,7 +176,7 @@ def put_pages(recordings: dict[str, dict]) -> None:
 
 
 def put_scripts(static: Path, recordings: dict[str, dict]) -> None:
-    """What recorded widgets load, as classic scripts, which also work from a folder without a server.
+    """Writes the scripts of recorded widgets as classic scripts, which work without a server too.
 
     Raises:
         BookError: the view's bundle has no default export.
@@ -193,7 +194,7 @@ def put_scripts(static: Path, recordings: dict[str, dict]) -> None:
 
 
 def put_mathjax(static: Path) -> None:
-    """The parts of MathJax that the pages load."""
+    """Copies the parts of MathJax that the pages load."""
     mathjax = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
     for part in MATHJAX_PARTS:
         files = [mathjax / part] if (mathjax / part).is_file() else sorted((mathjax / part).iterdir())

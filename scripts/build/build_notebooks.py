@@ -2,10 +2,11 @@
 
     python scripts/build/build_notebooks.py                    all notebooks
     python scripts/build/build_notebooks.py 01_hand_model      some, by name
-    python scripts/build/build_notebooks.py --check            no run: fails if a notebook is not its source's
+    python scripts/build/build_notebooks.py --check            runs nothing: fails if a notebook is out of
+    date
 
-The same source gives the same bytes: cell ids are numbers, timings and widget state are not kept, numerics
-run in one thread. Widgets leave their picture behind and lose their live view, whose id is random.
+The same source gives the same bytes: cell ids are numbers, timings and widget state aren't kept, and numerics
+run in one thread. Of a widget its picture is kept, but not its live view, whose id is random.
 """
 
 import argparse
@@ -36,11 +37,11 @@ KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 class BuildError(RuntimeError):
-    """A notebook that must not be committed; the message names it, the cell and what is wrong."""
+    """A notebook must not be committed; the message names the notebook, the cell and the problem."""
 
 
 def read_source(source: Path) -> NotebookNode:
-    """The notebook that a source describes, not yet run: numbered cells, nothing in it by chance."""
+    """Returns the notebook of a source, not yet run: cells are numbered, and nothing in it is random."""
     text = source.read_text(encoding="utf-8")
     notebook = jupytext.reads(text, fmt="py:percent")
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -54,7 +55,7 @@ def read_source(source: Path) -> NotebookNode:
 
 
 def shrink_png(encoded: str) -> str:
-    """A PNG output with a palette and without metadata; one that has a palette already stays as it is."""
+    """Returns a PNG output with a palette and without metadata. An image with a palette stays as it is."""
     image = Image.open(io.BytesIO(base64.b64decode(encoded)))
     if image.mode == "P":
         return encoded.replace("\n", "")
@@ -64,7 +65,7 @@ def shrink_png(encoded: str) -> str:
 
 
 def clean_outputs(cell: NotebookNode, where: str) -> None:
-    """Makes a cell's outputs repeatable, or raises :class:`BuildError`."""
+    """Makes a cell's outputs reproducible, or raises a :class:`BuildError`."""
     for output in cell.get("outputs", []):
         if output.get("name") == "stderr":
             raise BuildError(f"{where}: expected no output on stderr, got {output['text'].strip()[:300]!r}")
@@ -97,7 +98,7 @@ def execute(notebook: NotebookNode, folder: Path, name: str) -> None:
 
 
 def build(source: Path, target: Path) -> None:
-    """Runs one source and writes its notebook; what was there stays until the new one is complete."""
+    """Runs one source and writes its notebook; an old notebook stays until the new one is complete."""
     notebook = read_source(source)
     execute(notebook, target.parent, source.stem)
     for cell in notebook.cells:
@@ -110,7 +111,7 @@ def build(source: Path, target: Path) -> None:
 
 
 def differences(source: Path, target: Path) -> list[str]:
-    """Why a notebook is not the one its source describes; empty if it is. Nothing is run."""
+    """Returns the differences between a notebook and its source, without running anything; empty if none."""
     if not target.exists():
         return [f"{target.name}: missing"]
     wanted, found = read_source(source), nbformat.read(target, as_version=4)
@@ -123,7 +124,7 @@ def differences(source: Path, target: Path) -> list[str]:
 
 
 def check(sources: list[Path], folder: Path, complete: bool) -> list[str]:
-    """Every difference between sources and notebooks; ``complete`` adds notebooks without a source."""
+    """Returns all differences between sources and notebooks; ``complete`` adds notebooks without a source."""
     problems = [p for source in sources for p in differences(source, folder / f"{source.stem}.ipynb")]
     if complete:
         orphans = {path.stem for path in folder.glob("*.ipynb")} - {source.stem for source in sources}
@@ -132,7 +133,7 @@ def check(sources: list[Path], folder: Path, complete: bool) -> list[str]:
 
 
 def main(arguments: list[str] | None = None, folder: Path = NOTEBOOKS) -> int:
-    """The command line; returns the exit status."""
+    """Runs the command line and returns the exit status."""
     parser = argparse.ArgumentParser(description="Builds notebooks from their text sources.")
     parser.add_argument("names", nargs="*", help="notebooks, such as 01_hand_model; all if none is named")
     parser.add_argument("--check", action="store_true", help="only compare, run nothing")

@@ -2,9 +2,9 @@
 
     python scripts/build/build_open_hand.py [--out handlib/assets/open_hand.npz]
 
-Everything comes from the table in ``open_hand/design.py``; no mesh, scan or photograph goes in. Writes the
-right hand as one npz (see ``open_hand.model`` and ``open_hand.skin``) and its SHA256 beside it. Takes half a
-minute; the same machine gives the same bytes again.
+Everything is made from the table in ``open_hand/design.py``, without any mesh, scan or photograph. The
+command writes the right hand as one npz (see ``open_hand.model`` and ``open_hand.skin``) and its SHA256
+beside it. It takes half a minute. The same machine gives the same bytes again.
 """
 
 import argparse
@@ -23,7 +23,7 @@ DEFAULT_OUT = Path(__file__).parents[2] / "handlib" / "assets" / "open_hand.npz"
 
 
 def write_asset(arrays: dict[str, np.ndarray], out: Path) -> str:
-    """Writes the archive and its SHA256 whole or not at all; returns the SHA256."""
+    """Writes the archive and its SHA256, whole or not at all, and returns the SHA256."""
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.partial")
     with open(temporary, "wb") as file:

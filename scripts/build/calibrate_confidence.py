@@ -1,10 +1,10 @@
-"""Fits what a network's confidence is computed from, and measures it: ``handlib/assets/confidence.json``.
+"""Fits the weights of a network's confidence, and measures the result: ``handlib/assets/confidence.json``.
 
     python scripts/build/calibrate_confidence.py --checkpoint wild
 
-On rendered pictures of world ``wild`` with two hands, one or none, a logistic regression says how probable it
-is that a hand is there and that its joints lie, on average, within a fifth of its size. The file also keeps
-how often that was so on other pictures, by what the confidence said.
+It uses rendered pictures of world ``wild`` with two hands, one or none. A logistic regression gives the
+probability that a hand is there and that its joints' mean error is within a fifth of its size. The file also
+keeps how often this was true on other pictures, by confidence.
 """
 
 import argparse
@@ -32,19 +32,19 @@ OUT = Path(__file__).resolve().parents[2] / "handlib" / "assets" / "confidence.j
 RANGES = Ranges(one_hand=0.4, no_hand=0.25)
 SEED, TOGETHER = 29, 25
 NEAR = 0.2
-"""Hand sizes: joints that are off by less are found."""
+"""Largest mean error of the joints, in hand sizes, of a hand that counts as found."""
 PENALTY = 1e-3
 
 
 def batches(count: int, split: str, size: int) -> Iterator[Sample]:
-    """Pictures with two hands, one or none."""
+    """Yields batches of pictures with two hands, one or none."""
     backdrops = Backdrops(())
     for start in range(0, count, TOGETHER):
         yield stack([make_picture(SEED, start + k, split, size, backdrops, RANGES) for k in range(TOGETHER)])
 
 
 def found(prediction: Prediction, batch: Sample) -> Bool[np.ndarray, "batch hand=2"]:
-    """Which hands are there and were found."""
+    """Returns which hands are there and were found."""
     size = (batch.uv.amax(2) - batch.uv.amin(2)).amax(-1)
     error = (prediction.final.uv - batch.uv).norm(dim=-1).mean(-1) / size
     return ((batch.visible > 0) & (error < NEAR)).numpy()
@@ -54,7 +54,7 @@ def found(prediction: Prediction, batch: Sample) -> Bool[np.ndarray, "batch hand
 def known_of_hands(
     network: DIR, count: int, split: str
 ) -> tuple[Float[np.ndarray, "hands evidence"], Bool[np.ndarray, "hands"], Bool[np.ndarray, "hands"]]:
-    """What is known of every hand, whether it was found, and whether it is there."""
+    """Returns the evidence about every hand, whether it was found, and whether it is there."""
     known, right, there = [], [], []
     for batch in track(batches(count, split, network.config.image_size), split, count // TOGETHER):
         prediction = network(normalise(batch.image))
@@ -71,7 +71,7 @@ def known_of_hands(
 
 
 def fit(known: Float[np.ndarray, "hands evidence"], right: Bool[np.ndarray, "hands"]) -> np.ndarray:
-    """The constant, then a weight for each piece of evidence."""
+    """Returns the constant, then a weight for each piece of evidence."""
     columns = np.concatenate((np.ones((len(known), 1)), known), axis=1)
 
     def loss(weights: np.ndarray) -> float:
@@ -87,7 +87,7 @@ def reliability(
     there: Bool[np.ndarray, "hands"],
     said: Bool[np.ndarray, "hands"],
 ) -> dict:
-    """How often hands were found, by tenths of confidence, and how often their presence is told rightly."""
+    """Returns how often hands were found, by tenths of confidence, and how often presence was right."""
     tenth = np.minimum((confidence * 10).astype(int), 9)
     rows = [
         {

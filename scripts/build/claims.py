@@ -1,8 +1,8 @@
-"""What the paper claims and asks, beside what was measured here: writes the tables of ``docs/claims.md``.
+"""Compares the paper's claims and this course's questions with our measurements: writes ``docs/claims.md``.
 
-Numbers come from ``data_samples/results`` (trainings of ``handlib ablate``), ``data_samples/robustness.json``
-and ``benchmarks/results/forward.json``. Two kinds of training are only called different if their means differ
-by more than seeds do (:mod:`handlib.analysis.comparison`).
+Two columns: whether a mechanism does what is claimed of it (micro-tasks, ``handlib claims``), and what the
+mechanism is worth in the error of whole trainings (``handlib ablate``). Numbers come from the files in
+``data_samples`` and from ``benchmarks/results/forward.json``.
 """
 
 import json
@@ -15,18 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from handlib.analysis.ablations import AblationResult, load_results
-from handlib.analysis.comparison import Spread, compare, pooled_spread
-from handlib.analysis.robustness import Robustness, load_robustness, mean_and_error
+from handlib.analysis.comparison import Interval, Spread, blocked_spread, compare, mean_interval, verdict
+from handlib.analysis.micro_tasks.result import Claim, MicroTaskResult, read_micro_task
+from handlib.analysis.robustness import Robustness, load_robustness
 from handlib.utils.files import write_between_marks
+from handlib.utils.resources import networks_folder, samples_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE, STATEMENTS = REPOSITORY / "docs" / "claims.md", REPOSITORY / "docs" / "claims.toml"
-AGREES, DISAGREES, OPEN = "agrees", "disagrees", "can't be decided at this scale"
-CLEAR = 3
-"""Standard errors that a mean of paired differences must exceed."""
-BARELY = 1.25
-"""A difference of less than this many times what chance explains is told as ``barely`` clear."""
-MISSING = "not measured yet"
+NOT_ASKED = "–"
 
 
 @dataclass(frozen=True)
@@ -34,108 +31,115 @@ class Evidence:
     """All result files."""
 
     trainings: dict[str, list[AblationResult]]
+    micro_tasks: dict[str, MicroTaskResult]
     forward: dict
     robustness: Robustness
+    photographs: dict
 
     @classmethod
     def load(cls) -> "Evidence":
-        """The repository's own."""
+        """Returns the repository's result files."""
         trainings: dict[str, list[AblationResult]] = {}
         for result in load_results():
             trainings.setdefault(result.name, []).append(result)
+        stored = sorted((samples_folder() / "micro_tasks").glob("*.json"))
+        micro_tasks = {path.stem: read_micro_task(path) for path in stored}
         forward = json.loads((REPOSITORY / "benchmarks" / "results" / "forward.json").read_text())
-        return cls(trainings, forward, load_robustness())
+        photographs = json.loads((networks_folder() / "wild" / "photographs.json").read_text())
+        return cls(trainings, micro_tasks, forward, load_robustness(), photographs)
 
     def errors(self, name: str) -> list[float]:
-        """MPJPE of every seed, mm."""
-        return [result.mpjpe for result in self.trainings.get(name, [])]
+        """Returns the MPJPE of every seed in mm."""
+        return [result.mpjpe for result in self.trainings[name]]
 
     @property
     def spread(self) -> Spread:
-        """How much seeds of one kind of training differ."""
-        return pooled_spread([self.errors(name) for name in self.trainings])
+        """Returns the spread between trainings of one kind and seed."""
+        return blocked_spread([self.errors(name) for name in self.trainings])
 
-    def verdict(self, better: str, worse: str) -> str:
-        """Whether the first has the smaller error, the other way round, or neither clearly."""
+    def gain(self, better: str, worse: str) -> Interval:
+        """Returns by how many mm ``better`` has the smaller error, with the 95 % interval."""
         difference = compare(self.errors(worse), self.errors(better), self.spread)
-        if not difference.clear:
-            return OPEN
-        verdict = AGREES if difference.value > 0 else DISAGREES
-        return verdict if abs(difference.value) > BARELY * difference.chance else f"{verdict}, barely"
+        value, chance = difference.value, difference.chance
+        return Interval(value, value - chance, value + chance)
 
 
-Finding = tuple[str, str]
-"""Our number, and the verdict."""
+def mean(errors: list[float]) -> float:
+    """Returns the mean of some errors."""
+    return sum(errors) / len(errors)
 
 
-def told(name: str, errors: list[float]) -> str:
-    """A row's errors in words."""
-    seeds = f"{min(errors):.1f} to {max(errors):.1f}" if len(errors) > 1 else "one seed"
-    return f"{name} {sum(errors) / len(errors):.1f} mm ({seeds})"
+def first_is_best(evidence: Evidence, first: str, *others: str) -> str:
+    """Compares the first ablation's error with each of the others'."""
+    words = [f"`{first}` {mean(evidence.errors(first)):.1f} mm"]
+    for other in others:
+        gain = verdict(evidence.gain(first, other), "mm")
+        words.append(f"than `{other}` ({mean(evidence.errors(other)):.1f} mm): {gain}")
+    return "; ".join(words)
 
 
-def first_is_best(evidence: Evidence, first: str, *others: str) -> Finding:
-    """Whether the first ablation's error is smaller than each of the others'."""
-    names = (first, *others)
-    if not all(evidence.errors(name) for name in names):
-        return MISSING, MISSING
-    words = "; ".join(told(name, evidence.errors(name)) for name in names)
-    verdicts = {other: evidence.verdict(first, other) for other in others}
-    if len(set(verdicts.values())) == 1:
-        return words, verdicts[others[0]]
-    return words, "; ".join(f"{other}: {verdict}" for other, verdict in verdicts.items())
-
-
-def vertices_cost_more(evidence: Evidence) -> Finding:
-    """Open question 1: joints against a thinned mesh's vertices as tokens."""
-    dense, sparse = evidence.trainings.get("vertex_tokens"), evidence.trainings.get("joint_planes")
-    if not dense or not sparse:
-        return MISSING, MISSING
-    words = (
-        "84 vertices per hand instead of 21 joints, a plane for each: "
-        f"{dense[0].flops / sparse[0].flops:.1f} x the arithmetic",
-        f"{dense[0].peak_megabytes / sparse[0].peak_megabytes:.1f} x the memory",
-        *(told(name, evidence.errors(name)) for name in ("joint_planes", "vertex_tokens")),
-    )
-    dearer = AGREES if dense[0].flops > sparse[0].flops else DISAGREES
-    return "; ".join(words), f"cost: {dearer}; error: {evidence.verdict('joint_planes', 'vertex_tokens')}"
-
-
-def more_stages_are_better(evidence: Evidence) -> Finding:
-    """Open question 3: errors and arithmetic for every number of stages."""
-    names = ("no_refinement", "one_stage", "full", "three_stages")
-    if not all(evidence.errors(name) for name in names):
-        return MISSING, MISSING
+def shown(evidence: Evidence, micro: list[list[str]]) -> str:
+    """Returns by how much rows of micro-tasks are better than their references."""
     words = []
-    for count, name in enumerate(names):
-        mflops = evidence.trainings[name][0].flops / 1e6
-        words.append(f"{told(str(count), evidence.errors(name))} at {mflops:.0f} MFLOPs")
-    verdicts = [evidence.verdict(more, fewer) for fewer, more in pairwise(names)]
-    return "; ".join(words), "; ".join(f"stage {k}: {v}" for k, v in enumerate(verdicts, start=1))
+    for task, row, reference in micro:
+        result = evidence.micro_tasks[task]
+        words.append(f"{row} than {reference}: {result.verdict(Claim('', row, reference, 'better'))}")
+    return "; ".join(words)
 
 
-def projection_is_cheap(evidence: Evidence) -> Finding:
+def photographs(evidence: Evidence) -> str:
+    """The network for photographs, where the hands were told and where it had to find them."""
+    words = []
+    for way in ("boxes", "no boxes"):
+        own = evidence.photographs[way]["wild"]["all"]
+        low, high = own["pck@0.2 interval"]
+        words.append(f"{way}: {100 * own['pck@0.2']:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)")
+    count = evidence.photographs["boxes"]["wild"]["all"]["pictures"]
+    return f"`wild`, joints within a fifth of the hand's size on {count:.0f} photographs; " + "; ".join(words)
+
+
+def vertices_cost_more(evidence: Evidence) -> str:
+    """Compares joints and the vertices of a thinned mesh as tokens."""
+    dense, sparse = evidence.trainings["vertex_tokens"], evidence.trainings["joint_planes"]
+    return (
+        "84 vertices per hand instead of 21 joints, a plane for each, take "
+        f"{dense[0].flops / sparse[0].flops:.1f} x the arithmetic and "
+        f"{dense[0].peak_megabytes / sparse[0].peak_megabytes:.1f} x the memory; "
+        + first_is_best(evidence, "joint_planes", "vertex_tokens")
+    )
+
+
+def more_stages_are_better(evidence: Evidence) -> str:
+    """Compares every number of stages with one stage less."""
+    names = ("no_refinement", "one_stage", "full", "three_stages")
+    words = []
+    for count, (fewer, more) in enumerate(pairwise(names), start=1):
+        mflops, gain = evidence.trainings[more][0].flops / 1e6, verdict(evidence.gain(more, fewer), "mm")
+        words.append(f"stage {count} ({mflops:.0f} MFLOPs in all): {gain}")
+    return "; ".join(words)
+
+
+def projection_is_cheap(evidence: Evidence) -> str:
     """The projection's cost, literal and factorised."""
     forward = evidence.forward["projection"]["forward"]
     faster, share = forward["times faster"], 100 * forward["share of memory"]
-    words = f"the same numbers computed another way: {faster:.0f} x faster, in {share:.0f} % of the memory"
-    return words, "agrees that it grows; the factorised form removes most of it"
+    return f"computed plane by plane, yes; factorised {faster:.0f} x faster, in {share:.0f} % of the memory"
 
 
-def projection_grows_linearly(evidence: Evidence) -> Finding:
+def projection_grows_linearly(evidence: Evidence) -> str:
     """Cost of both forms from 20 to 80 bones."""
     few, *_, many = evidence.forward["series"]["bones"]
     words = [f"{form} {many[form] / few[form]:.1f} x" for form in ("literal", "factorised")]
-    return f"{many['bones'] / few['bones']:.0f} x the bones: {', '.join(words)} the time", AGREES
+    return f"yes: {many['bones'] / few['bones']:.0f} x the bones take {', '.join(words)} the time"
 
 
 def mean_error(evidence: Evidence, network: str, pairs: str, estimate: str = "final") -> float:
-    """Over hands, of a network of ``robustness.json`` on one of its sets of pairs."""
+    """Returns a network's mean error over hands, on one of the sets of pairs in ``robustness.json``."""
     return float(np.mean(evidence.robustness.errors[network][pairs][estimate]))
 
 
-def objects_disturb(evidence: Evidence) -> Finding:
-    """Open question 2: things in front of the hands, other people's hands, and fine-tuning."""
+def objects_disturb(evidence: Evidence) -> str:
+    """Things in front of the hands, other people's hands, and fine-tuning."""
     before, control, after = "as it was", "more desk pairs", "desk pairs with things"
     words = []
     for label, pairs in (
@@ -146,29 +150,29 @@ def objects_disturb(evidence: Evidence) -> Finding:
         errors = [mean_error(evidence, network, pairs) for network in (before, after)]
         words.append(f"{label}: {errors[0]:.1f} mm, fine-tuned {errors[1]:.1f} mm")
     covered = [evidence.robustness.errors[network]["cover 0.45"]["final"] for network in (control, after)]
-    gain, error = mean_and_error(np.mean(np.subtract(*covered), axis=1))
-    return "; ".join(words), "training takes it without a change" if gain > CLEAR * error else OPEN
+    gain = mean_interval(np.mean(np.subtract(*covered), axis=1).tolist())
+    words.append(f"training with things in front, at 45 %: {verdict(gain, 'mm')}")
+    return "; ".join(words)
 
 
-def occlusion_degrades(evidence: Evidence) -> Finding:
-    """Next check 1: hands that their other hand hides by more than 80 %, against that one."""
+def occlusion_degrades(evidence: Evidence) -> str:
+    """Compares hands that are hidden by more than 80 % with the hands that hide them."""
     errors = np.asarray(evidence.robustness.errors["as it was"]["stacked"]["final"])
     visible = np.asarray(evidence.robustness.visible["stacked"])
     pairs, hidden = np.arange(len(visible)), visible.argmin(1)
     behind, front = errors[pairs, hidden], errors[pairs, 1 - hidden]
     severe = visible.min(1) < 0.2
-    excess, error = mean_and_error((behind - front)[severe])
-    partly = behind[(visible.min(1) > 0.6) & (visible.min(1) < 0.8)].mean()
-    words = (
-        f"hidden by more than 80 % by the other hand: {behind[severe].mean():.1f} mm, "
-        f"the hand in front of it {front[severe].mean():.1f} mm; 60 to 80 % of it shown: {partly:.1f} mm"
+    loss = mean_interval((behind - front)[severe].tolist())
+    return (
+        f"the hidden hand {behind[severe].mean():.1f} mm, the hand in front {front[severe].mean():.1f} mm: "
+        f"{verdict(Interval(-loss.mean, -loss.high, -loss.low), 'mm')}"
     )
-    return words, AGREES if excess > CLEAR * error else OPEN
 
 
-MEASURES: dict[str, Callable[[Evidence], Finding]] = {
+MEASURES: dict[str, Callable[[Evidence], str]] = {
     measure.__name__: measure
     for measure in (
+        photographs,
         vertices_cost_more,
         more_stages_are_better,
         projection_is_cheap,
@@ -179,28 +183,39 @@ MEASURES: dict[str, Callable[[Evidence], Finding]] = {
 }
 
 
-def finding(statement: dict, evidence: Evidence) -> Finding:
-    """What was measured for a statement of ``docs/claims.toml``."""
+def worth(statement: dict, evidence: Evidence) -> str:
+    """Returns what was measured for a statement of ``docs/claims.toml``, micro-tasks apart."""
     if "compare" in statement:
         return first_is_best(evidence, *statement["compare"])
     if "measure" in statement:
         return MEASURES[statement["measure"]](evidence)
-    return statement["answer"], statement["verdict"]
+    return statement.get("answer", NOT_ASKED)
 
 
 def statements() -> list[dict]:
-    """What the paper claims and asks, from ``docs/claims.toml``."""
+    """Returns the paper's claims and questions from ``docs/claims.toml``."""
     return tomllib.loads(STATEMENTS.read_text())["statement"]
 
 
 def table(evidence: Evidence) -> str:
-    """One line per statement."""
-    lines = ["| | statement | notebook | command | here | verdict |", "|---|---|---|---|---|---|"]
+    """Returns a table with a line per statement."""
+    lines = [
+        "| | statement | notebook | mechanism shown | worth in error | command |",
+        "|---|---|---|---|---|---|",
+    ]
     for statement in statements():
-        number, verdict = finding(statement, evidence)
-        name, command = statement["notebook"], statement.get("command", "`handlib ablate --table`")
-        notebook = f"[{name[:2]}](../notebooks/{name}.ipynb)"
-        cells = (statement["kind"], statement["text"], notebook, command, number, verdict)
+        micro, name = statement.get("micro", []), statement["notebook"]
+        commands = [f"`handlib claims --run {task}`" for task in dict.fromkeys(row[0] for row in micro)]
+        if "compare" in statement:
+            commands.append("`handlib ablate --table`")
+        cells = (
+            statement["kind"],
+            statement["text"],
+            f"[{name[:2]}](../notebooks/{name}.ipynb)",
+            shown(evidence, micro) or NOT_ASKED,
+            worth(statement, evidence),
+            statement.get("command", "; ".join(commands) or "`handlib ablate --table`"),
+        )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -1,12 +1,12 @@
-"""Takes the encoder of MediaPipe's hand landmark network out of its wheel: weights, licence, and a proof.
+"""Extracts the encoder of MediaPipe's hand landmark network from its wheel: weights, licence, and a proof.
 
     python -m venv CONVERT && CONVERT/bin/pip install mediapipe==0.10.21 tflite safetensors
     CONVERT/bin/python scripts/build/convert_hand_encoder.py --out runs/hand_encoder
 
-mediapipe wants another numpy than this project, so it gets an environment of its own. ``proof.npz`` holds
-what the wheel's own interpreter answers to pictures made of waves (``waves``): 21 landmarks, which the test
-computes from the converted weights too. ``tail`` in the weights is what lies between the encoder's last map
-and the landmarks.
+mediapipe needs another version of numpy than this project, so it gets its own environment. ``proof.npz``
+holds the answers of the wheel's own interpreter to pictures made of waves (``waves``): 21 landmarks, which a
+test also computes from the converted weights. The weights called ``tail`` are the layers between the
+encoder's last map and the landmarks.
 """
 
 import argparse
@@ -69,14 +69,14 @@ node {{
 
 
 def waves(phase: float) -> np.ndarray:
-    """A picture that needs no file: waves of three colours."""
+    """Returns a picture that needs no file: waves of three colours."""
     y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     colours = np.sin(9 * x + 4 * y + phase), np.cos(7 * y - 3 * x + phase), np.sin(20 * x * y - phase)
     return np.rint(127.5 + 100 * np.stack(colours, axis=-1)).astype(np.uint8)
 
 
 def answers(pictures: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Landmarks (pictures, 63), presence and side (pictures, 1) as the wheel's interpreter computes them."""
+    """Returns the wheel's answers: landmarks (pictures, 63), presence and side (pictures, 1)."""
     resource_util.set_resource_dir(str(Path(mediapipe.__file__).parents[1]))
     graph = calculator_graph.CalculatorGraph(
         graph_config=text_format.Parse(GRAPH, calculator_pb2.CalculatorGraphConfig())
@@ -96,7 +96,7 @@ def answers(pictures: list[np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def layers(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Kind, weight (out, in, height, width or out, in) and bias of every layer, in order, half precision."""
+    """Yields kind, weight (out, in, height, width or out, in) and bias of every layer, in half precision."""
     model = tflite.Model.GetRootAsModel(path.read_bytes(), 0)
     graph = model.Subgraphs(0)
     names = {number: name for name, number in vars(tflite.BuiltinOperator).items() if isinstance(number, int)}
@@ -123,14 +123,14 @@ def layers(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 
 
 def named(path: Path) -> dict[str, np.ndarray]:
-    """The weights under the names of ``handlib.model.hand_backbone.HandBackbone``, and the tail's."""
+    """Returns the weights with the names of ``handlib.model.hand_backbone.HandBackbone``, and the tail's."""
     found = list(layers(path))
     names = ["stem", "blocks.0.around", "blocks.0.narrow"]
     names += [f"blocks.{k}.{part}" for k in range(1, NUM_BLOCKS) for part in ("widen", "around", "narrow")]
     names += ["tail.widen", "tail.around"]
     names += ["tail.side", "tail.presence", "tail.landmarks"]
     weights: dict[str, np.ndarray] = {}
-    # The last layer, landmarks in metres, stays behind.
+    # The last layer, landmarks in metres, is left out.
     for name, (_, weight, bias) in zip(names, found[:-1], strict=True):
         weights[f"{name}.weight"] = np.ascontiguousarray(weight)
         weights[f"{name}.bias"] = np.ascontiguousarray(bias)

@@ -2,8 +2,8 @@
 
     python scripts/build/draw_diagrams.py
 
-JupyterLab, which has Mermaid built in, shows the diagram in a headless Chromium; the picture is taken from
-there. A picture's name is the hash of its code, so a changed diagram asks for a new one.
+JupyterLab, which contains Mermaid, shows the diagram in a headless Chromium, and the picture is taken from
+there. A picture's name is the hash of its code, so a changed diagram needs a new picture.
 """
 
 import subprocess
@@ -39,7 +39,7 @@ def wait_for(url: str, seconds: float = 60) -> None:
 
 
 def draw(codes: list[str]) -> list[str]:
-    """The SVG of each diagram, drawn by JupyterLab as the text of a notebook."""
+    """Returns the SVG of each diagram, drawn by JupyterLab from the text of a notebook."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         cells = [nbformat.v4.new_markdown_cell(f"```mermaid\n{code}```") for code in codes]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), Path(folder, "page.ipynb"))

@@ -9,7 +9,7 @@ RESULTS_ORIGIN = "handlib ablate --run NAME --seed S, on the benchmark TwoHands"
 
 
 def main() -> None:
-    """The command line."""
+    """Runs the command line."""
     folder, results = samples_folder(), sorted(results_folder().glob("*.json"))
     update_manifest(folder, results, (f"{RESULTS}/",), RESULTS_ORIGIN, LICENCE)
     update_manifest(folder, [folder / "README.md"], ("README.md",), ORIGIN, LICENCE)

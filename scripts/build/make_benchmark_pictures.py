@@ -1,9 +1,10 @@
-"""Draws what a finished split of TwoHands holds: ``two_hands_benchmark.png`` (how varied it is) and
-``two_hands_pairs.png`` (six pairs of each stratum).
+"""Draws a finished split of TwoHands.
+
+``two_hands_benchmark.png`` shows how varied the split is, ``two_hands_pairs.png`` six pairs of each stratum.
 
     python scripts/build/make_benchmark_pictures.py FOLDER [OUT]
 
-FOLDER is a split in one size, such as ``test-128``; OUT is ``docs/pictures`` if left out.
+FOLDER is a split in one size, such as ``test-128``. OUT is ``docs/pictures`` if not given.
 """
 
 import sys
@@ -27,7 +28,7 @@ from handlib.show.core.palette import HANDS
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 COLOURS = plt.get_cmap("viridis_r")(np.linspace(0.12, 1, len(STRATA)))
 LIMIT = 300_000
-# A left hand's parameters as a right hand's: vectors are mirrored, rotation vectors turn the other way.
+# To turn a left hand's parameters into a right hand's, mirror vectors and reverse rotation vectors.
 MIRROR, MIRRORED_TURN = np.array([-1.0, 1, 1]), np.array([1.0, -1, -1])
 
 
@@ -47,7 +48,7 @@ def draw_visible(axes: Axes, batch: Sample) -> None:
 
 
 def draw_interlocked(axes: Axes, batch: Sample) -> None:
-    """A histogram per stratum, each as shares of its own stratum."""
+    """Draws a histogram per stratum, as shares of the stratum."""
     passing = np.array([count_interlocked(*joints.numpy()) for joints in batch.joints])
     for number, colour in enumerate(COLOURS):
         own = np.bincount(passing[batch.stratum == number], minlength=9)
@@ -72,7 +73,7 @@ def draw_distances(axes: Axes, batch: Sample) -> None:
 
 
 def draw_views(axes: Axes, batch: Sample) -> None:
-    """Where the camera stands as each hand sees it: equal areas are equal shares of all directions."""
+    """Draws the camera's direction as seen from each hand; equal areas are equal shares of all directions."""
     towards = torch.einsum("bhji,bhj->bhi", batch.root, -batch.joints[:, :, 0]).numpy()
     towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
     towards[:, 0] *= MIRROR
@@ -92,8 +93,9 @@ def draw_views(axes: Axes, batch: Sample) -> None:
 
 
 def draw_flexion(axes: Axes, batch: Sample) -> None:
-    """Flexion is the part of a joint's rotation vector about its flexion axis; lines: 1 to 99 %, bars:
-    quartiles.
+    """Draws flexion: the component of a joint's rotation vector along its flexion axis.
+
+    Lines reach from 1 to 99 %, bars from the first to the third quartile.
     """
     names = [f"{finger}{k}" for finger in FINGERS for k in (1, 2, 3)]
     order = [MANO_JOINT_NAMES.index(name) - 1 for name in names]
@@ -111,7 +113,7 @@ def draw_flexion(axes: Axes, batch: Sample) -> None:
 
 
 def draw_tones(axes: Axes, batch: Sample) -> None:
-    """The median colour of the hands in every picture, from dark to light, as a band."""
+    """Draws the median colour of the hands in every picture as a band, from dark to light."""
     tones = []
     for image, label in zip(batch.image, batch.label, strict=True):
         tones.append(image[:, label != BACKGROUND].float().median(1).values.numpy() / 255)
@@ -141,7 +143,7 @@ def draw_variety(batch: Sample, path: Path) -> None:
 
 
 def draw_pairs(batch: Sample, path: Path) -> None:
-    """A row per stratum, of the first decent pairs."""
+    """Draws a row per stratum with its first decent pairs."""
     rows = []
     for number in range(len(STRATA)):
         own = (batch[int(k)] for k in torch.nonzero(batch.stratum == number))

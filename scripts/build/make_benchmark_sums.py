@@ -1,8 +1,8 @@
-"""Writes ``handlib/assets/two_hands.json``: sums of the first shards of TwoHands.
+"""Writes ``handlib/assets/two_hands.json``: checksums of the first shards of TwoHands.
 
     python scripts/build/make_benchmark_sums.py [WORKERS]
 
-To be run when the generator has changed on purpose, and the benchmark with it.
+Run it after a deliberate change of the generator, which changes the benchmark.
 """
 
 import hashlib

@@ -1,9 +1,10 @@
-"""Builds ``data_samples``: 64 training and 16 test pairs of the ``desk`` world at 256 px, a contact sheet
-and the manifest.
+"""Builds ``data_samples``.
+
+It holds 64 training and 16 test pairs of the ``desk`` world at 256 px, a contact sheet and the manifest.
 
     python scripts/build/make_data_samples.py
 
-The same version of the package writes the same pairs. Entries of other files in ``MANIFEST.json`` are kept.
+The same version of the package writes the same pairs. ``MANIFEST.json`` keeps its entries of other files.
 """
 
 import hashlib
@@ -29,19 +30,19 @@ LICENCE = "CC0-1.0"
 
 
 def is_decent(sample: Sample) -> bool:
-    """Whether no middle finger sticks out far beyond its neighbours."""
+    """Returns whether no middle finger sticks out far beyond its neighbours."""
     tips = [joint_index(name) for name in ("index4", "middle4", "ring4")]
     reach = (sample.joints[:, tips] - sample.joints[:, :1]).norm(dim=-1)
     return bool((reach[:, 1] < 1.27 * reach[:, [0, 2]].amax(1)).all())
 
 
 def decent_samples(split: str) -> Iterator[Sample]:
-    """Samples in order, without those that aren't decent."""
+    """Yields samples in order, except those that aren't decent."""
     return filter(is_decent, (make_sample("desk", SIZE, SEED, index, split) for index in count()))
 
 
 def shown(sample: Sample, side: int) -> np.ndarray:
-    """The picture above its truth: the dense map, and forearms in their hands' colours."""
+    """Returns the picture above its truth: the dense map, and forearms in their hands' colours."""
     image, dense = (x.permute(1, 2, 0).numpy() for x in (sample.image, sample.dense))
     colours = np.array([(0, 0, 0), *(tuple(bytes.fromhex(c[1:])) for c in HANDS)], np.uint8)
     truth = np.where(dense.any(-1, keepdims=True), dense, colours[sample.label.numpy()])
@@ -58,9 +59,9 @@ def write_contact_sheet(samples: list[Sample], path: Path, columns: int = 8, sid
 def update_manifest(
     folder: Path, files: list[Path], folders: tuple[str, ...], origin: str, licence: str
 ) -> int:
-    """Lists the files with size, SHA256, origin and licence; returns how many bytes they have together.
+    """Lists the files with size, SHA256, origin and licence; returns their total size in bytes.
 
-    What the manifest said of ``folders`` (``train/``) is forgotten first, other entries are kept.
+    Old entries of ``folders`` (such as ``train/``) are removed first; other entries are kept.
     """
     path = folder / "MANIFEST.json"
     manifest = json.loads(path.read_text()) if path.exists() else {}

@@ -1,4 +1,4 @@
-"""Draws the README's picture: a test picture, the network's first estimate and what each stage made of it."""
+"""Draws the README's picture: a test picture, the network's first estimate and every stage's estimate."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a notebook's kernel runs with, when notebooks are built and when they are tested."""
+"""The environment of notebooks' kernels, for building and for testing notebooks."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ install_import_hook("handlib", "beartype.beartype")
 
 @contextmanager
 def kernel_environment(threads: int = 1) -> Iterator[dict[str, str]]:
-    """The environment of a notebook's kernel: so many threads, shapes in handlib checked at every call."""
+    """Yields a kernel's environment: it sets the number of threads and makes handlib check shapes."""
     with tempfile.TemporaryDirectory() as folder:
         startup = Path(folder) / "profile_default" / "startup"
         startup.mkdir(parents=True)

@@ -1,12 +1,12 @@
-"""Records what the notebooks' 3D widgets show, for the book, whose pages have no kernel.
+"""Records the notebooks' 3D widgets for the book, whose pages have no kernel.
 
     python scripts/build/record_book.py              all of book/recorded/
     python scripts/build/record_book.py 00_stages    some, by name
-    python scripts/build/record_book.py --check      writes nothing: fails if a widget shows something else
+    python scripts/build/record_book.py --check      writes nothing: fails if a recording is out of date
 
-A recording holds the state of one :class:`handlib.show.HandsView` and, for every position of its controls
-that was recorded, a *frame*: the geometry, colours, lines, picture and words of that position. The book
-gives them to the view's own JavaScript. Geometry is kept in steps of 0.02 mm, equal buffers once.
+A recording holds the state of one :class:`handlib.show.HandsView` and a *frame* for every recorded position
+of its controls: the geometry, colours, lines, picture and words of this position. The book passes them to the
+view's own JavaScript. Geometry is stored in steps of 0.02 mm, and equal buffers are stored once.
 """
 
 import argparse
@@ -28,42 +28,42 @@ from handlib.utils.files import replacing
 
 RECORDED = Path(__file__).resolve().parents[2] / "book" / "recorded"
 STEP = 2e-5
-"""Metres: what one unit of the recorded coordinates stands for."""
+"""Unit of the recorded coordinates in metres."""
 WEBP_QUALITY = 80
 STATE = (
     *("sides", "joint_names", "bones", "hand_colours", "highlight_colour", "framing", "description"),
     *("caption", "height", "shown", "surface_opacity", "picked"),
 )
-"""The view's traits that stay as they are."""
+"""The view's traits that never change."""
 
 
 class Buffers:
-    """Bytes by number, each kept once."""
+    """Numbered buffers of bytes; equal ones are stored once."""
 
     def __init__(self) -> None:
         self.numbers: dict[bytes, int] = {}
 
     def add(self, content: bytes) -> int:
-        """The number of these bytes."""
+        """Returns the number of these bytes."""
         return self.numbers.setdefault(content, len(self.numbers))
 
     def encoded(self) -> list[str]:
-        """All bytes in base64, in the order of their numbers."""
+        """Returns all bytes in base64, in the order of their numbers."""
         return [base64.b64encode(content).decode() for content in self.numbers]
 
 
 def webp(png: bytes) -> bytes:
-    """The same picture as WebP, a quarter of the bytes."""
+    """Returns the same picture as WebP, which has a quarter of the bytes."""
     out = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").save(out, "WEBP", quality=WEBP_QUALITY, method=6)
     return out.getvalue()
 
 
 def record(recordable: Recordable) -> dict:
-    """Moves the widget through its positions and writes down what it shows.
+    """Moves the widget through its positions and records what it shows.
 
     Raises:
-        ValueError: the hands are too large for the recorded coordinates, or change their topology.
+        ValueError: the hands are too far apart for the recorded coordinates.
     """
     view, buffers = recordable.view, Buffers()
     state = {name: getattr(view, name) for name in STATE}
@@ -110,12 +110,12 @@ def record(recordable: Recordable) -> dict:
 
 
 def read(name: str) -> dict:
-    """A recording that was written."""
+    """Reads a recording."""
     return json.loads(gzip.decompress((RECORDED / f"{name}.json.gz").read_bytes()))
 
 
 def write(name: str, recording: dict) -> int:
-    """Writes a recording, equal bytes for equal recordings; returns their number."""
+    """Writes a recording and returns the number of bytes; equal recordings give equal bytes."""
     text = json.dumps(recording, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     packed = gzip.compress(text.encode(), mtime=0)
     RECORDED.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def write(name: str, recording: dict) -> int:
 
 
 def alike(stored: object, now: object) -> bool:
-    """Whether two values that JSON can hold are the same, but for how a processor rounds."""
+    """Returns whether two JSON values are the same, except for rounding."""
     if isinstance(stored, dict) and isinstance(now, dict):
         return stored.keys() == now.keys() and all(alike(stored[key], now[key]) for key in stored)
     if isinstance(stored, list) and isinstance(now, list):
@@ -136,10 +136,10 @@ def alike(stored: object, now: object) -> bool:
 
 
 def difference(stored: dict, now: dict) -> str:
-    """What differs between two recordings, in words; empty if they show the same.
+    """Returns the difference between two recordings in words; empty if they show the same.
 
-    Another processor may round a coordinate the other way (two steps are let pass) and another version of
-    the WebP encoder writes other bytes, so pictures and colours are compared by what they show.
+    Another processor may round a coordinate differently, so two steps are tolerated. Another version of the
+    WebP encoder writes other bytes, so pictures and colours are compared by their pixels.
     """
     for part in sorted({*stored, *now} - {"frames", "buffers", "faces"}):
         if not alike(stored.get(part), now.get(part)):

@@ -1,4 +1,4 @@
-"""The notebooks' widgets that the book records, and how each is moved (``record_book.py`` does)."""
+"""The notebooks' widgets that the book records, and how ``record_book.py`` moves each of them."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ from handlib.show.core.hands import HandsView
 
 @dataclass(frozen=True)
 class Control:
-    """One thing to move: its name, what its positions are called, where it stands first, how it is moved.
+    """A control of a widget: its name, the labels of its positions, its first position, and how to move it.
 
-    A control called ``picked`` has no slider: picking a joint moves it.
+    A control called ``picked`` has no slider: it moves when a joint is picked.
     """
 
     name: str
@@ -30,9 +30,9 @@ class Control:
 
 @dataclass(frozen=True)
 class Recordable:
-    """A widget of a notebook, ready to be moved: ``text`` is what stands for it in the committed notebook.
+    """A widget of a notebook to be recorded; ``text`` is its text in the committed notebook.
 
-    ``positions`` are the combinations of the controls' positions that are recorded; ``words`` and ``image``
+    ``positions`` are the combinations of the controls' positions that are recorded. ``words`` and ``image``
     are the parts of the widget that change beside the 3D view.
     """
 
@@ -46,12 +46,12 @@ class Recordable:
 
 
 def all_positions(controls: Sequence[Control]) -> list[tuple[int, ...]]:
-    """Every position of each control with every position of the others."""
+    """Returns every combination of the controls' positions."""
     return list(itertools.product(*(range(len(control.labels)) for control in controls)))
 
 
 def one_at_a_time(controls: Sequence[Control]) -> list[tuple[int, ...]]:
-    """Every position of each control while the others stand where they start."""
+    """Returns every position of each control, with the other controls at their first positions."""
     start = tuple(control.start for control in controls)
     moved = [
         (*start[:k], position, *start[k + 1 :])
@@ -62,7 +62,7 @@ def one_at_a_time(controls: Sequence[Control]) -> list[tuple[int, ...]]:
 
 
 def slider(widget: ipywidgets.Widget, values: Sequence[float], unit: str = "") -> Control:
-    """A control for some values of a slider of numbers; it starts where the slider stands."""
+    """Returns a control for some values of a slider; it starts at the slider's current value."""
 
     def move(position: int) -> None:
         widget.value = values[position]
@@ -72,7 +72,7 @@ def slider(widget: ipywidgets.Widget, values: Sequence[float], unit: str = "") -
 
 
 def selection(widget: ipywidgets.SelectionSlider) -> Control:
-    """A control for all options of a selection slider."""
+    """Returns a control for all options of a selection slider."""
 
     def move(position: int) -> None:
         widget.index = position

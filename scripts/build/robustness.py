@@ -1,11 +1,14 @@
-"""Measures how a checkpoint holds out against things before hands, other people's hands and hidden hands,
-and what a little training with things gives back. Writes ``data_samples/robustness.json``.
+"""Measures how robust a checkpoint is, and how much a little further training helps.
+
+The pairs have things in front of the hands, other people's hands behind them, or hidden hands. The results go
+to ``data_samples/robustness.json``.
 
     python scripts/build/robustness.py --checkpoint small --threads 1
 
-Two networks start from the checkpoint's weights and see as many pairs: one the pairs of ``desk``, the other
-the same pairs with things (``desk-objects``). What more training gives by itself shows in the first. The same
-command goes on where it stopped; with other weights or settings it works in another folder of ``--work``.
+Two networks start from the checkpoint's weights and see equally many pairs: one sees pairs of ``desk``, the
+other the same pairs with things (``desk-objects``). The first shows the effect of more training alone.
+Interrupted? Run the same command again; it resumes. With other weights or settings it works in another folder
+of ``--work``.
 """
 
 import argparse
@@ -35,7 +38,7 @@ ORIGIN = "scripts/build/robustness.py"
 
 
 def fine_tuned(args: argparse.Namespace, start: DIR, folder: Path, world: str) -> DIR:
-    """The checkpoint after some more steps on pairs of a world."""
+    """Returns the checkpoint's network after some more steps on pairs of a world."""
     data = args.work / f"{world}-{start.config.image_size}-{args.pairs}"
     make_dataset(data, "train", args.pairs, start.config.image_size, TRAIN_SEED, world, args.workers)
     config = TrainConfig(
@@ -53,7 +56,10 @@ def fine_tuned(args: argparse.Namespace, start: DIR, folder: Path, world: str) -
 
 
 def test_sets(size: int, count: int) -> dict[str, list[Sample]]:
-    """The same pairs under ever larger things and with other hands, and thrice as many with hidden hands."""
+    """Returns the same pairs with larger and larger things and with other hands, and pairs with hidden hands.
+
+    There are three times as many pairs with hidden hands.
+    """
     bare = [make_scene("desk", TEST_SEED, k, "test") for k in range(count)]
     scenes = {f"cover {share}": covered(bare, share, TEST_SEED) for share in COVERS}
     scenes["others"] = [make_scene("desk-others", TEST_SEED, k, "test") for k in range(count)]
@@ -66,7 +72,7 @@ def rounded(values: torch.Tensor, digits: int) -> list:
 
 
 def measured(model: DIR, sets: dict[str, list[Sample]]) -> dict[str, dict[str, list]]:
-    """Errors of the first and of the last estimate on every set."""
+    """Returns the errors of the first and the last estimate on every set."""
     found = {}
     for name, pairs in sets.items():
         errors = errors_by_estimate(model, pairs)
@@ -85,10 +91,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path("runs/robustness"), help="pairs and trainings")
     parser.add_argument("--out", type=Path, default=samples_folder() / RESULT)
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--pairs", type=int, default=800, help="training pairs of either kind")
+    parser.add_argument("--pairs", type=int, default=800, help="number of training pairs of each kind")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=2e-4)
-    parser.add_argument("--test", type=int, default=120, help="test pairs of each set")
+    parser.add_argument("--test", type=int, default=120, help="number of test pairs in each set")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes that render")
     return parser.parse_args()

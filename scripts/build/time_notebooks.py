@@ -1,8 +1,8 @@
-"""Runs every notebook and writes how long each took into ``notebooks/README.md``.
+"""Runs every notebook and writes each one's time into ``notebooks/README.md``.
 
     python scripts/build/time_notebooks.py
 
-Nothing but the table is written. Times depend on the machine; the README says which one it was.
+Only the table is written. Times depend on the machine, which the README names.
 """
 
 import os
@@ -14,7 +14,7 @@ from handlib.utils.files import write_between_marks
 
 
 def timed() -> list[tuple[str, float]]:
-    """Seconds of every notebook, from the start of its kernel to its last cell."""
+    """Returns the seconds of every notebook, from the start of its kernel to its last cell."""
     seconds = []
     for source in sorted((NOTEBOOKS / "source").glob("*.py")):
         started = time.monotonic()
@@ -25,7 +25,7 @@ def timed() -> list[tuple[str, float]]:
 
 
 def as_markdown(seconds: list[tuple[str, float]]) -> str:
-    """The table."""
+    """Returns the table."""
     rows = [f"| [{name}]({name}.ipynb) | {spent:.0f} |" for name, spent in seconds]
     rows.append(f"| together | {sum(spent for _, spent in seconds):.0f} |")
     cores = f"Run one after another on a machine with {os.cpu_count()} cores, each notebook in one thread."

@@ -1,12 +1,12 @@
-"""From nothing to the network ``wild``: pairs rendered in layers, validation pictures, training.
+"""Makes the network ``wild`` from scratch: renders layered pairs and validation pictures, then trains.
 
     python scripts/build/train_wild.py [--photographs FOLDER ...] [--steps 6000] [--start-from FOLDER]
 
-Called again it goes on where it stopped, at any point. It renders with all cores and trains on a GPU if there
-is one; then ``scripts/build/ship_wild.py`` ships what it has trained.
+Interrupted? Run the same command again; it resumes. It renders with all cores and trains on a GPU if there is
+one. Afterwards ``scripts/build/ship_wild.py`` ships the trained network.
 
-On two cores rendering takes 20 minutes and 6000 steps two hours. ``--start-from`` goes on from saved weights:
-give another ``--run`` then.
+On two cores rendering takes 20 minutes and 6000 steps two hours. ``--start-from`` continues from saved
+weights; give another ``--run`` then.
 """
 
 import argparse
@@ -28,7 +28,7 @@ VALIDATION = 300
 
 
 def machine() -> Machine:
-    """A GPU with the other cores to prepare its pictures, or one core to compute and one to prepare."""
+    """Returns a GPU and cores to prepare its pictures, or CPU cores: half compute, half prepare."""
     if torch.cuda.is_available():
         return Machine("cuda", workers=max(1, (os.cpu_count() or 2) - 2))
     return Machine(threads=max(1, (os.cpu_count() or 2) // 2), workers=max(1, (os.cpu_count() or 2) // 2))

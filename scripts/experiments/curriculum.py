@@ -1,13 +1,13 @@
-"""Does a network that knows the desk learn the studio better by way of a world in between?
+"""Does a network that knows the world ``desk`` learn ``studio`` better through a world in between?
 
     python scripts/experiments/curriculum.py --checkpoint small --threads 2 --workers 2
 
-In ``studio-full`` hands point anywhere and are seen from anywhere; trained on it from nothing, a small
-network hedges between palm and back and its stages read in the wrong places. Here two networks start from a
-checkpoint that knows ``desk`` and take equally many steps: one in ``studio-full`` at once, the other in
-``desk-wide`` first. Both are measured on the benchmark's pairs of either world before and after. Writes
-``docs/experiments/curriculum.json`` and the table in ``docs/experiments.md``; the same command goes on where
-it stopped.
+In ``studio-full`` hands point anywhere and are seen from anywhere. A small network that is trained on it from
+scratch can't decide between palm and back, and its stages read features in the wrong places. Here two
+networks start from a checkpoint that knows ``desk`` and take equally many steps: one in ``studio-full`` at
+once, the other in ``desk-wide`` first. Both are measured before and after on the benchmark's pairs of both
+worlds. Writes ``docs/experiments/curriculum.json`` and the table in ``docs/experiments.md``. Interrupted? Run
+the same command again; it resumes.
 """
 
 import argparse
@@ -39,7 +39,7 @@ COLUMNS = ("mpjpe", "pa_mpjpe", "rotation_wrong")
 
 
 def trained(args: argparse.Namespace, source: Path, out: Path, world: str, half: int) -> DIR:
-    """The network in ``source`` after another ``args.steps`` steps in a world."""
+    """Returns the network in ``source`` after another ``args.steps`` steps in a world."""
     network = DIR.from_pretrained(source).config
     data = args.work / f"{world}-{network.image_size}-{args.pairs}"
     make_dataset(data, "train", args.pairs, network.image_size, SEED, world, args.workers)
@@ -55,7 +55,7 @@ def trained(args: argparse.Namespace, source: Path, out: Path, world: str, half:
 
 
 def measured(args: argparse.Namespace, model: DIR) -> dict[str, Report]:
-    """Errors on the benchmark's pairs of either world."""
+    """Returns the errors on the benchmark's pairs of both worlds."""
     return {
         world: evaluate(
             model.eval(),
@@ -67,7 +67,7 @@ def measured(args: argparse.Namespace, model: DIR) -> dict[str, Report]:
 
 
 def table(results: dict[str, dict[str, Report]]) -> str:
-    """A line for each network: every estimate's error in the studio, more of the last one's, the desk's."""
+    """Returns a line per network: all estimates' errors in the studio, more of the last one's, the desk's."""
     lines = [
         "|  | studio: initial / stages, mm | PA, mm | rotations wrong, % | desk, mm |",
         "|---|---|---|---|---|",
@@ -91,8 +91,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--checkpoint", default="small", help="a shipped network, a folder or a hub name")
     parser.add_argument("--work", type=Path, default=Path("runs/curriculum"), help="pairs and trainings")
     parser.add_argument("--benchmark", type=Path, default=Path("runs/two_hands"))
-    parser.add_argument("--steps", type=int, default=250, help="of either half of a path")
-    parser.add_argument("--pairs", type=int, default=4000, help="training pairs of either world")
+    parser.add_argument("--steps", type=int, default=250, help="steps in each half of a path")
+    parser.add_argument("--pairs", type=int, default=4000, help="number of training pairs of each world")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes that render")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""What ``experiments.py`` runs: each changes one thing in ``base``, with what was expected before it ran."""
+"""The experiments of ``experiments.py``: each changes one thing in ``base`` and predicts its effect."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ WIDE = {"rotation": 25.0, "scale": 0.35, "shift": 0.15}
 
 @dataclass(frozen=True)
 class Phase:
-    """One training: how it differs from ``base``. The second one begins with the first one's weights."""
+    """One training: its differences from ``base``. A second phase starts from the first one's weights."""
 
     network: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question, what is changed to answer it, what was expected before it ran, what was decided after."""
+    """A question, the change that answers it, the prediction before the run, and the decision after it."""
 
     question: str
     change: str
@@ -36,7 +36,7 @@ class Experiment:
     decision: str = ""
     size: int = 64
     average: float = 0.0
-    """Decay of a running mean of the weights that is measured in their place; 0: none."""
+    """Decay of a running mean of the weights, which is measured instead of the weights; 0: no mean."""
 
 
 SMALL = {name: value for name, value in vars(DIRConfig.small()).items() if value != getattr(FULL, name)}

@@ -1,7 +1,7 @@
-"""What makes training on two cores better: one change at a time, each with its prediction, measured alike.
+"""Experiments that make training on two cores better: one change at a time, each with a prediction.
 
-Every experiment sees as many pairs as ``base`` (or takes as much processor time, where it says so) and is
-measured on the same validation pairs. ``--run`` writes a JSON file, ``--table`` the table in
+Every experiment sees as many pairs as ``base`` (or takes as much processor time, if it says so) and is
+measured on the same validation pairs. ``--run`` writes a JSON file, ``--table`` writes the table in
 ``docs/experiments.md``.
 """
 
@@ -34,14 +34,14 @@ CROPS = ("validation", "poorly cropped")
 
 
 class RunningMean:
-    """Keeps the exponential mean of the weights, as a callback of the training."""
+    """A callback of the training that keeps the exponential mean of the weights."""
 
     def __init__(self, decay: float):
         self.decay, self.network = decay, None
 
     @torch.no_grad()
     def on_step_end(self, step: int, network: DIR, **_: object) -> None:
-        """The mean follows faster in the first steps."""
+        """Updates the mean, which follows faster in the first steps."""
         if self.network is None:
             self.network = copy.deepcopy(network)
         decay = min(self.decay, step / (step + 9))
@@ -51,7 +51,7 @@ class RunningMean:
 
 
 def run(name: str, seed: int, pairs: Path, threads: int) -> None:
-    """Trains, measures and writes ``NAME-SEED.json``. An interrupted run begins again."""
+    """Trains, measures and writes ``NAME-SEED.json``. An interrupted run starts over."""
     experiment, folder = EXPERIMENTS[name], REPOSITORY / "runs" / "experiments" / f"{name}-{seed}"
     torch.set_num_threads(threads)
     shutil.rmtree(folder, ignore_errors=True)
@@ -86,7 +86,7 @@ def run(name: str, seed: int, pairs: Path, threads: int) -> None:
 
 
 def results_of(name: str) -> list[dict]:
-    """What an experiment's runs measured, by seed."""
+    """Returns the results of an experiment's runs, by seed."""
     paths = RESULTS.glob(f"{name}-*.json")
     return [
         json.loads(path.read_text()) for path in sorted(paths, key=lambda p: int(p.stem[len(name) + 1 :]))
@@ -94,12 +94,12 @@ def results_of(name: str) -> list[dict]:
 
 
 def last_errors(results: list[dict], crops: str) -> list[float]:
-    """MPJPE in mm of every run's last estimate."""
+    """Returns the MPJPE in mm of every run's last estimate."""
     return [list(r[crops]["scores"].values())[-1]["all"]["mpjpe"] for r in results]
 
 
 def row(name: str) -> str | None:
-    """The experiment's line in the table; None if it hasn't run."""
+    """Returns the experiment's line in the table, or None if it hasn't run."""
     results, base = results_of(name), results_of("base")
     if not results:
         return None
@@ -118,7 +118,7 @@ def row(name: str) -> str | None:
 
 
 def table() -> str:
-    """All experiments that have run, and the names of those that haven't."""
+    """Returns the table of all experiments that have run, and the names of those that haven't."""
     head = (
         "",
         "question",

@@ -1,12 +1,12 @@
-"""What MediaPipe's hand landmarker says of a folder's annotated photographs, for ``handlib eval-photos``.
+"""Writes the answers of MediaPipe's hand landmarker to annotated photographs, for ``handlib eval-photos``.
 
     python -m venv CONVERT && CONVERT/bin/pip install mediapipe==0.10.21
     CONVERT/bin/python scripts/experiments/mediapipe_answers.py FOLDER ANSWERS.json [--whole-pictures]
-    handlib eval-photos --folder FOLDER --answers ANSWERS.json
+    handlib eval-photos FOLDER --answers ANSWERS.json
 
-It sees the square around the annotated box, as a network of this package does, or the whole picture. It is
-asked for two hands; of two with one side the surer one keeps it and the other one gets the other side, which
-favours MediaPipe.
+The landmarker sees the square around the annotated box, like this package's networks, or the whole picture.
+It looks for two hands. If both get the same side, the surer hand keeps the side and the other hand gets the
+other side. This favours MediaPipe.
 """
 
 import argparse
@@ -18,11 +18,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 SHARE = 0.8
-"""Of the square that it sees, the box fills so much."""
+"""Share of the square's side that the box fills."""
 
 
 def square(picture: Image.Image, box: tuple[float, float, float, float]) -> tuple[np.ndarray, float, float]:
-    """The square around a box, its edge repeated outside the picture, and its left and top edge."""
+    """Returns the square around a box, and its left and top edge; it repeats the picture's edge outside."""
     x, y, width, height = box
     side = max(width, height) / SHARE
     left, top = round(x + width / 2 - side / 2), round(y + height / 2 - side / 2)
@@ -35,7 +35,7 @@ def square(picture: Image.Image, box: tuple[float, float, float, float]) -> tupl
 
 
 def answer(landmarker: mediapipe.solutions.hands.Hands, picture: np.ndarray) -> dict[str, np.ndarray]:
-    """Joints (21, 2) in pixels by side."""
+    """Returns the joints (21, 2) in pixels by side."""
     found = landmarker.process(picture)
     if not found.multi_hand_landmarks:
         return {}
@@ -43,7 +43,7 @@ def answer(landmarker: mediapipe.solutions.hands.Hands, picture: np.ndarray) -> 
     hands = []
     for landmarks, sides in zip(found.multi_hand_landmarks, found.multi_handedness, strict=True):
         joints = np.array([(point.x, point.y) for point in landmarks.landmark]) * size
-        # It takes pictures for mirrored ones, as selfie cameras make them.
+        # The landmarker assumes mirrored pictures, as from selfie cameras.
         side = {"Left": "right", "Right": "left"}[sides.classification[0].label]
         hands.append((sides.classification[0].score, side, joints))
     hands.sort(key=lambda hand: -hand[0])

@@ -1,7 +1,8 @@
-"""The table that the open hand is made from: where its joints are, how long and how thick its fingers.
+"""The table from which the open hand is made: places of joints, lengths and thicknesses of fingers.
 
-All is in millimetres in the design frame of a right hand whose wrist joint is the origin: u along the
-fingers, v towards the thumb, w out of the back of the hand. Lengths and radii are those of an average adult.
+Everything is in millimetres, in the design frame of a right hand: its wrist joint is the origin, u points
+along the fingers, v towards the thumb, w out of the back of the hand. Lengths and radii are those of an
+average adult.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ DORSAL = np.array([0.0, 0.0, 1.0])
 DESIGN_TO_MANO = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 WRIST_IN_MANO = np.array([0.0957, 0.0064, 0.0062])
 WRIST_CUT = -16.0
-"""The u of the plane that ends the hand."""
+"""The u coordinate of the plane where the hand ends."""
 
 
 def direction(yaw: float, pitch: float) -> np.ndarray:
@@ -29,9 +30,9 @@ def direction(yaw: float, pitch: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Digit:
-    """Three bones in a row: base joint, directions, lengths (the last to the skin), radii at the four joints.
+    """Three bones in a row: base joint, directions, lengths (the last one to the skin), radii at four joints.
 
-    ``nail`` is where the nail faces, before it is made orthogonal to a bone.
+    ``nail`` is the direction that the nail faces, before it is made orthogonal to a bone.
     """
 
     base: np.ndarray
@@ -128,7 +129,7 @@ def distance_to_segment(points: np.ndarray, start: np.ndarray, end: np.ndarray) 
 
 
 def along_finger(points: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """How far along a (straight) finger points lie from its base, and their distance to its axis."""
+    """Returns how far along a (straight) finger points are from its base, and their distance to its axis."""
     digit = HAND[name]
     base, tip = digit.joint(0), digit.joint(3)
     return (points - base) @ digit.directions[0], distance_to_segment(points, base, tip)

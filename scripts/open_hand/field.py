@@ -1,7 +1,7 @@
-"""The hand as a solid: a signed distance field, negative inside, of rounded cones and ellipsoids (mm).
+"""The hand as a solid of rounded cones and ellipsoids: a signed distance field in mm, negative inside.
 
-Primitives are joined by a smooth minimum that rounds the seam over ``k`` millimetres. Fingers are joined with
-one another by a plain minimum, so that they never grow together.
+Primitives are joined by a smooth minimum, which rounds the seam over ``k`` millimetres. Fingers are joined
+with each other by a plain minimum, so that they never grow together.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def rounded_cone(points: np.ndarray, a, b, radius_a: float, radius_b: float) -> 
     q = points - a
     along = q @ (axis / length)
     across = np.sqrt(np.maximum((q * q).sum(1) - along * along, 0))
-    # Slide down the cone's normal to the axis: beyond its ends the nearest sphere counts.
+    # Follow the cone's normal to the axis. If it ends beyond the axis, the nearer sphere counts.
     foot = along - across * sine / cosine
     mantle = across * cosine + along * sine - radius_a
     at_a = np.hypot(along, across) - radius_a
@@ -57,7 +57,7 @@ def rounded_cone(points: np.ndarray, a, b, radius_a: float, radius_b: float) -> 
 
 @dataclass(frozen=True)
 class Bump:
-    """An ellipsoid on a phalanx: ``along`` and the first radius in its lengths, all else in its radii."""
+    """An ellipsoid on a phalanx. ``along`` and the first radius are in its lengths, all else in its radii."""
 
     along: float
     height: float
@@ -67,7 +67,7 @@ class Bump:
 
 @dataclass(frozen=True)
 class Phalanx:
-    """How a phalanx is modelled: thickness over width, girth at mid-shaft, pad, knuckle, nail bed height."""
+    """The shape of a phalanx: thickness over width, girth at mid-shaft, pad, knuckle, nail bed height."""
 
     flatness: float
     waist: float
@@ -113,7 +113,7 @@ def _phalanx(points: np.ndarray, digit: Digit, k: int, style: Phalanx) -> np.nda
 
 
 def _flexion_groove(points: np.ndarray, digit: Digit, k: int) -> np.ndarray:
-    """Distance to a thin cylinder that lies across the palmar side of joint ``k``."""
+    """Distance to a thin cylinder across the palmar side of joint ``k``."""
     q = (points - digit.joint(k)) @ digit.bone_frame(k)
     return np.hypot(q[:, 0], q[:, 2] + 1.02 * digit.radii[k]) - 1.1
 
@@ -184,7 +184,7 @@ def _with_finger_webs(points: np.ndarray, solid: np.ndarray) -> np.ndarray:
 
 
 def palm(points: np.ndarray) -> np.ndarray:
-    """Everything between wrist and fingers."""
+    """The palm: everything between wrist and fingers."""
     solid = smooth_min(_metacarpus(points), _thenar(points), 12.0)
     hypothenar = ellipsoid(
         points, (40.0, -27, -8), (33.0, 13.5, 12.5), frame(np.array([1, -0.28, 0]), DORSAL)
@@ -204,7 +204,7 @@ def _hand(points: np.ndarray) -> np.ndarray:
 
 
 def signed_distance(points: np.ndarray) -> np.ndarray:
-    """Signed distance (n,) of points (n, 3) to the hand's skin; the forearm goes on past the wrist."""
+    """Signed distance (n,) of points (n, 3) to the hand's skin; the forearm continues past the wrist."""
     return np.concatenate([_hand(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)])
 
 

@@ -1,4 +1,4 @@
-"""Settles the remeshed surface: gives back the volume that flat faces cut off, and numbers the vertices."""
+"""Corrects the remeshed surface: restores the volume that flat faces cut off, and numbers the vertices."""
 
 import numpy as np
 
@@ -7,14 +7,14 @@ from open_hand.design import DIGITS, FINGERS, HAND, along_finger
 from open_hand.grid import SampledField
 from open_hand.mesh import boundary_of
 
-# Barycentric weights of the places where a face is compared with the field.
+# Barycentric weights of the points at which a face is compared with the field.
 PROBES = np.array(
     [
         (1, 0, 0), (0, 1, 0), (0, 0, 1), (0.5, 0.5, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (1 / 3, 1 / 3, 1 / 3),
         (0.6, 0.2, 0.2), (0.2, 0.6, 0.2), (0.2, 0.2, 0.6),
     ]
 )  # fmt: skip
-# Vertices come digit by digit in this order, the palm first.
+# Vertices are numbered part by part in this order.
 PARTS = ("palm", *FINGERS, "thumb")
 
 
@@ -23,7 +23,7 @@ def restore_volume(
 ) -> np.ndarray:
     """Moves vertices along their normals until the field's mean over the faces around each is zero.
 
-    Faces between points of a round surface lie inside it, which would cost a hand 8 % of its volume.
+    Faces between points of a round surface are inside it; without this, a hand would lose 8 % of its volume.
     """
     vertices = vertices.copy()
     rim = np.zeros(len(vertices), bool)
@@ -44,7 +44,7 @@ def restore_volume(
 
 
 def part_of(vertices: np.ndarray) -> np.ndarray:
-    """For each vertex the number of its part in ``PARTS``; a finger begins where it leaves its web."""
+    """Returns each vertex's index in ``PARTS``; a finger begins where it leaves its web."""
     along, distance = (
         np.stack(columns, axis=1)
         for columns in zip(*(along_finger(vertices, f) for f in FINGERS), strict=True)
@@ -58,7 +58,7 @@ def part_of(vertices: np.ndarray) -> np.ndarray:
 
 
 def tip_numbers() -> dict[str, list[int]]:
-    """Every vertex number that some convention takes for a digit's tip, smplx's first."""
+    """Returns all vertex ids that a convention uses as a digit's tip, smplx's first."""
     conventions = [ids for sides in TIP_CONVENTIONS.values() for ids in sides.values()]
     order = ("thumb", "index", "middle", "ring", "little")
     smplx = TIP_CONVENTIONS["smplx"]["right"]
@@ -71,7 +71,7 @@ def tip_numbers() -> dict[str, list[int]]:
 def number_vertices(
     vertices: np.ndarray, faces: np.ndarray, tips: dict[str, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sorts vertices by part and along the hand, but puts fingertips where the conventions look for them."""
+    """Sorts vertices by part and along the hand, but gives fingertips the ids that the conventions use."""
     order = list(np.lexsort((vertices[:, 0], part_of(vertices))))
     for digit in DIGITS:
         nearest = np.argsort(np.linalg.norm(vertices - vertices[tips[digit]], axis=1), kind="stable")

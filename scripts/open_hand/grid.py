@@ -1,4 +1,4 @@
-"""The solid sampled on a grid, which makes it quick to ask, and its dense surface."""
+"""The solid sampled on a grid, for quick look-ups, and its dense surface."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ class SampledField:
 
     @classmethod
     def sample(cls, step: float) -> "SampledField":
-        """The whole hand; the grid starts at the wrist's cut, so the surface stays open there."""
+        """Samples the whole hand. The grid starts at the wrist's cut, so the surface stays open there."""
         low, high = np.array([WRIST_CUT, -75.0, -46.0]), np.array([200.0, 98.0, 26.0])
         counts = np.ceil((high - low) / step).astype(int) + 1
         axes = [low[k] + step * np.arange(counts[k]) for k in range(3)]
@@ -48,7 +48,7 @@ class SampledField:
         return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
 
     def project(self, points: np.ndarray, rim: np.ndarray, steps: int) -> np.ndarray:
-        """Moves points onto the surface, the rim's within the plane of the cut."""
+        """Moves points onto the surface; the rim's points stay in the plane of the cut."""
         points = points.copy()
         for _ in range(steps):
             points -= np.clip(self(points), -4, 4)[:, None] * self.outward(points, rim)
@@ -56,13 +56,13 @@ class SampledField:
         return points
 
     def tip(self, digit: str) -> np.ndarray:
-        """Where the axis of a digit's last bone leaves the skin."""
+        """Returns the point where the axis of a digit's last bone leaves the skin."""
         axis = HAND[digit].joint(2) + np.linspace(0, 40, 800)[:, None] * HAND[digit].directions[2]
         return axis[np.argmax(self(axis) > 0)]
 
 
 def dense_surface(field: SampledField, num_faces: int) -> tuple[np.ndarray, np.ndarray]:
-    """Marching cubes, then quadric decimation; faces wind outward."""
+    """Makes a surface by marching cubes, then quadric decimation; faces wind outward."""
     vertices, faces, _, _ = marching_cubes(field.values.astype(np.float32), 0, spacing=(field.step,) * 3)
     vertices, faces = fast_simplification.simplify(
         (vertices + field.origin).astype(np.float32), faces.astype(np.int32), target_count=num_faces

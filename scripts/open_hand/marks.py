@@ -1,4 +1,4 @@
-"""What is drawn on the skin: creases, wrinkles, nails, knuckles, tendons, veins, each a mask from 0 to 1."""
+"""Marks on the skin: creases, wrinkles, nails, knuckles, tendons, veins; each is a mask from 0 to 1."""
 
 from dataclasses import dataclass, fields
 from itertools import pairwise
@@ -14,7 +14,7 @@ PALM_LINES = (
     (((77, 34), (69, 15), (60, -8), (52, -27)), 0.75),
     (((61, -48), (71, -32), (79, -12), (88, 5), (97, 13)), 0.9),
 )
-# Where the tendons fan out from (v at u = 14), and two veins on the back of the hand.
+# Origins of the tendons' fan (v at u = 14), and two veins on the back of the hand, one of which forks.
 TENDON_ORIGINS = {"index": 9.0, "middle": 2.0, "ring": -5.0, "little": -12.0}
 VEINS = (
     ((-10, -8), (12, -14), (34, -13), (52, -22), (70, -30)),
@@ -25,7 +25,7 @@ VEINS = (
 
 @dataclass(frozen=True)
 class Marks:
-    """Masks (n,) on points of the skin; ``relief`` (mm) is how far the marks rise above it."""
+    """Masks (n,) on points of the skin; ``relief`` (mm) is the height of the marks above it."""
 
     palmar: np.ndarray
     line: np.ndarray
@@ -136,7 +136,7 @@ def _fingertip(points: np.ndarray, name: str) -> dict[str, np.ndarray]:
 
 
 def marks_at(points: np.ndarray, facing: np.ndarray) -> Marks:
-    """All masks at points (n, 3); ``facing`` (n,) is the skin normal's part out of the back of the hand."""
+    """All masks at points (n, 3); ``facing`` (n,) is the skin normal's component out of the hand's back."""
     masks = {field.name: np.zeros(len(points)) for field in fields(Marks)}
 
     def add(name: str, mask: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""A triangle mesh edited edge by edge: split, collapse and flip, each refused where it would harm."""
+"""A triangle mesh that is edited edge by edge: split, collapse, flip. Harmful edits are refused."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ Edge = tuple[int, int]
 
 
 class EditableMesh:
-    """Vertices with stable numbers and the triangles around each; pinned vertices never move nor vanish."""
+    """Vertices with stable numbers, and the triangles around each. Pinned vertices never move or vanish."""
 
     def __init__(self, vertices: np.ndarray, faces: np.ndarray):
         self.position = [np.array(v, float) for v in vertices]
@@ -38,7 +38,7 @@ class EditableMesh:
         return any(len(self.edge_faces(v, w)) == 1 for w in self.neighbours(v))
 
     def used(self) -> list[int]:
-        """Numbers of the vertices that some triangle has."""
+        """Numbers of the vertices that belong to a triangle."""
         return [v for v, faces in enumerate(self.around) if faces]
 
     def points(self, edges: list[Edge]) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +46,7 @@ class EditableMesh:
         return np.array([self.position[a] for a, _ in edges]), np.array([self.position[b] for _, b in edges])
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, dict[int, int]]:
-        """Compact vertices and faces, and where each used vertex went."""
+        """Compact vertices and faces, and the new index of each used vertex."""
         used = self.used()
         number = {v: i for i, v in enumerate(used)}
         faces = np.array([[number[v] for v in face] for face in self.faces.values()])
@@ -64,7 +64,10 @@ class EditableMesh:
             self._add(tuple(new if v == a else v for v in face))
 
     def collapse(self, a: int, b: int) -> bool:
-        """Merges an edge's ends; False if topology, a pinned vertex or a triangle's normal forbids it."""
+        """Merges an edge's ends.
+
+        Returns False if topology, a pinned vertex or a triangle's normal forbids it.
+        """
         faces = self.edge_faces(a, b)
         a_rim, b_rim = self.on_boundary(a), self.on_boundary(b)
         if len(self.neighbours(a) & self.neighbours(b)) != len(faces):
@@ -94,7 +97,10 @@ class EditableMesh:
         return True
 
     def flip(self, a: int, b: int) -> bool:
-        """Replaces an edge by its two triangles' other diagonal; False if that would fold the surface."""
+        """Replaces an edge by its two triangles' other diagonal.
+
+        Returns False if that would fold the surface.
+        """
         pair = self.opposite_vertices(a, b)
         if pair is None:
             return False
@@ -152,7 +158,7 @@ def _agree(m: np.ndarray, n: np.ndarray, cosine: float) -> bool:
 
 
 def boundary_of(faces: np.ndarray) -> np.ndarray:
-    """Edges (n, 2) that have one triangle only."""
+    """Edges (n, 2) that belong to a single triangle."""
     edges = np.sort(np.concatenate((faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]])), axis=1)
     unique, count = np.unique(edges, axis=0, return_counts=True)
     return unique[count == 1]

@@ -1,4 +1,4 @@
-"""Puts the parts together: from the table to the arrays of a hand model in the MANO format."""
+"""Puts the parts together: makes the arrays of a hand model in the MANO format from the table."""
 
 from collections.abc import Callable
 
@@ -16,10 +16,10 @@ GRID_STEP = 1.25
 
 
 def build_model(report: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Vertices (778, 3) in the design frame, faces (1538, 3), and the asset's arrays but for the skin.
+    """Returns vertices (778, 3) in the design frame, faces (1538, 3), and the asset's arrays except the skin.
 
-    Vertices, shape and pose directions are metres in the MANO frame; ``joint_axes`` is
-    ``open_hand.design.joint_axes``.
+    In the asset, vertices, shape and pose directions are in metres in the MANO frame. ``joint_axes`` are
+    those of ``open_hand.design.joint_axes``.
     """
     report("sampling the solid")
     field = SampledField.sample(GRID_STEP)

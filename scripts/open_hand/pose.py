@@ -1,4 +1,4 @@
-"""How a pose changes the surface beyond skinning (pose directions), and which poses are likely."""
+"""Pose directions (changes of the surface beyond skinning), and the statistics of likely poses."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from open_hand.design import DESIGN_TO_MANO, FINGERS, HAND, along_finger
 from open_hand.mesh import vertex_normals
 
 POSE_SEED, NUM_POSES = 0, 4000
-# Per joint of a finger, in mm at 90 degrees: knuckle rises, palmar fold sinks, flesh beside the fold swells.
+# Per finger joint, in mm at 90 degrees: the knuckle rises, the palmar fold sinks, the flesh beside it swells.
 KNUCKLE_RISE, FOLD_SINKS, FLESH_SWELLS = (1.6, 1.3, 0.8), (2.2, 0.9, 0.9), (1.2, 0.7, 0.7)
 DIAGONAL = (0, 4, 8)
 
@@ -32,7 +32,7 @@ def joint_bulges(vertices: np.ndarray, faces: np.ndarray, weights: np.ndarray) -
             dorsal, palmar = np.clip(height / radius, 0, 1), np.clip(-height / radius, 0, 1)
             near = _gauss(t, 0.75 * radius)
             beside = _gauss(np.abs(t) - 0.95 * radius, 0.5 * radius)
-            # The knuckle's own skin belongs to the palm as well.
+            # The knuckle's skin belongs to the palm too.
             reach = np.maximum(owned, 0.4 * (np.abs(t) < 14) * (sideways < 11)) if k == 0 else owned
             bulges[first + k - 1] = reach * (
                 KNUCKLE_RISE[k] * near * dorsal + palmar * (FLESH_SWELLS[k] * beside - FOLD_SINKS[k] * near)
@@ -53,8 +53,8 @@ def joint_bulges(vertices: np.ndarray, faces: np.ndarray, weights: np.ndarray) -
 def pose_directions(vertices: np.ndarray, faces: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Pose directions (778, 3, 135) in metres, MANO frame, on the entries of R - I of the 15 finger joints.
 
-    They sit on the diagonals only: the trace of R - I is 2 (cos t - 1), so each bulge grows with 1 - cos t,
-    whichever way the joint bends.
+    Only the diagonal entries are used. The trace of R - I is 2 (cos t - 1), so each bulge grows with 1 - cos
+    t in whatever direction the joint bends.
     """
     normals = vertex_normals(vertices, faces) @ DESIGN_TO_MANO.T
     directions = np.zeros((len(vertices), 3, 15, 9))
@@ -67,7 +67,8 @@ def pose_directions(vertices: np.ndarray, faces: np.ndarray, weights: np.ndarray
 def pose_statistics(axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean (45,) and principal components (45, 45), strongest first, of anatomically limited poses.
 
-    Components are orthonormal; each one's sign is such that it curls the fingers rather than stretches them.
+    Components are orthonormal. Their signs are chosen so that they curl the fingers instead of stretching
+    them.
     """
     rng = np.random.default_rng(POSE_SEED)
     poses = np.stack([sample_finger_pose(rng, axes) for _ in range(NUM_POSES)])

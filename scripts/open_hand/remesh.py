@@ -1,8 +1,8 @@
 """The hand's surface as 778 well-shaped vertices.
 
 Remeshing follows Botsch and Kobbelt ("A Remeshing Approach to Multiresolution Modeling", 2004): split long
-edges, collapse short ones, flip, relax along the surface. What long means depends on the place: a metric asks
-for short edges around fingers and at joints and tips, for longer ones on the palm.
+edges, collapse short ones, flip, relax along the surface. A metric defines which edges are long at a place:
+it wants short edges around fingers and at joints and tips, and longer edges on the palm.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,15 @@ NUM_VERTICES, NUM_RIM = 778, 16
 ROUNDS = 12
 LONG, SHORT = 1.35, 0.72
 PALM_EDGE, TIP_EDGE, TIP_LENGTH = 9.6, 3.7, 7.0
-# Makes the wanted lengths ask for slightly more than 778 vertices in all.
+# Scales the wanted lengths so that they give slightly more than 778 vertices.
 COARSENESS = 1.08
 
 
 def wanted_lengths(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """At points (n, 3): the nearest bone's direction and the wanted edge lengths along and around it, mm."""
+    """Returns the nearest bone's direction at points (n, 3), and the wanted edge lengths (mm).
+
+    The lengths are along and around the bone.
+    """
     nearest = np.full(len(points), np.inf)
     bone = np.tile([1.0, 0.0, 0.0], (len(points), 1))
     along = np.full(len(points), PALM_EDGE)
@@ -51,7 +54,7 @@ def wanted_lengths(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def edge_lengths(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Lengths of edges in units of the wanted length there."""
+    """Lengths of edges in units of the wanted length at their place."""
     bone, along, around = wanted_lengths((a + b) / 2)
     edge = b - a
     parallel = (edge * bone).sum(1)
@@ -74,7 +77,7 @@ def opposite_angles(corners: np.ndarray) -> np.ndarray:
 
 
 def flip_edges(mesh: EditableMesh, passes: int) -> None:
-    """Flips towards a Delaunay triangulation in the metric: where the opposite angles exceed pi."""
+    """Flips edges whose opposite angles exceed pi, towards a Delaunay triangulation in the metric."""
     for _ in range(passes):
         inner = [(e, pair) for e in mesh.edges() if (pair := mesh.opposite_vertices(*e)) is not None]
         corners = np.array([[mesh.position[v] for v in (*e, *pair)] for e, pair in inner])
@@ -89,7 +92,7 @@ def flip_edges(mesh: EditableMesh, passes: int) -> None:
 
 
 def relax(mesh: EditableMesh, field: SampledField, strength: float, steps: int) -> None:
-    """Moves every vertex along the surface towards the mean of its neighbours, long edges pulling harder."""
+    """Moves every vertex along the surface towards the mean of its neighbours; long edges pull harder."""
     _, faces, number = mesh.arrays()
     edges = np.array([(number[a], number[b]) for a, b in mesh.edges()])
     rim_edges = boundary_of(faces)
@@ -122,7 +125,7 @@ def _lengths(mesh: EditableMesh, edges: list[Edge]) -> np.ndarray:
 
 
 def split_and_collapse(mesh: EditableMesh) -> None:
-    """Splits edges that are too long, longest first, then collapses those too short, shortest first."""
+    """Splits edges that are too long, longest first, then collapses too short ones, shortest first."""
     edges = mesh.edges()
     lengths = _lengths(mesh, edges)
     for i in np.argsort(-lengths, kind="stable"):
@@ -140,7 +143,7 @@ def split_and_collapse(mesh: EditableMesh) -> None:
 
 
 def pin_tips(mesh: EditableMesh, field: SampledField) -> dict[str, int]:
-    """Moves the vertex nearest to each fingertip onto it and holds it there."""
+    """Moves the vertex nearest to each fingertip onto the tip and pins it."""
     tips = {}
     for digit in DIGITS:
         tip = field.tip(digit)
@@ -151,7 +154,7 @@ def pin_tips(mesh: EditableMesh, field: SampledField) -> dict[str, int]:
 
 
 def reach_counts(mesh: EditableMesh, field: SampledField) -> None:
-    """Collapses or splits, a few edges at a time, until vertices and rim have exactly the wanted numbers."""
+    """Collapses or splits a few edges at a time until mesh and rim have exactly the wanted vertex counts."""
     for _ in range(400):
         rim = mesh.boundary_edges()
         surplus = len(mesh.used()) - NUM_VERTICES

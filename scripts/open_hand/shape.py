@@ -21,7 +21,7 @@ SHAPE_NAMES = (
     "taper towards the fingertips",
     "long little finger, slim thumb",
 )
-# Around a knuckle no field stretches the skin over this many millimetres, so that the joint moves with it.
+# Within this distance (mm) of a knuckle no field stretches the skin, so that the joint moves with it.
 RIGID = 8.0
 INDEX_OVER_RING = {"index": 1.0, "middle": 0.15, "ring": -1.0, "little": -0.6}
 

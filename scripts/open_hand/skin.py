@@ -50,7 +50,7 @@ def detail_normals(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
 
 
 def skin_colour(points: np.ndarray, marks: Marks) -> np.ndarray:
-    """sRGB (n, 3) in 0..1: layers of colour, one over the other."""
+    """Returns sRGB (n, 3) in 0..1: layers of colour on top of each other."""
     mottled = 0.06 * value_noise(points, 9.0, 1) + 0.045 * value_noise(points, 3.0, 2)
     colour = np.array(SKIN) * (1 + mottled[:, None] * np.array([0.6, 1.0, 1.0]))
     blotches = np.clip(value_noise(points, 12.0, 5), 0, 1) * marks.palmar

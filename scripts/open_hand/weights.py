@@ -1,4 +1,4 @@
-"""Which joints move a vertex (skinning weights) and which vertices tell where a joint is (regressor)."""
+"""Skinning weights (which joints move a vertex), and the regressor (which vertices give a joint's place)."""
 
 import numpy as np
 import scipy.sparse
@@ -10,9 +10,9 @@ from open_hand.fit import part_of
 from open_hand.mesh import all_edges
 
 MAX_JOINTS = 4
-# Below this share of its digit's half width a joint's weights blend: knuckle (mm), middle joint, end joint.
+# Half width of the zone where weights blend: at the knuckle in mm, at middle and end joint in finger radii.
 KNUCKLE_BLEND, MIDDLE_BLEND, END_BLEND = 11.0, 0.72, 0.68
-# How many of the nearest vertices may tell where a joint is.
+# Number of nearest vertices that may contribute to a joint's place.
 REGRESSOR_VERTICES = {0: 60}
 DEFAULT_REGRESSOR_VERTICES = 44
 
@@ -26,14 +26,14 @@ def neighbour_mean(faces: np.ndarray, num_vertices: int) -> scipy.sparse.csr_mat
 
 
 def finger_shares(points: np.ndarray) -> np.ndarray:
-    """How much each of the four fingers owns a point (n, 4), a soft minimum of distances; rows sum to 1."""
+    """Returns the four fingers' shares in a point (n, 4), a soft minimum of distances; rows sum to 1."""
     distance = np.stack([along_finger(points, f)[1] / HAND[f].radii[1] for f in FINGERS], axis=1) ** 2
     share = np.exp(-3 * (distance - distance.min(1, keepdims=True)))
     return share / share.sum(1, keepdims=True)
 
 
 def thumb_share(points: np.ndarray) -> np.ndarray:
-    """How much the thumb and its metacarpal own a point (n,), 0 to 1."""
+    """Returns the share (n,) of the thumb and its metacarpal in a point, 0 to 1."""
     thumb = HAND["thumb"]
     to_thumb = np.min(
         [distance_to_segment(points, thumb.joint(k), thumb.joint(k + 1)) for k in range(3)], axis=0
@@ -63,7 +63,7 @@ def skinning_weights(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     for share, name in zip(finger_shares(vertices).T, FINGERS, strict=True):
         digit = HAND[name]
         along, _ = along_finger(vertices, name)
-        # The palmar fold lies further out than the knuckle.
+        # The palmar fold is further out than the knuckle.
         height = np.clip((vertices - digit.base)[:, 2] / digit.radii[0], -1, 1)
         knuckle = 2.5 - 3.5 * height
         bends = [smoothstep(along, knuckle - KNUCKLE_BLEND, knuckle + KNUCKLE_BLEND)]
@@ -80,7 +80,7 @@ def skinning_weights(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def _add_chain(weights: np.ndarray, share: np.ndarray, bends: list[np.ndarray], joints: list[int]) -> None:
-    """Hands ``share`` down a chain of joints: each bend passes on what lies beyond it."""
+    """Distributes ``share`` along a chain of joints: each bend passes on the part beyond it."""
     remaining = share
     for bend, joint in zip(bends, joints, strict=False):
         weights[:, joint] += remaining * (1 - bend)
@@ -126,7 +126,7 @@ def joint_regressor(
         weights, _ = nnls(system, target)
         weights[weights < 1e-4] = 0
         support = np.flatnonzero(weights)
-        # Least change that makes the sum and the rest position exact.
+        # The smallest change that makes the sum and the rest position exact.
         exact = np.vstack((np.ones(len(support)), (vertices[near[support]] - joint).T))
         residual = np.array([1.0, 0, 0, 0]) - exact @ weights[support]
         weights[support] += exact.T @ np.linalg.solve(exact @ exact.T, residual)

@@ -1,1 +1,1 @@
-"""InterHand2.6M and what is made of it."""
+"""InterHand2.6M and data made from it."""

@@ -1,6 +1,6 @@
-"""Real data sets rewritten in the form that training and evaluation read (:mod:`handlib.data.shards`).
+"""Converts real data sets to the form that training and evaluation read (:mod:`handlib.data.shards`).
 
-Reading a picture, cutting it out and drawing its labels is done once, here. What can't be used is counted.
+Pictures are read and cropped and their labels drawn once, here. Pictures that can't be used are counted.
 """
 
 import json
@@ -25,7 +25,7 @@ REPORT = "conversion.json"
 
 @runtime_checkable
 class Source(Protocol):
-    """A split of a data set that gives samples by number."""
+    """A split of a data set that returns samples by number."""
 
     name: str
     split: str
@@ -34,19 +34,19 @@ class Source(Protocol):
     skipped: dict[str, int]
 
     def __len__(self) -> int:
-        """Returns how many pictures may be asked for."""
+        """Returns the number of pictures."""
 
     def sample(self, number: int, size: int) -> Sample:
-        """One of them; :class:`Unusable` if it gives no sample."""
+        """Returns the sample of a picture; raises :class:`Unusable` if the picture has none."""
 
 
 @dataclass
 class Conversion:
-    """How far a conversion has come; kept beside the shards so that it can go on after a stop.
+    """The progress of a conversion, saved beside the shards so that an interrupted conversion can resume.
 
-    ``read`` pictures were asked for, in order; ``written`` of them gave samples. ``unwanted`` counts by
-    reason those that aren't in the subset, ``faults`` are numbers of those with which something is wrong, and
-    what. ``left_out`` and ``skipped`` are the source's own counts.
+    ``read`` pictures were tried, in order; ``written`` of them gave samples. ``unwanted`` counts, by reason,
+    the pictures that aren't in the subset. ``faults`` lists the numbers of faulty pictures, each with the
+    reason. ``left_out`` and ``skipped`` are the source's own counts.
     """
 
     asked: dict[str, object]
@@ -59,8 +59,9 @@ class Conversion:
 
     @classmethod
     def resumed(cls, folder: Path, source: Source, asked: dict[str, object]) -> "Conversion":
-        """Returns what an earlier run has left, or a beginning; an :class:`InputError` if it was asked for
-        something else.
+        """Returns the progress of an earlier run, or a new one.
+
+        Raises an :class:`InputError` if the folder holds another conversion.
         """
         begun = cls(asked, source.left_out, source.skipped)
         path = folder / REPORT
@@ -82,24 +83,24 @@ class Conversion:
             return state
 
     def counts(self, fault: bool) -> Counter[str]:
-        """Returns how many pictures were skipped (``fault``) or left out, by reason."""
+        """Returns the number of skipped pictures (``fault``), or of pictures left out, by reason."""
         if fault:
             return Counter(self.skipped) + Counter(reason for _, reason in self.faults)
         return Counter(self.left_out) + Counter(self.unwanted)
 
     def save(self, folder: Path) -> None:
-        """Writes the state, whole or not at all."""
+        """Writes the progress, whole or not at all."""
         write_text(folder / REPORT, json.dumps(vars(self), indent=2) + "\n")
 
     def pass_over(self, number: int, why: Unusable) -> None:
-        """Notes that a picture gives no sample."""
+        """Records that a picture has no sample."""
         if why.fault:
             self.faults.append((number, why.reason))
         else:
             self.unwanted[why.reason] = self.unwanted.get(why.reason, 0) + 1
 
     def __str__(self) -> str:
-        """A line of counts each for what was written, left out and skipped."""
+        """Returns three lines with the counts of written, left out and skipped pictures."""
         lines = [f"{self.written} samples"]
         for what, fault in (("not in the subset", False), ("skipped", True)):
             reasons = [f"{count} {reason}" for reason, count in sorted(self.counts(fault).items())]
@@ -112,14 +113,14 @@ def convert(
 ) -> Conversion:
     """Writes a source's samples, ``size`` pixels square, as a data set in the folder ``out``.
 
-    ``count`` reads no more than that many pictures. Pictures that can't be used are skipped and counted by
-    reason; if ``strict``, the first one whose fault it is stops everything. Called again after a stop it goes
-    on with the next shard. Skipped pictures are tried again at every call: once one of them gives a sample,
+    At most ``count`` pictures are read. Unusable pictures are skipped and counted by reason; with ``strict``,
+    the first faulty picture stops the conversion. An interrupted conversion resumes with the next shard when
+    it is called again. Every call tries the skipped pictures again; if one of them can be used now,
     everything is written anew.
 
     Raises:
-        InputError: ``out`` holds another data set, there is no usable picture, or, if ``strict``, a picture
-            can't be used.
+        InputError: ``out`` holds another data set; there is no usable picture; or, with ``strict``, a picture
+            is faulty.
     """
     for name, value in (("size", size), ("count", count)):
         if value is not None and value < 1:
@@ -159,7 +160,7 @@ def _fault(source: Source, size: int, number: int) -> Unusable | None:
 
 
 def _any_mended(source: Source, size: int, strict: bool, state: Conversion) -> bool:
-    """Returns whether one of the skipped pictures gives a sample by now."""
+    """Returns whether one of the skipped pictures can be used now."""
     for number, _ in state.faults:
         fault = _fault(source, size, number)
         if fault is None:

@@ -1,7 +1,7 @@
-"""InterHand2.6M's annotation files: where they lie, and what is in them, one entry at a time.
+"""Finds InterHand2.6M's annotation files and reads them, one entry at a time.
 
-The JSON files have up to gigabytes, so they are streamed (ijson), one picture or one capture after another:
-memory doesn't grow with them. Joint order, units and keys are those of InterHand2.6M v1.0.
+The JSON files have up to gigabytes. So they are streamed (ijson), one picture or one capture after another,
+and memory doesn't grow with them. Joint order, units and keys are those of InterHand2.6M v1.0.
 """
 
 import json
@@ -21,17 +21,17 @@ Annotators = Literal["both", "human", "machine"]
 KINDS = ("data", "camera", "joint_3d", "MANO_NeuralAnnot")
 FIT_SIZES = {"pose": 48, "shape": 10, "trans": 3}
 
-# The annotation lists each finger from tip to base and the wrist last, the right hand first.
+# The annotation lists the right hand first, each finger from tip to base, and the wrist last.
 _ONE_HAND = (20, *(4 * f + (4 - k) for f in range(len(FINGERS)) for k in (1, 2, 3, 4)))
 ANNOTATED_TO_21: dict[str, tuple[int, ...]] = {
     side: tuple(joint + (21 if side == "left" else 0) for joint in _ONE_HAND) for side in SIDES
 }
-"""For each side the places in the annotation's 42 joints of the 21 joints of ``skeleton.JOINT_NAMES``."""
+"""For each side: the indices, in the annotation's 42 joints, of the 21 joints of ``skeleton.JOINT_NAMES``."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The four JSON files of a split; ``ids`` lists the annotations that count, None for all of them."""
+    """The four JSON files of a split; ``ids`` is the list of annotations to use (None: use all)."""
 
     data: Path
     camera: Path
@@ -40,16 +40,19 @@ class Sources:
     ids: Path | None
 
     def stamp(self) -> str:
-        """Names, sizes and times of change: when they differ, what was made from the files is outdated."""
+        """Returns the files' names, sizes and times of change.
+
+        If it differs, an index of them is outdated.
+        """
         paths = [path for path in vars(self).values() if path]
         return json.dumps({path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in paths})
 
 
 def find_sources(root: Path, split: str, annotators: Annotators) -> Sources:
-    """The files of a split in the dataset's folder.
+    """Finds the files of a split in the dataset's folder.
 
-    v1.0 keeps them in ``annotations/SPLIT``; there ``aid_human_annot_SPLIT.txt`` (``aid_machine_annot_...``)
-    lists the annotations of either kind.
+    v1.0 keeps them in ``annotations/SPLIT``. There, ``aid_human_annot_SPLIT.txt`` and
+    ``aid_machine_annot_SPLIT.txt`` list the annotations of each kind.
 
     Raises:
         InputError: a file is missing; the message names it.
@@ -73,13 +76,13 @@ def _ijson() -> Any:
 
 
 def stream_items(file: IO[bytes], prefix: str, name: str) -> Iterator[Any]:
-    """The entries of a list in a JSON file, one after another; damage is an :class:`InputError`."""
+    """Yields the entries of a list in a JSON file; raises an :class:`InputError` if it is damaged."""
     with reading(name, "a whole JSON file"):
         yield from _ijson().items(file, f"{prefix}.item", use_float=True)
 
 
 def stream_moments(file: IO[bytes], name: str) -> Iterator[tuple[str, str, Any]]:
-    """Capture, frame and value of every entry of a JSON file that is a mapping of mappings."""
+    """Yields capture, frame and value of every entry of a JSON file that maps captures to frames."""
     with reading(name, "captures with frames in JSON"):
         for capture, frames in _ijson().kvitems(file, "", use_float=True):
             yield from ((capture, frame, value) for frame, value in frames.items())
@@ -99,7 +102,7 @@ def _end_to_end(parts: list[np.ndarray | None]) -> Float[np.ndarray, "n"] | None
 
 
 def parse_fit(entry: Any, side: str) -> Float[np.ndarray, "61"] | None:
-    """Pose, shape and translation of one hand, end to end; None if there is no whole fit."""
+    """Returns one hand's pose, shape and translation, concatenated; None if the fit is incomplete."""
     fit = entry.get(side) if isinstance(entry, dict) else None
     if not isinstance(fit, dict):
         return None
@@ -107,7 +110,7 @@ def parse_fit(entry: Any, side: str) -> Float[np.ndarray, "61"] | None:
 
 
 def parse_joints(entry: Any) -> Float[np.ndarray, "126"] | None:
-    """The 42 joints of a moment in millimetres (world); None if broken."""
+    """Returns the 42 joints of a moment in millimetres (world); None if they are broken."""
     return _numbers(entry.get("world_coord"), 126) if isinstance(entry, dict) else None
 
 
@@ -118,7 +121,7 @@ def parse_valid(annotation: dict[str, Any]) -> int | None:
 
 
 def parse_camera(cameras: dict[str, Any], capture: str, name: str) -> Float[np.ndarray, "16"] | None:
-    """Place (mm), rotation, focal lengths and principal point of a camera, end to end; None if incomplete."""
+    """Returns a camera's place (mm), rotation, focal lengths and principal point, or None if incomplete."""
     fields = {"campos": 3, "camrot": 9, "focal": 2, "princpt": 2}
     of_capture = cameras[capture]
     return _end_to_end([_numbers(of_capture[field].get(name), size) for field, size in fields.items()])

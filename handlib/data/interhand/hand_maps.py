@@ -1,7 +1,7 @@
-"""What a picture shows of two fitted hands: labels, dense map, depth and visible shares, by ray casting.
+"""Draws labels, dense map, depth and visible shares of two fitted hands by ray casting.
 
-For pictures whose truth is a fit of a hand model. Unlike :mod:`handlib.data.rendered.render` it draws any
-model's hands and adds no forearm: a fit says nothing about where the forearm goes.
+This is for pictures whose truth is a fit of a hand model. Unlike :mod:`handlib.data.rendered.render` it draws
+any model's hands, and it adds no forearms, because a fit doesn't say where a forearm is.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from handlib.hand.hand import Hand
 
 @dataclass(frozen=True)
 class HandMaps:
-    """What :class:`handlib.data.sample.Sample` says of the picture's pixels and of what is hidden."""
+    """The maps of a picture and the visible shares, as in :class:`handlib.data.sample.Sample`."""
 
     label: UInt8[np.ndarray, "size size"]
     dense: UInt8[np.ndarray, "size size 3"]
@@ -28,7 +28,7 @@ class HandMaps:
 
 
 def pixel_rays(intrinsics: Float[np.ndarray, "4"], size: int) -> Float[np.ndarray, "pixels 3"]:
-    """Rays (z = 1) through the centres of all pixels, row by row."""
+    """Returns the rays (z = 1) through the centres of all pixels, row by row."""
     centres = np.arange(size, dtype=np.float32) + 0.5
     x = (centres - intrinsics[2]) / intrinsics[0]
     y = (centres - intrinsics[3]) / intrinsics[1]
@@ -45,8 +45,8 @@ def hand_maps(
 ) -> HandMaps:
     """Casts a ray through every pixel's centre; ``hands`` and ``vertices`` are (left, right), camera frame.
 
-    A hand's visible share is counted over the pixels of this picture that it would cover alone; 0 if there
-    are none.
+    A hand's visible share is its visible pixels, divided by the pixels of this picture that the hand would
+    cover alone; 0 if there are none.
     """
     rays = pixel_rays(intrinsics, size)
     depth = np.full((2, len(rays)), np.inf, dtype=np.float32)
@@ -74,7 +74,7 @@ def hand_maps(
 
 
 def hands_distance(hands: Sequence[Hand], vertices: Float[np.ndarray, "2 778 3"]) -> float:
-    """Smallest distance between the surfaces of two hands in metres; 0 if they cross, as fits often do."""
+    """Returns the smallest distance of two hands' surfaces in metres; 0 if they cross, as fits often do."""
     for h, hand in enumerate(hands):
         if pierces(vertices[h], edges_of(hand.faces), ray_scene((vertices[1 - h], hands[1 - h].faces))):
             return 0.0

@@ -1,8 +1,8 @@
-"""An index of InterHand2.6M's annotations: made once from the JSON files, then opened in no time.
+"""An index of InterHand2.6M's annotations: made once from the JSON files, then opened quickly.
 
-A SQLite database. ``pictures`` has a row per usable picture of two interacting hands; the tables before it
-hold what the JSON files hold. JSON entries go into the database one after another, so that memory stays
-small, whatever the split.
+The index is a SQLite database. ``pictures`` has a row per usable picture of two interacting hands; the tables
+before it hold the content of the JSON files. JSON entries go into the database one by one, so memory stays
+small for any split.
 """
 
 import json
@@ -53,7 +53,7 @@ LEFT_OUT = {
     "one hand": "NOT two_hands",
     "hand type not valid": "NOT is_certain",
 }
-"""Why an annotation isn't in the subset: the first of these conditions that holds."""
+"""Reasons why an annotation isn't in the subset; the first condition that holds counts."""
 SKIPPED = {
     "annotation without id": "annotation IS NULL",
     "annotation without image_id": "image IS NULL",
@@ -68,7 +68,7 @@ SKIPPED = {
     "no fit": "of_left IS NULL AND of_right IS NULL",
     **{f"no fit of the {side} hand": f"of_{side} IS NULL" for side in SIDES},
 }
-"""Why one that is in the subset can't be used."""
+"""Reasons why an annotation of the subset can't be used; the first condition that holds counts."""
 JUDGED = f"""
     SELECT annotation, valid, image,
     CASE {" ".join(f"WHEN {condition} THEN '{why}'" for why, condition in (LEFT_OUT | SKIPPED).items())} END
@@ -81,7 +81,7 @@ Row = tuple[int | str | bytes | None, ...]
 
 
 def _integer(value: Any) -> int | None:
-    """The value as a number that a column can hold; None for what isn't one."""
+    """Returns the value as an integer that a column can hold, or None if it is no such number."""
     try:
         return number if abs(number := int(value)) < 2**63 else None
     except (TypeError, ValueError, OverflowError):
@@ -141,7 +141,7 @@ def _wanted_rows(path: Path | None) -> Iterator[Row]:
 
 
 def _picture_rows(database: sqlite3.Connection, listed: bool, counts: Counter[str]) -> Iterator[Row]:
-    """Rows of usable pictures; ``counts`` of the others grow, by reason."""
+    """Yields the rows of usable pictures, and counts the others in ``counts`` by reason."""
     for *row, reason in database.execute(JUDGED, {"listed": listed}):
         if reason is None:
             yield (None, *row)
@@ -150,8 +150,9 @@ def _picture_rows(database: sqlite3.Connection, listed: bool, counts: Counter[st
 
 
 def build_index(sources: Sources, path: Path) -> None:
-    """Makes the index of a split, which appears when it is whole. Until then it lies in a file beside it,
-    whose finished tables outlast an interruption.
+    """Makes the index of a split; its file appears when it is complete.
+
+    Until then the index is in a file beside it. Finished tables in that file survive an interruption.
     """
     unfinished = path.with_name(f"{path.name}.part")
     with _writing(path, OSError):
@@ -219,7 +220,7 @@ def _write_tables(sources: Sources, database: sqlite3.Connection) -> None:
 
 @dataclass(frozen=True)
 class Record:
-    """All that the annotations say of one picture; lengths as in the files (joints mm, fits m)."""
+    """All annotations of one picture; lengths as in the files (joints and camera in mm, fits in m)."""
 
     annotation: int
     file_name: str
@@ -231,12 +232,12 @@ class Record:
 
 
 class Index:
-    """A finished index. What belongs to a picture is read when it is asked for."""
+    """A finished index. A picture's annotations are read when they are used."""
 
     def __init__(self, path: Path):
         self._path = path
         with reading(path, DAMAGED):
-            # Nobody changes a finished index: no lock is needed, nor leave to write beside it.
+            # A finished index never changes, so no lock and no permission to write beside it are needed.
             address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
             self._database = sqlite3.connect(address, uri=True, check_same_thread=False)
             self.stamp, *counts = self._database.execute("SELECT * FROM summary").fetchone()
@@ -246,11 +247,11 @@ class Index:
             (self._length,) = self._database.execute("SELECT count(*) FROM pictures").fetchone()
 
     def __len__(self) -> int:
-        """Returns how many usable pictures there are."""
+        """Returns the number of usable pictures."""
         return self._length
 
     def __getitem__(self, number: int) -> Record:
-        """All that is known of a picture."""
+        """Returns all annotations of a picture."""
         if not 0 <= number < len(self):
             raise IndexError(f"picture: expected 0 to {len(self) - 1}, got {number}")
         with reading(self._path, DAMAGED):
@@ -268,10 +269,10 @@ class Index:
 
 
 def open_index(sources: Sources, path: Path, strict: bool = False) -> Index:
-    """Opens the index in the file ``path``; makes it if it isn't there or the JSON files have changed since.
+    """Opens the index in the file ``path``. Makes it if it is missing or the JSON files have changed since.
 
     Raises:
-        InputError: a JSON file is damaged; the index can't be written; or, if ``strict``, a picture of two
+        InputError: a JSON file is damaged; the index can't be written; or, with ``strict``, a picture of two
             hands can't be used.
     """
     index = Index(path) if path.exists() else None

@@ -1,8 +1,8 @@
-"""The folder that IntagHand's preparation of InterHand2.6M writes (Li et al., CVPR 2022), read into samples.
+"""Reads samples from the folder that IntagHand's preparation of InterHand2.6M writes (Li et al., CVPR 2022).
 
 Each split holds ``img`` (cropped, 256 pixels), ``anno`` (MANO parameters and the crop's camera as pickles),
-and ``mask``, ``dense`` and ``hms`` as JPEG pictures. Those three aren't read: labels and dense maps are drawn
-anew from the parameters, without JPEG's smear and in the colours that every other source of samples has.
+and ``mask``, ``dense`` and ``hms`` as JPEG pictures. The last three aren't read. Labels and dense maps are
+drawn anew from the parameters: without JPEG's artefacts, and in the same colours as in all other samples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from handlib.utils.errors import InputError
 
 
 def _tensor(content: Any, keys: Sequence[str], shape: tuple[int, ...]) -> torch.Tensor:
-    """The finite numbers under nested keys; ``Unusable`` names what is missing."""
+    """Returns the numbers under nested keys; raises ``Unusable`` if they are missing or not finite."""
     for key in keys:
         content = content.get(key) if isinstance(content, Mapping) else None
     try:
@@ -34,7 +34,10 @@ def _tensor(content: Any, keys: Sequence[str], shape: tuple[int, ...]) -> torch.
 
 
 def fit_from(content: Any, hand: Hand) -> Fit:
-    """A hand's fit in the world: root as a matrix, finger pose as coefficients around the mean pose."""
+    """Returns a hand's fit in the world's frame.
+
+    The file holds the root as a matrix and the finger pose as coefficients around the mean pose.
+    """
     at = ("mano_params", hand.side)
     return Fit(
         root=_tensor(content, (*at, "R"), (3, 3)),
@@ -45,7 +48,7 @@ def fit_from(content: Any, hand: Hand) -> Fit:
 
 
 def camera_from(content: Any) -> Camera:
-    """The crop's camera; its translation is in metres, its intrinsics are a matrix."""
+    """Returns the crop's camera; the file holds its translation in metres and its intrinsics as a matrix."""
     matrix = _tensor(content, ("camera", "camera"), (3, 3))
     return Camera(
         rotation=_tensor(content, ("camera", "R"), (3, 3)),
@@ -55,10 +58,10 @@ def camera_from(content: Any) -> Camera:
 
 
 class IntagHand:
-    """One split; ``hands`` (left, right) are MANO's, whose parameters the annotations hold.
+    """One split; ``hands`` (left, right) are MANO's, since the annotations hold MANO's parameters.
 
     Raises:
-        InputError: this isn't such a folder.
+        InputError: the folder has no annotations of this split.
     """
 
     name = "InterHand2.6M by IntagHand"
@@ -73,14 +76,14 @@ class IntagHand:
             raise InputError(f"{root}: expected annotations as {split}/anno/0.pkl and so on, found none")
 
     def __len__(self) -> int:
-        """Returns how many annotations there are."""
+        """Returns the number of annotations."""
         return len(self._numbers)
 
     def sample(self, number: int, size: int) -> Sample:
-        """A picture at ``size`` pixels with what its parameters say.
+        """Returns a sample of ``size`` pixels: the picture, and the truth from its parameters.
 
         Raises:
-            Unusable: picture or annotation is missing or broken, or doesn't show the hands.
+            Unusable: picture or annotation is missing or broken, or the picture doesn't show the hands.
         """
         folder, name = self.root / self.split, self._numbers[number]
         path = folder / "anno" / f"{name}.pkl"

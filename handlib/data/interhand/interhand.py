@@ -1,10 +1,11 @@
-"""InterHand2.6M v1.0 (Moon et al., ECCV 2020) in its own folder, read into samples.
+"""Reads samples from InterHand2.6M v1.0 (Moon et al., ECCV 2020) in its own folder.
 
-The subset is that of IntagHand and DIR: pictures of two interacting hands, whose type is valid, with MANO
-fits of both, that aren't dark. Which frames a folder holds, five or thirty per second, makes no difference.
-MANO fits carry errors of up to some 40 mm here and there, and shapes that change from frame to frame; they
-are taken as they are. Principal points are taken as continuous pixels (:mod:`handlib.geometry.camera`); the
-dataset doesn't say whether a pixel's centre or its corner is meant.
+The subset is that of IntagHand and DIR: pictures of two interacting hands with a valid hand type and MANO
+fits of both hands, except dark pictures. A folder may hold five or thirty frames per second.
+
+MANO fits have errors of up to some 40 mm in places, and shapes that change from frame to frame; they are used
+as they are. Principal points are used as continuous pixels (:mod:`handlib.geometry.camera`); the dataset
+doesn't say whether it means a pixel's centre or its corner.
 """
 
 from collections.abc import Sequence
@@ -26,11 +27,11 @@ MILLIMETRE = 1e-3
 DARKEST = 10
 """Pictures whose mean is below this (of 255) are left out."""
 APART = 0.2
-"""Metres, on average, between joints of the fits and annotated ones; beyond that either has other units."""
+"""Largest mean distance, in metres, between fitted and annotated joints; beyond it, units must be wrong."""
 
 
 def camera_of(record: Record) -> Camera:
-    """The camera that took a picture: from its place in millimetres to X_camera = R X + t in metres."""
+    """Returns a picture's camera, X_camera = R X + t in metres; the record has its place in millimetres."""
     place, rotation, focal, centre = np.split(record.camera, (3, 12, 14))
     rotation = rotation.reshape(3, 3)
     return Camera(
@@ -41,7 +42,7 @@ def camera_of(record: Record) -> Camera:
 
 
 def fits_of(record: Record, hands: Sequence[Hand]) -> list[Fit]:
-    """Both hands' fits (left, right) in the world."""
+    """Returns both hands' fits (left, right) in the world's frame."""
     ends = np.cumsum(list(FIT_SIZES.values()))[:-1]
     return [
         Fit.from_neural_annot(hand, *np.split(record.fits[side], ends))
@@ -50,14 +51,15 @@ def fits_of(record: Record, hands: Sequence[Hand]) -> list[Fit]:
 
 
 class InterHand:
-    """One split; ``hands`` (left, right) are MANO's, whose parameters the fits are.
+    """One split; ``hands`` (left, right) are MANO's, since the fits are MANO's parameters.
 
-    The first time its annotations are indexed into ``index`` (``handlib_index`` in the dataset's folder if
-    not given), which takes minutes; afterwards opening takes no time. ``left_out`` and ``skipped`` count what
-    isn't in the subset and what can't be used, by reason, as far as the annotations tell.
+    The first time, the annotations are indexed into the folder ``index`` (``handlib_index`` in the dataset's
+    folder if not given), which takes minutes. Afterwards opening is quick. ``left_out`` and ``skipped``
+    count, by reason, the pictures that aren't in the subset and those that can't be used, as far as the
+    annotations show.
 
     Raises:
-        InputError: this isn't the dataset's folder; or, if ``strict``, an annotation can't be used.
+        InputError: this isn't the dataset's folder; or, with ``strict``, an annotation can't be used.
     """
 
     def __init__(
@@ -78,15 +80,15 @@ class InterHand:
         self.left_out, self.skipped = self.index.left_out, self.index.skipped
 
     def __len__(self) -> int:
-        """Returns how many pictures the annotations allow; the picture files are looked at one by one."""
+        """Returns the number of pictures with usable annotations; their files aren't checked yet."""
         return len(self.index)
 
     def sample(self, number: int, size: int) -> Sample:
-        """A picture cut out around its hands, ``size`` pixels square, with what its fits say.
+        """Returns a sample: the picture cropped around its hands to ``size`` pixels, the truth from the fits.
 
         Raises:
-            Unusable: the picture is missing, broken, dark or doesn't show the hands, or the fits lie far
-                from the annotated joints.
+            Unusable: the picture is missing, broken, dark or doesn't show the hands, or the fits are far from
+                the annotated joints.
         """
         record = self.index[number]
         path = self.root / "images" / self.split / record.file_name
@@ -106,8 +108,10 @@ class InterHand:
         return sample
 
     def annotated_joints(self, number: int) -> tuple[Float[Tensor, "2 21 3"], Bool[Tensor, "2 21"]]:
-        """The joints that people or machines marked, which aren't those of the fits: metres in the camera's
-        frame, and whether each is valid. Protocols with annotated joints ask for them.
+        """Returns the annotated joints (metres, camera's frame), and whether each of them is valid.
+
+        People or machines marked them; they differ from the fits' joints. Protocols with annotated joints use
+        them.
         """
         record = self.index[number]
         order = np.array([ANNOTATED_TO_21[side] for side in SIDES])

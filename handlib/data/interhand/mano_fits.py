@@ -1,7 +1,7 @@
-"""Fits of a hand model to real pictures, and the samples that follow from them.
+"""Makes samples from fits of a hand model to real pictures.
 
-A fit is a hand's parameters in some frame. Annotations give them in the world's frame, once for all cameras
-that saw a moment; a sample wants them in the camera's.
+A fit is a hand's parameters in some frame. Annotations have one fit per moment for all cameras, in the
+world's frame. A sample needs the fit in its camera's frame.
 """
 
 from collections.abc import Sequence
@@ -23,15 +23,15 @@ from handlib.hand.hand import Hand, HandOutput
 from handlib.utils.errors import InputError
 
 LARGEST = 10
-"""How many sides of the picture the hands' square may have; beyond that a fit is broken."""
+"""Largest side of the square around the hands, in sides of the picture; beyond it, the fit is broken."""
 NEAREST, FARTHEST = 0.1, 10.0
-"""Metres between hands and camera; beyond these a fit or a camera is broken, or in other units."""
+"""Metres between hands and camera; outside this range a fit or a camera is broken, or has other units."""
 
 
 class Unusable(InputError):
-    """A picture that gives no sample. ``reason`` is for counting.
+    """A picture can't be used as a sample. ``reason`` is for counting.
 
-    ``fault``: something is wrong with the picture, rather than that it isn't wanted.
+    ``fault``: something is wrong with the picture. Otherwise the picture just isn't in the subset.
     """
 
     def __init__(self, name: str, reason: str, fault: bool = True):
@@ -40,7 +40,7 @@ class Unusable(InputError):
 
 
 def read_usable(path: Path, name: str) -> Picture:
-    """A picture's file; ``Unusable`` with a ``name`` if it is missing or broken."""
+    """Reads a picture's file; raises ``Unusable``, with ``name``, if it is missing or broken."""
     if not path.exists():
         raise Unusable(name, "no picture file")
     try:
@@ -61,14 +61,16 @@ class Camera:
     intrinsics: Float[Tensor, "4"]
 
     def see(self, points: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
-        """Points of the world in the camera's frame."""
+        """Converts points from the world's frame to the camera's frame."""
         return points @ self.rotation.T + self.translation
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One hand's parameters: root rotation, finger pose (axis-angle around the flat hand), shape, and the
-    translation (metres) that is added to the hand in its model's own frame.
+    """One hand's parameters: root rotation, finger pose, shape and translation.
+
+    The pose is axis-angle around the flat hand. The translation (metres) is added to the posed hand in its
+    model's own frame.
     """
 
     root: Float[Tensor, "3 3"]
@@ -84,22 +86,22 @@ class Fit:
         shape: Float[np.ndarray, "10"],
         trans: Float[np.ndarray, "3"],
     ) -> "Fit":
-        """From InterHand2.6M's MANO file, whose finger poses are axis-angles around the mean pose."""
+        """Makes a fit from InterHand2.6M's MANO file, which has axis-angle poses around the mean pose."""
         vector = torch.from_numpy(pose).float()
         root = roma.rotvec_to_rotmat(vector[:3])
         betas, translation = torch.from_numpy(shape).float(), torch.from_numpy(trans).float()
         return cls(root, vector[3:] + hand.hands_mean, betas, translation)
 
     def posed(self, hand: Hand) -> HandOutput:
-        """The hand in the frame of the fit."""
+        """Returns the posed hand in the fit's frame."""
         posed = hand(root_rotation=self.root, pose_axis_angle=self.pose, betas=self.betas, centre=None)
         return HandOutput(posed.vertices + self.translation, posed.joints + self.translation)
 
     def seen_by(self, camera: Camera, hand: Hand) -> "Fit":
-        """The same hand's fit in the camera's frame.
+        """Returns the same hand's fit in the camera's frame.
 
-        The hand turns about its root joint J, which isn't the model's origin, so that the camera's rotation R
-        moves it by R J - J more than it moves the translation (``trans' = R trans + t + R J - J``).
+        The hand turns about its root joint J, which isn't the model's origin. So the camera's rotation R
+        shifts the hand by R J - J in addition to the translation: ``trans' = R trans + t + R J - J``.
         """
         joint = hand.at_rest(self.betas)[1][0]
         return replace(
@@ -110,9 +112,9 @@ class Fit:
 
 
 def stratum_of(distance: float) -> int:
-    """Number of the stratum that a distance (metres) belongs to.
+    """Returns the index of the stratum that a distance (metres) belongs to.
 
-    How far hands interlock can't be told from it: those are among the touching ones.
+    The distance doesn't show whether hands interlock; interlocked hands count as touching.
     """
     if distance <= NEAR_FROM:
         return STRATA.index("touching")
@@ -122,7 +124,10 @@ def stratum_of(distance: float) -> int:
 def crop_around_hands(
     vertices: Float[Tensor, "2 778 3"], intrinsics: Float[Tensor, "4"], share: float = HANDS_SHARE
 ) -> Crop:
-    """The square whose side the box around both projected hands fills to ``share``, as IntagHand crops."""
+    """Returns the square crop whose side the box around both projected hands fills to ``share``.
+
+    IntagHand crops in the same way.
+    """
     pixels = project_pinhole(vertices, intrinsics[None]).reshape(-1, 2)
     low, high = pixels.amin(0), pixels.amax(0)
     return Crop.around(Box(*low.tolist(), *(high - low).tolist()), share)
@@ -137,14 +142,15 @@ def sample_from_fits(
     name: str,
     crop: Crop | None = None,
 ) -> Sample:
-    """A sample from a picture and two fits (left, right) in the world's frame, ``size`` pixels square.
+    """Makes a sample of ``size`` pixels from a picture and two fits (left, right) in the world's frame.
 
-    ``crop`` is what to cut out, the hands' surroundings if not given. Labels, dense map and depth are drawn
-    from the fits, without forearms.
+    ``crop`` is the square to cut out; by default it is the square around the hands. Labels, dense map and
+    depth are drawn from the fits, without forearms.
 
     Raises:
-        Unusable: a hand lies behind the camera, or both are outside of the picture, hardly in it or at a
-            distance that only other units explain.
+        Unusable: a hand is behind the camera, or the hands are outside the picture, far larger than the
+        picture,
+            or at a distance that only wrong units explain.
     """
     try:
         fits = [fit.seen_by(camera, hand) for fit, hand in zip(fits, hands, strict=True)]

@@ -1,7 +1,7 @@
-"""Stand-ins for real data: small data sets of rendered pairs in exactly the layouts of the real ones.
+"""Stand-ins for real data: small data sets of rendered pairs in exactly the layouts of the real data sets.
 
-For trying a reader, a command or a training run without the data themselves, and with a truth that is known.
-The fits are those of the open hand, so they mean nothing on MANO and the other way round.
+With them you can try a reader, a command or a training without the real data, and the truth is known. The
+fits are parameters of the open hand: they mean nothing for MANO, and MANO's mean nothing for the open hand.
 """
 
 import json
@@ -26,7 +26,7 @@ from handlib.utils.files import replacing, write_text
 
 CAMERAS = ("cam400262", "cam400263")
 MOMENTS_PER_CAPTURE = 2
-# Degrees between the two cameras, and how far (metres) from both the point is about which they are turned.
+# Degrees between the two cameras, and the distance (metres) from both to the point about which they turn.
 BETWEEN_CAMERAS, HINGE = 20, 0.65
 # Focal length and the pair's radius in the picture, in widths of the picture.
 FOCAL, SPREAD = 2.0, 0.38
@@ -34,9 +34,9 @@ FOCAL, SPREAD = 2.0, 0.38
 
 @dataclass(frozen=True, eq=False)
 class StandIn:
-    """A picture of a stand-in and what is true of it, in the frame of the camera that took it (metres).
+    """A picture of a stand-in and its truth, in the frame of the camera that took the picture (metres).
 
-    ``rotation`` and ``translation`` lead from the world to that frame, ``intrinsics`` are the picture's.
+    ``rotation`` and ``translation`` lead from the world to this frame. ``intrinsics`` belong to the picture.
     """
 
     file_name: str
@@ -50,7 +50,7 @@ class StandIn:
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """A pair at a moment: seen by two cameras, fitted in the world."""
+    """A pair at one moment: the views of two cameras, and both hands' fits in the world's frame."""
 
     capture: int
     frame: int
@@ -61,7 +61,7 @@ class Moment:
 def _world_fit(
     hand: Hand, pair: Pair, wrist: np.ndarray, rotation: np.ndarray, translation: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """One hand's parameters in the world; ``wrist`` is where the first camera sees its wrist."""
+    """Returns one hand's parameters in the world's frame; ``wrist`` is given in the first camera's frame."""
     h = SIDES.index(hand.side)
     rest = hand.v_template.numpy() + hand.shapedirs.numpy() @ pair.betas[h]
     return {
@@ -82,7 +82,7 @@ def _moment(index: int, seed: int, width: int, height: int) -> Moment:
     capture, step = divmod(index, MOMENTS_PER_CAPTURE)
     frame = 1000 + 3 * step
     pair = make_scene("desk", seed, index).pair
-    # The first camera looks at the middle of the pair from as far as shows it whole.
+    # The first camera looks at the middle of the pair, from a distance at which it sees the whole pair.
     middle = pair.vertices.mean((0, 1))
     spread = np.linalg.norm(pair.vertices - middle, axis=-1).max()
     shift = (0, 0, FOCAL * spread / SPREAD) - middle
@@ -90,7 +90,7 @@ def _moment(index: int, seed: int, width: int, height: int) -> Moment:
     rotation = Rotation.random(rng=of_capture).as_matrix()
     translation = 0.3 * of_capture.normal(size=3)
     square = width * np.array((FOCAL, FOCAL, 0.5, 0.5))
-    # Its edges are repeated above and below.
+    # Above and below the square, its edges are repeated.
     above = (height - width) // 2
     room = ((above, height - width - above), (0, 0), (0, 0))
     views = []
@@ -119,9 +119,9 @@ def _moment(index: int, seed: int, width: int, height: int) -> Moment:
 
 
 def make_moments(count: int, seed: int, width: int = 334, height: int = 512) -> list[Moment]:
-    """Pairs of the ``desk`` world somewhere in the world, each seen by two cameras, ``width`` x ``height``.
+    """Makes pairs of the ``desk`` world; two cameras see each pair, in pictures of ``width`` x ``height``.
 
-    Cameras keep their places within a capture, which has two moments.
+    The pairs are at random places in the world's frame. A capture has two moments; its cameras don't move.
     """
     return [_moment(index, seed, width, height) for index in range(count)]
 
@@ -138,7 +138,7 @@ def _save_picture(path: Path, picture: np.ndarray) -> None:
 
 
 def _annotated_joints(view: StandIn) -> np.ndarray:
-    """The 42 joints in the annotation's order, millimetres, world."""
+    """Returns the 42 joints in the annotation's order, in millimetres, in the world's frame."""
     joints = np.zeros((42, 3))
     for h, side in enumerate(SIDES):
         world = (view.joints[h] - view.translation) @ view.rotation
@@ -153,7 +153,7 @@ def _neural_annot(fit: dict[str, np.ndarray], hand: Hand) -> dict[str, list[floa
 
 
 def write_interhand(root: Path, split: str, moments: list[Moment]) -> list[StandIn]:
-    """Writes moments as InterHand2.6M v1.0 lies on a disk: ``images`` and ``annotations``.
+    """Writes moments in the layout of InterHand2.6M v1.0: ``images`` and ``annotations``.
 
     Every second picture counts as annotated by humans. Returns the pictures in the annotations' order.
     """
@@ -193,8 +193,10 @@ def write_interhand(root: Path, split: str, moments: list[Moment]) -> list[Stand
 
 
 def write_intaghand(root: Path, split: str, moments: list[Moment], size: int = 256) -> list[StandIn]:
-    """Writes moments as IntagHand's preparation does, but for its dense and heat maps: a cropped picture per
-    view, numbered from 0, with its mask and annotation. Returns the pictures in this order.
+    """Writes moments as IntagHand's preparation does, but without dense maps and heat maps.
+
+    Each view becomes a cropped picture, numbered from 0, with its mask and annotation. Returns the pictures
+    in this order.
     """
     written: list[StandIn] = []
     for moment in moments:

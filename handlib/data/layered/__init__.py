@@ -1,1 +1,1 @@
-"""Hands as photographs show them: drawn once in layers, made a new picture of at every step."""
+"""Hands as photographs show them: drawn once in layers, then composed to new pictures at every step."""

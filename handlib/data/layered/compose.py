@@ -1,7 +1,7 @@
-"""Pictures of layered pairs: turned, cut out, dressed, lit, hidden, set before something, spoilt.
+"""Composes pictures of layered pairs: crop, clothes, light, background, things in front, camera faults.
 
-One stored pair gives as many different pictures as are asked for. Colours are sRGB numbers from 0 to 255
-here: what happens to photographs on their way (tints, gamma, JPEG) happens to such numbers.
+One stored pair gives any number of different pictures. Colours are sRGB numbers from 0 to 255 here, because
+tints, gamma and JPEG change such numbers in real photographs too.
 """
 
 import io
@@ -27,22 +27,25 @@ from handlib.data.sample import Sample
 Colour = Float[np.ndarray, "size size 3"]
 Mask = Float[np.ndarray, "size size 1"]
 NOMINAL = 0.8
-"""The share of a stored picture's side that is cut out where nothing is scaled."""
+"""Share of a stored picture's side that is cut out if nothing is scaled."""
 FAR = (0.35, 0.75)
-"""Hands that are far are scaled by a factor between these."""
+"""Range of the factor by which far hands are scaled."""
 CLOSE = (0.4, 0.8)
-"""A hand that is looked at closely fills so much of the picture's side."""
+"""Range of the share of the picture's side that a hand seen closely fills."""
 LEAST_INSIDE = 0.3
-"""A hand of which the picture's edge leaves less than this isn't in the picture."""
+"""A hand counts as not in the picture if less than this share of it is inside the picture."""
 CLEAR = 0.97
-"""A hand may be left out of a picture if so much of the other one's silhouette is seen."""
+"""One hand may be left out of a picture if more than this share of both hands' silhouettes is visible."""
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """How pictures are made. ``turn`` in degrees, ``scale`` as a factor and ``shift`` as a share of the side,
-    either way; the others are probabilities: ``any_way`` that a picture was taken any way round, ``far`` that
-    both hands are small, ``close`` that a hand that is apart from the other one fills the picture alone, ...
+    """Ranges and probabilities of the random choices in a picture.
+
+    ``turn`` (degrees), ``scale`` (a factor) and ``shift`` (a share of the side) are ranges, either way. The
+    others are probabilities. ``any_way``: the camera may be turned by any angle. ``far``: both hands are
+    small. ``close``: one hand that is apart from the other fills the picture alone. The names of the others
+    say what they add.
     """
 
     turn: float = 25.0
@@ -67,7 +70,7 @@ class Ranges:
 
 
 class Backdrops:
-    """What can be seen behind hands: photographs without hands, and pictures drawn by chance."""
+    """Backgrounds behind hands: photographs without hands, and randomly drawn pictures."""
 
     def __init__(self, photographs: Sequence[Path], side: int = 384, drawn: float = 0.3):
         self.photographs, self.side = tuple(photographs), side
@@ -81,7 +84,7 @@ class Backdrops:
         return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
 
     def sample(self, rng: np.random.Generator, size: int) -> Colour:
-        """A square part of one of them, any way round."""
+        """Returns a random square part of a background, perhaps mirrored or transposed."""
         if rng.random() < self.drawn:
             picture = linear_to_srgb_bytes(sample_background(rng, size)).astype(np.float32)
         else:
@@ -96,7 +99,7 @@ class Backdrops:
 
 
 def recoloured(rng: np.random.Generator, colour: np.ndarray, strength: float) -> np.ndarray:
-    """Gamma, saturation, colour cast and exposure changed by chance."""
+    """Changes gamma, saturation, colour cast and exposure at random."""
     unit = np.clip(colour / 255, 0, 1) ** np.float32(math.exp(rng.normal(0, 0.35 * strength)))
     grey = unit.mean(-1, keepdims=True)
     unit = grey + (unit - grey) * np.float32(math.exp(rng.normal(0, 0.35 * strength)))
@@ -105,18 +108,19 @@ def recoloured(rng: np.random.Generator, colour: np.ndarray, strength: float) ->
 
 
 def plain_colour(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
-    """A colour of cloth or plastic."""
+    """Returns a random colour of cloth or plastic."""
     return np.clip(rng.uniform(10, 245) + rng.normal(0, 30, 3), 0, 255).astype(np.float32)
 
 
 def surface(rng: np.random.Generator, size: int, backdrops: Backdrops) -> np.ndarray:
-    """A plain colour, or a part of a picture, as a thing's surface."""
+    """Returns a thing's surface: a plain colour or a part of a background."""
     return backdrops.sample(rng, size) if rng.random() < 0.5 else plain_colour(rng)
 
 
 def outline(rng: np.random.Generator, size: int, smallest: float, largest: float, centre: np.ndarray) -> Mask:
-    """A thing's outline: a polygon, an ellipse, a rectangle (a phone, a book) or a bar (a pen, a table's
-    edge); lengths are shares of the side.
+    """Returns a thing's outline as a mask; lengths are shares of the side.
+
+    It is a polygon, an ellipse, a rectangle (a phone, a book) or a bar (a pen, a table's edge).
     """
     picture = Image.new("L", (size, size))
     draw, radius = ImageDraw.Draw(picture), rng.uniform(smallest, largest) * size
@@ -142,19 +146,19 @@ def outline(rng: np.random.Generator, size: int, smallest: float, largest: float
 
 
 def over(below: Colour, mask: Mask, above: np.ndarray) -> Colour:
-    """One colour laid over another where the mask says so."""
+    """Lays one colour over another, weighted by the mask."""
     return below * (1 - mask) + mask * above
 
 
 def bounds_of(mask: Bool[np.ndarray, "rows columns"]) -> tuple[np.ndarray, np.ndarray]:
-    """The first and last pixel (column, row) of a mask that isn't empty."""
+    """Returns a mask's bounds (column, row): its first pixels, and one past its last pixels."""
     places = np.argwhere(mask)[:, ::-1]
     return places.min(0), places.max(0) + 1
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How a stored picture (pixels) becomes the network's: ``matrix`` and ``shift`` take one to the other."""
+    """The map from a stored picture's pixels to the network's: multiply by ``matrix``, add ``shift``."""
 
     angle: float
     scale: float
@@ -164,7 +168,7 @@ class Cut:
 
     @classmethod
     def sample(cls, rng: np.random.Generator, pair: LayeredPair, size: int, ranges: Ranges) -> "Cut":
-        """A random one: both hands at a usual size, both from far, or one of them closely."""
+        """Draws a random cut: both hands at a usual size, both far away, or one of them closely."""
         stored = len(pair.part)
         most = 180 if rng.random() < ranges.any_way else ranges.turn
         angle = math.radians(rng.uniform(-most, most))
@@ -181,7 +185,7 @@ class Cut:
         return cls(angle, scale, matrix, moved - matrix @ centre, size)
 
     def apply(self, picture: np.ndarray, smooth: bool) -> np.ndarray:
-        """A stored picture as the network's; nothing (0) where the stored one ends."""
+        """Maps a stored picture to the network's; 0 outside the stored picture."""
         back = np.linalg.inv(self.matrix)
         start = -back @ self.shift
         data = (back[0, 0], back[0, 1], start[0], back[1, 0], back[1, 1], start[1])
@@ -193,11 +197,14 @@ class Cut:
 def arm_layer(
     rng: np.random.Generator, pair: LayeredPair, cut: Cut, ranges: Ranges, backdrops: Backdrops
 ) -> tuple[Colour, Mask, UInt8[np.ndarray, "size size"]]:
-    """Both arms cut out of the stored picture: colours in a new light and in clothes, coverage, parts."""
+    """Cuts both arms out of the stored picture.
+
+    Returns their colours, newly lit and clothed; coverage; parts.
+    """
     rgba = cut.apply(pair.colour.numpy(), smooth=True).astype(np.float32)
     part = cut.apply(pair.part.numpy(), smooth=False)
     colour, cover = rgba[..., :3], rgba[..., 3:] / 255
-    # Where coverage ends, colours were mixed with the nothing around them.
+    # At the edge of the arms, colours were mixed with the empty surroundings.
     colour = np.where(cover > 0.02, colour, 0)
     if rng.random() < ranges.cloth:
         both = rng.random() < 0.85
@@ -217,14 +224,14 @@ def arm_layer(
 
 
 def arms_of(part: UInt8[np.ndarray, "size size"]) -> UInt8[np.ndarray, "size size"]:
-    """Per pixel 0 (none), 1 (left arm) or 2 (right arm)."""
+    """Returns, per pixel, 0 (no arm), 1 (left arm) or 2 (right arm)."""
     return np.where(part > 0, (part - 1) % 2 + 1, 0).astype(np.uint8)
 
 
 def without(
     cover: Mask, part: UInt8[np.ndarray, "size size"], arms: Sequence[int]
 ) -> tuple[Mask, UInt8[np.ndarray, "size size"]]:
-    """Coverage and parts without some arms, and without the mixed pixels along their edges."""
+    """Returns coverage and parts without some arms and without the mixed pixels along their edges."""
     nearest = distance_transform_edt(part == 0, return_distances=False, return_indices=True)
     theirs = np.isin(arms_of(part)[tuple(nearest)], [1 + arm for arm in arms])
     return np.where(theirs[..., None], np.float32(0), cover), np.where(theirs, 0, part).astype(np.uint8)
@@ -233,7 +240,7 @@ def without(
 def background(
     rng: np.random.Generator, size: int, skin: np.ndarray, ranges: Ranges, backdrops: Backdrops
 ) -> Colour:
-    """What is behind the arms: a picture, others glued on it, shapes in the colour of skin."""
+    """Returns a background: a picture, perhaps with other surfaces and skin-coloured shapes on top."""
     picture = recoloured(rng, backdrops.sample(rng, size), 0.7)
     if rng.random() < ranges.collage:
         for _ in range(rng.integers(1, 4)):
@@ -247,7 +254,7 @@ def background(
 
 
 def spoilt(rng: np.random.Generator, picture: Colour, ranges: Ranges) -> UInt8[np.ndarray, "size size 3"]:
-    """What cameras and the way to the screen do to a picture."""
+    """Degrades a picture as cameras and files do: colours, resolution, JPEG, noise."""
     size = len(picture)
     picture = recoloured(rng, picture, 0.6)
     if rng.random() < ranges.grey:
@@ -268,8 +275,9 @@ def spoilt(rng: np.random.Generator, picture: Colour, ranges: Ranges) -> UInt8[n
 def with_edges(
     rng: np.random.Generator, picture: UInt8[np.ndarray, "size size 3"], label: UInt8[np.ndarray, "size size"]
 ) -> UInt8[np.ndarray, "size size 3"]:
-    """The picture as if it ended beside the hands: what is outside repeats its edge, as in
-    :func:`handlib.data.photo.cut_square`.
+    """Returns the picture as if it ended beside the hands.
+
+    Pixels beyond the new edge repeat it, as in :func:`handlib.data.photo.cut_square`.
     """
     size = len(picture)
     low, high = bounds_of(label > 0) if label.any() else (np.full(2, size // 2), np.full(2, size // 2))
@@ -289,9 +297,9 @@ def hide(
     ranges: Ranges,
     backdrops: Backdrops,
 ) -> tuple[Colour, Bool[np.ndarray, "size size"]]:
-    """Things in the picture: held, so that fingers nearer than the thing are before it, or before everything.
+    """Adds things to the picture. Returns the picture and the pixels that the things hide.
 
-    Returns the picture and the pixels that the things hide.
+    A held thing has the nearer fingers in front of it. Other things are in front of everything.
     """
     size, hidden = len(picture), np.zeros(hand.shape, bool)
     rows, columns = np.nonzero(hand)
@@ -319,10 +327,10 @@ def compose(
     ranges: Ranges,
     backdrops: Backdrops,
 ) -> Sample:
-    """A picture of a layered pair with its truth; ``stranger`` gives a pair that lends an arm to a
-    bystander, if there is one.
+    """Composes a picture of a layered pair, with its truth.
 
-    ``visible`` is 0 for a hand that isn't in the picture: its parameters then mean nothing.
+    ``stranger`` returns another pair; if there is a bystander, one of its arms is drawn. ``visible`` is 0 for
+    a hand that isn't in the picture; its parameters mean nothing then.
     """
     cut = Cut.sample(rng, pair, size, ranges)
     colour, cover, part = arm_layer(rng, pair, cut, ranges, backdrops)

@@ -11,18 +11,20 @@ from handlib.hand.skeleton import Side
 
 LENGTH = 0.55
 SHORTEST = 0.12
-"""Metres: a forearm that is shorter is shortened no further."""
+"""Metres. A forearm shorter than this isn't shortened further."""
 SKIN_RINGS = NUM_RINGS // 2
-"""So many rings lie between the wrist and the place where a sleeve may begin."""
+"""Number of rings between the wrist and the place where a sleeve may begin."""
 BEND_WITHIN = 0.04
 """Metres from the wrist over which the bend happens."""
 
 
 @dataclass(frozen=True)
 class Forearm:
-    """How a forearm leaves the hand: ``flexion`` and ``deviation`` of the wrist (radians, about the two axes
-    across the forearm), ``skin`` metres of bare skin, from there on wider by ``sleeve``; ``widening`` towards
-    the elbow, as a share per 22 cm.
+    """The shape of a forearm.
+
+    ``flexion`` and ``deviation`` bend the wrist (radians, about the two axes across the forearm). ``skin`` is
+    the length of bare skin in metres; beyond it, the sleeve makes the forearm ``sleeve`` times as wide.
+    ``widening`` is the growth of the width towards the elbow, as a share per 22 cm.
     """
 
     flexion: float
@@ -33,7 +35,7 @@ class Forearm:
 
 
 def sample_forearms(rng: np.random.Generator) -> tuple[Forearm, Forearm]:
-    """Left and right: wrists bend on their own, clothes are one person's."""
+    """Draws a left and a right forearm: each wrist bends independently, both wear the same clothes."""
     sleeved = rng.random() < 0.6
     skin = rng.uniform(0.02, 0.10) if sleeved else rng.uniform(0.08, 0.25)
     sleeve, widening = rng.uniform(1.1, 1.7) if sleeved else 1.0, rng.uniform(0.1, 0.6)
@@ -48,14 +50,16 @@ def sample_forearms(rng: np.random.Generator) -> tuple[Forearm, Forearm]:
 def add_bent_forearm(
     vertices: Float[np.ndarray, "778 3"], side: Side, forearm: Forearm, nearest: float = 0.08
 ) -> Float[np.ndarray, "arm 3"]:
-    """The hand's vertices, then the forearm's rings, as :func:`handlib.data.rendered.arm.add_forearm` has
-    them; the forearm ends where it would come nearer to the camera than ``nearest`` metres.
+    """Returns the hand's vertices followed by the forearm's rings.
+
+    The layout is that of :func:`handlib.data.rendered.arm.add_forearm`. The forearm is shortened if it would
+    come nearer to the camera than ``nearest`` metres.
     """
     loop = vertices[wrist_loop()]
     centre = loop.mean(0)
     spokes = loop - centre
     normal = np.cross(spokes, np.roll(spokes, -1, axis=0)).sum(0)
-    # The left hand's loop runs the other way round.
+    # The left hand's loop runs in the other direction.
     normal /= np.linalg.norm(normal) * (1 if side == "right" else -1)
     across = spokes[0] / np.linalg.norm(spokes[0])
     bend = forearm.flexion * across + forearm.deviation * np.cross(normal, across)

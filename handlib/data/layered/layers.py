@@ -1,7 +1,7 @@
-"""A pair of arms drawn alone, in layers: what is around it is added later, anew each time it is looked at.
+"""Pairs of arms drawn alone, in layers. Their surroundings are added later, anew each time a pair is used.
 
-Stored are the skin's colour with its coverage, which part of which arm a pixel shows, the dense map and
-depth. Pictures are larger than what a network sees of them, so that they can be turned, scaled and shifted.
+The layers are the skin's colour with its coverage, the part of the arm that each pixel shows, the dense map
+and depth. Pictures are larger than a network's picture, so that they can be turned, scaled and shifted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,23 +42,26 @@ from handlib.utils.errors import InputError
 from handlib.utils.files import reading, replacing
 
 HAND, FOREARM, SLEEVE = 0, 1, 2
-"""Parts of an arm. ``part`` holds 1 + arm + 2 * part, 0 where no arm is: hands 1, 2, forearms 3, 4, ..."""
+"""Parts of an arm.
+
+A map of parts holds 1 + arm + 2 * part, and 0 where no arm is: hands 1, 2, forearms 3, 4, sleeves 5, 6.
+"""
 LAYERED = "wild-layers"
 """The world's name in ``dataset.json``."""
 SIZE = 256
 SAMPLES = 2
 LEAST_SHARE, LEAST_SEEN = 0.08, 0.25
-"""Of what both hands cover, either has this share at least; so much of its silhouette is seen."""
+"""Smallest share of both hands' area that each hand has, and smallest visible share of each silhouette."""
 NEAREST = 0.12
-"""Metres: no hand comes nearer to the camera."""
+"""Metres; no hand comes nearer to the camera than this."""
 
 
 @dataclass(frozen=True)
 class LayeredPair:
     """A pair without its surroundings, or a batch of them; ``hand`` is (left, right), metres, camera frame.
 
-    ``colour`` is sRGB with coverage as its fourth channel; ``part`` see ``HAND``; the others as in
-    :class:`handlib.data.sample.Sample`. ``view`` numbers ``people.VIEWS``.
+    ``colour`` is sRGB with coverage as its fourth channel. ``part`` is explained at ``HAND``. ``view`` is an
+    index into ``people.VIEWS``. The other fields are those of :class:`handlib.data.sample.Sample`.
     """
 
     colour: UInt8[Tensor, "*batch size size rgba=4"]
@@ -78,7 +81,7 @@ class LayeredPair:
 
     @classmethod
     def of(cls, layers: Mapping[str, Any]) -> "LayeredPair":
-        """From arrays or tensors, as :func:`make_layers` and shards have them; depth in single precision."""
+        """Makes a pair from arrays or tensors of :func:`make_layers` or a shard; depth becomes float32."""
         tensors = {name: torch.as_tensor(values) for name, values in layers.items()}
         return cls(**{**tensors, "depth": tensors["depth"].float()})
 
@@ -102,7 +105,7 @@ class LayeredScene(PairScene):
     def layers(
         self, size: int, light: Float[np.ndarray, "3"], tone: Float[np.ndarray, "3"]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Colour with coverage, part, dense map and depth."""
+        """Returns colour with coverage, part, dense map and depth."""
         rows, columns = self.pixels(size)
         hits = self.cast(self.directions(rows, columns, size, 1))
         place = rows[hits.ray], columns[hits.ray]
@@ -130,7 +133,10 @@ class LayeredScene(PairScene):
 
 
 def sample_scene(rng: np.random.Generator) -> tuple[SeenPair, LayeredScene, Float[np.ndarray, "2"]]:
-    """A pair of which both hands can be seen, its scene, and the share of either silhouette that shows."""
+    """Draws a pair whose hands are both visible.
+
+    Returns it, its scene, and each silhouette's visible share.
+    """
     while True:
         seen = sample_seen_pair(rng)
         if seen.pair.vertices[..., 2].min() < NEAREST:
@@ -149,7 +155,7 @@ def sample_scene(rng: np.random.Generator) -> tuple[SeenPair, LayeredScene, Floa
 
 
 def make_layers(seed: int, index: int, split: str, size: int = SIZE) -> dict[str, np.ndarray]:
-    """The fields of pair ``index`` of a split; seed, split and index alone decide them."""
+    """Returns the fields of pair ``index`` of a split; they depend on seed, split and index alone."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(SPLITS.index(split), index, 7)))
     seen, scene, visible = sample_scene(rng)
     light = rng.normal(size=3) * (0.8, 0.7, 0.6) + (0, -0.45, -0.5)
@@ -170,7 +176,7 @@ def make_layers(seed: int, index: int, split: str, size: int = SIZE) -> dict[str
 
 
 def write_layers(folder: Path, info: DatasetInfo, number: int, indices: range) -> int:
-    """Makes and writes a shard, whole or not at all; how many pairs it holds."""
+    """Makes and writes a shard, whole or not at all. Returns the number of its pairs."""
     made = [make_layers(info.seed, index, info.split, info.size) for index in indices]
     tensors = {name: torch.from_numpy(np.stack([pair[name] for pair in made])) for name in FIELDS}
     with replacing(shard_path(folder, number)) as temporary:
@@ -181,7 +187,7 @@ def write_layers(folder: Path, info: DatasetInfo, number: int, indices: range) -
 def make_layered_dataset(
     out: Path, split: str, count: int, seed: int, size: int = SIZE, workers: int = 1
 ) -> None:
-    """Makes ``count`` layered pairs in shards; called again it makes what is missing.
+    """Makes ``count`` layered pairs in shards. If it is called again, it makes the missing shards.
 
     Raises:
         InputError: a number is less than 1, or the folder holds other pairs.
@@ -199,7 +205,7 @@ def make_layered_dataset(
 
 
 class LayeredDataset:
-    """Layered pairs on disk; each is read when it is asked for."""
+    """Layered pairs on disk; each pair is read when it is used."""
 
     def __init__(self, folder: Path):
         self.info = read_info(folder)
@@ -212,7 +218,7 @@ class LayeredDataset:
         self._open: dict[int, dict[str, Any]] = {}
 
     def __len__(self) -> int:
-        """How many pairs there are."""
+        """Returns the number of pairs."""
         return self.info.count
 
     def _shard(self, number: int) -> dict[str, Any]:
@@ -223,7 +229,7 @@ class LayeredDataset:
         return self._open[number]
 
     def __getitem__(self, index: int) -> LayeredPair:
-        """One pair."""
+        """Returns one pair."""
         number, k = divmod(index, SHARD_SIZE)
         one = {name: values[k : k + 1][0] for name, values in self._shard(number).items()}
         return LayeredPair.of(one)

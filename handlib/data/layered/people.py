@@ -1,7 +1,7 @@
-"""How people hold their hands, and from where they are seen.
+"""Random poses of two hands as people hold them, and random views of the hands.
 
-A pair is placed in its owner's frame, as the owner's eyes see it (x right, y down, z away), and then turned
-before the camera: seen by the owner, by somebody opposite, or from the side.
+A pair is placed in its owner's frame, as the owner's eyes see it (x right, y down, z away). Then it is turned
+in front of the camera: the view is the owner's, that of a person opposite, or from the side.
 """
 
 from dataclasses import dataclass, replace
@@ -34,13 +34,13 @@ VIEW_SHARES = (0.42, 0.40, 0.18)
 YAW = {"first person": 0.0, "facing": 180.0, "side": 90.0}
 YAW_SPREAD = {"first person": 35.0, "facing": 35.0, "side": 25.0}
 OWNER_DOWN, DOWN = (50, 30), (25, 27)
-"""Degrees, mean and spread: how far people look down at their hands, and somebody else's camera does."""
+"""Mean and spread in degrees of the angle at which owners, and other people's cameras, look down."""
 RELATIONS = ("together", "interlocked", "free", "any way")
 RELATION_SHARES = (0.34, 0.16, 0.42, 0.08)
 DISTANCES = (0.35, 1.3)
 """Metres from the camera to the middle of the hands."""
 HANDS_SHARE = 0.64
-"""The share of the stored picture's side that the hands take: 0.8 of what is nominally cut out of it."""
+"""Share of the stored picture's side that the hands fill: 0.8 of the part that is nominally cut out."""
 TOGETHER = replace(
     WORLDS["desk-full"],
     shares=(0.10, 0.40, 0.50, 0.0),
@@ -53,7 +53,7 @@ ANY_WAY = replace(WORLDS["studio-full"], shares=(0.1, 0.3, 0.4, 0.2), one_person
 
 @dataclass(frozen=True)
 class SeenPair:
-    """A pair before the camera, the intrinsics (fx, fy, cx, cy) of a picture of side 1, and who looks."""
+    """A pair in front of the camera, the intrinsics (fx, fy, cx, cy) of a picture of side 1, and the view."""
 
     pair: Pair
     intrinsics: Float[np.ndarray, "4"]
@@ -61,19 +61,23 @@ class SeenPair:
 
 
 def euler(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
-    """Degrees about y, then x, then z."""
+    """Returns the rotation by degrees about y, then x, then z."""
     return Rotation.from_euler("yxz", (yaw, pitch, roll), degrees=True).as_matrix()
 
 
 def turns(rng: np.random.Generator, spread: float) -> tuple[np.ndarray, np.ndarray]:
-    """Both hands (left, right), fingers up and backs to their owner, each turned by normal angles."""
+    """Returns rotations of both hands (left, right): fingers up, backs to the owner, plus random turns.
+
+    The random angles are normally distributed with standard deviation ``spread`` (degrees).
+    """
     left, right = (euler(*rng.normal(0, spread, 3)) @ BACK_TO_CAMERA for _ in range(2))
     return MIRROR @ left @ MIRROR, right
 
 
 def gesture(rng: np.random.Generator) -> Float[np.ndarray, "45"]:
-    """A finger pose that people often show (right hand): fingers stretched or curled as a group, a thumb that
-    joins or stands out.
+    """Returns a random common gesture as a right hand's finger pose.
+
+    Fingers are stretched or curled together; the thumb joins them or stands out.
     """
 
     def finger(curl: float) -> tuple[float, float, float, float]:
@@ -108,12 +112,12 @@ def gesture(rng: np.random.Generator) -> Float[np.ndarray, "45"]:
 
 
 def sample_pose(rng: np.random.Generator) -> Float[np.ndarray, "45"]:
-    """A right hand's finger pose: any that joints allow, or a common gesture."""
+    """Returns a right hand's finger pose: any pose that joints allow, or a common gesture."""
     return gesture(rng) if rng.random() < 0.4 else sample_finger_pose(rng, joint_axes())
 
 
 def sample_arm(rng: np.random.Generator, hand: Hand, root: np.ndarray, betas: np.ndarray) -> Arm:
-    """A hand of a given turn and shape in a random pose in which it doesn't cross itself."""
+    """Returns a hand of given rotation and shape in a random pose in which it doesn't cross itself."""
     while True:
         arm = pose_arm(hand, root, sample_pose(rng), betas)
         if not arm.crosses_itself():
@@ -121,7 +125,7 @@ def sample_arm(rng: np.random.Generator, hand: Hand, root: np.ndarray, betas: np
 
 
 def free_pair(rng: np.random.Generator) -> Pair:
-    """Hands that do things of their own: turned independently, side by side, one before the other or far."""
+    """Returns two hands that move independently: side by side, one in front of the other, or far apart."""
     while True:
         betas = sample_betas(rng)
         left, right = (
@@ -144,7 +148,7 @@ def free_pair(rng: np.random.Generator) -> Pair:
 
 
 def sample_pair(rng: np.random.Generator) -> Pair:
-    """Two hands of one person, in the owner's frame."""
+    """Returns two hands of one person, in the owner's frame."""
     relation = rng.choice(RELATIONS, p=RELATION_SHARES)
     if relation == "free":
         return free_pair(rng)
@@ -154,16 +158,18 @@ def sample_pair(rng: np.random.Generator) -> Pair:
 
 
 def look_from(owner_down: float, yaw: float, down: float, roll: float) -> Float[np.ndarray, "3 3"]:
-    """The turn from what the owner sees, who looks down by some degrees, to what a camera sees that stands
-    ``yaw`` degrees around and looks down by ``down``: 180 degrees around hands on a table, fingers point down
-    in the picture and backs stay visible; 180 around hands before the chest, palms are seen.
+    """Returns the rotation from the owner's view to a camera's view (angles in degrees).
+
+    The owner looks down by ``owner_down``. The camera stands ``yaw`` around the hands and looks down by
+    ``down``. With yaw 180 and hands on a table, fingers point down in the picture and the backs stay visible.
+    With yaw 180 and hands in front of the chest, the camera sees the palms.
     """
     level = euler(0.0, -owner_down, 0.0)
     return euler(0.0, 0.0, roll) @ euler(0.0, down, 0.0) @ euler(yaw, 0.0, 0.0) @ level
 
 
 def look(rng: np.random.Generator, view: View) -> Float[np.ndarray, "3 3"]:
-    """The turn that brings what the owner sees before a camera."""
+    """Returns a random rotation from the owner's view to a camera's view."""
     owner_down = float(np.clip(rng.normal(*OWNER_DOWN), -10, 88))
     yaw = rng.normal(YAW[view] * rng.choice((-1, 1)), YAW_SPREAD[view])
     down = rng.normal(owner_down, 25) if view == "first person" else rng.normal(*DOWN)
@@ -172,7 +178,7 @@ def look(rng: np.random.Generator, view: View) -> Float[np.ndarray, "3 3"]:
 
 
 def sample_seen_pair(rng: np.random.Generator) -> SeenPair:
-    """A pair before a camera that looks at the middle of it; the picture leaves room all around."""
+    """Returns a random pair and a camera that looks at its middle; the picture leaves room all around."""
     pair, view = sample_pair(rng), VIEWS[rng.choice(len(VIEWS), p=VIEW_SHARES)]
     moved = before_camera(pair, look(rng, view), rng.uniform(*DISTANCES))
     low, high = picture_bounds(moved)

@@ -1,1 +1,1 @@
-"""Pairs of hands that are rendered, with exact truth."""
+"""Rendered pairs of hands with exact truth."""

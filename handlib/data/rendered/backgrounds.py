@@ -1,7 +1,7 @@
-"""What stands behind the hands: procedural pictures of many kinds, so that no kind gives the hands away.
+"""Procedural backgrounds of many kinds, so that a network can't recognise hands by their background.
 
 Every picture is a ground (plain, gradient, clouds, wood, stripes, tiles or blobs) with hard-edged shapes on
-it, some in the colours of skin. All of it is laid out in a square of side 1, so the same random numbers
+it; some shapes have colours of skin. Everything is placed in a square of side 1, so the same random numbers
 give the same picture at every size.
 """
 
@@ -15,7 +15,7 @@ SKIN_COLOURS = np.array([(0.93, 0.76, 0.66), (0.80, 0.60, 0.50), (0.62, 0.43, 0.
 
 
 def _colour(rng: np.random.Generator) -> np.ndarray:
-    """An sRGB colour, grey more often than vivid."""
+    """Returns a random sRGB colour, more often greyish than vivid."""
     grey = rng.uniform(0.08, 0.92)
     return np.clip(grey + rng.beta(1, 3) * rng.uniform(-0.5, 0.5, 3), 0.02, 0.98)
 
@@ -28,7 +28,7 @@ def _coordinates(size: int) -> tuple[np.ndarray, np.ndarray]:
 def smooth_noise(
     rng: np.random.Generator, size: int, rows: int, columns: int
 ) -> Float[np.ndarray, "size size"]:
-    """Random values of deviation about 1 on a grid, blended bicubically."""
+    """Returns random values on a grid (standard deviation about 1), interpolated bicubically."""
     grid = torch.from_numpy(rng.normal(size=(1, 1, rows, columns)).astype(np.float32))
     return interpolate(grid, (size, size), mode="bicubic", align_corners=False)[0, 0].numpy()
 
@@ -38,7 +38,7 @@ def _blend(t: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _waves(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A coordinate that grows across the picture in a random direction, in periods."""
+    """Returns a coordinate that grows across the picture in a random direction, in periods of a wave."""
     x, y = _coordinates(size)
     angle = rng.uniform(0, 2 * np.pi)
     return rng.uniform(1.5, 12) * (np.cos(angle) * x + np.sin(angle) * y) + rng.uniform()
@@ -105,7 +105,7 @@ GROUND_SHARES = (0.06, 0.16, 0.20, 0.22, 0.12, 0.12, 0.12)
 
 
 def _draw_shapes(rng: np.random.Generator, picture: Image.Image) -> None:
-    """Polygons, ellipses and bars with hard edges; one in four is the colour of skin."""
+    """Draws polygons, ellipses and bars with hard edges; one in four has a colour of skin."""
     draw = ImageDraw.Draw(picture)
     size = picture.width
     for _ in range(rng.integers(0, 7)):
@@ -129,7 +129,7 @@ def _draw_shapes(rng: np.random.Generator, picture: Image.Image) -> None:
 
 
 def sample_background(rng: np.random.Generator, size: int) -> Float[np.ndarray, "size size 3"]:
-    """A random background, linear light in [0, 1]."""
+    """Returns a random background in linear light, in [0, 1]."""
     ground = GROUNDS[rng.choice(len(GROUNDS), p=GROUND_SHARES)](rng, size)
     picture = Image.fromarray((np.clip(ground, 0, 1) * 255).astype(np.uint8))
     if rng.random() < 0.6:

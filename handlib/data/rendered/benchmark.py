@@ -1,11 +1,10 @@
 """TwoHands: a benchmark of rendered pairs with fixed splits, which every machine makes for itself.
 
-``train``, ``val`` and ``test`` show the ``desk-full`` world; ``studio-test`` asks what is left of a network's
-skill when hands are turned any way, ``wild-test`` shows hands as photographs do. Each split lies in one
-folder per size, ``test-128`` say, with the SHA256 of its shards in ``SHA256SUMS``. Sums of the first shards
-come with the package, so that everybody can see whether their machine makes the same data. Processors whose
-vector instructions round otherwise give the same scenes in other bytes: vertices differ by less than a
-micrometre.
+``train``, ``val`` and ``test`` show the ``desk-full`` world. ``studio-test`` tests a network on hands in any
+orientation, ``wild-test`` on hands as in photographs. Each split has one folder per size, such as
+``test-128``, with the SHA256 of its shards in ``SHA256SUMS``. Checksums of the first shards come with the
+package, so you can see whether your machine makes the same data. Processors whose vector instructions round
+differently make the same scenes in other bytes: vertices differ by less than a micrometre.
 """
 
 import hashlib
@@ -50,8 +49,10 @@ PARTS: dict[str, Part] = {
 
 @cache
 def published_sums() -> dict[str, str]:
-    """Returns what the benchmark's authors got: SHA256 of every folder's first shard (``test-128``) and of
-    every split's first scenes (``test``).
+    """Returns the published checksums (SHA256).
+
+    They are of every folder's first shard (under ``test-128``) and of every split's first scenes (under
+    ``test``).
     """
     return json.loads((files("handlib") / "assets" / "two_hands.json").read_text())
 
@@ -62,13 +63,16 @@ def _sum(path: Path) -> str:
 
 
 def scenes_sum(shard: Path) -> str:
-    """SHA256 of what random numbers alone decide in a shard: strata, poses and shapes, at any size."""
+    """Returns the SHA256 of a shard's strata, poses and shapes.
+
+    Random numbers alone decide them, at any size.
+    """
     with safe_open(shard, "numpy") as tensors:
         return hashlib.sha256(b"".join(tensors.get_tensor(k).tobytes() for k in SCENE_FIELDS)).hexdigest()
 
 
 def compare_with_published(folder: Path, split: str) -> str:
-    """Returns what the first shard of a folder is, in words."""
+    """Returns words that say whether the folder's first shard agrees with the published one."""
     shard = shard_path(folder, 0)
     if _sum(shard) == published_sums()[folder.name]:
         return "the published bytes"
@@ -78,10 +82,10 @@ def compare_with_published(folder: Path, split: str) -> str:
 
 
 def check_sums(folder: Path, count: int) -> None:
-    """Compares every shard with ``SHA256SUMS``, or writes that file if it isn't there yet.
+    """Compares every shard with ``SHA256SUMS``, or writes this file if it is missing.
 
-    Raises :class:`InputError` that names the shards which are no longer what ``SHA256SUMS`` says. The file
-    has the format of ``sha256sum``.
+    Raises an :class:`InputError` that names the shards that differ from ``SHA256SUMS``. The file has the
+    format of ``sha256sum``.
     """
     shards = [shard_path(folder, number) for number in range(len(shard_ranges(count)))]
     lines = [f"{_sum(shard)}  {shard.name}" for shard in shards]
@@ -99,8 +103,8 @@ def make_benchmark(
 ) -> Iterator[tuple[str, str]]:
     """Makes the named splits in the folder ``out``, in those of ``sizes`` that they have.
 
-    Yields every finished folder's name and what :func:`compare_with_published` says of it. Called again it
-    makes what is missing and checks what is there.
+    Yields every finished folder's name and the verdict of :func:`compare_with_published`. If it is called
+    again, it makes the missing shards and checks the others.
     """
     known = {size for part in PARTS.values() for size in part.sizes}
     for what, values, allowed in (("splits", names, set(PARTS)), ("sizes", sizes, known)):

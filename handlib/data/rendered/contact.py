@@ -1,6 +1,6 @@
-"""What two arms do to each other: sliding to the first contact, crossing.
+"""Contact of two arms: slides them to the first contact, and tests whether they cross.
 
-Everything is answered by casting rays. Lengths are metres, arms are the closed surfaces of
+Both are done by casting rays. Lengths are in metres; arms are the closed surfaces of
 :mod:`handlib.data.rendered.arm`.
 """
 
@@ -22,12 +22,12 @@ def _contact_points(arm: Float[np.ndarray, "arm 3"]) -> Float[np.ndarray, "point
 def travel_to_contact(
     moving: Arm, fixed: Arm, offset: Float[np.ndarray, "3"], direction: Float[np.ndarray, "3"]
 ) -> tuple[float, bool]:
-    """Returns how far the moving arm goes along ``direction`` (unit) until it meets the fixed one, and
-    whether both hands meet there (a forearm may be what touches).
+    """Returns the moving arm's way along ``direction`` (unit) to its first contact with the fixed arm.
 
-    Each arm comes in its own frame; ``offset`` leads from the moving arm's frame to the fixed one's, where
-    the arms must not cross. The way is infinite if the arms pass each other. Contact is felt at vertices and
-    at the middle of the hand's edges of either arm, so that edges may sink in by a fraction of a millimetre.
+    Also returns whether the hands touch there (instead of a forearm). Each arm is in its own frame.
+    ``offset`` leads from the moving arm's frame to the fixed arm's; there the arms must not cross. The way is
+    infinite if the arms pass each other. Contact is tested at the vertices of both arms and at the middle of
+    the hands' edges, so edges may sink in by a fraction of a millimetre.
     """
     best, on_hands = np.inf, False
     for points, scene, sign in (
@@ -47,11 +47,10 @@ def travel_to_contact(
 def slide_to_contact(
     moving: Arm, fixed: Arm, offset: Float[np.ndarray, "3"], direction: Float[np.ndarray, "3"]
 ) -> tuple[float, bool] | None:
-    """Puts one arm clear of the other on the side of ``direction`` (unit) and slides it back to the first
-    contact, as :func:`travel_to_contact` finds it.
+    """Moves an arm away from the other along ``direction`` (unit), then slides it back to the first contact.
 
-    Returns how far along ``direction`` from ``offset`` the moving arm ends, and whether the contact lies on
-    both hands; None if the arms pass each other.
+    :func:`travel_to_contact` finds the contact. Returns the moving arm's final distance from ``offset`` along
+    ``direction``, and whether the contact is on both hands; None if the arms pass each other.
     """
     offset, direction = offset.astype(np.float32), direction.astype(np.float32)
     far, near = (fixed.surface @ direction).max(), ((moving.surface + offset) @ direction).min()
@@ -62,6 +61,6 @@ def slide_to_contact(
 
 
 def arms_cross(moving: Arm, fixed: Arm, offset: Float[np.ndarray, "3"]) -> bool:
-    """Returns whether any edge of one arm pierces a face of the other; frames as above."""
+    """Returns whether an edge of one arm pierces a face of the other; frames as in ``travel_to_contact``."""
     one = pierces(moving.surface + offset, arm_edges(), fixed.scene)
     return one or pierces(fixed.surface - offset, arm_edges(), moving.scene)

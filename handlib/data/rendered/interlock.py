@@ -1,9 +1,9 @@
-"""Interlocked hands: fingers of one between the fingers of the other, as in clasped hands.
+"""Interlocked hands: fingers of one hand between the fingers of the other, as in clasped hands.
 
-Sliding hands together can't get there. A pair starts from an arrangement in which spread fingers cross like
-the blades of two fans, those of one hand half a finger's pitch above those of the other. Bones thickened to
-capsules then push each other apart by rigid motion, a little further each time, until the surfaces don't
-cross. Last, one hand moves in a random direction until the two touch.
+Sliding hands together can't make such pairs. Here a pair starts from an arrangement in which spread fingers
+cross like the blades of two fans; one hand's fingers are half a finger's distance above the other's. Then the
+bones, thickened to capsules, push the hands apart by rigid motion, a little further each time, until the
+surfaces don't cross. Finally one hand moves in a random direction until the two touch.
 """
 
 import numpy as np
@@ -16,19 +16,19 @@ from handlib.data.rendered.poses import FOUR_FINGERS, finger_angles, joint_axes,
 from handlib.geometry.rays import NumpyRays
 from handlib.hand.skeleton import BONES, joint_index
 
-# A pair is interlocked if at least so many fingers of either hand pass between fingers of the other.
+# A pair is interlocked if at least this many of the ten fingers pass between fingers of the other hand.
 INTERLOCKED_FROM = 4
-# Degrees by which a knuckle spreads its finger from the middle one; more than free poses have.
+# Degrees by which a knuckle spreads its finger away from the middle finger; more than in free poses.
 SPREAD = {"index": 14.0, "middle": 0.0, "ring": 13.0, "little": 20.0}
-# Metres around the bones, in the order of BONES: from the wrist to the tip, thumb first.
+# Radii around the bones in metres, in the order of BONES: from the wrist to the tip, thumb first.
 RADII = np.array([0.0140, 0.0130, 0.0115, 0.0090] + 4 * [0.0110, 0.0095, 0.0083, 0.0070])
-# Room in metres that is made around the bones, one after another, until the surfaces don't cross.
+# Clearances in metres around the bones; they are tried one after another until the surfaces don't cross.
 CLEARANCES = (0.001, 0.002, 0.003, 0.004)
 TRIES = 3
 
 
 def _gaps(joints: Float[np.ndarray, "21 3"]) -> Float[np.ndarray, "18 3 3"]:
-    """Triangles between the phalanges of neighbouring fingers, from index to little finger."""
+    """Returns the triangles between the phalanges of neighbouring fingers, from index to little finger."""
     fingers = joints[5:].reshape(4, 4, 3)
     first, second = fingers[:-1], fingers[1:]
     near = np.stack((first[:, :-1], second[:, :-1], first[:, 1:]), axis=2)
@@ -39,7 +39,7 @@ def _gaps(joints: Float[np.ndarray, "21 3"]) -> Float[np.ndarray, "18 3 3"]:
 def count_interlocked(left: Float[np.ndarray, "21 3"], right: Float[np.ndarray, "21 3"]) -> int:
     """Returns how many of the ten fingers pass between two fingers of the other hand.
 
-    A finger does if one of its three phalanges, as a segment, crosses the strip of triangles between the
+    A finger passes if one of its three phalanges, as a segment, crosses the strip of triangles between the
     phalanges of two neighbours among index, middle, ring and little finger.
     """
     count = 0
@@ -53,7 +53,7 @@ def count_interlocked(left: Float[np.ndarray, "21 3"], right: Float[np.ndarray, 
 
 
 def _sample_angles(rng: np.random.Generator) -> Float[np.ndarray, "15 3"]:
-    """Joint angles of a hand with spread fingers, more or less bent."""
+    """Returns random joint angles of a hand with spread fingers, more or less bent."""
     knuckle, middle_joint, spread = rng.uniform(-8, 25), rng.uniform(0, 50), rng.uniform(0.7, 1.15)
     fingers = {}
     for name in FOUR_FINGERS:
@@ -70,10 +70,10 @@ def _sample_angles(rng: np.random.Generator) -> Float[np.ndarray, "15 3"]:
 
 
 def _sample_arm(rng: np.random.Generator, side: int, pitch: float, betas: np.ndarray | None) -> Arm:
-    """A hand whose fingers point to the other hand's side and cross the plane between the two.
+    """Returns a random hand whose fingers point to the other hand's side, across the plane between the hands.
 
-    The middle phalanges, where fingers are to cross, stand at about 45 degrees to that plane however bent
-    the fingers are. ``pitch`` (degrees) turns the pair about the picture's horizontal, from fingers that
+    Fingers will cross at the middle phalanges. These are at about 45 degrees to that plane, however bent the
+    fingers are. ``pitch`` (degrees) turns the pair about the picture's horizontal axis, from fingers that
     point at the camera to fingers that point up.
     """
     while True:
@@ -92,7 +92,7 @@ def _sample_arm(rng: np.random.Generator, side: int, pitch: float, betas: np.nda
 
 
 def _crossing_point(arm: Arm, share: float) -> Float[np.ndarray, "3"]:
-    """Where the fingers are to cross: on the middle phalanges, mean of the four."""
+    """Returns the point where the fingers will cross: the mean of points on the four middle phalanges."""
     ends = [arm.joints[[joint_index(f"{finger}{k}") for finger in FOUR_FINGERS]] for k in (2, 3)]
     return ((1 - share) * ends[0] + share * ends[1]).mean(0)
 
@@ -100,7 +100,7 @@ def _crossing_point(arm: Arm, share: float) -> Float[np.ndarray, "3"]:
 def _closest(
     start: np.ndarray, along: np.ndarray, other_start: np.ndarray, other_along: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Closest points of every segment to every other one (Ericson, Real-Time Collision Detection, 5.1.9)."""
+    """Returns the closest points of all pairs of segments (Ericson, Real-Time Collision Detection, 5.1.9)."""
     away = start[:, None] - other_start
     a, e, b = (along**2).sum(-1)[:, None], (other_along**2).sum(-1), along @ other_along.T
     c, f = (along[:, None] * away).sum(-1), (other_along * away).sum(-1)
@@ -113,11 +113,10 @@ def _closest(
 def push_apart(
     moving: Float[np.ndarray, "21 3"], fixed: Float[np.ndarray, "21 3"], clearance: float
 ) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]] | None:
-    """The rigid motion (rotation, then translation) by which the bones of one hand make room for the
-    other's.
+    """Returns the rigid motion (rotation, then translation) that moves one hand's bones clear of the other's.
 
-    Bones are capsules of ``RADII``, ``clearance`` metres between them. Every step is a damped Gauss-Newton
-    step on the overlaps; None if some are left after eight.
+    Bones are capsules of ``RADII`` with ``clearance`` metres between them. The motion is found by damped
+    Gauss-Newton steps on the overlaps; None if overlaps are left after eight steps.
     """
     bones = np.array(BONES)
     moved, fixed = moving.astype(np.float64), fixed.astype(np.float64)
@@ -143,7 +142,7 @@ def push_apart(
 
 
 def _make_room(left: Arm, right: Arm, offset: np.ndarray) -> tuple[Arm, np.ndarray] | None:
-    """The left arm turned, and its new offset, so that the surfaces don't cross."""
+    """Returns the left arm and its offset, moved so that the surfaces don't cross; None if that fails."""
     for clearance in CLEARANCES:
         motion = push_apart(left.joints + offset, right.joints, clearance)
         if motion is None:
@@ -167,10 +166,10 @@ def _bring_to_touch(
 def sample_interlocked(
     rng: np.random.Generator, betas: Float[np.ndarray, "10"] | None = None
 ) -> tuple[Arm, Arm, Float[np.ndarray, "3"]]:
-    """Two interlocked arms (left, right) that touch, and the offset from the left one's frame to the right
-    one's. Their shapes are random if none is given for both.
+    """Returns two interlocked arms (left, right) that touch, and the left arm's offset in the right's frame.
 
-    Seen by the camera the pair is upright: forearms below, the left hand left, backs outwards.
+    Both have the shape ``betas``, or random shapes without it. In the camera's view the pair is upright:
+    forearms below, the left hand on the left, backs outwards.
     """
     while True:
         pitch = rng.uniform(20, 70)

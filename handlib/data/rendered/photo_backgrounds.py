@@ -1,6 +1,6 @@
-"""Photographs as backgrounds: any pictures without hands, a part of one behind every second pair.
+"""Photographs as backgrounds: every second pair has a part of a picture without hands behind it.
 
-Nothing else about a pair changes: the same seed gives the same hands, skin and light with and without them.
+Nothing else about a pair changes: a seed gives the same hands, skin and light with and without photographs.
 """
 
 import hashlib
@@ -19,22 +19,22 @@ from handlib.data.rendered.shading import Appearance, srgb_to_linear
 
 SHARE = 0.5
 SHORT_SIDE = 512
-"""Pixels: photographs are made so small when they are read."""
+"""Pixels of a photograph's short side; larger photographs are scaled down to it when they are read."""
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """Pictures to choose from, in order; ``sha256`` names what they show, whatever they are called."""
+    """Pictures to choose from, in order; ``sha256`` identifies their contents, whatever their names are."""
 
     paths: tuple[Path, ...]
     sha256: str
 
 
 def open_photographs(places: Sequence[Path]) -> Photographs:
-    """All pictures among files and below folders; each is read once.
+    """Opens the given files and all pictures below the given folders; each is read once.
 
     Raises:
-        PictureError: there is none, or one can't be read.
+        PictureError: there are no pictures, or one can't be read.
     """
     paths = tuple(find_pictures(places).values())
     digest = hashlib.sha256()
@@ -54,7 +54,10 @@ def _small(path: Path) -> Image.Image:
 def sample_photograph(
     rng: np.random.Generator, size: int, photographs: Photographs
 ) -> Float[np.ndarray, "size size 3"]:
-    """A random square of a random photograph, at least half as wide as it is; linear light in [0, 1]."""
+    """Returns a random square of a random photograph, in linear light in [0, 1].
+
+    The square's side is at least half of the photograph's short side.
+    """
     picture = _small(photographs.paths[rng.integers(len(photographs.paths))])
     side = min(picture.size) * rng.uniform(0.5, 1)
     left, top = (rng.uniform(0, length - side) for length in picture.size)
@@ -69,7 +72,7 @@ def sample_photograph(
 def before_photograph(
     appearance: Appearance, rng: np.random.Generator, size: int, photographs: Photographs
 ) -> Appearance:
-    """The appearance, in a share ``SHARE`` of all cases before a photograph."""
+    """Returns the appearance, with a photograph as its background in a share ``SHARE`` of all cases."""
     if rng.random() >= SHARE:
         return appearance
     return replace(appearance, background=sample_photograph(rng, size, photographs))

@@ -1,18 +1,18 @@
-"""Where two hands stand: the worlds that pairs are drawn from, placed without passing through each other.
+"""Places two hands so that they don't pass through each other; defines the worlds that pairs are drawn from.
 
 A world fixes how the hands are turned, how they meet and how the camera looks at them. ``desk`` is narrow:
 first person, left hand on the left, backs mostly visible. In ``studio`` every orientation occurs. Neither
-draws interlocked pairs; ``desk-full`` and ``studio-full`` are the same with all four strata. ``desk-wide``
-lies between those two: hands turned further, seen from the side and from any height, the picture any way up.
+has interlocked pairs; ``desk-full`` and ``studio-full`` are the same with all four strata. ``desk-wide`` is
+between these two: hands are turned further, seen from the side and from any height, the picture any way up.
 In all of these the hands are drawn independently. ``desk-person`` shows ``desk-full`` hands of one person:
 one shape, and poses and turns that are related (``LIKENESS``), so that one hand tells something of the other.
-To ask how much a network stands there are three more, all of ``desk`` hands: things in front of them
-(``desk-objects``), somebody else's hands behind them (``desk-others``), one hand behind the other
-(``desk-stacked``).
+Three more worlds test how robust a network is. They show ``desk`` hands with things in front of them
+(``desk-objects``), with somebody else's hands behind them (``desk-others``), or with one hand behind the
+other (``desk-stacked``).
 
-Hands are posed within their joints' limits, refused if they cross themselves, slid together to the first
-contact and, for the strata that don't touch, drawn back the way they came, which can't make them cross. How
-hands interlock stands in :mod:`handlib.data.rendered.interlock`.
+Hands are posed within their joints' limits and refused if they cross themselves. Then they slide together to
+the first contact. For the strata that don't touch, they move back the way they came, so they can't cross.
+Interlocked hands are made in :mod:`handlib.data.rendered.interlock`.
 """
 
 from collections.abc import Callable
@@ -38,23 +38,25 @@ NEAR_FROM, NEAR_TO = 0.002, 0.030
 # Range of the gap in metres by which a stratum's hands are moved apart along the direction of approach.
 GAPS = {"touching": (0.0, 0.0), "near": (0.003, 0.032), "apart": (0.032, 0.090)}
 LIKENESS = {"mirrored": (0.40, 0.90), "alike": (0.25, 0.60), "independent": (0.35, 0.0)}
-"""How related hands pose their fingers: the share of pairs, and how much of the left hand's pose is the right
-one's mirror image. The rest is a pose of its own. Interlocked hands have poses of their own.
+"""How alike the fingers of related hands are: share of pairs, and weight of the right hand's mirrored pose.
+
+The left hand's pose is that mirrored pose and a pose of its own, mixed by the weight. Interlocked hands have
+poses of their own.
 """
 MIRRORED_TURNS, TURN_SPREAD = 0.5, 12.0
-"""The share of related pairs whose left hand is turned as the right one's mirror image, up to normal angles
-of this deviation (degrees).
+"""The share of related pairs whose left hand is turned as the right hand's mirror image, and the deviation.
+
+The turn differs from the mirror image by normally distributed angles of this deviation (degrees).
 """
 
 
 @dataclass(frozen=True)
 class World:
-    """A named distribution of pairs: the shares of ``STRATA`` and how a pair is turned, brought together and
-    looked at.
+    """A distribution of pairs: shares of ``STRATA``; how hands are turned, brought together and looked at.
 
-    Either hand covers at least ``least_share`` of what both cover in the picture; ``around`` says what else
-    there is (:mod:`handlib.data.rendered.occluders.surroundings`); ``one_person``: both hands have one shape;
-    ``related``: what one hand does tells something of the other (``LIKENESS``).
+    In the picture, each hand covers at least ``least_share`` of the area that both cover. ``around`` says
+    what surrounds them (:mod:`handlib.data.rendered.occluders.surroundings`). ``one_person``: both hands have
+    the same shape. ``related``: the hands' poses and turns are related (``LIKENESS``).
     """
 
     shares: tuple[float, float, float, float]
@@ -188,7 +190,7 @@ def sample_arm(
 def _related_arms(
     rng: np.random.Generator, world: World, betas: Float[np.ndarray, "10"] | None
 ) -> tuple[Arm, Arm]:
-    """A left and a right hand of which the left one does partly what the right one does."""
+    """Returns a left and a right hand; the left one does partly what the right one does."""
     left_root, right_root = world.turn(rng)
     if rng.random() < MIRRORED_TURNS:
         left_root = MIRROR @ _euler(rng.normal(0, TURN_SPREAD, 3)) @ right_root @ MIRROR

@@ -1,4 +1,4 @@
-"""One posed arm: the parameters of its hand, its surface, and a scene to cast rays into."""
+"""One posed arm: the parameters of its hand, its surface, and a scene to cast rays at."""
 
 from dataclasses import dataclass, replace
 from functools import cache

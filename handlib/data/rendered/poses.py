@@ -7,7 +7,7 @@ length). Rotations follow the right-hand rule about them:
 - abduction: positive moves the finger away from the middle finger (the middle finger: towards the thumb);
 - twist: the axis points along the bone to the tip.
 
-A left hand takes the right hand's pose with the y and z of every axis-angle vector negated.
+A left hand takes the right hand's pose if y and z of every axis-angle vector are negated.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ from handlib.hand.mano_file import open_hand_file
 from handlib.hand.skeleton import MANO_JOINT_NAMES
 
 FOUR_FINGERS = ("index", "middle", "ring", "little")
-# Degrees by which a fully flexed finger leans towards its neighbours.
+# Degrees by which a fully flexed finger leans towards the middle finger.
 CONVERGENCE = {"index": 6.0, "middle": 0.0, "ring": 4.0, "little": 10.0}
 
 
 @cache
 def joint_axes() -> Float[np.ndarray, "15 3 3"]:
-    """Flexion, abduction and twist axis of the open hand's 15 finger joints (right hand)."""
+    """Returns flexion, abduction and twist axis of the open hand's 15 finger joints (right hand)."""
     with np.load(open_hand_file(), allow_pickle=False) as asset:
         return asset["joint_axes"].astype(np.float64)
 
@@ -39,10 +39,10 @@ def finger_angles(
     little: Sequence[float | int] = (0, 0, 0, 0),
     thumb: Sequence[float | int] = (0, 0, 0, 0, 0),
 ) -> Float[np.ndarray, "15 3"]:
-    """Degrees (flexion, abduction, twist) per joint in MANO order, from the 21 angles that a hand really has.
+    """Returns degrees (flexion, abduction, twist) per joint in MANO order, from a hand's 21 angles.
 
-    A finger has (knuckle flexion, knuckle abduction, middle joint flexion, end joint flexion), the thumb
-    (base flexion, base abduction, base twist, middle joint flexion, end joint flexion).
+    A finger has the angles (knuckle flexion, knuckle abduction, middle joint flexion, end joint flexion). The
+    thumb has (base flexion, base abduction, base twist, middle joint flexion, end joint flexion).
     """
     degrees = np.zeros((15, 3))
     for name, (knuckle, abduction, middle_joint, end_joint) in zip(
@@ -60,7 +60,7 @@ def finger_angles(
 def pose_from_angles(
     degrees: Float[np.ndarray, "15 3"], axes: Float[np.ndarray, "15 3 3"]
 ) -> Float[np.ndarray, "45"]:
-    """Axis-angle pose of the right hand; each joint twists first, then abducts, then flexes."""
+    """Returns the right hand's axis-angle pose; each joint first twists, then abducts, then flexes."""
     flexion, abduction, twist = (
         Rotation.from_rotvec(np.deg2rad(degrees[:, k, None]) * axes[:, k]) for k in range(3)
     )
@@ -68,11 +68,11 @@ def pose_from_angles(
 
 
 def sample_angles(rng: np.random.Generator) -> Float[np.ndarray, "15 3"]:
-    """Random joint angles within a hand's limits, in degrees, as :func:`finger_angles` gives them.
+    """Returns random joint angles within a hand's limits, in degrees, in the form of :func:`finger_angles`.
 
-    Three hands in four close as a whole, with some play between the fingers; in the fourth every finger
-    goes its own way. End joints follow middle joints, flexed fingers lose their sideways play and converge,
-    and the thumb comes over the palm as the hand closes.
+    Three hands in four close as a whole, with some variation between the fingers. In the fourth, every finger
+    moves independently. End joints follow middle joints. Flexed fingers can't move sideways as far, and they
+    converge. The thumb moves over the palm as the hand closes.
     """
     closure = rng.beta(0.9, 1.3)
     together = rng.random() < 0.75
@@ -100,8 +100,9 @@ def sample_angles(rng: np.random.Generator) -> Float[np.ndarray, "15 3"]:
 def sample_finger_pose(
     rng: np.random.Generator, axes: Float[np.ndarray, "15 3 3"]
 ) -> Float[np.ndarray, "45"]:
-    """A random anatomically limited pose of the right hand's fingers, axis-angle around the flat hand.
+    """Returns a random pose of the right hand's fingers, axis-angle around the flat hand.
 
-    The joints' limits hold one by one: fingers may still pass through each other or through the palm.
+    Each joint stays within its anatomical limits, but fingers may pass through each other or through the
+    palm.
     """
     return pose_from_angles(sample_angles(rng), axes)

@@ -1,7 +1,7 @@
-"""Pictures of two hands with their exact truth, by ray casting on the CPU, without OpenGL.
+"""Renders two hands with their exact truth, by ray casting on the CPU, without OpenGL.
 
-Labels, depth and the dense map come from one ray through every pixel's centre; colours from several rays
-per pixel. Which arm a ray meets, and where on the right hand's surface, is all that either needs.
+Labels, depth and the dense map come from one ray through every pixel's centre, colours from several rays per
+pixel. Both only need to know which arm a ray meets, and at which point of the surface.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from handlib.hand.hand import open_hand_data
 from handlib.hand.skeleton import SIDES
 from handlib.utils.arguments import check_finite
 
-# Side of the coarse picture in which visible shares are counted, whatever the size of the picture itself.
+# Side of the coarse picture in which visible shares are counted, for pictures of any size.
 VISIBILITY_GRID = 64
 SHADOW_FROM = -0.3
 NUM_ARMS = 2
@@ -50,8 +50,9 @@ class RenderedPair:
 
 @dataclass(frozen=True)
 class Hits:
-    """What rays from the eye met, for those that met something: ``ray`` numbers them; ``weights`` belong to
-    the three corners of ``face``; ``depth`` is z in metres.
+    """The first hits of rays from the eye; rays without a hit are left out.
+
+    ``ray`` is the ray's index. ``weights`` belong to the three corners of ``face``. ``depth`` is z in metres.
     """
 
     ray: Int[np.ndarray, "n"]
@@ -63,15 +64,15 @@ class Hits:
     direction: Float[np.ndarray, "n 3"]
 
     def where(self, chosen: Bool[np.ndarray, "n"]) -> "Hits":
-        """Some of the hits, in the same order."""
+        """Returns some of the hits, in the same order."""
         return Hits(**{name: values[chosen] for name, values in vars(self).items()})
 
 
 class PairScene:
-    """Two arms in front of a camera: built once, then asked for truth, visibility and colour.
+    """Two arms in front of a camera, with methods for truth, visibility and colour.
 
-    ``vertices`` are the hands (left, right) in the camera's frame, ``intrinsics`` (fx, fy, cx, cy) belong
-    to a picture of side 1.
+    ``vertices`` are the hands (left, right) in the camera's frame. ``intrinsics`` (fx, fy, cx, cy) belong to
+    a picture of side 1.
     """
 
     def __init__(self, vertices: Float[np.ndarray, "2 778 3"], intrinsics: Float[np.ndarray, "4"]):
@@ -85,9 +86,7 @@ class PairScene:
         self.scene: RayScene = build_scene(*self.arms)
 
     def pixels(self, size: int) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-        """Rows and columns of the pixels that the arms may cover in a picture of this size: those of a
-        window.
-        """
+        """Returns rows and columns of all pixels of a window around both arms, in a picture of this size."""
         points = np.concatenate(self.arms)
         seen = points[:, :2] / points[:, 2:] * self.intrinsics[:2] + self.intrinsics[2:]
         left, top = np.clip(np.floor(seen.min(0) * size), 0, size - 1).astype(int)
@@ -98,9 +97,7 @@ class PairScene:
     def directions(
         self, rows: Int[np.ndarray, "n"], columns: Int[np.ndarray, "n"], size: int, samples: int
     ) -> Float[np.ndarray, "rays 3"]:
-        """Rays (z = 1) through the centres of ``samples`` x ``samples`` parts of every pixel, pixel by
-        pixel.
-        """
+        """Returns rays (z = 1), pixel by pixel, through the centres of each pixel's ``samples``² parts."""
         fx, fy, cx, cy = self.intrinsics
         part = ((np.arange(samples, dtype=np.float32) + 0.5) / samples)[None]
         x = ((columns[:, None] + part) / np.float32(size) - cx) / fx
@@ -111,7 +108,7 @@ class PairScene:
         return rays.reshape(-1, 3)
 
     def cast(self, directions: Float[np.ndarray, "rays 3"]) -> Hits:
-        """The first thing that rays from the eye meet."""
+        """Returns the first hits of rays from the eye."""
         first = self.scene.first_hits(np.zeros_like(directions), directions)
         ray = np.flatnonzero(first.met)
         second, third = first.u[ray], first.v[ray]
@@ -126,8 +123,9 @@ class PairScene:
         )
 
     def truth(self, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Label, dense map and depth at the pixels' centres; forearms are labelled as their hands but have
-        no dense colour.
+        """Returns label, dense map and depth at the pixels' centres.
+
+        Forearms have their hand's label, but no dense colour.
         """
         rows, columns = self.pixels(size)
         hits = self.cast(self.directions(rows, columns, size, 1))
@@ -143,18 +141,18 @@ class PairScene:
         return label, dense, depth
 
     def visibility(self) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
-        """Per hand: which share of its silhouette nothing hides, and the area seen (share of the picture).
+        """Returns, per hand, the visible share of its silhouette and its visible area (share of the picture).
 
-        The silhouette is what would be seen of the hand, without its forearm, were nothing else there.
-        Counted in a picture of 64 x 64 pixels, so that it doesn't depend on the size that is rendered; 0 if
-        all is out of the picture.
+        The silhouette is the area that would show the hand, without its forearm, if nothing else were there.
+        Both are counted in a picture of 64 x 64 pixels, so they don't depend on the rendered size. Both are 0
+        if the hand is outside the picture.
         """
         size = VISIBILITY_GRID
         hits = self.cast(self.directions(*self.pixels(size), size, 1))
         seen, hidden = np.zeros(2), np.zeros(2)
         for arm in (0, 1):
             seen[arm] = ((hits.arm == arm) & (hits.face < len(hand_faces()))).sum()
-            # Rays that meet the other arm, where this hand's bounding box in the picture lies.
+            # Rays that meet something else, inside this hand's bounding box in the picture.
             slope = self.vertices[arm, :, :2] / self.vertices[arm, :, 2:]
             in_box = (hits.direction[:, :2] >= slope.min(0)) & (hits.direction[:, :2] <= slope.max(0))
             asked = (hits.arm != arm) & in_box.all(1)
@@ -162,7 +160,7 @@ class PairScene:
         return (seen / np.maximum(seen + hidden, 1)).astype(np.float32), (seen / size**2).astype(np.float32)
 
     def _behind(self, directions: np.ndarray, depth: np.ndarray, arm: int) -> int:
-        """Rays that, behind what they met first, meet the hand of ``arm`` before its forearm."""
+        """Counts the rays that, behind their first hit, meet the hand of ``arm`` before its forearm."""
         count = 0
         while len(directions):
             start = directions * (depth + np.float32(1e-4))[:, None]
@@ -177,8 +175,9 @@ class PairScene:
     def colour(
         self, label: UInt8[np.ndarray, "size size"], appearance: Appearance, samples: int
     ) -> UInt8[np.ndarray, "size size 3"]:
-        """The picture in sRGB bytes, with ``samples`` x ``samples`` rays through every pixel that is
-        labelled or touches one.
+        """Returns the picture in sRGB bytes.
+
+        ``samples`` x ``samples`` rays go through every pixel that is labelled or touches a labelled one.
         """
         size = len(label)
         rows, columns = np.nonzero(binary_dilation(label != BACKGROUND, np.ones((3, 3))))
@@ -194,7 +193,7 @@ class PairScene:
         return linear_to_srgb_bytes(picture)
 
     def shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:
-        """Linear colours of what rays have hit."""
+        """Returns the linear colours of the hits."""
         faces = arm_faces()
         normals = np.concatenate(
             [sign * vertex_normals(arm, faces) for arm, sign in zip(self.arms, (-1, 1), strict=True)]
@@ -216,7 +215,7 @@ class PairScene:
     def _lit(
         self, hits: Hits, rays_per_pixel: int, normal: Float[Tensor, "n 3"], light: np.ndarray
     ) -> Float[Tensor, "n"]:
-        """Returns whether the light reaches what was hit, asked once per pixel, at its first hit."""
+        """Returns 1 for hits that the light reaches, else 0; tested once per pixel, at its first hit."""
         light = (light / np.linalg.norm(light)).astype(np.float32)
         starts_pixel = np.diff(hits.ray // rays_per_pixel, prepend=-1) > 0
         first = np.flatnonzero(starts_pixel)
@@ -231,7 +230,7 @@ class PairScene:
 
 
 def rest_colours(rest: Float[np.ndarray, "778 3"]) -> Float[np.ndarray, "778 3"]:
-    """Dense colours of the vertices: their places in the bounding box of the right hand at rest, 1 to 255."""
+    """Returns the vertices' dense colours: their places in the bounding box of the hand at rest, 1 to 255."""
     low, high = rest.min(0), rest.max(0)
     return (1 + 254 * (rest - low) / (high - low)).astype(np.float32)
 
@@ -242,10 +241,9 @@ def _open_hand_colours() -> Float[np.ndarray, "778 3"]:
 
 
 def dense_colour(face: Int[np.ndarray, "n"], weights: Float[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
-    """Colour of a surface point: its place in the right hand's bounding box at rest, 1 to 255 along each
-    axis.
+    """Returns the colours of surface points: their places in the right hand's bounding box at rest.
 
-    The same point of the left hand has the same colour.
+    The colours run from 1 to 255 along each axis. The same point of the left hand has the same colour.
     """
     colours = (_open_hand_colours()[hand_faces()[face]] * weights[..., None]).sum(1)
     return np.clip(np.rint(colours), 1, 255).astype(np.uint8)
@@ -260,9 +258,9 @@ def render_pair(
 ) -> RenderedPair:
     """Draws two hands (left, right; camera frame, metres) with their forearms.
 
-    ``intrinsics`` (fx, fy, cx, cy) are pixels of the picture of ``size``; ``samples`` x ``samples`` rays
-    per pixel give the colour. Raises ``ValueError`` if an arm reaches behind the camera, ``InputError`` if a
-    number isn't finite.
+    ``intrinsics`` (fx, fy, cx, cy) are in pixels of the picture of ``size``. ``samples`` x ``samples`` rays
+    per pixel give its colour. Raises a ``ValueError`` if an arm reaches behind the camera, and an
+    ``InputError`` if a number isn't finite.
     """
     scene = PairScene(vertices, intrinsics / size)
     label, dense, depth = scene.truth(size)

@@ -1,8 +1,8 @@
-"""Scenes: a placed pair before a camera, from a seed, to be drawn at any size and with anything around it.
+"""Scenes: a pair in front of a camera, made from a seed; it can be drawn at any size, with things around it.
 
-Scene ``index`` of a split depends on the seed, the split and the index alone. What stands around a pair
-comes from random numbers of its own, so ``desk-objects`` and ``desk-others`` show the very pairs of ``desk``,
-in the same light before the same backgrounds.
+Scene ``index`` of a split depends on the seed, the split and the index alone. A pair's surroundings have
+their own random numbers. So ``desk-objects`` and ``desk-others`` show the same pairs as ``desk``, in the same
+light and in front of the same backgrounds.
 """
 
 from collections.abc import Iterator
@@ -42,14 +42,14 @@ TONES = np.array(
 
 
 def sample_tone(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
-    """A random skin's linear multipliers."""
+    """Returns the linear multipliers of a random skin."""
     place = rng.uniform(0, len(TONES) - 1)
     tone = np.array([np.interp(place, np.arange(len(TONES)), channel) for channel in TONES.T])
     return np.clip(tone * (1 + 0.04 * rng.normal(size=3)), 0.08, 1.2).astype(np.float32)
 
 
 def sample_appearance(rng: np.random.Generator, size: int) -> Appearance:
-    """Random skin tone, light and background."""
+    """Returns a random skin tone, light and background."""
     return Appearance(
         tone=sample_tone(rng),
         light=(rng.normal(size=3) * (0.6, 0.5, 0.4) + (0, -0.6, -0.7)).astype(np.float32),
@@ -58,15 +58,15 @@ def sample_appearance(rng: np.random.Generator, size: int) -> Appearance:
 
 
 LARGEST = 4096
-"""Pixels: the longest side of a picture that is rendered."""
+"""Longest side of a rendered picture, in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A pair before a camera; ``replace(scene, things=(...,))`` is the same picture with things in it.
+    """A pair in front of a camera; ``replace(scene, things=(...,))`` is the same picture with things in it.
 
-    ``intrinsics`` (fx, fy, cx, cy) are those of a picture of side 1; ``looks`` holds the random numbers from
-    which tone, light and background follow.
+    ``intrinsics`` (fx, fy, cx, cy) are those of a picture of side 1. ``looks`` is the random generator for
+    tone, light and background.
     """
 
     pair: Pair
@@ -77,23 +77,21 @@ class Scene:
 
     @property
     def built(self) -> PairScene:
-        """Returns what rays are cast into. Only the latest few are kept."""
+        """Returns the scene's surfaces to cast rays at. Only those of the latest few scenes are kept."""
         return _build(self)
 
     @cached_property
     def visibility(self) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
-        """Per hand (left, right) the share of its silhouette that shows, and the share of the picture that it
-        covers.
-        """
+        """Returns, per hand (left, right), its silhouette's visible share, and its share of the picture."""
         return self.built.visibility()
 
     def appearance(self, size: int) -> Appearance:
-        """Tone, light and background as ``looks`` has them, for a picture of ``size`` pixels."""
+        """Returns the scene's tone, light and background for a picture of ``size`` pixels."""
         return sample_appearance(deepcopy(self.looks), size)
 
     @check_types
     def sample(self, size: int, appearance: Appearance | None = None) -> Sample:
-        """The scene drawn, ``size`` pixels square, with its truth; in another appearance if one is given."""
+        """Draws the scene, ``size`` pixels square, with its truth; ``appearance`` replaces its own."""
         check_between("size", size, 1, LARGEST)
         label, dense, depth = self.built.truth(size)
         image = self.built.colour(label, appearance or self.appearance(size), samples=2)
@@ -114,7 +112,7 @@ class Scene:
         )
 
 
-# A process can't hold more than some hundred of embree's scenes.
+# A process can't hold more than a few hundred embree scenes.
 @lru_cache(maxsize=8)
 def _build(scene: Scene) -> PairScene:
     if scene.things or scene.others:
@@ -123,17 +121,17 @@ def _build(scene: Scene) -> PairScene:
 
 
 def check_names(world: str, split: str) -> None:
-    """Refuses an unknown world or split with an :class:`InputError`."""
+    """Raises an :class:`InputError` for an unknown world or split."""
     for name, value, known in (("world", world, get_args(WorldName)), ("split", split, SPLITS)):
         check_choice(name, value, known)
 
 
 @check_types
 def make_scene(world: str, seed: int, index: int, split: str = "train") -> Scene:
-    """Scene number ``index`` of a split of a world.
+    """Makes scene ``index`` of a split of a world.
 
     Raises:
-        InputError: there is no such world or split, or a number is none or negative.
+        InputError: the world or split is unknown, or a number is out of range.
     """
     check_names(world, split)
     check_choice("world", world, WORLDS)
@@ -156,7 +154,7 @@ def make_scene(world: str, seed: int, index: int, split: str = "train") -> Scene
 
 
 def with_objects(scene: Scene, rng: np.random.Generator) -> Scene:
-    """The scene with random things in it; something of either hand stays visible."""
+    """Returns the scene with random things in it; a part of each hand stays visible."""
     while True:
         things = sample_objects(rng, scene.built, scene.pair.joints)
         changed = replace(scene, things=things)
@@ -165,13 +163,13 @@ def with_objects(scene: Scene, rng: np.random.Generator) -> Scene:
 
 
 def with_other_hands(scene: Scene, rng: np.random.Generator) -> Scene:
-    """The scene with a pair of ``desk`` hands behind it, of a tone of its own."""
+    """Returns the scene with another pair of ``desk`` hands behind it, which has its own skin tone."""
     other = place_pair(WORLDS["desk"], rng)
     hands = sample_other_hands(rng, scene.built, other.vertices, sample_tone(rng))
     return replace(scene, others=(hands,))
 
 
 def hidden_scenes(seed: int) -> Iterator[Scene]:
-    """Endlessly, in order, the test scenes of ``desk-stacked`` of which a hand shows less than a fifth."""
+    """Yields, endlessly and in order, ``desk-stacked`` test scenes with a hand less than a fifth visible."""
     scenes = (make_scene("desk-stacked", seed, index, "test") for index in count())
     return (scene for scene in scenes if scene.visibility[0].min() < 0.2)

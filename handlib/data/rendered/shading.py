@@ -1,7 +1,7 @@
-"""How skin looks: the open hand's baked texture, occlusion, and a light.
+"""Shades skin: the open hand's baked texture, ambient occlusion, and one light.
 
-The texture gives every face 45 lattice points of colour, gloss and fine normals, so that 778 vertices look
-far denser. Colours are linear here; pictures become sRGB at the very end.
+The texture has 45 lattice points per face with colour, gloss and fine normals, so that a mesh of 778 vertices
+looks far denser. Colours are linear here; pictures become sRGB at the end.
 """
 
 from dataclasses import dataclass
@@ -30,8 +30,10 @@ NUM_OCCLUSION_RAYS = 8
 
 @dataclass(frozen=True)
 class Appearance:
-    """What a pair looks like: ``tone`` multiplies the skin's linear colour, ``light`` points towards the
-    light (camera frame), ``background`` is a linear picture of the size to be rendered.
+    """The appearance of a pair.
+
+    ``tone`` multiplies the skin's linear colour. ``light`` points towards the light (camera frame).
+    ``background`` is a picture in linear light, as large as the picture to render.
     """
 
     tone: Float[np.ndarray, "3"]
@@ -40,19 +42,19 @@ class Appearance:
 
 
 def srgb_to_linear(colour: np.ndarray) -> np.ndarray:
-    """Linear light of sRGB values in [0, 1], by the plain power 2.2."""
+    """Converts sRGB values in [0, 1] to linear light, by the plain power 2.2."""
     return colour**2.2
 
 
 def linear_to_srgb_bytes(colour: Float[np.ndarray, "*shape"]) -> np.ndarray:
-    """Bytes to show linear light, clipped to [0, 1], by the plain power 1 / 2.2."""
+    """Converts linear light, clipped to [0, 1], to sRGB bytes, by the plain power 1 / 2.2."""
     table = (np.linspace(0, 1, 4097) ** (1 / 2.2) * 255 + 0.5).astype(np.uint8)
     return table[(np.clip(colour, 0, 1) * 4096 + 0.5).astype(np.int32)]
 
 
 @cache
 def lattice_index() -> Int[np.ndarray, "10 10"]:
-    """Number of lattice point (i, j) of a face; a margin of one repeats the rim."""
+    """Returns the index of a face's lattice point (i, j); entries outside the face are 0."""
     index = np.zeros((CELLS + 2, CELLS + 2), dtype=np.int32)
     number = 0
     for i in range(CELLS + 1):
@@ -64,8 +66,9 @@ def lattice_index() -> Int[np.ndarray, "10 10"]:
 
 @cache
 def _texture() -> Float[Tensor, "texels 7"]:
-    """Linear colour, gloss and fine normal (what the baked normal adds to the smooth one) of every texel of
-    an arm.
+    """Returns linear colour, gloss and fine normal of every texel of an arm.
+
+    The fine normal is the difference between the baked normal and the smooth one.
     """
     with np.load(open_hand_file(), allow_pickle=False) as asset:
         colour = srgb_to_linear(asset["albedo"].astype(np.float32) / 255)
@@ -86,12 +89,12 @@ def _texture() -> Float[Tensor, "texels 7"]:
 def weighted_sum(
     table: Float[Tensor, "rows c"], rows: Int[Tensor, "n 3"], weights: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n c"]:
-    """Sums of three rows of a table, as barycentric interpolation takes them."""
+    """Returns weighted sums of three rows of a table, as in barycentric interpolation."""
     return embedding_bag(rows, table, per_sample_weights=weights, mode="sum")
 
 
 def look_up_texture(face: Int[Tensor, "n"], weights: Float[Tensor, "n 3"]) -> Float[Tensor, "n 7"]:
-    """Texture at a place on a face, interpolated within its cell of the triangular lattice."""
+    """Returns the texture at a place on a face, interpolated within its cell of the triangular lattice."""
     x, y = (weights[:, :2].clamp(0, 1) * (CELLS * 0.9999)).unbind(1)
     i, j = x.floor(), y.floor()
     fx, fy = x - i, y - j
@@ -115,7 +118,7 @@ def _directions(count: int) -> Float[np.ndarray, "count 3"]:
 def openness(
     scene: RayScene, vertices: Float[np.ndarray, "v 3"], normals: Float[np.ndarray, "v 3"]
 ) -> Float[np.ndarray, "v"]:
-    """Ambient occlusion: 1 where a vertex sees the whole hemisphere, 0.1 where it sees none of it."""
+    """Returns ambient occlusion: 1 where a vertex sees the whole hemisphere, 0.1 where it sees none of it."""
     directions = _directions(NUM_OCCLUSION_RAYS)
     cosine = normals @ directions.T
     vertex, ray = np.nonzero(cosine > 0.1)
@@ -139,13 +142,12 @@ def _frames(corners: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]
 
 
 def face_rotations(vertices: Float[np.ndarray, "2 778 3"]) -> Float[Tensor, "faces 3 3"]:
-    """Returns what has turned every face of the right hand at rest to where it is, for the left arm's and the
-    right arm's faces.
+    """Returns the rotation of every face of both arms (left, right) relative to the right hand at rest.
 
-    The left hand's matrices include the mirroring; a forearm, which has no fine normals, has zeros.
+    The left hand's matrices include the mirroring. Forearms have no fine normals; their matrices are zeros.
     """
     posed = _frames(torch.from_numpy(vertices[:, hand_faces()]))
-    # Mirroring keeps the edges but turns the normal that is computed from them around.
+    # Mirroring keeps the edges, but reverses the normal that is computed from them.
     posed[0, :, :, 1] *= -1
     turned = torch.zeros(2, len(arm_faces()), 3, 3)
     turned[:, : len(hand_faces())] = posed @ _rest_frames().mT
@@ -160,8 +162,10 @@ def light_skin(
     lit: Float[Tensor, "n"],
     appearance: Appearance,
 ) -> Float[Tensor, "n 3"]:
-    """Linear colour of skin: wrapped diffuse light (softer in red), a sky, a broad and a narrow highlight,
-    a faint rim.
+    """Returns the linear colour of skin.
+
+    It is the sum of wrapped diffuse light (softer in red), light from the sky, a broad and a narrow
+    highlight, and a faint rim.
     """
     light = normalize(torch.from_numpy(appearance.light), dim=0)
     gloss = texture[:, 3]

@@ -1,8 +1,8 @@
-"""Synthetic pairs: any number of pictures of two hands with exact truth, from a seed.
+"""Synthetic pairs: makes any number of pictures of two hands with exact truth from a seed.
 
 Sample ``index`` of a split depends on the seed, the split and the index alone
-(:mod:`handlib.data.rendered.scenes`), so that any number of processes makes the same data set, and splits
-never share random numbers.
+(:mod:`handlib.data.rendered.scenes`). So any number of processes makes the same data set, and splits never
+share random numbers.
 """
 
 from collections.abc import Sequence
@@ -37,11 +37,11 @@ def make_samples(
     split: str,
     photographs: Photographs | None = None,
 ) -> list[Sample]:
-    """Sample number ``index`` of a split of a world, once for every size in pixels.
+    """Makes sample ``index`` of a split of a world, once for every size in pixels.
 
-    It is one scene at several resolutions: placing the hands, which costs most, is done once. Behind every
-    second one is a photograph, if there are any. World ``wild`` is composed for each size on its own. Raises
-    :class:`InputError` for an unknown world or split.
+    All sizes show the same scene: placing the hands, which costs most, is done once. If there are
+    photographs, half of the samples have one as background. Pictures of world ``wild`` are composed for each
+    size separately. Raises an :class:`InputError` for an unknown world or split.
     """
     check_names(world, split)
     for name, value in (("seed", seed + 1), ("index", index + 1), ("size", min(sizes))):
@@ -63,7 +63,7 @@ def make_samples(
 
 
 def make_sample(world: str, size: int, seed: int, index: int, split: str = "train") -> Sample:
-    """Sample number ``index`` of a split of a world, ``size`` pixels square; see :func:`make_samples`."""
+    """Makes sample ``index`` of a split of a world, ``size`` pixels square; see :func:`make_samples`."""
     return make_samples(world, (size,), seed, index, split)[0]
 
 
@@ -74,7 +74,7 @@ def _make_shard(
     number: int,
     indices: range,
 ) -> int:
-    """Writes shard ``number`` of every size that lacks it."""
+    """Writes shard ``number`` in every size in which it is missing."""
     sizes = [size for size, folder in folders.items() if not shard_path(folder, number).exists()]
     samples = [make_samples(info.world, sizes, info.seed, i, info.split, photographs) for i in indices]
     for size, of_size in zip(sizes, zip(*samples, strict=True), strict=True):
@@ -105,12 +105,12 @@ def make_datasets(
     workers: int = 1,
     photographs: Photographs | None = None,
 ) -> None:
-    """Makes ``count`` samples of a split, the same ones in one folder per size, and shows its progress.
+    """Makes ``count`` samples of a split, the same ones in one folder per size, and shows the progress.
 
-    Samples lie in shards of 250, each written whole or not at all. Called again after an interruption it
-    makes what is missing; finished shards are never touched. The bytes depend neither on ``workers``
-    (processes of one thread each) nor on which sizes are made together. Raises :class:`InputError` for
-    settings that can't be, or that contradict what a folder already holds.
+    Samples are stored in shards of 250, each written whole or not at all. If it is called again after an
+    interruption, it makes the missing shards; finished shards are never touched. The bytes depend neither on
+    ``workers`` (processes of one thread each) nor on which sizes are made together. Raises an
+    :class:`InputError` for impossible settings, and for settings that contradict the data in a folder.
     """
     for name, value in (("count", count), ("size", min(folders)), ("workers", workers)):
         check_at_least(name, value, 1)

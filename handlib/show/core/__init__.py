@@ -1,1 +1,1 @@
-"""Parts that pictures and widgets share."""
+"""Shared parts of pictures and widgets."""

@@ -1,4 +1,4 @@
-"""Errors as colours: the scale, its bar, and the joints of a hand at rest coloured by it."""
+"""Errors as colours: the colour scale, its bar, and a hand at rest whose joints are coloured by errors."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from handlib.show.core.raster import above, beside, blank, draw_skeleton, mix, r
 
 BAR_HEIGHT = 40
 LARGEST_ERROR = 30
-"""Millimetres: the end of the colour scale."""
+"""End of the colour scale in millimetres."""
 ERROR_RAMP = np.stack(
     [
         rgb(mix(palette.HIGHLIGHT, "#ffffff", 0.94)),
@@ -23,18 +23,18 @@ ERROR_RAMP = np.stack(
         rgb(mix(palette.HIGHLIGHT, "#000000", 0.8)),
     ]
 )
-"""Colours of no error, half of the largest and the largest; ever darker, so that grey tells them apart."""
+"""Colours of no error, half the largest error and the largest; each is darker, so they differ in grey too."""
 
 
 def error_colours(millimetres: Float[np.ndarray, "*n"]) -> UInt8[np.ndarray, "*n 3"]:
-    """From light (no error) to dark (``LARGEST_ERROR`` or more)."""
+    """Returns the colours of errors, from light (no error) to dark (``LARGEST_ERROR`` or more)."""
     ticks = np.linspace(0, LARGEST_ERROR, len(ERROR_RAMP))
     channels = [np.interp(millimetres, ticks, channel) for channel in ERROR_RAMP.T]
     return (255 * np.stack(channels, axis=-1)).round().astype(np.uint8)
 
 
 def colour_bar(width: int) -> UInt8[np.ndarray, "height width 3"]:
-    """The scale of :func:`error_colours`, labelled in millimetres."""
+    """Draws the scale of :func:`error_colours`, labelled in millimetres."""
     bar, draw, font = blank(width, BAR_HEIGHT, 12)
     left, right = 26, width - 22
     scale = error_colours(np.linspace(0, LARGEST_ERROR, right - left))
@@ -50,9 +50,9 @@ def colour_bar(width: int) -> UInt8[np.ndarray, "height width 3"]:
 def joint_error_picture(
     errors: Sequence[Float[Tensor, "21"]], titles: Sequence[str]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Errors (mm) at the joints of a right hand at rest, its back to the viewer, a hand for each entry.
+    """Draws errors (mm) at the joints of a right hand at rest, its back to the viewer; one hand per entry.
 
-    Balls are darker for more (:func:`error_colours`); wrist and tips have numbers.
+    Darker balls are larger errors (:func:`error_colours`). Wrist and tips have numbers.
     """
     side, numbered = 300, [j for j, name in enumerate(JOINT_NAMES) if name == "wrist" or name.endswith("4")]
     joints = Hand.open("right")().joints.double().numpy() @ upright("right", "back").T

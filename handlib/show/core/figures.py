@@ -1,4 +1,4 @@
-"""Matplotlib figures that a notebook shows once: as a cell's value, not again when the cell ends."""
+"""Matplotlib figures that a notebook shows only once: as a cell's value, and not again at the cell's end."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
@@ -27,32 +27,35 @@ from handlib.show.core.overlay import overlay_picture, to_pixels
 LIGHTEST = 0.78
 Values = Sequence | Tensor | np.ndarray
 LABEL_COLOURS = ListedColormap(["0.9", palette.LEFT, palette.RIGHT])
-"""Of background, left and right."""
+"""Colours of background, left hand and right hand."""
 MEASURES = {
     "mpjpe": "MPJPE (mm)",
     "pa_mpjpe": "PA-MPJPE (mm)",
     "uv_percent": "uv error (% of the side)",
     "rotation_wrong": "rotations wrong by > 45°",
 }
-"""Measures of a training as time goes by."""
+"""Errors in the figure of a training, and their labels."""
 
 
 def detached_figure(rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
-    """A figure that pyplot has forgotten, and its axes row by row; ``options`` are those of ``subplots``."""
+    """Returns a figure that pyplot won't show by itself, and its axes row by row.
+
+    ``options`` are those of ``subplots``.
+    """
     figure, axes = plt.subplots(rows, columns, squeeze=False, **options)
     plt.close(figure)
     return figure, list(axes.ravel())
 
 
 def figure_pixels(figure: Figure) -> UInt8[np.ndarray, "height width 3"]:
-    """A figure as a picture, drawn without a window."""
+    """Returns a figure as a picture, drawn without a window."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def without_frame(*axes: Axes) -> None:
-    """Takes the upper and the right line around axes away."""
+    """Removes the upper and the right line around axes."""
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
 
@@ -65,10 +68,10 @@ def overlay(
     title: str = "",
     faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None,
 ) -> Figure:
-    """The picture with both hands over it and, given the truth, the true skeletons dashed in grey.
+    """Draws both hands over the picture and, if ``truth`` is given, the true skeletons dashed in grey.
 
-    ``picture`` is a sample, a (3, h, w) byte tensor or an (h, w, 3) byte array; ``hands`` an estimate, or a
-    sample to draw its truth; ``index`` chooses the picture of a batch.
+    ``picture`` is a sample, a (3, h, w) byte tensor or an (h, w, 3) byte array. ``hands`` is an estimate, or
+    a sample whose truth is drawn. ``index`` chooses the picture of a batch.
     """
     drawn = overlay_picture(picture, hands, index, faces)
     height, width = drawn.shape[:2]
@@ -92,14 +95,14 @@ def overlay(
 
 
 def grey(step: int, count: int) -> str:
-    """The colour of one of ``count`` steps: light for the first, black for the last."""
+    """Returns the colour of one of ``count`` steps: light for the first, black for the last."""
     return str(LIGHTEST * (count - 1 - step) / max(1, count - 1))
 
 
 def grey_lines(
     axes: Axes, x: Values, lines: Mapping[str, Values], marker: str = "", **labels: object
 ) -> None:
-    """Draws one line per stage, ever darker, with a legend; ``labels`` are what ``Axes.set`` takes."""
+    """Draws one line per stage, later ones darker, with a legend; ``labels`` are ``Axes.set``'s arguments."""
     for step, (name, values) in enumerate(lines.items()):
         axes.plot(x, values, color=grey(step, len(lines)), marker=marker, markersize=4, label=name)
     axes.set(**labels)
@@ -107,7 +110,7 @@ def grey_lines(
 
 
 def picture_row(pictures: Sequence[Tensor | np.ndarray], titles: Sequence[str]) -> Figure:
-    """Pictures side by side: (h, w, 3) colours, or (h, w) labels 0 background, 1 left, 2 right."""
+    """Shows pictures side by side: (h, w, 3) colours, or (h, w) labels 0 background, 1 left, 2 right."""
     figure, axes = detached_figure(1, len(pictures), figsize=(2 * len(pictures), 2.4), layout="constrained")
     for axis, picture, title in zip(axes, pictures, titles, strict=True):
         options: dict[str, Any] = {} if picture.ndim == 3 else {"cmap": LABEL_COLOURS, "vmin": 0, "vmax": 2}
@@ -120,10 +123,10 @@ def picture_row(pictures: Sequence[Tensor | np.ndarray], titles: Sequence[str]) 
 def principal_colours(
     maps: Float[Tensor, "batch channels height width"],
 ) -> Float[Tensor, "batch height width 3"]:
-    """The three directions in which a batch's maps vary most, as red, green and blue in [0, 1].
+    """Returns a batch's maps along the three directions in which they vary most, as RGB in [0, 1].
 
-    A direction's sign is arbitrary; here its largest entry is positive. Values are stretched from the 2nd to
-    the 98th percentile.
+    A direction's sign is arbitrary; here its largest entry is positive. Values from the 2nd to the 98th
+    percentile are stretched to [0, 1].
     """
     pixels = maps.permute(0, 2, 3, 1).flatten(0, 2)
     pixels = pixels - pixels.mean(0)
@@ -135,18 +138,18 @@ def principal_colours(
     return stretched.clamp(0, 1).unflatten(0, (len(maps), *maps.shape[-2:]))
 
 
-def joint_paths(
-    sample: Sample, estimates: Sequence[Estimate], index: int, hand: int, joints: Sequence[int]
-) -> Figure:
-    """Draws where estimates put some joints of one hand: arrows from each to the next, crosses at the truth.
+def joint_paths(sample: Sample, estimates: Sequence[Estimate], index: int, joints: Sequence[int]) -> Figure:
+    """Draws joints of both hands: arrows from one estimate to the next, crosses at the truth.
 
-    ``sample`` and ``estimates`` are batches; ``index`` chooses the picture, ``hand`` 0 left, 1 right.
+    ``sample`` and ``estimates`` are batches; ``index`` chooses the picture. The sample's pictures may be
+    larger than those that the estimates were made from.
     """
-    joints, size = list(joints), sample.size
-    places = uv_to_pixels(torch.stack([e.uv[index, hand, joints] for e in estimates]), size).numpy()
-    truth = uv_to_pixels(sample.uv[index, hand, joints], size).numpy()
-    figure, (axes,) = detached_figure(figsize=(6.4, 4.6), layout="constrained")
-    axes.imshow(sample.image[index].permute(1, 2, 0), extent=(0, size, size, 0), alpha=0.55)
+    size, joints = sample.size, list(joints)
+    uv = torch.stack([one.uv[index][:, joints] for one in (*estimates, sample)])
+    *places, truth = uv_to_pixels(uv.flatten(1, 2), size).numpy()
+    figure, (axes,) = detached_figure(figsize=(7.4, 6), layout="constrained")
+    picture = sample.image[index].permute(1, 2, 0)
+    axes.imshow(picture, extent=(0, size, size, 0), interpolation="bicubic", alpha=0.6)
     steps = len(estimates) - 1
     for t, (start, end) in enumerate(pairwise(places)):
         axes.quiver(
@@ -157,24 +160,22 @@ def joint_paths(
             angles="xy",
             scale_units="xy",
             scale=1,
-            width=0.007,
+            width=0.006,
         )
     for last, true in zip(places[-1], truth, strict=True):
         axes.plot(*np.stack((last, true)).T, "--", color=palette.HIGHLIGHT, linewidth=1)
     axes.plot(*truth.T, "x", color=palette.HIGHLIGHT, markersize=9, markeredgewidth=2.5, label="truth")
-    every = np.concatenate((places.reshape(-1, 2), truth))
-    low, high = every.min(0) - 8, every.max(0) + 8
-    axes.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), title=f"pixels of {size}")
+    axes.axis("off")
     figure.legend(loc="outside right upper", frameon=False)
     return figure
 
 
 def training_curve(curve: Sequence[Mapping[str, Any]], mean_predictor: Mapping[str, float]) -> Figure:
-    """Four errors of every estimate against hours, darker for later stages.
+    """Draws four errors of every estimate against hours, darker for later stages.
 
-    Each entry of ``curve`` has ``run`` (its number), ``hours`` and ``estimates``, which maps names to errors;
-    ``mean_predictor`` is drawn as a dashed line, the end of a run that another one follows as a dotted one.
-    Lines don't cross it: the next run may have been measured on other pairs.
+    Each entry of ``curve`` has ``run`` (its number), ``hours`` and ``estimates``, which maps names to errors.
+    ``mean_predictor`` is a dashed line. A dotted line marks the end of a run that another run follows. Curves
+    don't cross this line, because the next run may have been measured on other pairs.
     """
     figure, axes = detached_figure(1, len(MEASURES), figsize=(13, 3), layout="constrained")
     runs = [list(points) for _, points in groupby(curve, key=lambda point: point["run"])]

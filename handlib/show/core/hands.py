@@ -1,7 +1,7 @@
-"""The 3D view of hands: surfaces and skeletons that can be turned, zoomed and asked for their joints.
+"""The 3D view of hands: surfaces and skeletons to turn and zoom, with joints to pick.
 
-The browser's half of the widget is in ``js/``, its bundle in ``handlib/assets``; ``hands_drawing.py`` draws
-the same without a browser, and says in which frame the hands are.
+The browser's part of the widget is in ``js/``, its bundle in ``handlib/assets``. ``hands_drawing.py`` draws
+the same scene without a browser, and defines the frame of the hands.
 """
 
 from collections.abc import Sequence
@@ -41,12 +41,12 @@ SHOWN = ("both", "surface", "skeleton")
 class HandsView(Pictured, anywidget.AnyWidget):
     """Hands in 3D: ``vertices`` (hands, V, 3) and ``joints`` (hands, 21, 3) in metres, ``sides`` their names.
 
-    Names are those of ``HAND_COLOURS``: left and right, and beside them ``TRUE_HANDS``, which are grey.
-    Joints are numbered hand by hand, 0-41 for two hands: ``picked`` and ``hover`` hold such a number or -1
-    and can be observed; ``shown`` is both, surface or skeleton; ``surface_opacity`` (0 to 1) fades the
-    surfaces. ``colours`` (bytes per vertex) replace the plain colour of the surfaces. :meth:`update` also
-    colours joints and draws lines between them. Everything is also reachable by keyboard, and a notebook
-    opened without a kernel shows the same scene as a picture.
+    Names are those of ``HAND_COLOURS``: left and right, and the grey ``TRUE_HANDS``. Joints are numbered hand
+    by hand, 0-41 for two hands. ``picked`` and ``hover`` hold such a number or -1 and can be observed.
+    ``shown`` is both, surface or skeleton. ``surface_opacity`` (0 to 1) fades the surfaces. ``colours``
+    (bytes per vertex) replace the surfaces' plain colour. :meth:`update` can also colour joints and draw
+    lines between them. Everything works by keyboard too. A notebook opened without a kernel shows the same
+    scene as a picture.
     """
 
     _esm = files("handlib") / "assets" / "hands.bundle.js"
@@ -119,10 +119,10 @@ class HandsView(Pictured, anywidget.AnyWidget):
         joint_colours: JointColours | None = None,
         links: Links | None = None,
     ) -> None:
-        """Changes what is given and leaves the rest as it is; the eye stays where it is.
+        """Changes the given parts and leaves the rest as it is; the viewpoint stays.
 
-        Links follow the joints that they tie together; ``Links.none()`` takes them away.
-        :meth:`clear_colours` brings the plain colours back.
+        Links follow the joints that they connect; ``Links.none()`` removes them. :meth:`clear_colours`
+        restores the plain colours.
         """
         (hands, num_vertices, _), (_, num_joints, _) = self._shape
         expected = {
@@ -152,39 +152,39 @@ class HandsView(Pictured, anywidget.AnyWidget):
                 self._links = rows.astype("<f4").tobytes()
 
     def clear_colours(self) -> None:
-        """Brings the plain colours of surfaces and joints back."""
+        """Restores the plain colours of surfaces and joints."""
         with self.hold_sync():
             self._colours = self._joint_colours = b""
 
     def show(self, hands: Estimate | Sample, index: int = 0) -> None:
-        """Moves the hands to where an estimate or a sample has them."""
+        """Moves the hands to their places in an estimate or a sample."""
         placed = place(hands, index)
         self.update(placed.vertices, placed.joints)
 
     @property
     def vertices(self) -> Float[np.ndarray, "hand vertices 3"]:
-        """The surfaces that are shown."""
+        """Returns the vertices that are shown."""
         return np.frombuffer(self._vertices, "<f4").reshape(self._shape[0])
 
     @property
     def joints(self) -> Float[np.ndarray, "hand 21 3"]:
-        """The joints that are shown."""
+        """Returns the joints that are shown."""
         return np.frombuffer(self._joints, "<f4").reshape(self._shape[1])
 
     @property
     def links(self) -> Links:
-        """The lines that are shown."""
+        """Returns the lines that are shown."""
         rows = np.frombuffer(self._links, "<f4").reshape(-1, 6)
         return Links(rows[:, :2].astype(int), rows[:, 2:5].astype(np.uint8), rows[:, 5].astype(float))
 
     def joint_label(self, joint: int) -> str:
-        """The name of joint 0-41, such as ``left index4``; empty for -1."""
+        """Returns the name of joint 0-41, such as ``left index4``; empty for -1."""
         if joint < 0:
             return ""
         return f"{self.sides[joint // len(JOINT_NAMES)]} {JOINT_NAMES[joint % len(JOINT_NAMES)]}"
 
     def picture(self, size: tuple[int, int] = PICTURE_SIZE) -> UInt8[np.ndarray, "height width 3"]:
-        """The scene as it first appears, drawn without a browser."""
+        """Draws the scene as it first appears, without a browser."""
 
         def bytes_of(buffer: bytes, shape: tuple[int, ...]) -> UInt8[np.ndarray, "hand points 3"] | None:
             return np.frombuffer(buffer, np.uint8).reshape(shape) if buffer else None
@@ -211,6 +211,6 @@ class HandsView(Pictured, anywidget.AnyWidget):
 
 @check_types
 def hands(hands: Estimate | Sample, index: int = 0, **options: Any) -> HandsView:
-    """The 3D view of an estimate or a sample; ``options`` are those of :class:`HandsView`."""
+    """Returns the 3D view of an estimate or a sample; ``options`` are those of :class:`HandsView`."""
     placed = place(hands, index)
     return HandsView(placed.vertices, placed.joints, **options)

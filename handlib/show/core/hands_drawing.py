@@ -1,7 +1,7 @@
-"""Hands in 3D drawn without a browser: what :class:`handlib.show.HandsView` shows before anybody turns it.
+"""Draws hands in 3D without a browser, as :class:`handlib.show.HandsView` shows them at first.
 
-Frame everywhere: x right, y down, z away from the viewer, metres; a hand that is upright in the picture is
-upright here.
+The frame is always: x right, y down, z away from the viewer, in metres. A hand that is upright in the picture
+is upright here.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,16 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from handlib.hand.skeleton import SIDES, Side
+from handlib.hand.skeleton import JOINT_NAMES, SIDES, Side
 from handlib.show.core import palette
-from handlib.show.core.raster import draw_skeleton, hands_layer_inputs, mix, rgb, surface_layer
+from handlib.show.core.raster import (
+    draw_skeleton,
+    hands_layer_inputs,
+    mix,
+    rgb,
+    rgb_bytes,
+    surface_layer,
+)
 from handlib.utils.arguments import check_choice
 from handlib.utils.errors import InputError
 
@@ -21,9 +28,9 @@ HAND_COLOURS: dict[str, tuple[str, str]] = {
     side: (mix(colour, "#ffffff", 0.45), mix(colour, "#000000", 0.35))
     for side, colour in zip(SIDES, palette.HANDS, strict=True)
 }
-"""Colour of the surface and of the skeleton of each hand."""
+"""Each hand's colours of surface and skeleton."""
 TRUE_HANDS = tuple(f"true {side}" for side in SIDES)
-"""Names of true hands where they stand beside estimated ones, in grey."""
+"""Names of true hands, which are grey, beside estimated ones."""
 HAND_COLOURS |= dict.fromkeys(TRUE_HANDS, ("#d8d8d8", palette.TRUTH))
 
 PICTURE_SIZE = (560, 360)
@@ -39,9 +46,9 @@ JointColours = UInt8[np.ndarray, "hand 21 3"]
 
 @dataclass(frozen=True)
 class Links:
-    """Straight lines between joints, numbered hand by hand (0-41 for two hands); later ones lie on top.
+    """Straight lines between joints, numbered hand by hand (0-41 for two hands); later lines are on top.
 
-    ``colours`` are sRGB bytes, ``widths`` lie in [0, 1]: 1 is as thick as a line gets, 0 is not drawn.
+    ``colours`` are sRGB bytes. ``widths`` are in [0, 1]: 1 is the thickest line, 0 isn't drawn.
     """
 
     pairs: Int[np.ndarray, "links 2"]
@@ -50,7 +57,7 @@ class Links:
 
     @classmethod
     def none(cls) -> "Links":
-        """No line at all."""
+        """Returns links without any line."""
         return cls(np.zeros((0, 2), int), np.zeros((0, 3), np.uint8), np.zeros(0))
 
     def __post_init__(self) -> None:
@@ -58,11 +65,19 @@ class Links:
             raise InputError("links: expected widths in [0, 1]")
 
 
+def error_links() -> Links:
+    """Returns lines from every joint of (left, right, true left, true right) hands to its true place."""
+    joints = np.arange(len(SIDES) * len(JOINT_NAMES))
+    colours = np.tile(rgb_bytes(palette.HIGHLIGHT), (len(joints), 1))
+    return Links(np.column_stack((joints, joints + len(joints))), colours, np.full(len(joints), 0.35))
+
+
 def upright(side: Side, facing: str = "palm") -> Float[np.ndarray, "3 3"]:
-    """The rotation that stands a hand at rest up before the viewer: fingers up, palm (or back) to the eye.
+    """Returns the rotation that turns a hand at rest to the viewer: fingers up, palm (or back) to the eye.
 
     In the MANO format a right hand at rest has its fingers along -x, its palm towards -y and its thumb on the
-    +z side; the left is its mirror image in x. Use it as ``root_rotation``, or as ``points @ rotation.T``.
+    +z side. The left hand is its mirror image in x. Use the rotation as ``root_rotation``, or as ``points @
+    rotation.T``.
     """
     check_choice("side", side, SIDES)
     check_choice("facing", facing, ("palm", "back"))
@@ -74,7 +89,7 @@ def upright(side: Side, facing: str = "palm") -> Float[np.ndarray, "3 3"]:
 
 
 def framing_of(vertices: Vertices) -> tuple[float, float, float, float]:
-    """Middle of all vertices and the half height that a picture must cover there to hold them."""
+    """Returns the middle of all vertices, and the half height of a picture there that shows all of them."""
     points = vertices.reshape(-1, 3)
     low, high = points.min(0), points.max(0)
     half_size = (high - low) / 2 / (PICTURE_SIZE[0] / PICTURE_SIZE[1], 1, 2)
@@ -96,7 +111,7 @@ def draw_hands(
     links: Links | None = None,
     surface_opacity: float = 1.0,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Draws what the widget shows before anybody turns it, without a browser."""
+    """Draws the widget's first view, without a browser."""
     width, height = (SUPERSAMPLING * s for s in size)
     *centre, half_height = framing
     half_height *= max(1, PICTURE_SIZE[0] / PICTURE_SIZE[1] * height / width)
@@ -144,8 +159,11 @@ def _draw_links(image: Image.Image, links: Links, joints: Float[np.ndarray, "joi
 def _draw_legend(image: Image.Image, sides: Sequence[str], caption: str) -> None:
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
     x, y = 8, image.height - 20
-    for side in sides:
-        draw.rectangle((x, y + 3, x + 9, y + 12), fill=HAND_COLOURS[side][0])
-        draw.text((x + 14, y), f"{side} hand", fill=palette.INK, font=font)
-        x += 24 + round(draw.textlength(f"{side} hand", font=font))
+    entries = {f"{side} hand": HAND_COLOURS[side][0] for side in sides if side not in TRUE_HANDS}
+    if len(entries) < len(sides):
+        entries["truth"] = palette.TRUTH
+    for name, colour in entries.items():
+        draw.rectangle((x, y + 3, x + 9, y + 12), fill=colour)
+        draw.text((x + 14, y), name, fill=palette.INK, font=font)
+        x += 24 + round(draw.textlength(name, font=font))
     draw.text((x + 6, y), caption, fill=palette.INK, font=font)

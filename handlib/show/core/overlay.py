@@ -1,4 +1,4 @@
-"""Hands drawn over the picture they were found in."""
+"""Draws hands over the picture in which they were found."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ SMALLEST_SIDE = 512
 
 
 def to_pixels(uv: Float[np.ndarray, "*n 2"], width: int, height: int) -> Float[np.ndarray, "*n 2"]:
-    """From uv in [-1, 1] over the picture's sides to continuous pixels."""
+    """Converts uv in [-1, 1] over the picture's sides to continuous pixels."""
     return (uv + 1) * (np.array((width, height)) / 2)
 
 
@@ -33,11 +33,11 @@ def draw_overlay(
     faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None,
     opacity: float = SURFACE_OPACITY,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """The picture with shaded surfaces and skeletons over it, in the picture's own size.
+    """Draws shaded surfaces and skeletons over the picture, in the picture's own size.
 
-    ``vertices`` are metres in one frame for both hands (z away from the viewer): they decide what hides what
-    and how it is lit; ``vertex_uv`` and ``joints_uv`` say where things lie in the picture, [-1, 1] over its
-    sides. What lies outside the picture is left out. ``faces`` default to the open hand's.
+    ``vertices`` are in metres, in one frame for both hands (z away from the viewer). They decide what hides
+    what, and the shading. ``vertex_uv`` and ``joints_uv`` are the places in the picture, in [-1, 1] over its
+    sides. Parts outside the picture are left out. ``faces`` default to the open hand's.
     """
     height, width = image.shape[:2]
     scale = 1 if min(width, height) > 2 * SMALLEST_SIDE else 2
@@ -67,7 +67,7 @@ def overlay_picture(
     index: int = 0,
     faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """:func:`draw_overlay` for an estimate or a sample's truth, small pictures enlarged to be legible."""
+    """Draws an estimate or a sample's truth by :func:`draw_overlay`; small pictures are enlarged first."""
     image = Image.fromarray(picture_of(picture, index))
     scale = max(1, round(SMALLEST_SIDE / min(image.size)))
     image = image.resize((scale * image.width, scale * image.height), Image.Resampling.BICUBIC)
@@ -76,16 +76,20 @@ def overlay_picture(
 
 
 def overlay_with_truth(
-    sample: Sample, estimate: Estimate, index: int = 0, side: int = 320
+    sample: Sample,
+    estimate: Estimate,
+    index: int = 0,
+    side: int = 320,
+    faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None,
 ) -> UInt8[np.ndarray, "{side} {side} 3"]:
-    """An estimate over its picture, the true skeletons thin and grey above it; ``side`` in pixels.
+    """Draws an estimate over its picture, with the true skeletons thin and grey on top; ``side`` in pixels.
 
     ``index`` chooses the picture of a batch.
     """
     drawn_side = round(0.8 * side)
     image = Image.fromarray(picture_of(sample, index)).resize((drawn_side,) * 2, Image.Resampling.BICUBIC)
     placed, truth = place(estimate, index), place(sample, index)
-    drawn = draw_overlay(np.asarray(image), placed.vertices, placed.vertex_uv, placed.uv)
+    drawn = draw_overlay(np.asarray(image), placed.vertices, placed.vertex_uv, placed.uv, faces)
     canvas = Image.fromarray(drawn).resize((side, side), Image.Resampling.BICUBIC)
     for hand in to_pixels(truth.uv, side, side):
         draw_skeleton(canvas, hand, palette.TRUTH, thickness=0.8)

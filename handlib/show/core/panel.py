@@ -1,4 +1,4 @@
-"""Widgets that can still be read without a kernel: every one also is a picture and a line of text."""
+"""Widgets that can be read without a kernel: each widget is also a picture and a line of text."""
 
 import base64
 import threading
@@ -18,22 +18,22 @@ Picture = UInt8[np.ndarray, "height width 3"]
 Row: TypeAlias = ipywidgets.Widget | Sequence[ipywidgets.Widget]
 State = TypeVar("State", bound=Any)
 OUTPUTS = (ipywidgets.Label, ipywidgets.HTML, ipywidgets.Image)
-"""Widgets whose value nobody changes but Python."""
+"""Widgets whose values only Python changes."""
 CARD = (files("handlib") / "assets" / "card.css").read_text(encoding="utf-8")
-"""The look of panels: light in every theme, since the colours of their pictures are made for white."""
+"""Style of panels: light in every theme, since the colours of their pictures are chosen for white."""
 
 
 def with_picture(bundle: tuple[dict, dict] | dict | None, png: bytes, text: str) -> tuple[dict, dict]:
-    """A widget's MIME bundle with ``image/png`` and a stable ``text/plain`` beside the live view."""
+    """Returns a widget's MIME bundle, with ``image/png`` and a stable ``text/plain`` beside the live view."""
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
     return {**data, "text/plain": text, "image/png": base64.b64encode(png).decode()}, metadata
 
 
 class Pictured:
-    """Mixed into a widget: its MIME bundle also holds its ``picture()`` and ``repr`` of that moment."""
+    """A mixin for widgets: the MIME bundle also holds the widget's current ``picture()`` and ``repr``."""
 
     def picture(self) -> Picture:
-        """Returns what a reader without a kernel sees."""
+        """Returns the picture that a reader without a kernel sees."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
@@ -43,12 +43,12 @@ class Pictured:
 class Panel(Pictured, ipywidgets.VBox):
     """Rows of widgets with one picture and one line of text; a row that is too long for the page wraps.
 
-    A subclass says its ``picture()`` and its ``repr``. Arguments of other types than the signature of its
-    ``__init__`` says are an :class:`~handlib.utils.errors.InputError`.
+    A subclass defines ``picture()`` and ``repr``. If it is made with arguments of wrong types, an
+    :class:`~handlib.utils.errors.InputError` is raised.
     """
 
     def __init_subclass__(cls, **options: object) -> None:
-        """Lets a subclass check what a reader gives to it."""
+        """Makes a subclass check the types of its arguments."""
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
             cls.__init__ = check_types(cls.__init__)  # type: ignore[method-assign]
@@ -65,12 +65,12 @@ class Panel(Pictured, ipywidgets.VBox):
 
 
 class Explorer(Panel, Generic[State]):
-    """Controls above what they change: whenever one is moved, everything is drawn anew.
+    """Controls above the views that they change: whenever a control moves, everything is drawn anew.
 
-    A subclass makes its widgets, hands them to ``__init__`` in rows, and says in :meth:`compute` what there
-    is to show as the controls stand, in :meth:`draw` how its widgets show that. ``state`` is what is shown,
+    A subclass makes its widgets and passes them to ``__init__`` in rows. :meth:`compute` returns the state
+    for the controls' values; :meth:`draw` shows a state in the widgets. ``state`` is the state that is shown,
     ``controls`` are all inputs among the widgets. A subclass without its own ``draw`` and ``picture`` shows
-    the ``picture`` and the ``caption`` of its state in its widgets ``image`` and ``caption``.
+    its state's ``picture`` and ``caption`` in its widgets ``image`` and ``caption``.
     """
 
     state: State
@@ -79,7 +79,7 @@ class Explorer(Panel, Generic[State]):
     _busy = False
 
     def __init__(self, rows: Sequence[Row], traits: Sequence[tuple[ipywidgets.Widget, str]] = ()):
-        """``traits`` decide what is shown too, such as a joint that is picked in a view."""
+        """Adds rows of widgets. ``traits`` also change what is shown, such as the joint picked in a view."""
         self._lock = threading.RLock()
         self.refresh()
         super().__init__(rows)
@@ -88,23 +88,23 @@ class Explorer(Panel, Generic[State]):
             widget.observe(self._on_move, names=trait)
 
     def compute(self) -> State:
-        """Returns what there is to show as the controls stand."""
+        """Returns the state for the controls' current values."""
         raise NotImplementedError
 
     def draw(self, state: State) -> None:
-        """Brings every widget to a state."""
+        """Shows a state in all widgets."""
         self.image.value, self.caption.value = encode_png(state.picture), state.caption
 
     def picture(self) -> Picture:
-        """Returns what a reader without a kernel sees, as of now."""
+        """Returns the current picture, which a reader without a kernel sees."""
         return self.state.picture
 
     def moved(self, control: ipywidgets.Widget) -> None:
-        """Brings the controls that depend on a moved one in line, before anything is drawn."""
+        """Updates the controls that depend on a moved control, before anything is drawn."""
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        """Controls can be moved here without anything being drawn."""
+        """Lets controls be moved in the block without drawing anything."""
         before, self._busy = self._busy, True
         try:
             yield
@@ -112,13 +112,13 @@ class Explorer(Panel, Generic[State]):
             self._busy = before
 
     def refresh(self) -> None:
-        """Shows what the controls say."""
+        """Computes and shows the state for the controls' current values."""
         with self.quiet():
             self.state = self.compute()
             self.draw(self.state)
 
     def _on_move(self, change: dict) -> None:
-        # JupyterLab lets two controls move in two threads: without a lock the second move would be lost.
+        # In JupyterLab two controls can move in two threads; without a lock the second move would be lost.
         with self._lock:
             if not self._busy:
                 with self.quiet():
@@ -135,7 +135,7 @@ def _inputs(box: ipywidgets.Box) -> Iterator[ipywidgets.Widget]:
 
 
 def png_image(width: int | None = None, height: int | None = None) -> ipywidgets.Image:
-    """An image that keeps its proportions and never is wider than the page; pixels."""
+    """Returns an image that keeps its proportions and is never wider than the page; sizes in pixels."""
     size = {name: side for name, side in (("width", width), ("height", height)) if side is not None}
     layout = {"flex": "0 0 auto", "max_width": "100%", "object_fit": "contain"}
     return ipywidgets.Image(format="png", layout=layout, **size)
@@ -144,7 +144,7 @@ def png_image(width: int | None = None, height: int | None = None) -> ipywidgets
 def choice(
     name: str, options: Any, value: Any = None, width: str = "300px", label: str = "80px"
 ) -> ipywidgets.Dropdown:
-    """A list to choose from, of values or of pairs (what is shown, value); by default its first one."""
+    """Returns a list to choose from, of values or of pairs (label, value); the first is chosen by default."""
     layout, style = {"width": width}, {"description_width": label}
     given = {} if value is None else {"value": value}
     return ipywidgets.Dropdown(options=options, description=name, layout=layout, style=style, **given)
@@ -160,7 +160,7 @@ def slider(
     width: str = "300px",
     label: str = "80px",
 ) -> ipywidgets.FloatSlider:
-    """A slider whose number has that many digits after the point."""
+    """Returns a slider whose number has ``digits`` digits after the point."""
     return ipywidgets.FloatSlider(
         value=value,
         min=low,
@@ -174,5 +174,5 @@ def slider(
 
 
 def toggles(name: str, options: Any) -> ipywidgets.ToggleButtons:
-    """Buttons of which one is pressed, as wide as their words."""
+    """Returns buttons, as wide as their words, of which one is pressed."""
     return ipywidgets.ToggleButtons(options=options, description=name, style={"button_width": "auto"})

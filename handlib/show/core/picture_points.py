@@ -1,6 +1,6 @@
-"""A picture with points that a reader moves: dragged by mouse or touch, or by arrow keys after focusing one.
+"""A picture with movable points: drag them by mouse or touch, or focus one and use the arrow keys.
 
-The browser's half is ``assets/picture_points.js``, a plain ECMAScript module that needs no build.
+The browser's part is ``assets/picture_points.js``, a plain ECMAScript module that needs no build.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from handlib.utils.arguments import check_finite
 from handlib.utils.errors import InputError
 
 FEW = 4
-"""Up to so many points carry their labels all the time."""
+"""Largest number of points whose labels are always shown."""
 
 
 def _as_points(points: object) -> Float[np.ndarray, "n 2"]:
@@ -34,9 +34,10 @@ def _as_points(points: object) -> Float[np.ndarray, "n 2"]:
 class PicturePoints(Pictured, anywidget.AnyWidget):
     """A picture (bytes) with labelled points in uv: -1 to 1 over its sides, x right, y down.
 
-    ``points`` is a synced list of [u, v]: observe it, or read ``uv``. ``picked`` is the number of the point
-    that was touched last, or -1. Points can go ``margin`` beyond the picture's edges, in uv, and arrow keys
-    move the focused one by ``step`` (ten times that with Shift). ``width`` is in CSS pixels, margin included.
+    ``points`` is a synced list of [u, v]: observe it, or read ``uv``. ``picked`` is the index of the point
+    that was touched last, or -1. Points can go ``margin`` (uv) beyond the picture's edges. Arrow keys move
+    the focused point by ``step``, with Shift ten times as far. ``width`` is in CSS pixels and includes the
+    margin.
     """
 
     _esm = files("handlib") / "assets" / "picture_points.js"
@@ -85,7 +86,7 @@ class PicturePoints(Pictured, anywidget.AnyWidget):
         picture: UInt8[np.ndarray, "height width 3"] | None = None,
         points: Float[np.ndarray, "n 2"] | Sequence[Sequence[float]] | None = None,
     ) -> None:
-        """Another picture of the same proportions, other places for the points, or both."""
+        """Shows another picture of the same proportions, moves the points, or both."""
         with self.hold_sync():
             if picture is not None:
                 self._shown = picture
@@ -98,11 +99,11 @@ class PicturePoints(Pictured, anywidget.AnyWidget):
 
     @property
     def uv(self) -> Float[np.ndarray, "n 2"]:
-        """The places of the points."""
+        """Returns the places of the points in uv."""
         return np.array(self.points, dtype=float).reshape(-1, 2)
 
     def picture(self) -> UInt8[np.ndarray, "height width 3"]:
-        """The picture with its margin and points, drawn without a browser."""
+        """Draws the picture with its margin and points, without a browser."""
         reach = 1 + self.margin
         size = np.array((self.width, round(self.width / self.aspect)))
         canvas = Image.new("RGB", tuple(size.tolist()), "#e4e4e4")

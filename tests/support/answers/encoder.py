@@ -29,12 +29,37 @@ def attention_parameters(channels, hidden):
     return 2 * (9 * channels * hidden + hidden + 2 * hidden + hidden + 1)
 
 
+def attention_pool(feature_map, attention):
+    weights = attention.flatten(2)
+    weights = weights / (weights.sum(-1, keepdim=True) + 1e-8)
+    return weights @ feature_map.flatten(2).transpose(1, 2)
+
+
+def weighted_sum(feature_map, attention):
+    return torch.einsum("bhyx,bcyx->bhc", attention, feature_map)
+
+
+def softmax_first(feature_map, attention):
+    return attention.flatten(2).softmax(-1) @ feature_map.flatten(2).mT
+
+
 SOLUTIONS = {
+    "attention_pool": attention_pool,
     "attention_centre": attention_centre,
     "effective_cells": effective_cells,
     "attention_parameters": attention_parameters,
 }
 MISTAKES = {
+    "attention_pool": [
+        weighted_sum,
+        softmax_first,
+        lambda f, a: weighted_sum(f, a) / a[0, 0].numel(),
+        lambda f, a: weighted_sum(f, a) / a.sum((1, 2, 3))[:, None, None],
+        lambda f, a: weighted_sum(f, a) / a.sum((2, 3))[..., None],
+        lambda f, a: attention_pool(f, a).mT,
+        lambda f, a: attention_pool(f, a.square()),
+        lambda f, a: attention_pool(f, a.detach()),
+    ],
     "attention_centre": [
         centre_from_edge_to_edge,
         lambda attention: attention_centre(attention).flip(1),

@@ -37,12 +37,42 @@ def one_way(adjacency):
     return more
 
 
+def graph_convolution(x, own, neighbour, weights):
+    kept = (x[:, :, None] @ own).squeeze(2)
+    sent = (x[:, :, None] @ neighbour).squeeze(2)
+    return kept + weights @ sent
+
+
+def heard(x, own, neighbour, weights):
+    return weights @ torch.einsum("bjf,jfg->bjg", x, neighbour)
+
+
+def with_the_receivers_matrix(x, own, neighbour, weights):
+    kept, blended = torch.einsum("bjf,jfg->bjg", x, own), weights @ x
+    return kept + torch.einsum("bjf,jfg->bjg", blended, neighbour)
+
+
+def sum_of_all(x, own, neighbour, weights):
+    return graph_convolution(x, own, neighbour, torch.ones_like(weights))
+
+
 SOLUTIONS = {
+    "graph_convolution": graph_convolution,
     "edge_score_number": edge_score_number,
     "released_graph_layer": released_graph_layer,
     "five_shortcuts": five_shortcuts,
 }
 MISTAKES = {
+    "graph_convolution": [
+        heard,
+        with_the_receivers_matrix,
+        sum_of_all,
+        lambda x, own, neighbour, weights: graph_convolution(x, neighbour, own, weights),
+        lambda x, own, neighbour, weights: graph_convolution(x, own.mT, neighbour.mT, weights),
+        lambda x, own, neighbour, weights: graph_convolution(x, own, neighbour, weights.T),
+        lambda x, own, neighbour, weights: graph_convolution(x, own, neighbour, weights.square()),
+        lambda x, own, neighbour, weights: graph_convolution(x, own, neighbour, weights.detach()),
+    ],
     "edge_score_number": [
         lambda adjacency, receiver, sender: edge_score_number(adjacency, sender, receiver),
         lambda adjacency, receiver, sender: edge_score_number(adjacency, receiver, sender) + 1,

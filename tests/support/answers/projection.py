@@ -1,5 +1,9 @@
 import math
 
+import torch
+
+from handlib.hand.skeleton import BONES
+
 
 def factorised_cost(planes, ends, channels, out, size, kernel=3):
     masks = planes * ends
@@ -36,12 +40,52 @@ def plane_that_mixes():
     return (5.05, 5.05), (5.95, 5.95)
 
 
+def bone_masks(uv, size, half_width):
+    centre = torch.arange(size) + 0.5
+    pixels = torch.stack(torch.meshgrid(centre, centre, indexing="xy"), -1)
+    places = (uv + 1) / 2 * size
+    a, b = (places[:, :, [bone[end] for bone in BONES], None, None] for end in (0, 1))
+    length_squared = (b - a).square().sum(-1).clamp_min(1e-12)
+    t = ((pixels - a) * (b - a)).sum(-1) / length_squared
+    nearest = a + t.clamp(0, 1)[..., None] * (b - a)
+    inside = (pixels - nearest).square().sum(-1) < (half_width * size / 2) ** 2
+    d_a, d_b = ((pixels - end).norm(dim=-1) + 1e-6 for end in (a, b))
+    return torch.stack((d_b, d_a), 3) / (d_a + d_b).unsqueeze(3) * inside.unsqueeze(3)
+
+
+def bones(uv, size, radius, edge=0.5, clamp=True, least=1e-12, apart=1e-6):
+    centre = torch.arange(size) + edge
+    pixels = torch.stack(torch.meshgrid(centre, centre, indexing="xy"), -1)
+    places = (uv + 1) / 2 * size
+    a, b = (places[:, :, [bone[end] for bone in BONES], None, None] for end in (0, 1))
+    t = ((pixels - a) * (b - a)).sum(-1) / (b - a).square().sum(-1).clamp_min(least)
+    t = t.clamp(0, 1) if clamp else t
+    inside = (pixels - a - t[..., None] * (b - a)).norm(dim=-1) < radius
+    d_a, d_b = ((pixels - end).norm(dim=-1) + apart for end in (a, b))
+    return torch.stack((d_b, d_a), 3) / (d_a + d_b).unsqueeze(3) * inside.unsqueeze(3)
+
+
 SOLUTIONS = {
+    "bone_masks": bone_masks,
     "factorised_cost": factorised_cost,
     "smallest_half_width": smallest_half_width,
     "plane_that_mixes": plane_that_mixes,
 }
 MISTAKES = {
+    "bone_masks": [
+        lambda uv, size, half_width: bone_masks(uv, size, half_width).flip(3),
+        lambda uv, size, half_width: bone_masks(uv, size, half_width).mT,
+        lambda uv, size, half_width: bone_masks(uv, size, 2 * half_width),
+        lambda uv, size, half_width: bones(uv, size, half_width),
+        lambda uv, size, half_width: bones(uv, size, half_width * size / 2, edge=0.0),
+        lambda uv, size, half_width: bones(uv, size, half_width * size / 2, clamp=False),
+        lambda uv, size, half_width: bones(uv, size, half_width * size / 2, least=0.0),
+        lambda uv, size, half_width: bones(uv, size, half_width * size / 2, apart=0.0),
+        lambda uv, size, half_width: (
+            bone_masks(uv, size, half_width).sum(3, keepdim=True).repeat(1, 1, 1, 2, 1, 1)
+        ),
+        lambda uv, size, half_width: bone_masks(uv, size, half_width).square(),
+    ],
     "factorised_cost": [
         literal_cost,
         without_contraction,

@@ -50,8 +50,32 @@ def through_the_matrix(root, turn):
     return rotation_to_6d(torch.from_numpy(turn) @ rotation_from_6d(torch.from_numpy(root)))
 
 
-SOLUTIONS = {"start_factor": start_factor, "as_residual": as_residual, "turned_root": turned_root}
+def stage_update(previous, tokens, weight, bias, gain, start):
+    return start + gain * (torch.cat((tokens, previous), dim=-1) @ weight.T + bias)
+
+
+def predicted(previous, tokens, weight):
+    return torch.cat((tokens, previous), dim=-1) @ weight.T
+
+
+SOLUTIONS = {
+    "start_factor": start_factor,
+    "as_residual": as_residual,
+    "turned_root": turned_root,
+    "stage_update": stage_update,
+}
 MISTAKES = {
+    "stage_update": [
+        lambda p, t, w, b, gain, start: start + gain * (torch.cat((p, t), dim=-1) @ w.T + b),
+        lambda p, t, w, b, gain, start: start + predicted(p, t, w) + b,
+        lambda p, t, w, b, gain, start: start + gain * predicted(p, t, w) + b,
+        lambda p, t, w, b, gain, start: gain * (start + predicted(p, t, w) + b),
+        lambda p, t, w, b, gain, start: gain * (predicted(p, t, w) + b),
+        lambda p, t, w, b, gain, start: p + gain * (predicted(p, t, w) + b),
+        lambda p, t, w, b, gain, start: start + gain * predicted(p, t, w),
+        lambda p, t, w, b, gain, start: start - gain * (predicted(p, t, w) + b),
+        lambda p, t, w, b, gain, start: stage_update(p, t.detach(), w, b, gain, start),
+    ],
     "start_factor": [
         sum_of_factors,
         without_what_is_carried_over,

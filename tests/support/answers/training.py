@@ -1,4 +1,5 @@
 import numpy as np
+import torch
 
 DELTA = 0.01
 
@@ -28,13 +29,33 @@ def equally_loud(matrix):
     return u @ vh
 
 
+def huber(prediction, target):
+    z = (prediction - target).abs()
+    return torch.where(z < DELTA, z * z / 2, DELTA * (z - DELTA / 2))
+
+
+def pieces(z, small, large):
+    return torch.where(z.abs() < DELTA, small, large)
+
+
 SOLUTIONS = {
+    "huber": huber,
     "huber_gradient": huber_gradient,
     "weighted_cross_entropy": weighted_cross_entropy,
     "rotation_loss": rotation_loss,
     "equally_loud": equally_loud,
 }
 MISTAKES = {
+    "huber": [
+        lambda p, t: huber(p, t) / DELTA,
+        lambda p, t: (p - t).square() / 2,
+        lambda p, t: DELTA * ((p - t).abs() - DELTA / 2),
+        lambda p, t: pieces(p - t, (p - t).square() / 2, DELTA * (p - t).abs()),
+        lambda p, t: torch.where(p - t < DELTA, (p - t).square() / 2, huber(p, t)),
+        lambda p, t: huber(p, t).mean(),
+        lambda p, t: 2 * huber(p, t),
+        lambda p, t: huber(p.detach(), t),
+    ],
     "huber_gradient": [
         lambda prediction, target: huber_gradient(target, prediction),
         lambda prediction, target: huber_gradient(prediction, target) / DELTA,

@@ -24,12 +24,43 @@ def block_operations(n, f):
     return 2 * n * f * 8 * f + 4 * n**2 * f
 
 
+def attend(query, key, value):
+    weights = (query @ key.mT / query.shape[-1] ** 0.5).softmax(-1)
+    return weights @ value, weights
+
+
+def with_scores(query, key, value, dim=-1, divisor=2.0):
+    weights = (query @ key.mT / divisor).softmax(dim)
+    return weights @ value, weights
+
+
+def overflowing(query, key, value):
+    weights = (query @ key.mT / 2).exp()
+    weights = weights / weights.sum(-1, keepdim=True)
+    return weights @ value, weights
+
+
 SOLUTIONS = {
+    "attend": attend,
     "cross_hand_share": cross_hand_share,
     "contribution": contribution,
     "block_operations": block_operations,
 }
 MISTAKES = {
+    "attend": [
+        overflowing,
+        lambda q, k, v: with_scores(q, k, v, divisor=1.0),
+        lambda q, k, v: with_scores(q, k, v, divisor=4.0),
+        lambda q, k, v: with_scores(q, k, v, divisor=5**0.5),
+        lambda q, k, v: with_scores(q, k, v, divisor=3.0),
+        lambda q, k, v: with_scores(q, k, v, dim=-2),
+        lambda q, k, v: attend(k, q, v),
+        lambda q, k, v: (attend(q, k, v)[0], q @ k.mT / 2),
+        lambda q, k, v: (attend(q, k, v)[1].mT @ v, attend(q, k, v)[1]),
+        lambda q, k, v: (v, attend(q, k, v)[1]),
+        lambda q, k, v: attend(q, k, v)[0],
+        lambda q, k, v: attend(q, k.detach(), v),
+    ],
     "cross_hand_share": [
         lambda weights: 1 - cross_hand_share(weights),
         lambda weights: weights[..., 21:].sum(-1),

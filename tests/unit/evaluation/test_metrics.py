@@ -311,3 +311,14 @@ def test_a_table_names_its_protocol_and_units(protocol):
     assert len({len(line) for line in (header, *body)}) == 1
     chosen = format_table(rows, protocol, ["mrrpe", "samples"]).splitlines()[2]
     assert [cell.strip() for cell in chosen.split("|")[1:-1]] == ["", "mrrpe (mm)", "samples"]
+
+
+def test_a_readers_error_stands_in_the_librarys_place():
+    own = {"mean_position_error": lambda points, true_points, valid: points.new_full((len(points),), 7.0)}
+    library, found = errors_of(NOISY), errors_of(NOISY, parts=own)
+    for name in UNITS:
+        expected = torch.full((4,), 7.0) if name in ("mpjpe", "mpvpe", "pa_mpjpe") else library[name]
+        torch.testing.assert_close(found[name], expected, msg=name)
+    metrics = HandMetrics(INTERNET, HANDS, 1, own)
+    metrics.update(prediction_of(NOISY), SAMPLE)
+    assert metrics.compute()["initial"]["all"]["mpjpe"] == 7.0

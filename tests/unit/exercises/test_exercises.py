@@ -4,9 +4,22 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from support.answers import MISTAKES, SOLUTIONS
 
-from handlib.exercises import check, exercise, exercise_names
+from handlib.data.sample import normalise
+from handlib.data.shipped import load_samples
+from handlib.exercises import MY_DIR, check, exercise, exercise_names, my_parts, progress
+from handlib.model.network import DIR
+from handlib.model.parts import PARTS
+from handlib.utils.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def readers_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory of the test's own, where parts are kept."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def said(capsys, name, answer) -> str:
@@ -19,7 +32,9 @@ def said(capsys, name, answer) -> str:
 
 @pytest.mark.parametrize("name", SOLUTIONS)
 def test_solution_is_correct(capsys, name):
-    assert said(capsys, name, SOLUTIONS[name]) == "correct"
+    assert said(capsys, name, SOLUTIONS[name]) == (
+        "correct; kept in my_dir.py" if name in PARTS else "correct"
+    )
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)
@@ -33,6 +48,7 @@ def test_plausible_mistake_is_refused_with_the_same_words_each_time(capsys, name
     first = said(capsys, name, mistake)
     assert first.startswith("not right yet")
     assert said(capsys, name, mistake) == first
+    assert not MY_DIR.exists()
 
 
 def test_a_value_where_a_function_is_asked_for(capsys):
@@ -64,3 +80,60 @@ def test_the_teachers_guide_lists_every_exercise_under_its_notebook():
         for name in re.findall(r'^check\("(\w+)"', source.read_text(), re.MULTILINE)
     }
     assert listed == asked
+
+
+def wrong_name(query, key, value):
+    return query @ keys.mT, value
+
+
+def test_a_crashed_answer_is_told_with_its_message_and_line(capsys):
+    told = said(capsys, "attend", wrong_name)
+    line = wrong_name.__code__.co_firstlineno + 1
+    assert told == (
+        "not right yet: it stopped with NameError: name 'keys' is not defined "
+        f"(test_exercises.py, line {line}: return query @ keys.mT, value)"
+    )
+    assert "takes 1 positional argument but 3 were given" in said(capsys, "attend", lambda query: query)
+
+
+def test_a_crash_outside_the_answer_names_no_line_of_it(capsys):
+    told = said(capsys, "uv_of_pixel", lambda row, column, size: ("left", "up"))
+    assert told == "not right yet: it stopped with ValueError: could not convert string to float: 'left'"
+
+
+def test_solving_all_parts_fills_the_file_and_the_file_runs_the_network(capsys):
+    assert my_parts() == {}
+    for count, name in enumerate(PARTS, start=1):
+        check(name, SOLUTIONS[name])
+        assert list(my_parts()) == list(PARTS)[:count]
+        assert f"{count} of {len(PARTS)} parts" in repr(progress())
+    image = normalise(load_samples("test")[14].image[None, :, ::2, ::2])
+    library, own = DIR.from_pretrained("small"), DIR.from_pretrained("small", parts=my_parts())
+    with torch.no_grad():
+        expected, found = library(image), own(image)
+    for one, other in zip(expected.estimates, found.estimates, strict=True):
+        for name in ("vertices", "joints", "uv", "offset"):
+            torch.testing.assert_close(getattr(other, name), getattr(one, name), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.segmentation, expected.segmentation, atol=1e-5, rtol=1e-5)
+
+
+def attend_solution(query, key, value):
+    return SOLUTIONS["attend"](query, key, value)
+
+
+def test_only_a_function_with_the_parts_name_is_kept(capsys):
+    assert said(capsys, "attend", attend_solution) == "correct"
+    assert said(capsys, "attend", lambda q, k, v: SOLUTIONS["attend"](q, k, v)) == "correct"
+    assert not MY_DIR.exists()
+
+
+def test_a_broken_file_isnt_touched_and_is_told(capsys):
+    check("attend", SOLUTIONS["attend"])
+    MY_DIR.write_text(broken := MY_DIR.read_text() + "def half(:\n")
+    capsys.readouterr()
+    told = said(capsys, "huber", SOLUTIONS["huber"])
+    assert told.startswith("correct, but not kept in my_dir.py: my_dir.py, line ")
+    assert MY_DIR.read_text() == broken
+    assert "No part is yours until your file is mended: my_dir.py, line " in repr(progress())
+    with pytest.raises(InputError, match=r"my_dir.py, line \d+: "):
+        my_parts()

@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import pytest
 import torch
 from lightning_fabric import Fabric
+from support.answers import SOLUTIONS
 from support.tiny import TINY
 
 import handlib.training.loop
@@ -23,6 +25,7 @@ from handlib.hand.skeleton import SIDES
 from handlib.model.config import DIRConfig
 from handlib.model.hand_backbone import LATE, PLAN, HandBackbone
 from handlib.model.network import DIR
+from handlib.model.parts import PARTS
 from handlib.training.loop import batches, new_model, train
 from handlib.training.losses import LossWeights
 from handlib.training.run_folder import LOG, SETTINGS, check_same_run
@@ -242,3 +245,27 @@ def test_a_pretrained_backbone_moves_at_its_share_of_the_rate(
     ]
     # AdamW's first step is the learning rate itself, whatever the gradient.
     assert max(moves).item() == pytest.approx(rate * 0.05, rel=0.01)
+
+
+def test_a_readers_parts_run_in_network_loss_and_measurement(pairs: Path, tmp_path: Path) -> None:
+    calls: Counter[str] = Counter()
+
+    def counted(name: str) -> Callable[..., Any]:
+        def function(*arguments: Any) -> Any:
+            calls[name] += 1
+            return SOLUTIONS[name](*arguments)
+
+        return function
+
+    config = replace(SHORT, steps=2, evaluate_every=2)
+    parts = {name: counted(name) for name in PARTS}
+    for folder, given in (("own", parts), ("library", None)):
+        run(pairs, tmp_path / folder, config, parts=given)
+    assert set(calls) == set(PARTS) - {"fit_weak_perspective"}
+    own, library = (json.loads((tmp_path / folder / LOG).read_text()) for folder in ("own", "library"))
+    assert own["loss"] == pytest.approx(library["loss"], rel=1e-3)
+    errors = [log["validation"]["scores"]["stage 2"]["all"]["mpjpe"] for log in (own, library)]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-2)
+    with pytest.raises(InputError, match="no part is called"):
+        run(pairs, tmp_path / "none", config, parts={"attent": lambda q, k, v: v})
+    assert not (tmp_path / "none").exists()

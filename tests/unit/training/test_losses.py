@@ -326,3 +326,14 @@ def test_nobody_there_costs_nothing():
     assert total == 0 and len(terms) == 2 + 10
     total.backward()
     assert not any(leaf.grad.any() for leaf in leaves if leaf.grad is not None)
+
+
+def test_a_readers_huber_stands_in_the_librarys_place():
+    prediction, weights = prediction_of(true_estimate(SAMPLE), noisy_estimate(SAMPLE)), LossWeights.small()
+    library = dir_loss(prediction, TARGETS, replace(weights, location=0.0), FACES)[1]
+    own = {"huber": lambda prediction, target: 2 * huber(prediction, target)}
+    twice = dir_loss(prediction, TARGETS, replace(weights, location=0.0), FACES, own)[1]
+    of_distances = ("uv", "vertex_uv", "joints", "vertices", "offset", "dense")
+    for name, term in library.items():
+        factor = 2 if name.rpartition("_")[0] in of_distances or name in of_distances else 1
+        torch.testing.assert_close(twice[name], factor * term, msg=name)

@@ -1,1 +1,1 @@
-"""What stands before, between and behind the hands."""
+"""Things in front of, between and behind the hands."""

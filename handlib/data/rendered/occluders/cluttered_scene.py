@@ -1,6 +1,6 @@
-"""Pairs that aren't alone in the picture: things in front of them, somebody else's hands behind them.
+"""Scenes of a pair with things in front of it or somebody else's hands behind it.
 
-What is around a pair hides it and throws shadows on it, and is background in all labels.
+The surroundings hide the pair and cast shadows on it. In all labels they are background.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ class OtherHands:
 
 
 class ClutteredScene(PairScene):
-    """A pair with things and other people's hands around it; asked as a :class:`PairScene` is.
+    """A pair with things and other people's hands around it; it has the methods of a :class:`PairScene`.
 
-    Labels, the dense map and depth are the pair's alone, where nothing hides it. A hand's silhouette, of
-    which ``visibility`` gives the share that shows, is what would be seen of it if nothing else were there.
+    Labels, the dense map and depth show the pair alone, where nothing hides it. ``visibility`` is the visible
+    share of a hand's silhouette, the area that would show the hand if nothing else were there.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ClutteredScene(PairScene):
     def colour(
         self, label: UInt8[np.ndarray, "size size"], appearance: Appearance, samples: int
     ) -> UInt8[np.ndarray, "size size 3"]:
-        """The picture in sRGB bytes; ``label`` says how large it is, what is drawn is found out here."""
+        """Returns the picture in sRGB bytes, as large as ``label``; all covered pixels are drawn."""
         size = len(label)
         rows, columns = np.indices((size, size), dtype=np.int32).reshape(2, -1)
         covered = np.zeros(size * size, dtype=np.uint8)
@@ -59,7 +59,7 @@ class ClutteredScene(PairScene):
         return super().colour(covered.reshape(size, size), appearance, samples)
 
     def shade(self, hits: Hits, rays_per_pixel: int, appearance: Appearance) -> Float[Tensor, "n 3"]:
-        """Linear colours of what rays have hit, things among it."""
+        """Returns the linear colours of the hits, on skin and on things."""
         colours = torch.zeros(len(hits.ray), 3)
         skins = [
             (self, appearance.tone),

@@ -1,8 +1,8 @@
 """Things beside hands: boxes, cylinders and ellipsoids with a pattern that runs through their material.
 
-A thing is a unit solid, stretched, turned and put somewhere in the camera's frame. The unit box is
-[-1, 1]³, the unit cylinder has radius 1 and reaches from -1 to 1 along z, the unit ellipsoid is the sphere of
-radius 1. Patterns are functions of the place in the unit solid, so that a thing has no texture to unwrap.
+A thing is a unit solid that is stretched, turned and placed in the camera's frame. The unit box is
+[-1, 1]³. The unit cylinder has radius 1 and reaches from -1 to 1 along z. The unit ellipsoid is the sphere of
+radius 1. Patterns are functions of the place in the unit solid, so things need no unwrapped texture.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Kind = Literal["box", "cylinder", "ellipsoid"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Pattern = Literal["plain", "stripes", "checks", "marble"]
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)
-# Shares of a thing's longest side that the two others have, at random between these.
+# Range of the two other sides, as shares of a thing's longest side.
 SLIMNESS = (0.3, 1.0)
 
 
@@ -31,7 +31,7 @@ SLIMNESS = (0.3, 1.0)
 class Thing:
     """A solid: ``half_sizes`` (metres) stretch the unit solid, ``turn`` and ``centre`` place it.
 
-    Its material shows the linear ``colours`` in a pattern with ``waves`` periods from end to end.
+    Its material has two linear ``colours`` in a pattern with ``waves`` periods from end to end.
     """
 
     kind: Kind
@@ -44,27 +44,27 @@ class Thing:
 
     @property
     def radius(self) -> float:
-        """Nothing of the thing is further from its centre (metres)."""
+        """Returns the distance from the thing's centre to its farthest point (metres)."""
         reach = {"box": 3, "cylinder": 2, "ellipsoid": 1}[self.kind]
         return float(np.sqrt(np.sort(self.half_sizes**2)[-reach:].sum()))
 
     @property
     def vertices(self) -> Float[np.ndarray, "v 3"]:
-        """The surface's vertices in the camera's frame, metres."""
+        """Returns the surface's vertices in the camera's frame, in metres."""
         corners, _ = unit_solid(self.kind)
         return ((corners * self.half_sizes) @ self.turn.T + self.centre).astype(np.float32)
 
     @property
     def faces(self) -> Int[np.ndarray, "f 3"]:
-        """Its triangles, seen anticlockwise from outside."""
+        """Returns the surface's triangles, anticlockwise as seen from outside."""
         return unit_solid(self.kind)[1]
 
     def in_unit_solid(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """From the camera's frame to the frame in which the thing is the unit solid."""
+        """Converts points from the camera's frame to the frame in which the thing is the unit solid."""
         return (points - self.centre) @ self.turn / self.half_sizes
 
     def contains(self, points: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, "n"]:
-        """Returns which points (camera's frame, metres) lie inside."""
+        """Returns which points (camera's frame, metres) are inside."""
         place = self.in_unit_solid(points)
         across = np.linalg.norm(place[:, :2], axis=1)
         return {
@@ -74,7 +74,7 @@ class Thing:
         }[self.kind] < 1
 
     def normals(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """Outward unit normals at points of the surface."""
+        """Returns the outward unit normals at points of the surface."""
         place = self.in_unit_solid(points)
         outward = place.copy()
         if self.kind == "box":
@@ -86,7 +86,7 @@ class Thing:
         return (outward / np.linalg.norm(outward, axis=1, keepdims=True)).astype(np.float32)
 
     def colour(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-        """Linear colour of the material at points."""
+        """Returns the material's linear colour at points."""
         phase = np.pi * self.waves * self.in_unit_solid(points)
         share = {
             "plain": np.zeros(len(points)),
@@ -100,7 +100,7 @@ class Thing:
 
 @cache
 def unit_solid(kind: Kind) -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f 3"]]:
-    """Vertices and faces of a unit solid."""
+    """Returns vertices and faces of a unit solid."""
     mesh = {
         "box": lambda: trimesh.creation.box(extents=(2, 2, 2)),
         "cylinder": lambda: trimesh.creation.cylinder(radius=1, height=2, sections=48),
@@ -110,7 +110,7 @@ def unit_solid(kind: Kind) -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f
 
 
 def sample_thing(rng: np.random.Generator, kind: Kind | None = None) -> Thing:
-    """A random thing at the origin whose longest half side is one metre: placing it says how large it is."""
+    """Returns a random thing at the origin. Its longest half side is one metre; placing it sets its size."""
     kind = KINDS[rng.integers(len(KINDS))] if kind is None else kind
     sides = np.append(rng.uniform(*SLIMNESS, 2), 1.0)
     grey = rng.uniform(0.1, 0.9, (2, 1))
@@ -128,7 +128,7 @@ def sample_thing(rng: np.random.Generator, kind: Kind | None = None) -> Thing:
 def light_thing(
     albedo: Float[Tensor, "n 3"], normal: Float[Tensor, "n 3"], lit: Float[Tensor, "n"], light: Tensor
 ) -> Float[Tensor, "n 3"]:
-    """Linear colour of a dull surface under the light and sky that :func:`shading.light_skin` has."""
+    """Returns the linear colour of a matt surface under the light and sky of :func:`shading.light_skin`."""
     toward = normal @ normalize(light, dim=0)
     wrap = WRAP.mean()
     diffuse = ((toward + wrap) / (1 + wrap)).clamp(0, 1)

@@ -1,7 +1,7 @@
-"""What stands around a pair: things before the hands or held between them, somebody else's hands behind them.
+"""Adds surroundings to a pair: things in front of the hands or held between them, other hands behind them.
 
-Sizes are found, not drawn: a thing in front of the hands grows until it hides the share of them that is
-wanted, a thing between them until it touches one.
+Sizes aren't random. A thing in front of the hands grows until it hides the wanted share of them. A thing
+between the hands grows until it touches one of them.
 """
 
 from collections.abc import Callable
@@ -17,39 +17,40 @@ from handlib.data.rendered.occluders.solids import Thing, sample_thing
 from handlib.data.rendered.render import VISIBILITY_GRID, Hits, PairScene
 from handlib.geometry.rays import ray_scene
 
-# Half of a thing's longest side, metres.
+# Range of half of a thing's longest side, in metres.
 SMALLEST, LARGEST = 0.004, 0.14
 # Metres between the nearest point of the hands and a thing in front of them.
 CLEARANCE = 0.004
-# Shares of what is seen of the hands that one thing hides in the world of objects.
+# Range of the share of the visible hands that one thing hides, in the world with objects.
 COVERS = (0.05, 0.6)
 HELD_SHARE = 0.25
 BISECTIONS = 12
 
 
 def seen_of_hands(scene: PairScene, hands: tuple[int, ...] = (0, 1)) -> Hits:
-    """Rays that meet some of the hands (0 left, 1 right; forearms don't count), of a coarse picture."""
+    """Returns the hits of a coarse picture's rays on the given hands (0 left, 1 right), without forearms."""
     hits = scene.cast(scene.directions(*scene.pixels(VISIBILITY_GRID), VISIBILITY_GRID, 1))
     return hits.where(np.isin(hits.arm, hands) & (hits.face < len(hand_faces())))
 
 
 def in_front(thing: Thing, size: float, direction: Float[np.ndarray, "3"], nearest: float) -> Thing:
-    """The thing with its longest half side ``size`` (metres), seen in a direction (z = 1), wholly before the
-    depth ``nearest``.
+    """Places a thing in a direction (z = 1), wholly in front of the depth ``nearest``.
+
+    Its longest half side becomes ``size`` (metres).
     """
     sized = replace(thing, half_sizes=thing.half_sizes * (size / thing.half_sizes.max()))
     return replace(sized, centre=direction.astype(float) * (nearest - CLEARANCE - sized.radius))
 
 
 def hidden_share(thing: Thing, seen: Hits) -> float:
-    """The share of the rays that meet the thing first."""
+    """Returns the share of the rays that meet the thing first."""
     scene = ray_scene((thing.vertices, thing.faces))
     first = scene.first_hits(np.zeros_like(seen.direction), seen.direction)
     return float((first.met & (first.way < seen.depth)).mean())
 
 
 def _largest(fits: Callable[[float], bool]) -> float:
-    """By bisection the largest size that fits, if smaller ones do."""
+    """Returns the largest size that fits, by bisection; all smaller sizes must fit too."""
     low, high = SMALLEST, LARGEST
     for _ in range(BISECTIONS):
         middle = np.sqrt(low * high)
@@ -64,10 +65,9 @@ def cover(
     rng: np.random.Generator,
     hands: tuple[int, ...] = (0, 1),
 ) -> Thing:
-    """The thing in front of a random point of some hands, so large that it hides ``share`` of what is seen of
-    them.
+    """Places a thing in front of a random point of some hands; it hides ``share`` of their visible part.
 
-    It hides less if that would take more than ``LARGEST``. The scene is the bare pair's.
+    It hides less if its size would exceed ``LARGEST``. The scene must hold the pair alone.
     """
     seen, nearest = seen_of_hands(scene, hands), float(seen_of_hands(scene).depth.min())
     aim = seen.direction[rng.integers(len(seen.direction))]
@@ -82,9 +82,9 @@ def cover(
 def hold(
     thing: Thing, vertices: Float[np.ndarray, "2 778 3"], joints: Float[np.ndarray, "2 21 3"]
 ) -> Thing | None:
-    """The thing halfway between both palms' knuckles, as large as the hands leave room for.
+    """Places a thing halfway between both hands' knuckles, as large as fits between the hands.
 
-    None if that is less than a centimetre and a half across.
+    Returns None if there is room for less than 1.5 cm.
     """
     centre = joints[:, [5, 9, 13, 17]].mean((0, 1)).astype(float)
     skin = vertices.reshape(-1, 3)
@@ -99,8 +99,9 @@ def hold(
 def sample_objects(
     rng: np.random.Generator, scene: PairScene, joints: Float[np.ndarray, "2 21 3"]
 ) -> tuple[Thing, ...]:
-    """One or two random things; a quarter of the first ones are held, the others in front of either hand or
-    of both.
+    """Returns one or two random things.
+
+    A quarter of the first things are held between the hands. The others are in front of one hand or of both.
     """
     things = []
     for number in range(1 + (rng.random() < 0.3)):
@@ -117,8 +118,9 @@ def sample_other_hands(
     vertices: Float[np.ndarray, "2 778 3"],
     tone: Float[np.ndarray, "3"],
 ) -> OtherHands:
-    """Somebody else's pair (``vertices``, fingers up) behind the scene's: it reaches into the picture from
-    above, from a side or from below, and its forearms leave it there.
+    """Places somebody else's pair (``vertices``, fingers up) behind the scene's pair.
+
+    It reaches into the picture from above, from a side or from below.
     """
     quarter = rng.choice([180.0, 90.0, -90.0, 0.0], p=(0.4, 0.2, 0.2, 0.2)) + 15 * rng.normal()
     turn = Rotation.from_euler("z", quarter, degrees=True).as_matrix()

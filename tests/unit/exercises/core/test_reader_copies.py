@@ -9,9 +9,7 @@ from handlib.exercises.core.reader_copies import make_reader_copies
 def folders(tmp_path):
     cells = [
         new_code_cell("1 + 1", outputs=[new_output("stream", text="shown")]),
-        new_code_cell(
-            "2 + 2", outputs=[new_output("stream", text="spoilt")], metadata={"tags": ["reveals"]}
-        ),
+        new_code_cell("2 + 2", outputs=[new_output("stream", text="spoilt")], metadata={"tags": ["reveals"]}),
     ]
     (tmp_path / "notebooks").mkdir()
     nbformat.write(new_notebook(cells=cells), tmp_path / "notebooks" / "01_a.ipynb")

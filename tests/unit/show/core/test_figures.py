@@ -31,20 +31,18 @@ def test_principal_colours_show_what_varies_most_first():
     assert torch.corrcoef(torch.stack((red, large.flatten())))[0, 1] > 0.98
 
 
-def test_paths_lead_from_the_first_estimate_to_the_last():
+def test_paths_of_both_hands_lead_from_the_first_estimate_to_the_last():
     sample = random_pairs(2, size=32)
     truth = true_estimate(sample)
     wrong = noisy_estimate(sample)
-    figure = show.joint_paths(sample, [wrong, truth], 1, 0, [4, 8])
+    figure = show.joint_paths(sample, [wrong, truth], 1, [4, 8])
     (arrows,) = figure.axes[0].collections
-    start = (wrong.uv[1, 0, [4, 8]] + 1) * 16
+    start, end = ((hands.uv[1][:, [4, 8]].reshape(4, 2) + 1) * 16 for hands in (wrong, sample))
     np.testing.assert_allclose(arrows.get_offsets(), start, atol=1e-4)
     moved = np.stack((arrows.U, arrows.V), axis=1)
-    np.testing.assert_allclose(start + moved, (sample.uv[1, 0, [4, 8]] + 1) * 16, atol=1e-3)
+    np.testing.assert_allclose(start + moved, end, atol=1e-3)
     crosses = figure.axes[0].lines[-1]
-    np.testing.assert_allclose(
-        np.stack(crosses.get_data(), axis=1), (sample.uv[1, 0, [4, 8]] + 1) * 16, atol=1e-4
-    )
+    np.testing.assert_allclose(np.stack(crosses.get_data(), axis=1), end, atol=1e-4)
 
 
 def test_training_curves_have_a_line_per_run_and_estimate_and_mark_where_a_run_ends():

@@ -1,0 +1,1 @@
+"""The machinery around exercises: predictions, readers' notebooks, and readers' parts of the network."""
