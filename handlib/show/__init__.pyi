@@ -21,6 +21,7 @@ from .encoder import paint_out as paint_out
 from .evaluation import EvaluationExplorer as EvaluationExplorer
 from .gcn import Influence as Influence
 from .gcn import InfluenceExplorer as InfluenceExplorer
+from .hand import BendExplorer as BendExplorer
 from .hand import HandExplorer as HandExplorer
 from .interhand import FitExplorer as FitExplorer
 from .interhand import FitView as FitView

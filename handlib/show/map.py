@@ -128,9 +128,9 @@ def draw_stage(part: Part, mark: Mark, trace: Trace) -> Iterator[str]:
         yield box(x - 12, ROWS[0] - 10, 174.0, bottom - ROWS[0] + 2, f"{space}-lane", radius=6.0)
         yield text(x - 1, bottom - 14, name, "name", "muted", "start")
     middle = part.x + part.width / 2
-    yield text(middle, part.y + 20, f"{part.title} × {len(trace.stages)}", "name", ink(mark))
+    yield text(middle, part.y + 23, f"{part.title} × {len(trace.stages)}", "name", ink(mark))
     sizes = ", then ".join(str(stage.fused.shape[-1]) for stage in trace.stages)
-    yield text(middle + 130, part.y + 20, f"S = {sizes}", "sub", "muted", "start")
+    yield text(middle + 130, part.y + 23, f"S = {sizes}", "sub", "muted", "start")
     if mark == "here":
         yield you_are_here(middle, part.y - 9)
 
@@ -154,11 +154,12 @@ def draw_joint_space() -> Iterator[str]:
 def draw_flow(flow: Flow, here: str | None) -> str:
     """An arrow with its shape, brought out where it begins or ends in the block where the reader is."""
     touches = here is not None and here in (flow.start, flow.end, flow.of)
+    pale = here is not None and not touches and PARTS[here].of != "whole"
     drawn = arrow(flow.points, "here", 2.4) if touches else arrow(flow.points)
     x, y = flow.words_at
     if flow.of:
         drawn += box(x - 14, y - 16, 28.0, 22.0, "paper", "here" if touches else "arrow", 11.0)
-    return drawn + text(x, y, flow.words, "label", "ink" if touches or not here else "muted", flow.anchor)
+    return drawn + text(x, y, flow.words, "label", "muted" if pale else "ink", flow.anchor)
 
 
 def config_name(config: DIRConfig) -> str:

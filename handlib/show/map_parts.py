@@ -183,7 +183,7 @@ def flows_in(trace: Trace, config: DIRConfig) -> Iterator[Flow]:
     yield across("encoder", "initial", f"{shape(first.params.to_vector())} + {shape(first.offset)}")
     (out_x, out_y), to_x = (encoder.x + 50, encoder.y + encoder.height), x + 33
     points = [(out_x, out_y), (out_x, out_y + 7), (to_x, out_y + 7), (to_x, y)]
-    yield Flow("encoder", "fuse", points, maps_taken(config), (to_x + 10, STAGE + 20), "start")
+    yield Flow("encoder", "fuse", points, maps_taken(config), (to_x + 10, STAGE + 23), "start")
     yield down("initial", "estimate")
 
 

@@ -11,7 +11,7 @@ from handlib.hand.skeleton import BONES, FINGERS, NUM_JOINTS, joint_index
 from handlib.model.projection import bone_masks
 from handlib.model.sampling import sample_joints
 from handlib.show.core.glyphs import grid, hand_graph, standing
-from handlib.show.core.svg import Drawing, Point, arrow, box, disc, line, polygon, text
+from handlib.show.core.svg import HEAD, Drawing, Point, arrow, box, disc, line, polygon, text
 from handlib.utils.arguments import check_between, check_choice
 
 HAND, PLANE, PICTURE = (104.0, 138.0), (308.0, 138.0), (604.0, 138.0)
@@ -69,12 +69,14 @@ def draw_weak_perspective(scale: float = 7.0, shift: Point = (-0.35, 0.6)) -> Dr
     parts.append(hand_graph(on_plane, "joint-edge", 2.6))
     parts.append(hand_graph(hand, "right", 3.0) + hand_graph(seen, "right", 2.4))
     parts += [disc(x, y, 4.0, "here") for x, y in (hand[FINGERTIP], on_plane[FINGERTIP], seen[FINGERTIP])]
-    parts.append(disc(*PICTURE, 3.0, "here") + arrow([PICTURE, tuple(seen[0])], "here-ink", 2.0))
+    parts.append(disc(*PICTURE, 3.0, "here-ink"))
+    if math.dist(PICTURE, seen[0]) > HEAD:
+        parts.append(arrow([PICTURE, tuple(seen[0])], "here-ink", 2.0))
     parts.append(text(PICTURE[0] + 3, PICTURE[1] + 30, "t", "name", anchor="start"))
-    parts.append(
-        text(196.0, 34.0, "drop z", "label", "muted") + text(460.0, 16.0, "times s, plus t", "label", "muted")
-    )
-    parts.append(text(460.0, 34.0, f"s = {scale:g}, t = ({shift[0]:g}, {shift[1]:g})".replace("-", "−"), "sub", "muted"))
+    numbers = f"s = {scale:g}, t = ({shift[0]:g}, {shift[1]:g})".replace("-", "−")
+    parts.append(text(196.0, 34.0, "drop z", "label", "muted"))
+    parts.append(text(461.0, 16.0, "times s, plus t", "label", "muted"))
+    parts.append(text(461.0, 34.0, numbers, "sub", "muted"))
     x, y, z = joints[FINGERTIP]
     columns = (
         (HAND[0], "hand, metres", f"x {decimals(x)}, y {decimals(y)}, z {decimals(z)}"),
@@ -167,9 +169,7 @@ def draw_bone_plane(
         (244.0, f"1 − {d_b:.1f} / {d_a + d_b:.1f} = {decimals(of_b)} of b", "label", "ink"),
     )
     parts += [text(x, y, said, kind, fill, "start") for y, said, kind, fill in lines]
-    words = (
-        "Pixels near the bone blend the features of its end joints, the nearer one more; others are 0."
-    )
+    words = "Pixels near the bone blend the features of its end joints, the nearer one more; others are 0."
     return Drawing("A bone drawn on its plane", words, "".join(parts), 640.0, EDGE + size * CELL + 20)
 
 

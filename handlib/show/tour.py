@@ -154,7 +154,8 @@ class StagesPanel(Explorer[StageState]):
 
     def picture(self) -> Picture:
         """Returns all estimates side by side."""
-        return stage_sheet(self.states, self.view.faces, self.view.framing)
+        *centre, half_height = self.view.framing
+        return stage_sheet(self.states, self.view.faces, (*centre, half_height / 1.15))
 
     def __repr__(self) -> str:
         return "Stages: " + "; ".join(state.summary for state in self.states)

@@ -1,4 +1,4 @@
-"""What stands in a drawing, read from its SVG: words with the room they take, shapes in the order of drawing."""
+"""What stands in a drawing, read from its SVG: words, the room they take, their colours and their ground."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -15,6 +15,7 @@ NAMESPACE = "{http://www.w3.org/2000/svg}"
 FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")
 """DejaVu Sans, which is wider than any other system's font."""
 
+SHAPES = [NAMESPACE + name for name in ("rect", "circle", "polygon")]
 Room = tuple[float, float, float, float]
 
 
@@ -79,9 +80,8 @@ def words_in(drawing: Drawing) -> list[Words]:
             x, y = (room[0] + room[2]) / 2, (room[1] + room[3]) / 2
             ground = next(colour_of(shape, "fill") for shape in reversed(below) if holds(shape, x, y))
             found.append(Words(element.text, room, colour_of(element, "fill"), ground))
-        elif element.tag in (NAMESPACE + "rect", NAMESPACE + "circle", NAMESPACE + "polygon"):
-            if colour_of(element, "fill"):
-                below.append(element)
+        elif element.tag in SHAPES and colour_of(element, "fill"):
+            below.append(element)
     return found
 
 

@@ -29,8 +29,11 @@ BATCH, HIGHEST_RATE = 32, 6e-3
 PAIRS, TEST_SHARE = 2000, 0.3
 POSE_NOISE = 0.08
 """Standard deviation (radians) by which the poses of mirrored hands differ, in each of the 45 numbers."""
-POINT_NOISE = 0.003
+POINT_NOISE = 0.002
 """Standard deviation (metres) of a seen joint's place."""
+
+ROOTS = (MIRROR @ BACK_TO_CAMERA @ MIRROR, BACK_TO_CAMERA)
+"""Rotations of the left and of the right hand that shows its back."""
 
 Hide = Callable[[int, torch.Generator], Bool[Tensor, "batch hand=2 21"]]
 """From the number of pairs and random numbers to which of their joints are hidden."""
@@ -60,16 +63,25 @@ def posed_pairs(
         poses[0] = poses[1] + pose_noise * np.random.default_rng(1).normal(size=(count, 45))
         betas[0] = betas[1]
     poses[0] *= np.tile([1.0, -1.0, -1.0], 15)
-    roots = (MIRROR @ BACK_TO_CAMERA @ MIRROR, BACK_TO_CAMERA)
     posed = [
         hand(
             root_rotation=torch.from_numpy(root).float(),
             pose_axis_angle=torch.from_numpy(pose).float(),
             betas=torch.from_numpy(shape).float(),
         )
-        for hand, root, pose, shape in zip(hands(), roots, poses, betas, strict=True)
+        for hand, root, pose, shape in zip(hands(), ROOTS, poses, betas, strict=True)
     ]
     return torch.stack([hand.joints for hand in posed], dim=1)
+
+
+def mean_hands() -> Float[Tensor, "hand=2 21 3"]:
+    """Returns the joints of the mean hands in the mean pose, metres from the wrist, camera frame."""
+    return torch.stack(
+        [
+            hand(root_rotation=torch.from_numpy(root).float(), pose_axis_angle=hand.hands_mean).joints
+            for hand, root in zip(hands(), ROOTS, strict=True)
+        ]
+    )
 
 
 class Attention(nn.Module):
@@ -104,23 +116,28 @@ def shuffled_gcn() -> nn.Module:
 
 
 class JointNetwork(nn.Module):
-    """Completes hands: features of every seen joint, the given modules, and a linear layer per hand."""
+    """Corrects the mean hands, as a stage corrects an estimate: features per joint, the given modules, and a
+    linear layer per hand.
+
+    The features of a joint come from what is seen of the joint and from its place in the mean hand.
+    """
+
+    start: Float[Tensor, "hand=2 21 3"]
 
     def __init__(self, *modules: nn.Module):
         super().__init__()
+        self.register_buffer("start", mean_hands() / LENGTH_UNIT)
         self.embed = PerHand(
-            lambda: nn.Sequential(nn.Linear(3, FEATURES), nn.ReLU(), nn.Linear(FEATURES, FEATURES))
+            lambda: nn.Sequential(nn.Linear(6, FEATURES), nn.ReLU(), nn.Linear(FEATURES, FEATURES))
         )
         self.mechanisms = nn.Sequential(*modules)
         self.read = PerHand(lambda: nn.Linear(NUM_JOINTS * FEATURES, NUM_JOINTS * 3))
-        for layer in self.read.modules_per_hand:
-            nn.init.normal_(layer.weight, std=0.02)
-            nn.init.zeros_(layer.bias)
 
     def forward(self, seen: Float[Tensor, "batch hand=2 21 3"]) -> Float[Tensor, "batch hand=2 21 3"]:
         """Returns all joints, in units of ``LENGTH_UNIT``, from what :func:`observed` gives."""
-        features = self.mechanisms(self.embed(seen))
-        return self.read(features.flatten(2)).unflatten(-1, (NUM_JOINTS, 3))
+        features = self.embed(torch.cat((seen, self.start.expand_as(seen)), dim=-1))
+        corrections = self.read(self.mechanisms(features).flatten(2))
+        return self.start + corrections.unflatten(-1, (NUM_JOINTS, 3))
 
 
 def observed(

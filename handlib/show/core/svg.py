@@ -157,9 +157,9 @@ def arrow(points: Points, colour: str = "arrow", thick: float = 1.6) -> str:
 class Drawing:
     """A picture in SVG that a notebook shows as wide as its cell, but not wider than ``width`` pixels.
 
-    ``title`` and ``words`` say the same to those who can't see it. Notebooks get the picture as an image: from
-    a notebook that nobody has run yet, JupyterLab takes out SVG and would leave loose words behind. An image
-    takes its theme from the ``color-scheme`` around it, which JupyterLab and the book set with their theme.
+    ``title`` and ``words`` say the same to those who can't see it. Notebooks get the picture as an image:
+    from a notebook that nobody has run yet, JupyterLab takes out SVG and would leave loose words behind. An
+    image takes its theme from the ``color-scheme`` around it, which JupyterLab and the book set with theirs.
     """
 
     title: str

@@ -2,7 +2,17 @@ import re
 from dataclasses import replace
 
 import pytest
-from support.drawings import NAMESPACE, Room, colour_of, elements, outside, overlapping, root_of, too_pale, words_in
+from support.drawings import (
+    NAMESPACE,
+    Room,
+    colour_of,
+    elements,
+    outside,
+    overlapping,
+    root_of,
+    too_pale,
+    words_in,
+)
 
 from handlib.model.config import DIRConfig
 from handlib.show.map import dir_map, mark_of
@@ -15,12 +25,11 @@ CONFIGS = {
     "small": SMALL,
     "wild": DIRConfig.wild(),
     "released": DIRConfig.released(),
-    "joint planes": DIRConfig.paper(),
     "vertices": replace(SMALL, tokens="vertices", projection="joint"),
     "bare": replace(SMALL, enhancement=False, inter_hand="none", gcn_layers=0),
     "three stages": replace(SMALL, stage_levels=(2, 1, 0)),
 }
-"""The three that ship or are published, what tokens may be, and what may be left out."""
+"""What is published and ships, what tokens may be, what may be left out, how often may be refined."""
 
 
 def said_in(here: str | None = None, config: DIRConfig | None = None) -> list[str]:
@@ -37,7 +46,11 @@ def inside(room: Room, name: str) -> bool:
 def test_the_reader_is_in_one_place(here: str):
     shown, part = dir_map(here), PARTS[here]
     assert [words.said for words in words_in(shown)].count("you are here") == 1
-    assert root_of(shown).find(f"{NAMESPACE}title").text == f"Map of DIR. You are here: {part.title}" == repr(shown)
+    assert (
+        root_of(shown).find(f"{NAMESPACE}title").text
+        == f"Map of DIR. You are here: {part.title}"
+        == repr(shown)
+    )
     marked = [
         (float(box.get("x")), float(box.get("y")))
         for box in elements(shown, "rect")
@@ -52,7 +65,8 @@ def test_the_reader_is_in_one_place(here: str):
 def test_nobody_is_on_the_map_of_the_book():
     assert "you are here" not in said_in()
     assert not re.search(r'class="[^"]*here', dir_map().body)
-    assert "muted" not in {words.colour for words in words_in(dir_map()) if re.match(r"\d\d ", words.said)}
+    titles = {part.title for part in PARTS.values()}
+    assert {words.colour for words in words_in(dir_map()) if words.said in titles} == {"ink"}
 
 
 def test_what_a_notebook_is_about_does_not_fade():

@@ -20,9 +20,11 @@ def said_in(drawing: Drawing) -> list[str]:
     return [words.said.replace("−", "-") for words in words_in(drawing)]
 
 
-def numbers_after(prefix: str, drawing: Drawing) -> list[float]:
-    (said,) = [said for said in said_in(drawing) if said.startswith(prefix)]
-    return [float(value) for value in re.findall(r"-?\d+\.?\d*", said)]
+def numbers_after(name: str, drawing: Drawing, count: int) -> list[float]:
+    """Of the line that begins with that name and says so many numbers."""
+    lines = [re.findall(r"-?\d+\.\d\d", said) for said in said_in(drawing) if said.startswith(f"{name} ")]
+    (numbers,) = [line for line in lines if len(line) == count]
+    return [float(value) for value in numbers]
 
 
 @pytest.mark.parametrize("sketch", SKETCHES)
@@ -32,11 +34,26 @@ def test_sketches_can_be_read(sketch):
     assert overlapping(drawing) == [] and outside(drawing) == [] and too_pale(drawing) == []
 
 
-@given(st.floats(2, 9), st.floats(-0.5, 0.5), st.floats(0, 0.8))
+@given(st.floats(2, 9), st.floats(-0.5, 0.5), st.floats(-0.5, 0.8))
 def test_a_camera_gives_the_uv_that_it_says(scale: float, u: float, v: float):
     drawing = draw_weak_perspective(scale, (u, v))
-    (x, y), place = (numbers_after(prefix, drawing) for prefix in ("x -0.03, y -0.18", "u "))[0][:2], None
-    assert place is None and (x, y)
+    point, flat = numbers_after("x", drawing, 3), numbers_after("x", drawing, 2)
+    assert point[:2] == flat
+    camera = torch.tensor([scale, u, v], dtype=torch.float64)
+    uv = project_weak_perspective(torch.tensor([point], dtype=torch.float64), camera)[0]
+    assert numbers_after("u", drawing, 2) == pytest.approx(uv.tolist(), abs=0.006 + 0.005 * scale)
+
+
+def test_a_camera_without_shift_has_no_arrow():
+    arrows = [
+        [
+            head
+            for head in elements(draw_weak_perspective(shift=shift), "polygon")
+            if colour_of(head, "line") is None
+        ]
+        for shift in ((0.0, 0.0), (0.3, 0.3))
+    ]
+    assert [len(heads) for heads in arrows] == [0, 1]
 
 
 def test_sampling_reads_four_cells_whose_weights_are_products_of_nearness():
@@ -68,9 +85,14 @@ def test_a_bone_covers_the_pixels_of_its_mask():
     uv = torch.zeros(1, 1, 21, 2)
     uv[0, 0, [19, 20]] = torch.tensor(ends)
     mask = bone_masks(uv, size, half_width)[0, 0, 19].sum(0).numpy() > 0
-    squares = [box for box in elements(draw_bone_plane(ends, size, half_width), "rect") if colour_of(box, "fill") == "first"]
+    squares = [
+        box
+        for box in elements(draw_bone_plane(ends, size, half_width), "rect")
+        if colour_of(box, "fill") == "first"
+    ]
     cells = {
-        (round((float(box.get("y")) - EDGE) / CELL), round((float(box.get("x")) - EDGE) / CELL)) for box in squares
+        (round((float(box.get("y")) - EDGE) / CELL), round((float(box.get("x")) - EDGE) / CELL))
+        for box in squares
     }
     assert cells == {(int(row), int(column)) for row, column in np.argwhere(mask)}
 

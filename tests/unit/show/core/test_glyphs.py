@@ -43,7 +43,9 @@ def test_a_graph_has_all_joints_and_bones_in_the_colour_of_its_hand():
     body = hand_graph(place_hand("left", (50.0, 90.0), 60.0), "left", 2.0)
     discs, bones = drawn(body, "circle"), drawn(body, "path")
     assert (len(discs), len(bones)) == (NUM_JOINTS, len(BONES))
-    assert {colour_of(disc, "fill") for disc in discs} == {colour_of(bone, "line") for bone in bones} == {"left"}
+    assert (
+        {colour_of(disc, "fill") for disc in discs} == {colour_of(bone, "line") for bone in bones} == {"left"}
+    )
     assert len(drawn(hand_shape(place_hand("left", (50.0, 90.0), 60.0), "left", 4.0), "polygon")) == 1
 
 
