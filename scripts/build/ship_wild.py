@@ -203,7 +203,8 @@ that `wild` has located: is this a hand, and is it a right one? Confidence and s
 {runs_told(training["runs"])}
 
 Every picture is composed anew and comes with its mirror image. The first run's pairs were rendered before the
-world had views across a table; for the second run 2500 of them were rendered again.
+world had views across a table. 2500 of them were rendered again for the second run, 8750 for most of the
+third run.
 
 {training["curve"][-1]["hours"]:.1f} hours on two cores of a CPU, and the rendering before it.
 All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.

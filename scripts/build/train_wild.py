@@ -49,8 +49,6 @@ def main() -> None:
     size = recipe.network.image_size
     make_dataset(folder / f"val-{size}", "val", VALIDATION, size, SEED, "wild", cores)
     training = replace(recipe.training, steps=options.steps)
-    if options.start_from:
-        training = replace(training, maps_first=0.0)
     chosen = machine()
     train(
         folder / "train",
