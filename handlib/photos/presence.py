@@ -31,6 +31,8 @@ SEEN_AREA = 0.02
 LIKELY = 0.5
 LOCATED_AREA = 0.001
 """The same for networks that locate joints, where hands may be small."""
+SAME_PLACE = 0.6
+"""Hand sizes: two located hands whose joints are nearer to each other, on average, may be one hand."""
 EVIDENCE = ("presence", "certainty", "segmentation", "opinion")
 CALIBRATION: dict[str, float] = json.loads(
     (Path(__file__).parents[1] / "assets" / "confidence.json").read_text()
@@ -79,11 +81,15 @@ def hands_present(prediction: Prediction, opinion: Float[Tensor, "hand=2"] | Non
     if opinion is None:
         likelihood = confidence = odds.sigmoid()
     else:
-        likelihood = ((odds + opinion) / 2).sigmoid()
         evidence = torch.stack(evidence_of(located, seen.confidence, opinion), dim=-1)
+        likelihood = ((odds + opinion) / 2).sigmoid()
         weights = torch.tensor([CALIBRATION[name] for name in EVIDENCE], device=evidence.device)
         confidence = (evidence @ weights + CALIBRATION["constant"]).sigmoid()
-    return Presence(likelihood, confidence, seen.area, (likelihood > LIKELY) & (seen.area >= LOCATED_AREA))
+    there = (likelihood > LIKELY) & (seen.area >= LOCATED_AREA)
+    if opinion is not None and hands_apart(located) < SAME_PLACE:
+        # The opinion says that there is a hand at this place, not that there are two.
+        there = there & ((odds > 0) | (odds == odds.max()))
+    return Presence(likelihood, confidence, seen.area, there)
 
 
 def evidence_of(
@@ -92,6 +98,15 @@ def evidence_of(
     """Returns the numbers from which the confidence is computed, in the order of ``EVIDENCE``."""
     certainty = located.certainty[0].clamp_min(1e-4).log().mean(-1)
     return located.presence[0], certainty, segmented, opinion
+
+
+def hands_apart(located: LocatedJoints) -> float:
+    """Returns how far the two hands' joints are from each other in the first picture of a batch: the mean
+    distance, in sizes of the larger hand.
+    """
+    left, right = located.uv[0]
+    size = (located.uv[0].amax(1) - located.uv[0].amin(1)).max()
+    return float((left - right).norm(dim=-1).mean() / size)
 
 
 def hands_segmented(segmentation: Float[Tensor, "3 height width"]) -> Presence:

@@ -15,7 +15,7 @@ from handlib.hand.hand import HandParams
 from handlib.model.estimate import Estimate, Prediction, estimate_of
 from handlib.photos.hand_network import second_opinion
 from handlib.photos.network import Network
-from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
+from handlib.photos.presence import LIKELY, MIN_HAND_PIXELS, Presence, hands_apart, hands_present
 
 MIN_BOX_SHARE = 0.1
 """Smallest longer side of a pair of hands, as a share of the square that was looked at."""
@@ -203,18 +203,15 @@ def overview(network: Network, picture: Picture, within: Box | None) -> list[Loo
 
 
 def seen_twice(look: Look) -> bool:
-    """Returns whether both hands were located on the same hand: their joints are at the same places."""
+    """Returns whether both hands were located on one: their joints lie at the same places."""
     located = look.prediction.located
-    if located is None:
-        return False
-    left, right = located.uv[0]
-    size = (left.amax(0) - left.amin(0)).max()
-    return bool((left - right).norm(dim=-1).mean() < ONE_HAND * size)
+    return located is not None and hands_apart(located) < ONE_HAND
 
 
 def sureness(look: Look) -> float:
     """Returns how sure a look is of its hands, 0 to 2: the sum over hands; a hand seen twice counts once."""
-    sure = look.presence.likelihood[look.presence.there]
+    likelihood = look.presence.likelihood
+    sure = likelihood[likelihood > LIKELY]
     return float(sure.max() if len(sure) and seen_twice(look) else sure.sum())
 
 
