@@ -127,7 +127,7 @@ class Bent:
     caption: str
 
 
-def weight_colours(weights: Float[np.ndarray, "*n"], side: Side) -> Colours:
+def weight_colours(weights: Float[np.ndarray, "hand vertices"], side: Side) -> Colours:
     """Returns the colours of skin weights of a hand."""
     channels = [np.interp(weights, (0, 0.5, 1), channel) for channel in WEIGHT_RAMP[side].T]
     return (255 * np.stack(channels, axis=-1)).round().astype(np.uint8)
@@ -144,7 +144,8 @@ def bend_rotations(side: Side, joint: str, bend: float, twist: float) -> Float[T
     if side == "left":
         flexion, along = (axis * torch.tensor([1.0, -1.0, -1.0]) for axis in (flexion, along))
     bent, twisted = (
-        roma.rotvec_to_rotmat(np.radians(degrees) * axis) for degrees, axis in ((bend, flexion), (twist, along))
+        roma.rotvec_to_rotmat(np.radians(degrees) * axis)
+        for degrees, axis in ((bend, flexion), (twist, along))
     )
     rotations = torch.eye(3).repeat(NUM_FINGER_JOINTS, 1, 1)
     rotations[place] = bent @ twisted
@@ -201,13 +202,13 @@ class BendExplorer(Explorer[Bent]):
         vertices, joints = self.pose(hand, rotations)
         weights = hand.weights[:, MANO_JOINT_NAMES.index(joint)].numpy()
         alone, partly = (weights > 0.99).sum(), ((weights > 0.01) & (weights <= 0.99)).sum()
-        lost = self.volume(self._flat[0]) - self.volume(vertices)
+        lost = round(self.volume(self._flat[0]) - self.volume(vertices), 1) + 0.0
         return Bent(
             vertices,
             joints,
-            weight_colours(weights, hand.side)[None],
+            weight_colours(weights[None], hand.side),
             lost,
-            f"{joint}: {alone} vertices follow it alone, {partly} in part; volume lost: {lost:.1f} ml",
+            f"{joint}: {alone} vertices follow it alone, {partly} in part; volume lost: {lost} ml",
         )
 
     def draw(self, state: Bent) -> None:
@@ -236,4 +237,6 @@ class BendExplorer(Explorer[Bent]):
         return above(row, words(self.state.caption, row.shape[1]))
 
     def __repr__(self) -> str:
-        return f"BendExplorer: {self.hand.side} hand, one of {len(BENT_JOINTS)} joints, its weights as colours"
+        return (
+            f"BendExplorer: {self.hand.side} hand, one of {len(BENT_JOINTS)} joints, its weights as colours"
+        )

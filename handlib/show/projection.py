@@ -1,4 +1,4 @@
-"""Shows two joints that meet in the picture: the planes there, and how much of each can be read back."""
+"""Shows two joints that meet in the picture: planes that fill, and how much of each can be read back."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from handlib.analysis.projection import plane_shares, read_back_error, seen_at_joints
 from handlib.data.sample import Sample
-from handlib.hand.skeleton import BONES, JOINT_NAMES, NUM_JOINTS, SIDES, joint_index
+from handlib.hand.skeleton import BONES, JOINT_NAMES, NUM_BONES, NUM_JOINTS, SIDES, joint_index
 from handlib.model.placed import check_one
 from handlib.model.projection import Projection
 from handlib.show.core import palette
@@ -27,6 +27,8 @@ PROJECTION_NAMES: dict[str, Projection] = {
 }
 BONE_ENDING_IN = {end: k for k, (_, end) in enumerate(BONES)}
 TILE, MARGIN = 226, 10
+PLANE_TILE, PLANE_MARGIN = 37, 4
+"""Sides and distances of the large tiles and of the small ones, which show a plane each."""
 
 
 def bring_together(uv: Float[Tensor, "hand=2 21 2"], joint: int, gap: float) -> Float[Tensor, "hand=2 21 2"]:
@@ -42,23 +44,55 @@ def bring_together(uv: Float[Tensor, "hand=2 21 2"], joint: int, gap: float) -> 
     return uv + torch.stack((-shift, shift))[:, None]
 
 
+def planes_so_far(
+    uv: Float[Tensor, "hand=2 21 2"],
+    size: int,
+    half_width: float,
+    projection: Projection,
+    joint: int,
+    drawn: int,
+) -> Float[Tensor, "planes joint=42 size size"]:
+    """Returns the planes when ``drawn`` bones of each hand are drawn, as :func:`plane_shares` does.
+
+    The bone that ends in ``joint`` comes first, then the bones behind it in the order of ``BONES``. A plane
+    per joint is drawn with the first bone that begins or ends in the joint.
+    """
+    first = BONE_ENDING_IN.get(joint, 0)
+    bones = [(first + k) % NUM_BONES for k in range(drawn)]
+    ends = sorted({end for bone in bones for end in BONES[bone]})
+    parts: Projection = "joint" if projection == "joint" else "bone"
+    shares = plane_shares(uv, size, half_width, parts).unflatten(0, (2, -1))
+    filled = torch.zeros_like(shares)
+    chosen = ends if projection == "joint" else bones
+    filled[:, chosen] = shares[:, chosen]
+    planes = filled.flatten(0, 1)
+    return planes.sum(0, keepdim=True) if projection == "single" else planes
+
+
 @dataclass(frozen=True)
 class ProjectionState:
     """All that the widget shows of two hands on one map; ``hand`` is (left, right).
 
-    ``read_from`` is the plane from which each hand's joint is read, as shares of three sources: the joint
-    itself, the rest of its hand, the other hand. ``added`` is the sum of all planes for each hand. ``errors``
-    is the lost share of each hand's feature, ``zeros`` the share of the planes' values that are 0.
+    ``planes`` are each plane's shares of both hands. ``own_planes`` are the numbers of the planes from which
+    each hand's joint is read; ``read_from`` are these planes as shares of three sources: the joint itself,
+    the rest of its hand, the other hand. ``errors`` is the lost share of each hand's feature, ``zeros`` the
+    share of the planes' values that are 0.
     """
 
     uv: Float[np.ndarray, "hand=2 21 2"]
     joint: int
     name: str
+    planes: Float[np.ndarray, "planes hand=2 size size"]
+    own_planes: tuple[int, int]
     read_from: Float[np.ndarray, "hand=2 source=3 size size"]
-    added: Float[np.ndarray, "hand=2 size size"]
     errors: Float[np.ndarray, "hand=2"]
     zeros: float
     caption: str
+
+    @property
+    def added(self) -> Float[np.ndarray, "hand=2 size size"]:
+        """Returns the sum of all planes for each hand."""
+        return self.planes.sum(0)
 
     @property
     def picture(self) -> Picture:
@@ -73,21 +107,23 @@ def projection_state(
     half_width: float,
     size: int,
     joint: int = joint_index("index4"),
+    drawn: int = NUM_BONES,
 ) -> ProjectionState:
     """Returns the state in which a joint of both hands is ``gap`` map pixels apart.
 
-    ``half_width`` is in uv units. The joint is read from the plane of the bone that ends in it, so it can't
-    be the wrist.
+    ``half_width`` is in uv units; ``drawn`` bones of each hand are drawn, see :func:`planes_so_far`. The
+    joint is read from the plane of the bone that ends in it, so it can't be the wrist.
     """
     moved = bring_together(uv, joint, gap * 2 / size)
-    shares = plane_shares(moved, size, half_width, projection)
+    shares = planes_so_far(moved, size, half_width, projection, joint, drawn)
     tips = [joint, NUM_JOINTS + joint]
     errors = read_back_error(seen_at_joints(shares, moved)[tips])[[0, 1], tips].numpy()
     by_hand = shares.unflatten(1, (2, NUM_JOINTS))
     own_plane = {"bone": BONE_ENDING_IN.get(joint, 0), "joint": joint, "single": 0}[projection]
+    own_planes = (own_plane, own_plane + len(shares) // 2)
     read_from = []
     for h in range(2):
-        plane = by_hand[own_plane + (0 if projection == "single" else h * len(shares) // 2)]
+        plane = by_hand[own_planes[h]]
         own = plane[h, joint]
         read_from.append(torch.stack((own, plane[h].sum(0) - own, plane[1 - h].sum(0))))
     zeros = float((shares.sum(1) == 0).double().mean())
@@ -100,22 +136,23 @@ def projection_state(
         moved.numpy(),
         joint,
         name,
+        by_hand.sum(2).numpy(),
+        own_planes,
         torch.stack(read_from).numpy(),
-        by_hand.sum((0, 2)).numpy(),
         errors,
         zeros,
-        f"{where}; {name}, half width {half_width * size / 2:.2g} px. "
+        f"{where}; {name}, half width {half_width * size / 2:.2g} px, {drawn} of {NUM_BONES} bones drawn. "
         f"Of the features {lost} can't be read back. The planes are {100 * zeros:.0f} % zeros.",
     )
 
 
-def _painted(shares: Float[np.ndarray, "layer size size"], colours: list[str]) -> Image.Image:
+def _painted(shares: Float[np.ndarray, "layer size size"], colours: list[str], side: int) -> Image.Image:
     """Paints shares as one tile: each source's colour by its share, white where nothing is drawn."""
     total = shares.sum(0)
     weights = shares / np.maximum(total, 1)
     paint = 1 - np.einsum("lyx,lc->yxc", weights, 1 - np.stack([rgb(colour) for colour in colours]))
     return Image.fromarray((255 * paint).round().astype(np.uint8)).resize(
-        (2 * TILE,) * 2, Image.Resampling.NEAREST
+        (side, side), Image.Resampling.NEAREST
     )
 
 
@@ -160,25 +197,45 @@ def _bars(errors: Float[np.ndarray, "hand=2"]) -> Image.Image:
     return tile
 
 
+def _plane_tiles(state: ProjectionState) -> UInt8[np.ndarray, "height width 3"]:
+    """Draws every plane as a small tile, the left hand's above the right hand's; planes that are read are
+    framed.
+    """
+    tiles = []
+    for k, plane in enumerate(state.planes):
+        tile = _painted(plane, list(palette.HANDS), PLANE_TILE)
+        edge, width = (palette.HIGHLIGHT, 3) if k in state.own_planes else ("#BBBBBB", 1)
+        ImageDraw.Draw(tile).rectangle([0, 0, PLANE_TILE - 1, PLANE_TILE - 1], outline=edge, width=width)
+        tiles.append(np.pad(np.asarray(tile), ((0, PLANE_MARGIN), (0, 0), (0, 0)), constant_values=255))
+    half = max(1, len(tiles) // 2)
+    rows = [beside(*tiles[k : k + half], gap=PLANE_MARGIN) for k in range(0, len(tiles), half)]
+    count = "its only plane" if len(tiles) == 1 else f"its {len(tiles)} planes, one tile each"
+    return above(words(count, 2 * TILE), *rows)
+
+
 def projection_picture(state: ProjectionState) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns tiles: the sum of all planes, the plane from which each joint is read, and the lost shares."""
+    """Returns tiles: the sum of all planes, the plane from which each joint is read, and the lost shares;
+    below them every plane.
+    """
     name = JOINT_NAMES[state.joint]
     both = np.all(state.added > 0, axis=0)
-    tiles = [
-        (f"{state.name}, all drawn", _mark(_painted(state.added, list(palette.HANDS)), state, (0, 1), both))
-    ]
+    everything = _painted(state.added, list(palette.HANDS), 2 * TILE)
+    tiles = [(f"{state.name}, all added up", _mark(everything, state, (0, 1), both))]
     for h, side in enumerate(SIDES):
         own, other = palette.HANDS[h], palette.HANDS[1 - h]
         shares = state.read_from[h]
-        painted = _painted(shares, [own, mix(own, "#FFFFFF", 0.6), other])
+        painted = _painted(shares, [own, mix(own, "#FFFFFF", 0.6), other], 2 * TILE)
         mixed = (shares[2] > 0) & (shares[:2].sum(0) > 0)
         tiles.append((f"read {side} {name} from", _mark(painted, state, (h,), mixed)))
     tiles.append(("can't be read back", _bars(state.errors)))
-    return beside(*(above(words(title, tile.width), np.asarray(tile)) for title, tile in tiles), gap=MARGIN)
+    large = (above(words(title, tile.width), np.asarray(tile)) for title, tile in tiles)
+    return above(beside(*large, gap=MARGIN), _plane_tiles(state))
 
 
 class ProjectionExplorer(Explorer[ProjectionState]):
-    """Brings the same joint of both hands together on a map: shows the planes and what is lost."""
+    """Brings the same joint of both hands together on a map and fills the planes bone by bone: shows the
+    planes and what is lost.
+    """
 
     def __init__(self, sample: Sample, gap: float = 1.0):
         check_one(sample)
@@ -189,14 +246,20 @@ class ProjectionExplorer(Explorer[ProjectionState]):
         self.size = choice("map", maps, 16, width="370px", label="110px")
         self.gap = slider("gap (map px)", gap, 0, 6, 0.25, 2, "370px", "110px")
         self.half_width = slider("half width (uv)", 0.125, 0.005, 0.3, 0.005, 3, "370px", "110px")
+        self.drawn = slider("bones drawn", NUM_BONES, 1, NUM_BONES, 1.0, 0, "370px", "110px")
         self.image, self.caption = png_image(), ipywidgets.HTML()
-        rows = [[self.projection, self.size], [self.gap, self.half_width]]
+        rows = [[self.projection, self.size], [self.gap, self.half_width], self.drawn]
         super().__init__([*rows, self.image, self.caption])
 
     def compute(self) -> ProjectionState:
         """Returns the state for the chosen planes, map, gap and half width."""
         return projection_state(
-            self.uv, self.gap.value, self.projection.value, self.half_width.value, self.size.value
+            self.uv,
+            self.gap.value,
+            self.projection.value,
+            self.half_width.value,
+            self.size.value,
+            drawn=round(self.drawn.value),
         )
 
     def __repr__(self) -> str:

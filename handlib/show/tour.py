@@ -111,7 +111,7 @@ def stage_sheet(
             state.sides,
             framing,
             state.colours,
-            size=(side, side - 64),
+            size=(side, side - 40),
             links=error_links() if state.with_truth else None,
         )
         overlay = np.asarray(resized(state.overlay, side - 12, side - 12))
@@ -121,7 +121,7 @@ def stage_sheet(
 
 
 class StagesPanel(Explorer[StageState]):
-    """A slider from the initial estimate over all stages, which moves the 3D view and the overlay together."""
+    """A slider from the initial estimate over all stages that moves the 3D view and the overlay together."""
 
     def __init__(
         self, states: Sequence[StageState], faces: Sequence[Int[np.ndarray, "faces 3"]] | None = None

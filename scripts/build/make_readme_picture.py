@@ -4,11 +4,9 @@ from pathlib import Path
 
 import torch
 
-from handlib import DIR, load_samples
+from handlib import DIR, load_samples, show
 from handlib.data.sample import normalise, resize
-from handlib.show.core.hands import HandsView
 from handlib.show.core.raster import encode_png
-from handlib.show.tour import stage_sheet, stage_states
 
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "tour.png"
 SAMPLE = 14
@@ -18,10 +16,9 @@ SAMPLE = 14
 def main() -> None:
     model = DIR.from_pretrained("small").eval()
     sample = resize(load_samples("test")[SAMPLE], model.config.image_size)
-    states = stage_states(sample, model(normalise(sample.image[None])))
-    view = HandsView(states[-1].vertices, states[-1].joints)
+    panel = show.stages(sample, model(normalise(sample.image[None])))
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    PICTURE.write_bytes(encode_png(stage_sheet(states, view.faces, tuple(view.framing))))
+    PICTURE.write_bytes(encode_png(panel.picture()))
 
 
 if __name__ == "__main__":

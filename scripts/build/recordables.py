@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import ipywidgets
 import torch
@@ -113,6 +114,17 @@ def right_hand() -> Recordable:
     return Recordable("01_hand_model", repr(view), view)
 
 
+def bending() -> Recordable:
+    panel = show.BendExplorer(Hand.open("right"))
+    names, start = list(panel.joint.options), panel.joint.index
+    joint = Control("joint", names, start, partial(setattr, panel.joint, "index"))
+    bend = slider(panel.bend, (0.0, 25.0, 50.0, 75.0), "°")
+    twist = slider(panel.twist, (-180.0, -90.0, 0.0, 90.0, 180.0), "°")
+    controls = [joint, bend, twist]
+    words = [panel.caption]
+    return Recordable("01_hand_model", repr(panel), panel.view, controls, one_at_a_time(controls), words)
+
+
 def explorer() -> Recordable:
     panel = show.HandExplorer([Hand.open("left"), Hand.open("right")])
     pose = [slider(widget, (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)) for widget in panel.pose_sliders[:3]]
@@ -155,6 +167,7 @@ RECORDABLES: dict[str, Callable[[], Recordable]] = {
     "00_truth": truth,
     "00_stages": stages,
     "01_right_hand": right_hand,
+    "01_bending": bending,
     "01_explorer": explorer,
     "06_attention": attention,
     "08_refinement": refinement,

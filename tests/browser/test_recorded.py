@@ -43,14 +43,14 @@ def test_a_recording_comes_alive_where_its_picture_was(page, name: str):
 
 def test_hands_step_through_stages_turn_and_are_picked(page):
     view = wait_until_live(page, "00_stages")
-    assert "stage 2" in words(page, "00_stages")
+    assert "initial: joints" in words(page, "00_stages")
     picture = page.locator('[data-recorded="00_stages"] .recorded-picture')
     shown, estimate = picture.get_attribute("src"), slider(page, "00_stages", "estimate")
     with moves(page, view):
-        estimate.press("ArrowLeft")
-        estimate.press("ArrowLeft")
-    assert estimate.get_attribute("aria-valuetext") == "initial"
-    assert "initial: joints" in words(page, "00_stages")
+        estimate.press("ArrowRight")
+        estimate.press("ArrowRight")
+    assert estimate.get_attribute("aria-valuetext") == "stage 2"
+    assert "stage 2: joints" in words(page, "00_stages")
     assert picture.get_attribute("src") != shown
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
 
@@ -63,6 +63,17 @@ def test_hands_step_through_stages_turn_and_are_picked(page):
     assert ask(page, "eye()", view)[0] < eye[0] - 0.01
     page.keyboard.press("n")
     status.filter(has_text="right middle1").wait_for()
+
+
+def test_a_joint_is_bent_and_another_one_chosen(page):
+    view = wait_until_live(page, "01_bending")
+    index_tip = f"document.querySelectorAll('{VIEW}')[{view}].handlib.vertex(0, 320)"
+    bent = page.evaluate(index_tip)
+    slider(page, "01_bending", "bend").press("Home")
+    page.wait_for_function(f"bent => Math.hypot(...{index_tip}.map((x, i) => x - bent[i])) > 0.02", arg=bent)
+    assert "index2: " in words(page, "01_bending")
+    slider(page, "01_bending", "joint").press("End")
+    assert "thumb3: " in words(page, "01_bending")
 
 
 def test_sliders_of_the_hand_model_move_one_at_a_time(page):

@@ -177,6 +177,7 @@ def evaluation_explorer() -> show.EvaluationExplorer:
 EXPLORERS: dict[str, Callable[[], show.Panel]] = {
     "tour": lambda: show.stages(one_sample(), prediction_of(random_pairs(1, seed=3, size=64))),
     "hand": lambda: show.HandExplorer(HANDS, num_pose=2, num_betas=1),
+    "bending": lambda: show.BendExplorer(HANDS[1]),
     "camera": lambda: show.CropExplorer(one_sample()),
     "encoder": lambda: show.AttentionExplorer([coloured_pair(0), coloured_pair(1)], finds_red_and_green),
     "sampling": lambda: show.SamplingExplorer(random_pairs(2), trace_of(0), index=1),

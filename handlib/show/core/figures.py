@@ -145,11 +145,11 @@ def joint_paths(sample: Sample, estimates: Sequence[Estimate], index: int, joint
     larger than those that the estimates were made from.
     """
     size, joints = sample.size, list(joints)
-    uv = torch.stack([one.uv[index][:, joints] for one in (*estimates, sample)])
+    uv = torch.stack([uv[index][:, joints] for uv in (*(e.uv for e in estimates), sample.uv)])
     *places, truth = uv_to_pixels(uv.flatten(1, 2), size).numpy()
-    figure, (axes,) = detached_figure(figsize=(7.4, 6), layout="constrained")
+    figure, (axes,) = detached_figure(figsize=(6.2, 5), layout="constrained")
     picture = sample.image[index].permute(1, 2, 0)
-    axes.imshow(picture, extent=(0, size, size, 0), interpolation="bicubic", alpha=0.6)
+    axes.imshow(picture, extent=(0, size, size, 0), alpha=0.6)
     steps = len(estimates) - 1
     for t, (start, end) in enumerate(pairwise(places)):
         axes.quiver(

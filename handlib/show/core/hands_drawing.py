@@ -160,7 +160,7 @@ def _draw_legend(image: Image.Image, sides: Sequence[str], caption: str) -> None
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
     x, y = 8, image.height - 20
     entries = {f"{side} hand": HAND_COLOURS[side][0] for side in sides if side not in TRUE_HANDS}
-    if len(entries) < len(sides):
+    if set(sides) & set(TRUE_HANDS):
         entries["truth"] = palette.TRUTH
     for name, colour in entries.items():
         draw.rectangle((x, y + 3, x + 9, y + 12), fill=colour)

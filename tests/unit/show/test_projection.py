@@ -1,6 +1,7 @@
 """The projection explorer: what meeting hands lose, and a panel that follows its controls."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from handlib.show.projection import (
     PROJECTION_NAMES,
     ProjectionExplorer,
     bring_together,
+    planes_so_far,
     projection_state,
 )
 
@@ -103,6 +105,31 @@ def test_planes_that_are_read_hold_the_right_joints():
             assert state.read_from[h, 2].any() == (projection == "single")
         np.testing.assert_allclose(state.added[1], shares[:, 21:].sum((0, 1)), atol=1e-4)
         assert state.zeros == pytest.approx((shares.sum(1) == 0).mean())
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS)
+def test_planes_fill_bone_by_bone_until_all_are_drawn(projection):
+    uv = random_uv(5)
+    steps = [planes_so_far(uv, SIZE, HALF_WIDTH, projection, TIP, drawn) for drawn in range(1, 21)]
+    torch.testing.assert_close(steps[-1], plane_shares(uv, SIZE, HALF_WIDTH, projection))
+    for before, after in pairwise(steps):
+        assert (after - before > -1e-6).all()
+    assert (steps[4] > steps[0]).any() and (steps[10] > steps[4]).any()
+
+
+@pytest.mark.parametrize(
+    ("projection", "filled"),
+    [("bone", {7, 27}), ("joint", {BEFORE, TIP, 21 + BEFORE, 21 + TIP}), ("single", {0})],
+)
+def test_the_bone_that_ends_in_the_joint_is_drawn_first(projection, filled):
+    planes = planes_so_far(random_uv(6), SIZE, HALF_WIDTH, projection, TIP, 1)
+    assert {k for k, plane in enumerate(planes) if plane.any()} == filled
+    assert set(planes.sum((0, 2, 3)).nonzero().flatten().tolist()) == {
+        BEFORE,
+        TIP,
+        21 + BEFORE,
+        21 + TIP,
+    }
 
 
 def test_half_width_slider_reaches_where_bones_vanish():
