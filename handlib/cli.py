@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tyro.conf import DisallowNone
 from tyro.extras import SubcommandApp
 
-from handlib.commands import data, doctor, export, hand, models, photographs, training
+from handlib.commands import claims, data, doctor, export, hand, models, photographs, training
 from handlib.utils.errors import InputError, in_one_line
 
 Command = Callable[..., None]
@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Command | Group] = {
     "eval": training.evaluate,
     "eval-photos": photographs.eval_photos,
     "ablate": training.ablate,
+    "claims": claims.claims,
     "export": Group("Networks for other programs.", {"onnx": export.onnx}),
 }
 

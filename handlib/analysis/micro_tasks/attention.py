@@ -2,10 +2,10 @@
 
 The encoder of the shipped network ``small`` is frozen. On its coarsest map a new pooled head is trained, the
 released one: a linear layer per hand, on the hand's weighted mean of the map. Without attention both hands
-get the same mean.
+get the same mean. (The encoder was trained with attention, and its map is made for it.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import cache
 
@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handlib.analysis.micro_tasks.fit import SEEDS, fit, reproducible
+from handlib.analysis.micro_tasks.fit import SEEDS, fit, one_thread, reproducible
 from handlib.analysis.micro_tasks.result import Claim, MicroTaskResult, decided
 from handlib.data.augment import augment
 from handlib.data.config import Augmentation
@@ -29,19 +29,7 @@ HIDDEN = 32
 """Channels within each hand's attention."""
 VIEWS, TEST_PAIRS = 6, 16
 """How many pictures there are of each pair that ships, all but the first augmented; how many pairs test."""
-BATCH, STEPS, HIGHEST_RATE = 16, 150, 4e-3
-ROWS = NONE, CONVOLVED, SHARED, PER_HAND = (
-    "no attention",
-    "convolutions, no attention",
-    "one attention for both hands",
-    "left/right attention",
-)
-"""Convolutions with a few more weights than attention has change the map before it is pooled."""
-CLAIMS = (
-    Claim("attention helps a pooled head", PER_HAND, NONE, "better"),
-    Claim("it has to tell left from right, not hands from background", PER_HAND, SHARED, "better"),
-    Claim("it is worth more than other convolutions of its size", PER_HAND, CONVOLVED, "better"),
-)
+BATCH, STEPS, HIGHEST_RATE = 16, 120, 1e-2
 
 
 @cache
@@ -55,46 +43,92 @@ def frozen_maps(views: int) -> tuple[Float[Tensor, "pictures channels height wid
     """Returns the coarsest maps of all pairs that ship and their truth: every pair's first view, then every
     pair's second view, and so on.
     """
-    model = network()
-    pairs = resize(stack([*load_samples("train"), *load_samples("test")]), model.config.image_size)
-    seeds = torch.arange(len(pairs))
-    pictures = [
-        pairs,
-        *(augment(pairs, Augmentation(), seeds + view * len(pairs)) for view in range(1, views)),
-    ]
-    with torch.no_grad():
-        maps = torch.cat([model.encoder.backbone(normalise(view.image))[-1] for view in pictures])
-    return maps, Sample(
-        **{f.name: torch.cat([getattr(view, f.name) for view in pictures]) for f in fields(Sample)}
-    )
+    with one_thread():
+        model = network()
+        pairs = resize(stack([*load_samples("train"), *load_samples("test")]), model.config.image_size)
+        seeds = torch.arange(len(pairs))
+        pictures = [
+            pairs,
+            *(augment(pairs, Augmentation(), seeds + view * len(pairs)) for view in range(1, views)),
+        ]
+        with torch.no_grad():
+            maps = torch.cat([model.encoder.backbone(normalise(view.image))[-1] for view in pictures])
+        return maps, Sample(
+            **{f.name: torch.cat([getattr(view, f.name) for view in pictures]) for f in fields(Sample)}
+        )
+
+
+class Uniform(nn.Module):
+    """Attention that makes no choice."""
+
+    def forward(
+        self, c4: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch hand=2 height width"]:
+        """Returns ones."""
+        return c4.new_ones(len(c4), 2, *c4.shape[-2:])
+
+
+class SharedAttention(HandAttention):
+    """The mean of left and right attention, for both hands: it may only choose hands from background."""
+
+    def forward(
+        self, c4: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch hand=2 height width"]:
+        """Returns values between 0 and 1, the same for both hands."""
+        return super().forward(c4).mean(1, keepdim=True).repeat(1, 2, 1, 1)
+
+
+class Convolutions(nn.Module):
+    """Adds features of a hand's surroundings to the map, with a few more weights than attention has."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, 2 * HIDDEN, 3, padding=1),
+            nn.BatchNorm2d(2 * HIDDEN),
+            nn.ReLU(),
+            nn.Conv2d(2 * HIDDEN, channels, 1),
+        )
+
+    def forward(
+        self, c4: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Returns a map like the given one."""
+        return c4 + self.body(c4)
 
 
 class Head(nn.Module):
-    """The released first estimate with the attention of one of ``ROWS``, on a map that may be convolved."""
+    """The released first estimate: attention and pooled head, on a map that ``change`` makes of c4."""
 
-    def __init__(self, row: str, channels: int, nominal: Float[Tensor, "hand=2 64"]):
+    def __init__(
+        self, attention: nn.Module, change: nn.Module, channels: int, nominal: Float[Tensor, "hand=2 64"]
+    ):
         super().__init__()
-        self.row, self.pooled = row, PooledHead(channels, nominal)
-        self.attention = HandAttention(channels, HIDDEN) if row in (PER_HAND, SHARED) else None
-        self.convolve = (
-            nn.Sequential(
-                nn.Conv2d(channels, 2 * HIDDEN, 3, padding=1),
-                nn.BatchNorm2d(2 * HIDDEN),
-                nn.ReLU(),
-                nn.Conv2d(2 * HIDDEN, channels, 1),
-            )
-            if row == CONVOLVED
-            else None
-        )
+        self.attention, self.change = attention, change
+        self.pooled = PooledHead(channels, nominal)
 
     def forward(
         self, c4: Float[Tensor, "batch channels height width"]
     ) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
         """Returns both hands' vectors and the offset between them."""
-        attention = self.attention(c4) if self.attention else c4.new_ones(len(c4), 2, *c4.shape[-2:])
-        if self.row == SHARED:
-            attention = attention.mean(1, keepdim=True).expand_as(attention)
-        return self.pooled(c4 + self.convolve(c4) if self.convolve else c4, attention)
+        return self.pooled(self.change(c4), self.attention(c4))
+
+
+PARTS: dict[str, Callable[[int], tuple[nn.Module, nn.Module]]] = {
+    "no attention": lambda channels: (Uniform(), nn.Identity()),
+    "convolutions, no attention": lambda channels: (Uniform(), Convolutions(channels)),
+    "one attention map for both hands": lambda channels: (SharedAttention(channels, HIDDEN), nn.Identity()),
+    "an attention map per hand": lambda channels: (HandAttention(channels, HIDDEN), nn.Identity()),
+}
+"""The attention and the change of every row's head, from the number of c4's channels."""
+CLAIMS = tuple(
+    Claim(text, "an attention map per hand", reference, "better")
+    for text, reference in (
+        ("attention helps a pooled head", "no attention"),
+        ("it is worth more than other convolutions with its weights", "convolutions, no attention"),
+        ("it has to tell left from right, not hands from background", "one attention map for both hands"),
+    )
+)
 
 
 def head_error(row: str, seed: int, steps: int, views: int) -> float:
@@ -104,16 +138,13 @@ def head_error(row: str, seed: int, steps: int, views: int) -> float:
     """
     model, (maps, truth) = network(), frozen_maps(views)
     hands = [model.hands[side] for side in SIDES]
-    pairs = len(maps) // views
+    pairs, channels = len(maps) // views, maps.shape[1]
     with reproducible(seed) as random:
-        head, order = (
-            Head(row, maps.shape[1], nominal_vectors(model.config)),
-            torch.randperm(pairs, generator=random),
-        )
+        head = Head(*PARTS[row](channels), channels, nominal_vectors(model.config))
         # Picture number view * pairs + pair shows the pair.
         test, train = (
             (chosen + pairs * torch.arange(views)[:, None]).flatten()
-            for chosen in (order[:TEST_PAIRS], order[TEST_PAIRS:])
+            for chosen in torch.randperm(pairs, generator=random).tensor_split([TEST_PAIRS])
         )
         uv, joints = truth.uv, truth.joints - truth.joints[:, :, :1]
 
@@ -130,13 +161,13 @@ def head_error(row: str, seed: int, steps: int, views: int) -> float:
 
 
 def attention(
-    seeds: Sequence[int] = SEEDS, rows: Sequence[str] = ROWS, steps: int = STEPS, views: int = VIEWS
+    seeds: Sequence[int] = SEEDS, rows: Sequence[str] = tuple(PARTS), steps: int = STEPS, views: int = VIEWS
 ) -> MicroTaskResult:
     """Returns the errors (MPJPE, mm) of first estimates with and without left/right attention."""
     errors = {row: [head_error(row, seed, steps, views) for seed in seeds] for row in rows}
     return MicroTaskResult(
         name="attention",
-        measure=f"MPJPE ({INTAG_MCP.name})",
+        measure=f"MPJPE, {INTAG_MCP.name}",
         unit="mm",
         lower_is_better=True,
         margin=0.5,

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from handlib.analysis.micro_tasks.fit import fit, reproducible
+from handlib.analysis.micro_tasks.fit import fit, one_thread, reproducible
 from handlib.data.rendered.placement import DESK, sample_betas
 from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, MIRROR, hands
 from handlib.data.rendered.poses import joint_axes, sample_finger_pose
@@ -25,7 +25,7 @@ from handlib.model.gcn import SkeletonGCN, skeleton_adjacency
 from handlib.model.transformer import TwoHandTransformer
 
 FEATURES, GCN_LAYERS, BLOCKS, ATTENTION_HEADS = 32, 2, 1, 2
-BATCH, HIGHEST_RATE = 32, 6e-3
+BATCH, HIGHEST_RATE = 32, 3e-2
 PAIRS, TEST_SHARE = 2000, 0.3
 POSE_NOISE = 0.08
 """Standard deviation (radians) by which the poses of mirrored hands differ, in each of the 45 numbers."""
@@ -63,15 +63,16 @@ def posed_pairs(
         poses[0] = poses[1] + pose_noise * np.random.default_rng(1).normal(size=(count, 45))
         betas[0] = betas[1]
     poses[0] *= np.tile([1.0, -1.0, -1.0], 15)
-    posed = [
-        hand(
-            root_rotation=torch.from_numpy(root).float(),
-            pose_axis_angle=torch.from_numpy(pose).float(),
-            betas=torch.from_numpy(shape).float(),
-        )
-        for hand, root, pose, shape in zip(hands(), ROOTS, poses, betas, strict=True)
-    ]
-    return torch.stack([hand.joints for hand in posed], dim=1)
+    with one_thread():
+        posed = [
+            hand(
+                root_rotation=torch.from_numpy(root).float(),
+                pose_axis_angle=torch.from_numpy(pose).float(),
+                betas=torch.from_numpy(shape).float(),
+            ).joints
+            for hand, root, pose, shape in zip(hands(), ROOTS, poses, betas, strict=True)
+        ]
+    return torch.stack(posed, dim=1)
 
 
 def mean_hands() -> Float[Tensor, "hand=2 21 3"]:
@@ -116,10 +117,11 @@ def shuffled_gcn() -> nn.Module:
 
 
 class JointNetwork(nn.Module):
-    """Corrects the mean hands, as a stage corrects an estimate: features per joint, the given modules, and a
-    linear layer per hand.
+    """Corrects the mean hands, as a stage corrects an estimate: features per joint, then the given modules.
 
-    The features of a joint come from what is seen of the joint and from its place in the mean hand.
+    The features of a joint come from what is seen of the joint and from its place in the mean hand. Each
+    joint is corrected from its own features alone: what a hidden joint knows of others came through the
+    modules. (DIR's update layer reads all joints of a hand together.)
     """
 
     start: Float[Tensor, "hand=2 21 3"]
@@ -131,13 +133,14 @@ class JointNetwork(nn.Module):
             lambda: nn.Sequential(nn.Linear(6, FEATURES), nn.ReLU(), nn.Linear(FEATURES, FEATURES))
         )
         self.mechanisms = nn.Sequential(*modules)
-        self.read = PerHand(lambda: nn.Linear(NUM_JOINTS * FEATURES, NUM_JOINTS * 3))
+        self.read = nn.Parameter(torch.randn(2, NUM_JOINTS, FEATURES, 3) * 0.02)
+        self.bias = nn.Parameter(torch.zeros(2, NUM_JOINTS, 3))
 
     def forward(self, seen: Float[Tensor, "batch hand=2 21 3"]) -> Float[Tensor, "batch hand=2 21 3"]:
         """Returns all joints, in units of ``LENGTH_UNIT``, from what :func:`observed` gives."""
         features = self.embed(torch.cat((seen, self.start.expand_as(seen)), dim=-1))
-        corrections = self.read(self.mechanisms(features).flatten(2))
-        return self.start + corrections.unflatten(-1, (NUM_JOINTS, 3))
+        corrections = torch.einsum("bhjf,hjfd->bhjd", self.mechanisms(features), self.read)
+        return self.start + corrections + self.bias
 
 
 def observed(
@@ -163,10 +166,9 @@ def hidden_joint_error(
     The seed chooses the test pairs, the weights, the batches, the noise and what is hidden.
     """
     with reproducible(seed) as random:
-        network, order = build(), torch.randperm(len(joints), generator=random)
-        test, train = order.split(
-            (round(TEST_SHARE * len(joints)), len(joints) - round(TEST_SHARE * len(joints)))
-        )
+        network = build()
+        order = torch.randperm(len(joints), generator=random)
+        test, train = order.tensor_split([round(TEST_SHARE * len(joints))])
 
         def loss() -> Float[Tensor, ""]:
             truth = joints[train[torch.randint(len(train), (BATCH,), generator=random)]]

@@ -89,7 +89,7 @@ def values_table(result: MicroTaskResult, parts: bool = False) -> str:
 
 def claims_table(result: MicroTaskResult) -> str:
     """Returns the claims as a Markdown table: the rows compared, the difference in words, the answer."""
-    lines = [["claim", "row", "against", "the row is", "claim holds"]]
+    lines = [["claim", "row", "against", "difference", "claim holds"]]
     for claim in result.claims:
         answer = "yes" if result.holds(claim) else "no"
         lines.append([claim.text, claim.row, claim.reference, result.verdict(claim), answer])

@@ -24,7 +24,7 @@ from handlib.analysis.micro_tasks.hidden_joints import (
 from handlib.analysis.micro_tasks.result import Claim, MicroTaskResult, decided
 from handlib.hand.skeleton import NUM_JOINTS
 
-STEPS, HIDDEN_SHARE = 200, 0.6
+STEPS, HIDDEN_SHARE = 120, 0.6
 NETWORKS: dict[str, Callable[[], JointNetwork]] = {
     "neither": lambda: JointNetwork(),
     "matrices without messages": lambda: JointNetwork(matrices_only()),
@@ -61,7 +61,7 @@ def scattered_hiding(
     pairs: int = PAIRS,
 ) -> MicroTaskResult:
     """Returns the errors (mm) of scattered hidden joints, predicted from the seen ones."""
-    joints = posed_pairs(pairs, False)
+    joints = posed_pairs(pairs, mirrored=False)
     errors = {
         row: [hidden_joint_error(NETWORKS[row], joints, hide_scattered, seed, steps) for seed in seeds]
         for row in rows

@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_ind
+from scipy.stats import ttest_1samp, ttest_ind, ttest_rel
 
-from handlib.analysis.comparison import Spread, blocked_spread, compare, pooled_spread
+from handlib.analysis.comparison import (
+    Interval,
+    Spread,
+    blocked_spread,
+    compare,
+    mean_interval,
+    paired_difference,
+    pooled_spread,
+    verdict,
+)
 
 
 def test_pooled_spread_of_pairs_by_hand():
@@ -47,3 +56,42 @@ def test_blocked_spread_takes_out_what_a_seed_does_to_all_kinds():
 def test_blocks_need_two_kinds_with_the_same_seeds(groups):
     with pytest.raises(ValueError, match="same two seeds"):
         blocked_spread(groups)
+
+
+def test_a_mean_has_students_interval():
+    numbers = [3.0, 4.0, 8.0]
+    interval = mean_interval(numbers)
+    expected = ttest_1samp(numbers, 0).confidence_interval(0.95)
+    assert (interval.mean, interval.low, interval.high) == pytest.approx((5.0, expected.low, expected.high))
+
+
+def test_pairing_takes_out_what_a_seed_does_to_both():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        seeds = rng.normal(0, 100, 4)
+        first, other = (seeds + rng.normal(mean, 1, 4) for mean in (0, 2))
+        interval = paired_difference(other.tolist(), first.tolist())
+        assert (interval.low > 0 or interval.high < 0) == (ttest_rel(other, first).pvalue < 0.05)
+        shifted = paired_difference((other + 7 * seeds).tolist(), (first + 7 * seeds).tolist())
+        assert shifted.mean == pytest.approx(interval.mean)
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        (Interval(2.0, 1.5, 2.5), "better by 1.50 to 2.50 mm"),
+        (Interval(-2.0, -2.5, -1.5), "worse by 1.50 to 2.50 mm"),
+        (Interval(0.1, -0.2, 0.401), "smaller than 0.41 mm (95 %)"),
+        (Interval(-0.1, -0.4, 0.2), "smaller than 0.40 mm (95 %)"),
+        (Interval(0.0, 0.0, 0.0), "smaller than 0.01 mm (95 %)"),
+    ],
+)
+def test_a_verdict_is_told_from_the_interval(interval, said):
+    assert verdict(interval, "mm") == said
+
+
+def test_intervals_need_two_seeds_and_pairs():
+    with pytest.raises(ValueError, match="at least two"):
+        mean_interval([1.0])
+    with pytest.raises(ValueError, match="shorter"):
+        paired_difference([1.0, 2.0, 3.0], [1.0, 2.0])
