@@ -1,200 +1,447 @@
 # %% [markdown]
-# # 05 · The skeleton GCN: what the joints of one hand tell each other
+# # 05 · The skeleton GCN: what do the joints of one hand tell each other?
 #
-# The last notebook read a feature vector from the picture at every joint. Each of these vectors knows one place only. Where a
-# finger is hidden, the place shows something else: the other hand, or another finger. The joint next to it, one bone away, may
-# be in plain sight, and one bone away is not far: bones don't stretch.
+# Each joint has read a vector from the picture, at its own place. Where a finger is hidden, this place shows something else: the other hand, or another finger. But the next joint, one bone away, may be in plain sight, and bones don't
+# stretch. **What do the joints of one hand tell each other, and why along bones?** The paper's answer (Sec. 3.2.2) is a graph convolution network (GCN) on the hand's skeleton.
 #
-# **The question:** what do the joints of one hand tell each other, and why along bones? The paper's answer (Sec. 3.2.2) is a graph
-# convolution network, a GCN, on the hand's skeleton.
+# **Time:** about 45 minutes for the core, 40 for Further.
 #
-# Afterwards you should be able to say
+# Afterwards you can
 #
-# 1. what one graph layer computes, on paper for three joints and in three lines for a hand;
-# 2. why a joint takes the *mean* of what its neighbours send, and what goes wrong with the sum;
-# 3. what a matrix per joint can do that a shared one can't, and what it costs;
-# 4. how far news travels in two layers, in four, in eight;
-# 5. what happens to a trained network whose bones connect the wrong joints.
+# 1. compute a graph convolution on paper, for three joints;
+# 2. write it for a batch of hands, and run the network with your function;
+# 3. say which joints hear each other after two, four and eight layers, and how strongly;
+# 4. say what wrong bones do to a trained network;
+# 5. tell what messages are worth from what weights are worth.
 #
-# Words: [GCN](../docs/glossary.md#graph-convolutional-network), [bone](../docs/glossary.md#bone), [joint](../docs/glossary.md#joint), [feature map](../docs/glossary.md#feature-map).
+# Words: [GCN](../docs/glossary.md#graph-convolutional-network), [bone](../docs/glossary.md#bone), [joint](../docs/glossary.md#joint), [MPJPE](../docs/glossary.md#mean-per-joint-position-error).
 
 # %%
 import math
-from copy import deepcopy
 
 import numpy as np
 import torch
-from beartype import beartype
-from jaxtyping import Bool, Float, jaxtyped
-from torch import Tensor, nn
+from torch.autograd.functional import jacobian
 
-from handlib.model.placed import place
 from handlib import DIR, load_samples, show
+from handlib.analysis import ablations
+from handlib.analysis.comparison import Interval, blocked_spread, compare, paired_difference, verdict
+from handlib.analysis.interventions import encode, refine_from
+from handlib.analysis.micro_tasks import scattered_hiding as micro_task
+from handlib.analysis.micro_tasks.catalogue import stored_result
+from handlib.analysis.micro_tasks.result import Claim
 from handlib.data.sample import normalise, resize, stack
-from handlib.evaluation.evaluate import evaluate
-from handlib.exercises import check
-from handlib.model.gcn import GraphLayer, SkeletonGCN, neighbour_weights, skeleton_adjacency
-from handlib.show.core.palette import LEFT, RIGHT, TRUTH
-from handlib.hand.skeleton import BONES, JOINT_NAMES, SIDES, joint_index
+from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
+from handlib.exercises import check, my_parts, predict, progress
+from handlib.hand.skeleton import BONES, JOINT_NAMES, SIDES, bones_between, joint_index
+from handlib.model.gcn import GraphLayer, SkeletonGCN, neighbour_weights
+from handlib.model.placed import place
+from handlib.show.core.palette import RIGHT
 
 torch.set_num_threads(1)
+show.dir_map("gcn")
+
+# %%
+progress()
 
 # %% [markdown]
 # ## The graph
 #
-# 21 joints, 20 bones: a wrist from which five chains of four go out. The **adjacency** $A$ has a row for every joint that hears and
-# a column for every joint that may be heard. A bone leads both ways, so $A$ is symmetric and has 40 entries. How many ones stand
-# in the wrist's row, in a fingertip's, and in any other?
+# A hand has 21 joints and 20 bones: five chains of four bones go out from the wrist. The **adjacency** $A$ has a row for each joint that hears and a column for each joint that is heard. A bone leads both ways, so $A$ is symmetric
+# and has 40 entries.
 
 # %%
+samples = load_samples("test") + load_samples("train")
 A = torch.zeros(21, 21, dtype=torch.bool)
 for parent, child in BONES:
     A[parent, child] = A[child, parent] = True
-assert A.equal(skeleton_adjacency())
 
-degrees = A.sum(1)
-for name in ("wrist", "thumb4", "index2"):
-    print(f"{name} hears {degrees[joint_index(name)]}")
-
-# %%
-figure, (axes,) = show.detached_figure(figsize=(4.6, 4.6), layout="constrained")
-axes.imshow(A, cmap="Greys")
-axes.set(xticks=range(21), yticks=range(21), xlabel="is heard", ylabel="hears", title="Adjacency: 40 entries")
-axes.set_xticklabels(JOINT_NAMES, rotation=90, fontsize=7)
-axes.set_yticklabels(JOINT_NAMES, fontsize=7)
-print(f"{int(A.sum())} entries, symmetric: {A.equal(A.T)}")
+figure, (left, right) = show.detached_figure(1, 2, figsize=(9, 4.4), layout="constrained")
+points = samples[74].uv[1]
+for bone in BONES:
+    left.plot(*points[list(bone)].T, color=RIGHT)
+left.plot(*points.T, "o", color=RIGHT)
+for name in ("wrist", "thumb4", "index4", "little4"):
+    left.annotate(name, points[joint_index(name)].tolist(), xytext=(6, 4), textcoords="offset points")
+left.set(aspect="equal", title="a right hand: 21 joints, 20 bones")
+left.invert_yaxis()
+left.axis("off")
+right.imshow(A, cmap="Greys", vmax=1.3)
+right.set(title=f"adjacency: {int(A.sum())} entries", xlabel="is heard", ylabel="hears")
+right.set_xticks(range(21), JOINT_NAMES, rotation=90, fontsize=7)
+right.set_yticks(range(21), JOINT_NAMES, fontsize=7)
 figure
 
 # %% [markdown]
-# Down the diagonal run the fingers, two entries per bone. The first row and the first column are the wrist's.
-#
-# ### How many bones apart?
-#
-# $A^n$ counts the walks of $n$ bones from one joint to another. With the diagonal filled a walk may also rest, so joint
-# $i$ can be reached from $j$ in *at most* $n$ bones where $(A + I)^n$ is not zero. From the thumb's tip to the wrist are four
-# bones, from there to the little finger's tip another four: eight, and no two joints are further apart.
+# **Why along bones?** Take the true hands of all pairs that ship. How much does the distance between two joints differ from hand to hand? Each dot is a pair of joints; the line is the mean.
 
 # %%
-rest_or_step = (A | torch.eye(21, dtype=torch.bool)).float()
-bones_apart = torch.zeros(21, 21, dtype=torch.long)
-for n in range(21):
-    bones_apart += torch.linalg.matrix_power(rest_or_step, n) == 0
-print("thumb4 to little4:", int(bones_apart[joint_index("thumb4"), joint_index("little4")]))
-print("the furthest pair:", int(bones_apart.max()))
+joints = stack(samples).joints.flatten(0, 1)
+varies = 1000 * torch.cdist(joints, joints).std(dim=0)
+bones_apart = torch.from_numpy(bones_between())
+figure, (axes,) = show.detached_figure(figsize=(6.5, 2.8), layout="constrained")
+means = []
+for n in range(1, 9):
+    values = varies[bones_apart == n]
+    axes.plot([n] * len(values), values, "o", color="0.7", markersize=4)
+    means.append(values.mean())
+axes.plot(range(1, 9), means, "o-", color="black")
+axes.set(xlabel="bones apart", ylabel="distance varies by (mm)", ylim=(0, None))
+figure
 
 # %% [markdown]
-# ## Why along bones?
+# Along one bone a distance varies only as hands differ in size. Everything further away depends on the pose as well. So a neighbour tells most about a hidden joint. This is what the paper builds in: who is connected needn't be learned.
 #
-# Because a bone keeps its length. If joint $j$ is known, its neighbour $i$ lies on a sphere of known radius around it; about a
-# joint further away much less is known. Take the true hands of the 64 pairs in the samples' `train` folder: how much does the distance between two
-# joints vary from hand to hand? **Predict** the order before you read it.
+# ## One layer, on paper
+#
+# Each joint $j$ has two matrices of its own: $W^0_j$ for what it keeps and $W^1_j$ for what it sends. A joint's new feature is what it keeps plus a weighted mean of what its neighbours $N(i)$ send:
+#
+# $$ x_i' = x_i W^{0}_i + \sum_{j \in N(i)} a_{ij}\, x_j W^{1}_j . $$
+#
+# Features are rows, so they stand on the left. What $j$ sends goes through $j$'s matrix and is the same for all who hear it.
+#
+# Three joints in a chain, one number each: $x = (1, 1, 2)$, $W^0 = (1, 2, 3)$, $W^1 = (10, 20, 30)$. Every joint hears its neighbours equally.
+#
+# * Joint 0 keeps $1 \cdot 1$ and hears only joint 1, which sends $1 \cdot 20$: together **21**.
+# * Joint 1 keeps $1 \cdot 2$ and hears the mean of $1 \cdot 10$ and $2 \cdot 30$, which is 35: together **37**.
+# * Joint 2 keeps $2 \cdot 3$ and hears 20: together **26**.
+
 
 # %%
-pairs = stack(load_samples("train"))
-joints = pairs.joints.flatten(0, 1)
-millimetres = 1000 * torch.cdist(joints, joints)
-variation = millimetres.std(dim=0)
-for n in (1, 2, 3, 4, 8):
-    print(f"bones apart: {n}; the distance varies by {variation[bones_apart == n].mean():.2g} mm")
+def graph_convolution_by_loops(x, own, neighbour, weights):
+    """One hand: (joints, features) -> (joints, out)."""
+    out = torch.zeros(len(x), own.shape[-1])
+    for i in range(len(x)):
+        out[i] = x[i] @ own[i]
+        for j in range(len(x)):
+            out[i] += weights[i, j] * (x[j] @ neighbour[j])
+    return out
+
+
+x = torch.tensor([[1.0], [1.0], [2.0]])
+own, neighbour = (torch.tensor(w)[:, None, None] for w in ([1.0, 2, 3], [10.0, 20, 30]))
+equal = torch.tensor([[0, 1, 0], [0.5, 0, 0.5], [0, 1, 0]])
+graph_convolution_by_loops(x, own, neighbour, equal).flatten()
 
 # %% [markdown]
-# Distances along one bone vary only as the hands' sizes do. Everything further away depends on the pose as well. That is
-# the prior that the paper builds in: who is connected needs not be learned. (For distances between the *two*
-# hands there is no such prior; the transformer of the next notebook has to find out who matters to whom.)
+# **Whom to listen to** is learned. Every edge has a score $s_{ij}$, and a joint's weights are the softmax over its neighbours (Zhao et al., *Semantic graph convolutional networks*, CVPR 2019):
+#
+# $$ a_{ij} = \frac{\exp s_{ij}}{\sum_{k \in N(i)} \exp s_{ik}} . $$
+#
+# A row of weights sums to 1, whatever is learned: it stays a mean. Let joint 1 have a score of $\ln 3$ for joint 0, and all other scores be 0. Then it listens to joint 0 with weight 3/4 and to joint 2
+# with 1/4, and its new feature is $2 + \tfrac34 \cdot 10 + \tfrac14 \cdot 60 = 24.5$. The others don't change: a score belongs to the joint that hears.
+
+# %%
+chain = torch.tensor([[0, 1, 0], [1, 0, 1], [0, 1, 0]], dtype=torch.bool)
+weights = neighbour_weights(torch.tensor([0, math.log(3), 0, 0]), chain)
+graph_convolution_by_loops(x, own, neighbour, weights).flatten()
+
+# %% [markdown]
+# **Your part: `graph_convolution`.** The loop takes one hand, one receiver and one sender at a time. Write it for a batch, without loops: first what every joint keeps, then what every joint sends, then the weighted sums over senders. A right answer is kept in `my_dir.py`.
+
+
+# %% tags=["exercise"]
+def graph_convolution(x, own, neighbour, weights):
+    """x: (b, joints, f); own, neighbour: (joints, f, out); weights: (joints, joints); returns (b, joints, out)."""
+    ...
+
+
+check("graph_convolution", graph_convolution)
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def graph_convolution_solution(x, own, neighbour, weights):
+    kept = (x[:, :, None] @ own).squeeze(2)
+    sent = (x[:, :, None] @ neighbour).squeeze(2)
+    return kept + weights @ sent
+
+
+check("graph_convolution", graph_convolution_solution)
+
+# %% [markdown]
+# From here on we use the library's function. DIR's layer adds a bias, a batch norm and a ReLU; in `small` the layer's input is added to its output as well. The cell builds the trained layers of the left hand's GCN from these pieces. They must give what
+# the network's trace holds: `embedded` enters the GCN, `graph` leaves it.
+
+# %%
+from handlib.model.gcn import graph_convolution
+
+model = DIR.from_pretrained("small")
+batch = stack([resize(sample, model.config.image_size) for sample in samples])
+with torch.no_grad():
+    trace = model.trace(normalise(batch.image[:16]))
+    first = trace.stages[0]
+    x = first.embedded[:, 0]
+    for layer in model.stages[0].gcn.modules_per_hand[0]:
+        weights = neighbour_weights(layer.scores, layer.adjacency)
+        out = graph_convolution(x, layer.own, layer.neighbour, weights)
+        looped = [graph_convolution_by_loops(one, layer.own, layer.neighbour, weights) for one in x[:2]]
+        assert torch.allclose(out[:2], torch.stack(looped), atol=1e-3)
+        x = x + layer.norm((out + layer.bias).flatten(0, 1)).relu().unflatten(0, x.shape[:2])
+    assert torch.allclose(x, first.graph[:, 0], atol=1e-3)
+print(f"{tuple(x.shape)}: pictures, joints, features. Loops, function and network agree.")
+
+# %% [markdown]
+# Now your code runs the network: this one uses your function if you have written one, and must give the library's hands to 1e-5 m.
+
+# %%
+network = DIR.from_pretrained("small", parts=my_parts())
+with torch.no_grad():
+    mine = network(normalise(batch.image[:16])).final
+assert (mine.vertices - trace.prediction.final.vertices).abs().max() < 1e-5
+print(progress().title)
+show.overlay(stack(samples[:16]), mine, truth=stack(samples[:16]), index=14)
+
+# %% [markdown]
+# ## How far does news travel?
+#
+# In one layer news travels one bone. After $n$ layers a joint has heard from joints up to $n$ bones away: from those where $(A + I)^n$ isn't zero. From the thumb's tip to the little finger's tip are eight bones, and no two joints are further apart.
+
+# %%
+guess = predict(
+    "A stage of `small` has two graph layers. From how many of the 21 joints has the wrist heard after them, itself included?",
+    "6",
+    "11",
+    "16",
+    "21",
+)
+guess
+
+# %% tags=["reveals"]
+reached = {n: torch.linalg.matrix_power(A.float() + torch.eye(21), n) > 0 for n in (1, 2, 4, 8)}
+guess.compare(str(int(reached[2][0].sum())))
+figure, all_axes = show.detached_figure(1, 4, figsize=(10, 2.8), layout="constrained")
+for axes, (n, heard) in zip(all_axes, reached.items()):
+    axes.imshow(heard, cmap="Greys", vmin=0, vmax=1.3)
+    axes.set(title=f"n = {n}: {100 * heard.float().mean():.0f} % of the pairs", xlabel="is heard")
+    axes.set(xticks=range(0, 21, 4), yticks=range(0, 21, 4))
+all_axes[0].set_ylabel("hears")
+figure
+
+# %% [markdown]
+# The picture shows which news *may* arrive. How much *does* arrive? Nudge joint $j$'s feature by a step of length 1 in a random direction: joint $i$'s feature moves by $\|J_{ij}\| / \sqrt{f}$, where $J_{ij}$ is the Jacobian matrix of $i$'s output by $j$'s input and
+# $f$ the number of features. (Root mean square, to first order.)
+#
+# We compute this for four networks: the trained stages; stage 2 on a *wrong skeleton*, whose bones lie between other joints while each joint keeps its matrices; and an untrained stack of eight layers. The wrong skeleton is nothing but another `graph_convolution`.
+
+
+# %%
+def wrong_skeleton(seed):
+    order = torch.randperm(21, generator=torch.Generator().manual_seed(seed))
+
+    def shuffled(x, own, neighbour, weights):
+        return graph_convolution(x, own, neighbour, weights[order][:, order])
+
+    return DIR.from_pretrained("small", parts={"graph_convolution": shuffled})
+
+
+def influence(name, gcns, features):
+    """Jacobian norms after 0, 1, ... layers, for both hands' GCNs and features (hand, 21, f)."""
+
+    def after(layers, x):
+        for layer in layers:
+            x = layer(x)
+        return x
+
+    def norms(layers, x):
+        by = jacobian(lambda one: after(layers, one[None])[0], x, vectorize=True)
+        return (by.square().sum((1, 3)) / x.shape[1]).sqrt()
+
+    both = [(list(gcn), x) for gcn, x in zip(gcns, features)]
+    depths = range(len(both[0][0]) + 1)
+    found = [torch.stack([norms(layers[:n], x) for layers, x in both]) for n in depths]
+    return show.Influence(name, torch.stack(found).double().numpy())
+
+
+# %%
+entering = [step.embedded[14] for step in trace.stages]
+torch.manual_seed(0)
+deep, noise = SkeletonGCN(16, 8).eval(), torch.randn(21, 16)
+networks = [
+    influence(f"trained, stage {k + 1}", stage.gcn.modules_per_hand, entering[k])
+    for k, stage in enumerate(model.stages)
+]
+wrong = wrong_skeleton(0).stages[1].gcn.modules_per_hand
+networks.append(influence("wrong skeleton, stage 2", wrong, entering[1]))
+networks.append(influence("untrained, 8 layers", [deep, deep], [noise, noise]))
+show.InfluenceExplorer(networks, place(batch, 14))
+
+# %% [markdown]
+# Darker is stronger; a white joint on grey skin is exactly zero. Click a joint, slide the number of layers, turn the direction around.
+#
+# * Start at the left wrist with 0 layers and add one at a time. Does the count agree with the picture above?
+# * Is influence mutual? Pick `wrist` and read off `index1`; then the other way. (The wrist's attention is divided by five.)
+# * Take the wrong skeleton and pick a fingertip. Who feels it now?
+# * With eight untrained layers the thumb's tip reaches the little finger's. How much of it arrives?
+# * Find a setting in which the other hand moves. There is none: no bone leads to it.
+#
+# Reach isn't influence. A message over eight bones is divided among neighbours at each of them.
+#
+# ## Wrong bones
+#
+# If the trained network uses the skeleton, other bones must hurt. We run the stages on all 80 pairs, again with other functions in the place of `graph_convolution`: four wrong skeletons; a function in which nobody sends; and one in which all scores are 0, so that every joint takes a plain mean.
+
+# %%
+guess = predict(
+    "What costs the trained network more: news from the wrong joints, or no news at all?",
+    "news from the wrong joints",
+    "no news at all",
+    "neither: 80 pairs show no clear difference",
+)
+guess
+
+
+# %% tags=["reveals"]
+def nobody_sends(x, own, neighbour, weights):
+    return graph_convolution(x, own, 0 * neighbour, weights)
+
+
+def plain_mean(x, own, neighbour, weights):
+    heard = (weights > 0).float()
+    return graph_convolution(x, own, neighbour, heard / heard.sum(1, keepdim=True))
+
+
+def errors_of(network):
+    with torch.no_grad():
+        final = refine_from(network, start)[-1].after
+    return evaluate_batch(final, batch, INTAG_MCP, hands)["mpjpe"].numpy()
+
+
+with torch.no_grad():
+    start = encode(model, normalise(batch.image))
+hands = [model.hands[side] for side in SIDES]
+trained = errors_of(model)
+others = {f"wrong skeleton {k}": wrong_skeleton(k) for k in range(1, 5)}
+for name, part in (("nobody sends", nobody_sends), ("all scores 0", plain_mean)):
+    others[name] = DIR.from_pretrained("small", parts={"graph_convolution": part})
+others = {name: errors_of(network) for name, network in others.items()}
+
+# %% tags=["reveals"]
+wrong = np.mean([errors for name, errors in others.items() if "wrong" in name], axis=0)
+more = paired_difference(wrong.tolist(), others["nobody sends"].tolist())
+guess.compare(guess.answers[0 if more.low > 0 else 1 if more.high < 0 else 2])
+figure, (axes,) = show.detached_figure(figsize=(7, 2.6), layout="constrained")
+for row, errors in enumerate(others.values()):
+    gain = paired_difference(errors.tolist(), trained.tolist())
+    axes.plot([gain.low, gain.high], [row, row], color="black", linewidth=2)
+    axes.plot(gain.mean, row, "o", color="black")
+axes.axvline(0, color="0.6", linewidth=1)
+axes.set_yticks(range(len(others)), others)
+axes.invert_yaxis()
+axes.set(xlabel=f"change of MPJPE (mm; as trained {trained.mean():.1f}), mean and 95 % interval")
+figure
+
+# %% [markdown]
+# The last row shows what the learned scores are worth to this network, beside equal ones. All rows show what breaks in *this* network, which was never asked to live without its bones. What the GCN is worth is a question of training.
+#
+# ## What is the GCN worth?
+#
+# A GCN brings two things: messages, and many weights (two matrices for every joint). The micro-task `scattered_hiding` parts them. Of both hands, six of ten joints are hidden at random; a small network must place the hidden ones. Five networks: with nothing between the joints; with the GCN's matrices, where every joint is its
+# own only neighbour; with a GCN on a shuffled skeleton; with the GCN; with a transformer. The three GCNs have equally many matrices.
+
+# %%
+guess = predict(
+    "How much of the GCN's gain over matrices without messages does the GCN on a shuffled skeleton bring?",
+    "less than a tenth: messages have to come along the hand's bones",
+    "a tenth to a half",
+    "more than a half: any other joint tells nearly as much",
+)
+guess
+
+# %% tags=["reveals"]
+stored = stored_result("scattered_hiding")
+live = micro_task.scattered_hiding(seeds=(0,), pairs=1000)
+named = {"now: seed 0, 1000 pairs": live, f"stored: {len(stored.seeds)} seeds, 2000 pairs": stored}
+figure, all_axes = show.detached_figure(1, 2, figsize=(10, 2.6), layout="constrained", sharey=True)
+for axes, (title, result) in zip(all_axes, named.items()):
+    for row, values in result.rows.items():
+        axes.plot(values, [row] * len(values), "o", color="black", alpha=0.6)
+    axes.set(title=title, xlabel=f"{result.measure} ({result.unit})", xlim=(0, None))
+all_axes[0].invert_yaxis()
+silent, shuffled, real = (
+    sum(stored.rows[row]) for row in ("matrices without messages", "GCN, shuffled skeleton", "GCN")
+)
+share = (silent - shuffled) / (silent - real)
+guess.compare(guess.answers[0 if share < 0.1 else 1 if share <= 0.5 else 2])
+figure
+
+# %% [markdown]
+# Matrices alone bring nothing here: a hidden joint knows only its place in the mean hand, and no matrix makes news of that. Its neighbours' messages are news. In the **whole network** messages have competitors: the picture, the transformer, the update that reads all joints of a hand at once. The table shows both, as 95 % intervals. Its second
+# column comes from networks trained alike on smaller pictures ([notebook 11](11_ablations.ipynb)).
+
+# %%
+errors = ablations.errors_of(ablations.load_results())
+spread = blocked_spread(list(errors.values()))
+
+
+def worth(better, worse):
+    difference = compare(errors[worse], errors[better], spread)
+    value, chance = difference.value, difference.chance
+    return verdict(Interval(value, value - chance, value + chance), "mm")
+
+
+def shown_by(row, reference):
+    return stored.verdict(Claim("", row, reference, "better"))
+
+
+rows = {
+    "GCN, against nothing": (shown_by("GCN", "neither"), worth("gcn_only", "no_gcn_no_transformer")),
+    "messages, against matrices alone": (shown_by("GCN", "matrices without messages"), "not trained"),
+    "the hand's bones, against others": (shown_by("GCN", "GCN, shuffled skeleton"), "not trained"),
+    "GCN, against a transformer": (
+        shown_by("GCN", "transformer"),
+        worth("gcn_only", "transformer_only"),
+    ),
+    "GCN, beside the transformer": ("–", worth("full", "transformer_only")),
+}
+show.table({name: dict(zip(("mechanism shown", "worth in error"), row)) for name, row in rows.items()})
+
+# %% [markdown]
+# In the micro-task the messages do it, not the weights. In the whole network nobody has trained this control, so a gain there may come from either.
+#
+# ## In five lines
+#
+# * A graph convolution: what a joint keeps, plus a weighted mean of what its neighbours send.
+# * Each joint has two matrices of its own; each edge has one learned score.
+# * News travels one bone per layer, and gets thinner at every branch. No news crosses to the other hand.
+# * The trained network relies on its own bones: other bones harm it.
+# * Messages can place a hidden joint from seen ones. What they add to a whole network is a much smaller number.
+#
+# **Check yourself.**
+#
+# <details><summary>1. All scores are 0. Which weight has the wrist for <code>index1</code>, and <code>index1</code> for the wrist?</summary>1/5 and 1/2: the wrist has five neighbours, index1 has two.</details>
+#
+# <details><summary>2. Two joints hear joint j. Do they hear the same?</summary>Joint j sends both the same message, since it goes through j's matrix. Their weights for it differ.</details>
+#
+# <details><summary>3. The released network has four layers per stage. Does a thumb's tip hear another finger's tip?</summary>Not within a stage's GCN: tips of different fingers are eight bones apart.</details>
+#
+# <details><summary>4. Why do "matrices without messages" belong into the micro-task?</summary>They have all weights of the GCN and lack only what is claimed: news from other joints.</details>
+
+# %% [markdown]
+# # Further
 #
 # ## Sum, or mean?
 #
-# A layer in which every joint adds up what its neighbours hold is $x' = A x$. Let every joint hold 1. After one layer each
-# holds its number of neighbours: 5 at the wrist, 1 at a tip, 2 elsewhere. After many layers the numbers grow by the largest
-# eigenvalue of $A$ per layer.
+# Why a mean? Let every joint hold 1 and pass layers without weights. With the sum $A$ a joint holds its number of neighbours after one layer. The **mean** divides each row by its sum, $D^{-1}A$. The **symmetric** form $D^{-1/2} A D^{-1/2}$ divides each entry by the root of both degrees.
 
 # %%
-ones = torch.ones(21)
-print(
-    "after one sum:",
-    *(f"{name} {(A.float() @ ones)[joint_index(name)]:.0f}" for name in ("wrist", "index2", "index4")),
-)
-print(f"largest eigenvalue of A: {torch.linalg.eigvalsh(A.float())[-1]:.3g}")
-
-# %% [markdown]
-# Two remedies are common. The **mean** divides every row by its sum, $D^{-1}A$ with the degrees $D$ on a diagonal. The **symmetric
-# normalisation** $D^{-1/2} A D^{-1/2}$ divides each entry by the root of both degrees. Under the mean a
-# constant stays what it is. Under the symmetric one it doesn't: the wrist gets $5/\sqrt{5 \cdot 2} \approx 1.58$ after one
-# layer. But its largest eigenvalue is 1, so nothing grows for ever.
-
-# %%
-D = degrees.float()
+D = A.sum(1).float()
 ways = {"sum": A.float(), "mean": A / D[:, None], "symmetric": A / (D[:, None] * D).sqrt()}
-held = {way: [torch.linalg.matrix_power(matrix, n) @ ones for n in range(13)] for way, matrix in ways.items()}
-for way, values in held.items():
-    wrist, tip = values[12][[0, 4]]
-    print(f"{way:9}  after 1 layer: wrist {values[1][0]:.3g};  after 12: wrist {wrist:.3g}, a tip {tip:.3g}")
-
-# %%
-figure, axes = show.detached_figure(1, 3, figsize=(9, 2.6), layout="constrained", sharey=True)
-for axis, (way, values) in zip(axes, held.items(), strict=True):
+figure, all_axes = show.detached_figure(1, 3, figsize=(9, 2.6), layout="constrained", sharey=True)
+for axes, (way, matrix) in zip(all_axes, ways.items()):
+    held = torch.stack([torch.linalg.matrix_power(matrix, n) @ torch.ones(21) for n in range(13)])
     for name, style in (("wrist", "-"), ("index2", "--"), ("thumb4", ":")):
-        axis.plot([float(v[joint_index(name)]) for v in values], style, color=TRUTH, label=name)
-    axis.set(title=way, xlabel="layers", yscale="log", xticks=(0, 4, 8, 12))
-axes[0].set_ylabel("what a joint holds")
-axes[0].legend(frameon=False)
+        axes.plot(held[:, joint_index(name)], style, color="black", label=name)
+    axes.set(title=way, xlabel="layers", yscale="log", xticks=(0, 4, 8, 12))
+all_axes[0].set_ylabel("what a joint holds")
+all_axes[0].legend(frameon=False)
 figure
 
 # %% [markdown]
-# With the sum everything explodes, and the wrist holds some twenty times what a tip does. The batch norm that follows each
-# layer of DIR takes out the common growth, since its statistics are taken over all joints together; for the same reason it
-# can't take out what sets the wrist apart. With the mean all three lines are one. The symmetric form zigzags a little, for a
-# reason that we shall meet again: in a tree every bone leads from an even joint (counted in bones from the wrist) to an odd
-# one.
+# The sum explodes, and the wrist holds far more than a tip. A batch norm over all joints takes out the common growth, but not what sets the wrist apart. The mean keeps a constant. The symmetric form doesn't, but nothing grows: its largest eigenvalue is 1.
 #
-# ### A mean that learns whom to listen to
+# **Exercise.** A checkpoint stores the scores as 40 numbers, in the row-major order of the adjacency's entries: first the wrist's five, then the two of `thumb1`, and so on. Which one says how much `receiver` listens to `sender`? Return its number, counted from 0.
 #
-# The *semantic graph convolution* (Zhao et al., CVPR 2019) gives every edge a learned score $s_{ij}$ and takes a softmax over
-# each row:
-#
-# $$ a_{ij} = \frac{\exp s_{ij}}{\sum_{k \in N(i)} \exp s_{ik}} \quad\text{for } j \in N(i), \qquad 0 \text{ elsewhere} $$
-#
-# Rows sum to 1 whatever is learned, so it stays a mean; with all scores 0 it is the plain one. The scores are stored as a list of
-# 40 numbers, in the **row-major** order of the adjacency's entries: first the wrist's five, then the two of `thumb1`, and so
-# on.
-
-
-# %%
-def weights_by_loops(scores, adjacency):
-    weights, edge = torch.zeros(adjacency.shape), 0
-    for i in range(len(adjacency)):
-        for j in range(len(adjacency)):
-            if adjacency[i, j]:
-                weights[i, j] = scores[edge].exp()
-                edge += 1
-    return weights / weights.sum(1, keepdim=True)
-
-
-# %% [markdown]
-# Without loops: write the scores where the mask is true, minus infinity elsewhere, and let softmax do the rest. Every row needs
-# at least one neighbour, or it is a softmax over nothing.
-
-
-# %%
-@jaxtyped(typechecker=beartype)
-def row_softmax(
-    scores: Float[Tensor, " edges"], adjacency: Bool[Tensor, "joints joints"]
-) -> Float[Tensor, "joints joints"]:
-    nobody = torch.full(adjacency.shape, -math.inf)
-    return nobody.masked_scatter(adjacency, scores).softmax(dim=1)
-
-
-scores = torch.randn(40, generator=torch.Generator().manual_seed(0))
-assert torch.allclose(row_softmax(scores, A), weights_by_loops(scores, A))
-assert torch.allclose(row_softmax(scores, A), neighbour_weights(scores, A))
-print("row sums:", *sorted({f"{s:.3g}" for s in row_softmax(scores, A).sum(1)}))
-
-# %% [markdown]
-# **Exercise 1.** Somebody gives you a checkpoint with 40 scores. Which one says how much `receiver` listens to `sender`? Return its
-# number, counted from 0.
-#
-# <details><summary>Hint</summary>Flatten the adjacency. How many true entries stand before the one at
-# (receiver, sender)?</details>
+# <details><summary>Hint</summary>Flatten the adjacency. How many true entries stand before the one at (receiver, sender)?</details>
 
 
 # %% tags=["exercise"]
@@ -213,262 +460,49 @@ def edge_score_number_solution(adjacency, receiver, sender):
 check("edge_score_number", edge_score_number_solution)
 
 # %% [markdown]
-# ## One layer, on paper
-#
-# Each joint has **two matrices of its own**: $W^{0}_j$ for what it keeps and $W^{1}_j$ for what it sends. A joint's new feature
-# is what it keeps plus the weighted mean of what its neighbours send:
-#
-# $$ x_i' = x_i W^{0}_i + \sum_{j \in N(i)} a_{ij}\, x_j W^{1}_j $$
-#
-# Features are rows here, so they stand on the left. What $j$ sends goes through **$j$'s** matrix, the same for all who hear
-# it.
-#
-# Three joints in a chain, one number each: $x = (1, 1, 2)$, matrices $W^0 = (1, 2, 3)$ and $W^1 = (10, 20, 30)$, all scores 0.
-# On paper:
-#
-# * joint 0 keeps $1 \cdot 1$ and hears only joint 1, which sends $1 \cdot 20$: **21**;
-# * joint 1 keeps $1 \cdot 2$ and hears the mean of $1 \cdot 10$ and $2 \cdot 30$: $2 + 35 =$ **37**;
-# * joint 2 keeps $2 \cdot 3$ and hears 20: **26**.
-
-
-# %%
-def layer_by_loops(x, own, neighbour, weights):
-    out = torch.zeros(len(x), own.shape[-1])
-    for i in range(len(x)):
-        out[i] = x[i] @ own[i]
-        for j in range(len(x)):
-            out[i] += weights[i, j] * (x[j] @ neighbour[j])
-    return out
-
-
-chain = torch.tensor([[0, 1, 0], [1, 0, 1], [0, 1, 0]], dtype=torch.bool)
-x = torch.tensor([[1.0], [1.0], [2.0]])
-own, neighbour = torch.tensor([1.0, 2, 3])[:, None, None], torch.tensor([10.0, 20, 30])[:, None, None]
-print(layer_by_loops(x, own, neighbour, row_softmax(torch.zeros(4), chain)).flatten().tolist())
-
-# %% [markdown]
-# Now joint 1 learns a score of $\ln 3$ for joint 0, the second of the four scores (row-major: 0←1, 1←0, 1←2, 2←1). It listens
-# to joint 0 with weight 3/4 and to joint 2 with 1/4: $2 + \tfrac34 \cdot 10 + \tfrac14 \cdot 60 = 24.5$. Nobody else changes,
-# since a score belongs to the one who hears.
-
-# %%
-partial = row_softmax(torch.tensor([0, math.log(3), 0, 0]), chain)
-print(*(f"{value:.3g}" for value in layer_by_loops(x, own, neighbour, partial).flatten()))
-
-# %% [markdown]
-# ### Without loops
-#
-# `x[:, :, None] @ own` multiplies every joint's row by its own matrix; `weights @ sent` is the weighted sum over
-# senders. The `#` allows a single matrix in place of 21: it is then shared by all joints.
-
-
-# %%
-@jaxtyped(typechecker=beartype)
-def graph_step(
-    x: Float[Tensor, "batch joints features"],
-    own: Float[Tensor, "#joints features out"],
-    neighbour: Float[Tensor, "#joints features out"],
-    weights: Float[Tensor, "joints joints"],
-) -> Float[Tensor, "batch joints out"]:
-    kept = (x[:, :, None] @ own).squeeze(2)
-    sent = (x[:, :, None] @ neighbour).squeeze(2)
-    return kept + weights @ sent
-
-
-assert torch.allclose(graph_step(x[None], own, neighbour, partial)[0, :, 0], torch.tensor([21, 24.5, 26]))
-print("21, 24.5, 26")
-
-# %% [markdown]
 # ## A matrix per joint, or one for all?
 #
-# An ordinary graph convolution shares one pair of matrices among all joints. DIR's width is 128. **Predict** the number of
-# weights of a layer, both ways, before you read on: two matrices of $128 \times 128$, or $2 \cdot 21$ of them.
-
-# %%
-for name, matrices in (("shared", 1), ("one per joint", 21)):
-    print(f"{name}: {2 * matrices * 128**2:,} weights in a layer")
-
-# %% [markdown]
-# 21 times as many, for the same number of multiplications. What are they good for? A task for which a shared matrix is provably
-# too little: every tip shall take over what the joint before it holds, thumb, middle and little finger as it is, index and ring
-# finger **with the sign turned**. For the graph all fingers are alike: exchange thumb and index finger and the same skeleton is
-# back. A layer that treats all joints alike can't give two alike joints different signs.
-#
-# The best that it can do is one factor $c$ for all five. The mean squared error is $\tfrac35 (1-c)^2 + \tfrac25 (1+c)^2$,
-# smallest at $c = 0.2$, where it is **0.96**. With a matrix per joint it can be 0. Train both.
+# An ordinary graph convolution shares one pair of matrices among all joints; DIR has 21 pairs, for equally many multiplications. What can they do that a shared pair can't? A task: every tip takes over what the joint before it holds, index and ring finger **with the sign turned**. For the graph all fingers are alike, so a shared matrix
+# can only give all tips the same factor $c$. Its mean squared error is $\tfrac35 (1-c)^2 + \tfrac25 (1+c)^2$, at best 0.96, for $c = 0.2$.
 
 # %%
 TIPS = torch.tensor([4, 8, 12, 16, 20])
 signs = torch.tensor([1.0, -1, 1, -1, 1])
-plain_mean = row_softmax(torch.zeros(40), A)
 inputs = torch.randint(0, 2, (1024, 21, 1), generator=torch.Generator().manual_seed(0)).float() * 2 - 1
-wanted = signs * inputs[:, TIPS - 1, 0]
 
 
 def train_signs(matrices):
     own, neighbour = (torch.zeros(matrices, 1, 1, requires_grad=True) for _ in range(2))
     optimiser = torch.optim.Adam((own, neighbour), lr=0.05)
     for _ in range(200):
-        loss = (graph_step(inputs, own, neighbour, plain_mean)[:, TIPS, 0] - wanted).square().mean()
+        out = graph_convolution(inputs, own.expand(21, 1, 1), neighbour.expand(21, 1, 1), ways["mean"])
+        loss = (out[:, TIPS, 0] - signs * inputs[:, TIPS - 1, 0]).square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    return float(loss.detach()), neighbour.detach().flatten()
+    learned = neighbour.detach().expand(21, 1, 1)[TIPS - 1].flatten()
+    return {"error": f"{abs(loss.item()):.2f}", "factors learned": ", ".join(f"{c:+.1f}" for c in learned)}
 
 
-# %%
-shared_loss, shared_matrix = train_signs(1)
-own_loss, own_matrices = train_signs(21)
-print(f"shared:        error {shared_loss:.2f}, c = {shared_matrix[0]:.1f}")
-signs_learned = " ".join(f"{value:+.1f}" for value in own_matrices[TIPS - 1])
-print(f"one per joint: error {abs(own_loss):.2f}, the joints before the tips learned {signs_learned}")
-assert abs(shared_loss - 0.96) < 0.01 and own_loss < 0.001
+show.table({"one pair for all joints": train_signs(1), "a pair per joint": train_signs(21)})
 
 # %% [markdown]
-# As predicted. Is it a fair task? In DIR every joint's feature also carries an embedding of its position, from which a shared
-# network of several layers could find out which joint it is at; the matrices per joint spare it that. What a thumb's base has
-# to pass on may well differ from what a fingertip has, and here that costs weights instead of depth.
+# In DIR a joint's feature also carries an embedding of its place, from which a shared network could find out which joint it is at. The matrices per joint spare it that, at a price in weights:
+
+# %%
+table = {}
+for name, layers in (("small", model.stages[0].gcn.modules_per_hand[0]), ("released", SkeletonGCN(128, 4))):
+    matrices = sum(layer.own.numel() + layer.neighbour.numel() for layer in layers)
+    table[f"{name}, {len(layers)} layers"] = {
+        "thousand weights, one hand and stage": f"{sum(p.numel() for p in layers.parameters()) / 1e3:.0f}",
+        "with shared matrices": f"{matrices / 21e3:.0f}",
+    }
+show.table(table)
+
+# %% [markdown]
+# **Exercise.** With four layers no two fingertips hear each other. Give the hand up to **five additional bones**, such that within four layers every joint hears every other. Return the new adjacency.
 #
-# ## The whole layer, and the library's
-#
-# DIR's layer adds a bias, a batch norm over all joints of all hands in the batch, and a ReLU. `handlib.model.gcn.GraphLayer` is that;
-# with `residual=True` the layer's input is added to its output. Take the trained network's first graph layer of the left hand,
-# and what it saw: `embedded` in the first stage's trace are the sampled features plus the position embedding.
-
-# %%
-model = DIR.from_pretrained("small").eval()
-batch = stack([resize(sample, model.config.image_size) for sample in load_samples("test")])
-with torch.no_grad():
-    trace = model.trace(normalise(batch.image))
-first = trace.stages[0]
-left_gcn, right_gcn = model.stages[0].gcn.modules_per_hand
-print(f"embedded: {tuple(first.embedded.shape)}  (picture, hand, joint, feature)")
-print(f"{len(left_gcn)} graph layers, residual: {left_gcn[0].residual}")
-
-
-# %%
-@torch.no_grad()
-def whole_layer(layer, x):
-    weights = row_softmax(layer.scores, layer.adjacency)
-    out = graph_step(x, layer.own, layer.neighbour, weights) + layer.bias
-    norm = layer.norm
-    out = (out - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias
-    return x + out.relu() if layer.residual else out.relu()
-
-
-# %%
-x = first.embedded[:, 0]
-for layer in left_gcn:
-    with torch.no_grad():
-        by_library = layer(x)
-    ours = whole_layer(layer, x)
-    assert torch.allclose(ours, by_library, atol=1e-4)
-    x = ours
-assert torch.allclose(x, first.graph[:, 0], atol=1e-4)
-print("our layers, GraphLayer and the trace's `graph` agree to 1e-4")
-
-# %% [markdown]
-# And by loops over pictures and joints, for the first layer, before the norm:
-
-# %%
-layer, x = left_gcn[0], first.embedded[:2, 0]
-with torch.no_grad():
-    weights = row_softmax(layer.scores, layer.adjacency)
-    by_loops = torch.stack([layer_by_loops(one, layer.own, layer.neighbour, weights) for one in x])
-    assert torch.allclose(by_loops, graph_step(x, layer.own, layer.neighbour, weights), atol=1e-4)
-print("loops agree")
-
-# %% [markdown]
-# Has training used the freedom of the scores? A plain mean gives each of the wrist's five neighbours 0.2. Over all layers, stages
-# and hands of the trained network:
-
-# %%
-with torch.no_grad():
-    layers = [layer for stage in model.stages for gcn in stage.gcn.modules_per_hand for layer in gcn]
-    at_wrist = torch.stack([neighbour_weights(layer.scores, layer.adjacency)[0, A[0]] for layer in layers])
-print(f"{len(layers)} layers: the wrist's weights lie between {at_wrist.min():.2f} and {at_wrist.max():.2f}")
-
-# %% [markdown]
-# Judge for yourself how far that is from 0.2. A sender's matrix can make its message larger as well, so the scores aren't the
-# only way to be heard. Further down all scores are set to 0, and the error tells what they matter.
-#
-# ## How far does news travel?
-#
-# One layer, one bone. After $n$ layers a joint has heard from joints up to $n$ bones away: the non-zero pattern of $(A + I)^n$.
-# DIR as released has four layers per stage, the small network here as many as printed above. Eight would be needed from the
-# thumb's tip to the little finger's.
-
-# %%
-tip_to_tip = bones_apart[joint_index("thumb4"), joint_index("little4")]
-for n in (1, 2, 4, 8):
-    share = (bones_apart <= n).float().mean()
-    print(
-        f"layers: {n}; heard are {100 * share:.0f} % of all pairs; thumb4 hears little4: {bool(tip_to_tip <= n)}"
-    )
-
-# %% [markdown]
-# That is what *may* arrive. What *does* arrive is the derivative of joint $i$'s output with respect to joint $j$'s input, a
-# Jacobian matrix $J_{ij}$. Its Frobenius norm over the root of the number of features has a plain meaning: **nudge joint $j$'s
-# feature by a step of length 1 in a random direction; joint $i$'s feature moves by this much** (root mean square, to first
-# order).
-#
-# In evaluation mode a picture doesn't influence another. So all rows of the Jacobian come from one backward pass, over a batch
-# that holds the same hand again and again, each time asking for another output.
-
-
-# %%
-@jaxtyped(typechecker=beartype)
-def jacobian_norms(layers: list[nn.Module], x: Float[Tensor, "21 features"]) -> Float[Tensor, "21 21"]:
-    """Row i, column j: how far joint i's output moves per unit of a nudge at joint j's input."""
-    inputs = x.repeat(x.numel(), 1, 1).requires_grad_()
-    outputs = inputs
-    for layer in layers:
-        outputs = layer(outputs)
-    one_output_each = torch.eye(x.numel()).unflatten(1, x.shape)
-    (rows,) = torch.autograd.grad(outputs, inputs, one_output_each)
-    return rows.unflatten(0, x.shape).square().sum((1, 3)).sqrt() / x.shape[1] ** 0.5
-
-
-# %% [markdown]
-# **Predict** `jacobian_norms([], x)`, the influence through no layer at all. Then check the meaning by doing it: nudge `index1` in
-# every one of the 64 directions, a little, and see how far `index2` moves.
-
-# %%
-x = first.embedded[14, 0]
-assert jacobian_norms([], x).equal(torch.eye(21))
-
-i, j, step = joint_index("index2"), joint_index("index1"), 1e-3
-with torch.no_grad():
-    nudged = x.repeat(len(x[j]), 1, 1)
-    nudged[:, j] += step * torch.eye(len(x[j]))
-    moved = (left_gcn(nudged) - left_gcn(x[None]))[:, i].norm(dim=1) / step
-norms = jacobian_norms(list(left_gcn), x)
-assert torch.isclose(moved.square().mean().sqrt(), norms[i, j], rtol=0.05)
-print("no layer: the identity; after all layers nudging and differentiating agree to 5 %")
-
-# %% [markdown]
-# Now an untrained stack of eight layers, 16 wide, looked at after each of them; its first four are as deep as the released GCN.
-# Within reach every joint is heard; beyond it the derivative is **exactly** zero, not small.
-
-# %%
-torch.manual_seed(0)
-untrained = SkeletonGCN(16, 8).eval()
-noise = torch.randn(21, 16)
-depths = [jacobian_norms(list(untrained)[:n], noise) for n in range(9)]
-for n, reach in enumerate(depths):
-    assert (reach[bones_apart > n] == 0).all() and (reach[bones_apart <= n] > 0).all()
-for n in (4, 8):
-    print(f"{n} layers: thumb4 hears little4 with {depths[n][4, 20]:.1g}, thumb3 with {depths[n][4, 3]:.2g}")
-
-# %% [markdown]
-# Eight layers connect the tips, but barely: a message that takes eight bones is divided among neighbours at each of them. Reach is
-# not influence.
-#
-# **Exercise 2.** With four layers no two fingertips hear each other. Give the hand up to **five additional
-# bones** such that within four layers *every* joint hears every other. Return the new adjacency.
-#
-# <details><summary>Hint</summary>Every finger needs a way out at both ends. Which joint could all five new bones
-# share?</details>
+# <details><summary>Hint</summary>Every finger needs a way out at both ends. Which joint could all five new bones share?</details>
 
 
 # %% tags=["exercise"]
@@ -488,380 +522,52 @@ def five_shortcuts_solution(adjacency):
 check("five_shortcuts", five_shortcuts_solution)
 
 # %% [markdown]
-# (DIR doesn't need them: the transformer that follows lets every joint attend to every other, of both hands.)
-#
-# ## On real data
-#
-# How much does the trained GCN change a joint's feature? The length of the change over the length of the feature, mean over the
-# sixteen test pictures, for every joint of both hands and both stages:
-
-# %%
-change = [
-    ((s.graph - s.embedded).norm(dim=-1) / s.embedded.norm(dim=-1)).mean(0).numpy() for s in trace.stages
-]
-figure, axes = show.detached_figure(
-    len(change), 1, figsize=(9, 3.6), layout="constrained", sharex=True, sharey=True
-)
-for number, (axis, values) in enumerate(zip(axes, change, strict=True), start=1):
-    for hand, (side, colour) in enumerate(zip(SIDES, (LEFT, RIGHT), strict=True)):
-        axis.bar(np.arange(21) + 0.4 * hand - 0.2, values[hand], 0.4, color=colour, label=side)
-    axis.set(title=f"stage {number}", ylabel="change / feature")
-axes[0].set_ylim(0, 1.35 * max(values.max() for values in change))
-axes[0].legend(frameon=False, ncols=2)
-axes[-1].set_xticks(range(21), JOINT_NAMES, rotation=60)
-for number, values in enumerate(change, start=1):
-    print(f"stage {number}: {values.min():.1f} to {values.max():.1f} times the feature's own length")
-figure
-
-# %% [markdown]
-# A ratio of 1 means that the change is as long as the feature; above it, what the GCN adds outweighs what came in. But the
-# change may come from the joint's own feature. How much is the neighbours' doing? The influence by distance, for one picture's
-# two hands:
-
-
-# %%
-def influence_of(network, name, index=14):
-    """Jacobian norms after 0, 1, ... layers in each stage, for the features that picture had there."""
-    found = []
-    for number, (stage, seen) in enumerate(zip(network.stages, trace.stages, strict=True), start=1):
-        both = list(zip(stage.gcn.modules_per_hand, seen.embedded[index], strict=True))
-        depths = range(len(both[0][0]) + 1)
-        norms = [torch.stack([jacobian_norms(list(gcn)[:n], x) for gcn, x in both]) for n in depths]
-        found.append(show.Influence(f"{name}, stage {number}", torch.stack(norms).double().numpy()))
-    return found
-
-
-trained = influence_of(model, "trained")
-
-# %%
-figure, axes = show.detached_figure(1, 2, figsize=(8, 2.8), layout="constrained", sharey=True)
-for axis, influence in zip(axes, trained, strict=True):
-    for hand, colour in enumerate((LEFT, RIGHT)):
-        places = bones_apart + 0.2 * hand - 0.1
-        axis.plot(
-            places.flatten(), influence.norms[-1, hand].ravel(), "_", markersize=10, color=colour, alpha=0.5
-        )
-    axis.set(title=influence.name, xlabel="bones between nudge and effect")
-    by_distance = [influence.norms[-1][:, bones_apart == n].mean() for n in range(4)]
-    print(f"{influence.name}: by distance", *(f"{value:.2g}" for value in by_distance))
-    assert by_distance == sorted(by_distance, reverse=True)
-axes[0].set_ylabel("change per unit of nudge")
-figure
-
-# %% [markdown]
-# Each dash is one pair of joints, left hand blue, right hand orange; the numbers are the means, from the joint itself to three
-# bones away. On average a joint's own feature weighs most, those one bone away less, and where no layer leads it is exactly
-# zero. At one bone the dashes fall into three groups, and the graph explains them: a tip listens to one joint with all of its
-# attention, most joints to two, the wrist to five.
-#
-# ### Ask the joints yourself
-#
-# The colours on the hands and the bars are these Jacobian norms: darker is stronger, a white joint on grey skin is exactly
-# zero. Click a joint (or choose it in the list below the hands), slide the number of layers, turn the direction around. Four
-# networks to choose from: both trained stages; stage 2 with a *wrong skeleton*, of which more below; and an untrained stack of
-# eight layers.
-#
-# 1. Pick the left wrist and go from 0 layers upwards. How many joints does each further layer add?
-# 2. Pick a fingertip. Does it move as many joints as the wrist does? Turn the direction: does it *hear* as many?
-# 3. Is influence mutual? Pick `wrist`, read off `index1`; pick `index1`, read off `wrist`. (It needn't be: they use different
-# matrices, and the wrist divides its attention by five.)
-# 4. Find a setting in which the other hand moves. (There is none.)
-# 5. Take the wrong skeleton and pick some joint of a finger. Who feels it now?
-# 6. With eight untrained layers the thumb's tip reaches the little finger's. By how much, compared with its neighbour?
-
-
-# %%
-def rewired(generator):
-    """The skeleton with its joints shuffled: as many bones, the same tree, between the wrong joints."""
-    order = torch.randperm(21, generator=generator)
-    return A[order][:, order]
-
-
-def with_layers_changed(change):
-    changed = deepcopy(model)
-    for stage in changed.stages:
-        for gcn in stage.gcn.modules_per_hand:
-            for layer in gcn:
-                change(layer)
-    return changed
-
-
-# %%
-wrong_skeleton = rewired(torch.Generator().manual_seed(0))
-miswired = with_layers_changed(lambda layer: setattr(layer, "adjacency", wrong_skeleton))
-both_hands = torch.stack(depths)[:, None].expand(-1, 2, -1, -1)
-deep = show.Influence("untrained, 8 layers", both_hands.double().numpy())
-networks = [*trained, influence_of(miswired, "wrong skeleton")[-1], deep]
-show.InfluenceExplorer(networks, place(batch, 14))
-
-# %% [markdown]
-# ## Break it: the wrong bones
-#
-# If the skeleton matters to the trained network, another one must hurt. The scores belong to edges, so a wrong skeleton needs
-# the same number of them: shuffle the joints' places in the graph and leave everything else, matrices included, with its joint.
-# For comparison: a GCN in which nobody sends anything ($W^1 = 0$), and one in which all scores are 0. **Predict**: is wrong
-# news worse than no news?
-
-
-# %%
-def mpjpe(network):
-    rows = evaluate(network, [batch])["scores"]
-    return list(rows.values())[-1]["all"]["mpjpe"]
-
-
-silent = with_layers_changed(lambda layer: layer.neighbour.data.zero_())
-unscored = with_layers_changed(lambda layer: layer.scores.data.zero_())
-errors = {"as trained": mpjpe(model), "all scores 0": mpjpe(unscored), "nobody sends": mpjpe(silent)}
-generator = torch.Generator().manual_seed(0)
-for number in range(1, 5):
-    skeleton = rewired(generator)
-    errors[f"wrong skeleton {number}"] = mpjpe(
-        with_layers_changed(lambda layer, skeleton=skeleton: setattr(layer, "adjacency", skeleton))
-    )
-
-# %%
-for name, error in errors.items():
-    print(f"{name:16}  {error:4.1f} mm MPJPE")
-wrong = [error for name, error in errors.items() if name.startswith("wrong")]
-assert min(*wrong, errors["nobody sends"]) > errors["as trained"]
-worse = sum(error > errors["nobody sends"] for error in wrong)
-print(f"{worse} of {len(wrong)} wrong skeletons are worse than silence")
-
-# %% [markdown]
-# Every wrong skeleton costs accuracy, on the very pictures on which the right one was tested, and so does silence. Wrong
-# news is about as bad as none, or a little worse: sixteen pictures don't tell tenths of a millimetre apart. The second row is what the learned scores are worth to this network: compare it with the
-# first.
-#
-# What this doesn't say is what the GCN is *worth*: a network trained without one could find other ways. That takes training,
-# and notebook 11. On a small scale it can be done here.
-#
-# ## Can a joint be filled in from its neighbours?
-#
-# The purpose of the whole exercise: a joint whose own feature says nothing, and others that know. Hide one joint of a true
-# hand, set its input to zero, and let a small GCN say where it is. The same network is trained four times: on the right
-# skeleton, on a wrong one, on a **complete** graph where everybody hears everybody, and on one where each joint hears only
-# itself. **Predict** the order.
-#
-# The data are the true hands of the training pictures, left ones mirrored, around their wrists, turned at random in
-# every step. A hidden joint's input is a flag.
-
-# %%
-from roma import random_rotmat
-
-
-def right_hands(split):
-    """All hands of a split as right hands around their wrists: (hands, 21, 3) in units of 0.1 m."""
-    joints = torch.stack([sample.joints for sample in load_samples(split)]).double()
-    joints = joints - joints[:, :, :1]
-    joints[:, 0] *= torch.tensor([-1.0, 1, 1])
-    return joints.flatten(0, 1) / 0.1
-
-
-def turned(hands):
-    return hands @ random_rotmat(len(hands), dtype=hands.dtype)
-
-
-# %%
-class FillIn(nn.Module):
-    """Says where a hidden joint is, from positions of the others: two residual graph layers, 16 wide."""
-
-    def __init__(self, adjacency):
-        super().__init__()
-        self.embed, self.answer = nn.Linear(4, 16), nn.Linear(16, 3)
-        self.gcn = SkeletonGCN(16, 2, residual=True, adjacency=adjacency)
-
-    def forward(self, hands, hidden):
-        flag = nn.functional.one_hot(hidden, 21)[..., None].to(hands.dtype)
-        seen = torch.cat((hands * (1 - flag), flag), dim=-1)
-        return self.answer(self.gcn(self.embed(seen)))[torch.arange(len(hands)), hidden]
-
-
-# %%
-def train_fill_in(adjacency, hands, steps=200):
-    torch.manual_seed(0)
-    network = FillIn(adjacency).double()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps)
-    for _ in range(steps):
-        positions, hidden = turned(hands), torch.randint(1, 21, (len(hands),))
-        truth = positions[torch.arange(len(hands)), hidden]
-        loss = (network(positions, hidden) - truth).norm(dim=-1).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-    return network.eval()
-
-
-# %%
-@torch.no_grad()
-def hidden_errors(network, hands):
-    """Mean error in mm of each joint when it is the hidden one; the wrist is never hidden."""
-    everywhere = [torch.full((len(hands),), joint) for joint in range(1, 21)]
-    wrong_by = [(network(hands, k) - hands[:, k[0]]).norm(dim=-1).mean() for k in everywhere]
-    return 100 * torch.stack(wrong_by)
-
-
-graphs = {
-    "right skeleton": A,
-    "wrong skeleton": wrong_skeleton,
-    "complete": ~torch.eye(21, dtype=torch.bool),
-    "only itself": torch.eye(21, dtype=torch.bool),
-}
-train_hands = right_hands("train")
-torch.manual_seed(1)
-test_hands = turned(right_hands("test").repeat(4, 1, 1))
-filled = {
-    name: hidden_errors(train_fill_in(graph, train_hands), test_hands) for name, graph in graphs.items()
-}
-
-# %%
-from_wrist = 100 * test_hands[:, 1:].norm(dim=-1).mean(0)
-for name, values in {**filled, "(from the wrist)": from_wrist}.items():
-    by_place = " ".join(f"{value:4.0f}" for value in values.reshape(5, 4).mean(0))
-    print(f"{name:16}  {values.mean():4.0f} mm;  base to tip {by_place}")
-means = {name: float(values.mean()) for name, values in filled.items()}
-assert means["right skeleton"] < means["complete"] < means["wrong skeleton"] < means["only itself"]
-
-# %% [markdown]
-# A joint that hears only itself knows nothing: its error is about its distance from the wrist, the last row. A wrong skeleton
-# is much better than that: even a joint of another finger says something about how the hand is turned. The right skeleton is
-# best: a joint between two known ones is nearly determined. A tip has one neighbour only, and is worst on the skeleton.
-#
-# The complete graph has all connections that the skeleton has, and loses. It would have to learn which of the 20 senders to
-# listen to, from 128 hands in 200 steps. Whether it catches up with more of both isn't answered here; `steps` is a place to
-# start. That is what a prior is: what the skeleton says needn't be learned. The paper builds its GCN on the skeletal structure
-# for that reason, and at this size it pays.
-#
 # ## More layers?
 #
-# If two layers are good, why not thirty? Because averages of averages are all the same: **oversmoothing**. Let every joint keep
-# half of its feature and take half of its neighbours' mean, $x' = \tfrac12 (I + D^{-1}A)\, x$, and measure the *spread*: how
-# long the joints' deviations from the hand's mean feature are, relative to the features. What stays longest shrinks by the
-# second largest eigenvalue per layer. (Without the half that is kept it would never settle: even and odd joints would go on
-# swapping, the zigzag of the symmetric normalisation above.)
-
-# %%
-averaging = (torch.eye(21) + plain_mean) / 2
-second = torch.linalg.eigvals(averaging).real.sort().values[-2]
-print(
-    f"second largest eigenvalue: {second:.3f}, half is gone after {math.log(0.5) / math.log(second):.0f} layers"
-)
-
-
-def spread(x):
-    return float((x - x.mean(1, keepdim=True)).norm() / x.norm())
-
-
-def between_pictures(x):
-    return float((x - x.mean(0, keepdim=True)).norm() / x.norm())
-
-
-# %% [markdown]
-# Eighteen layers to halve the spread isn't fast: a hand is a tree, and news from one finger to the next must pass the wrist.
-# Compare with layers as a network has them, untrained, on the features of the first stage: averaging and one shared random
-# matrix with a ReLU; the same with a residual; a random matrix per joint; and `GraphLayer`, which has separate matrices for
-# what is kept and a batch norm (in training mode: statistics of these sixteen pictures).
+# If two layers are good, why not sixty? Averages of averages are all alike: **oversmoothing**. We stack untrained layers on the features that enter the first GCN and measure two spreads, relative to the features' size: how much the joints of a hand differ, and how much a joint differs from picture to picture. The layers: plain averaging with the
+# neighbours; the same with one random matrix for all joints; with a random matrix per joint; and `GraphLayer`.
 
 # %%
 DEPTH, WIDTH = 64, first.embedded.shape[-1]
 generator = torch.Generator().manual_seed(0)
-
-
-def random_matrices(count):
-    return torch.randn(DEPTH, count, WIDTH, WIDTH, generator=generator) * (2 / WIDTH) ** 0.5
-
-
-def smooth(x, matrices):
-    return (averaging @ (x[:, :, None] @ matrices).squeeze(2)).relu()
-
-
-# %%
-one, each = random_matrices(1), random_matrices(21)
+averaging = (torch.eye(21) + ways["mean"]) / 2
+one, each = (torch.randn(DEPTH, n, WIDTH, WIDTH, generator=generator) * (2 / WIDTH) ** 0.5 for n in (1, 21))
 torch.manual_seed(0)
-stack_of_layers = [GraphLayer(WIDTH, False, A) for _ in range(DEPTH)]
+library = [GraphLayer(WIDTH, False, A) for _ in range(DEPTH)]
 kinds = {
     "plain averaging": lambda x, n: averaging @ x,
-    "shared matrix": lambda x, n: smooth(x, one[n]),
-    "shared, residual": lambda x, n: x + smooth(x, one[n]),
-    "matrix per joint": lambda x, n: smooth(x, each[n]),
-    "GraphLayer": lambda x, n: stack_of_layers[n](x),
+    "shared matrix": lambda x, n: (averaging @ (x[:, :, None] @ one[n]).squeeze(2)).relu(),
+    "matrix per joint": lambda x, n: (averaging @ (x[:, :, None] @ each[n]).squeeze(2)).relu(),
+    "GraphLayer": lambda x, n: library[n](x),
 }
-
-# %%
-curves = {}
-with torch.no_grad():
-    at_first = first.embedded[:, 0]
-    print(
-        f"before any layer: spread between joints {spread(at_first):.2f}, pictures {between_pictures(at_first):.2f}"
-    )
-    for name, layer in kinds.items():
-        x, measured = first.embedded[:, 0], []
-        for n in range(DEPTH):
+figure, all_axes = show.detached_figure(1, 2, figsize=(9, 3), layout="constrained", sharey=True)
+for (name, layer), style in zip(kinds.items(), (":", "--", "-.", "-")):
+    x, spreads = first.embedded[:, 0], []
+    for n in range(DEPTH):
+        with torch.no_grad():
             x = layer(x, n)
-            x = x / x.norm() * 100
-            measured.append((spread(x), between_pictures(x)))
-        curves[name] = np.array(measured)
-
-# %%
-figure, axes = show.detached_figure(1, 2, figsize=(9, 3.2), layout="constrained", sharey=True)
-styles = ((":", "0.5"), ("--", "0.5"), ("-.", "0.5"), ("-", "0.6"), ("-", "0.0"))
-for k, title in enumerate(("between joints", "between pictures")):
-    for (style, shade), (name, values) in zip(styles, curves.items(), strict=True):
-        axes[k].plot(range(1, DEPTH + 1), values[:, k], style, color=shade, label=name)
-    axes[k].set(title=f"spread {title}", xlabel="layers", yscale="log")
-axes[0].legend(frameon=False, fontsize=8)
-for name, values in curves.items():
-    print(
-        f"{name:16}  after 4 layers {values[3, 0]:.2f}, after 64 {values[63, 0]:.2g};  pictures {values[63, 1]:.2g}"
-    )
-last = {name: values[-1] for name, values in curves.items()}
-assert last["shared matrix"][0] < 0.2 < last["matrix per joint"][0] and last["plain averaging"][0] < 0.2
-assert last["GraphLayer"][1] > last["matrix per joint"][1]
+        x = x / x.norm() * 100
+        spreads.append([float((x - x.mean(axis, keepdim=True)).norm() / x.norm()) for axis in (1, 0)])
+    for axes, values in zip(all_axes, zip(*spreads)):
+        axes.plot(range(1, DEPTH + 1), values, style, color="black", label=name)
+for axes, between in zip(all_axes, ("joints", "pictures")):
+    axes.set(title=f"spread between {between}", xlabel="layers", yscale="log")
+all_axes[0].legend(frameon=False, fontsize=8)
 figure
 
 # %% [markdown]
-# * **Plain averaging** falls as the eigenvalue says, a straight line on the logarithmic scale. A **shared matrix** doesn't help.
-# * A **residual** changes the pace and doesn't stop the fall: $x$ plus a mean of $x$ is again a mean, with more weight on oneself.
-# * With **a matrix per joint** the joints stay apart for ever. But look to the right: how much of the features still depends on the
-#   *picture* falls just as with a shared matrix. The joints stay apart because their matrices differ, not because of what they
-#   saw.
-# * **GraphLayer** keeps its joints apart and more of the picture. It does two things that the bare matrices per joint don't:
-#   what a joint keeps goes through another matrix than what it sends, and a batch norm takes away the mean, which is what
-#   joints and pictures come to share.
-#
-# At four layers, DIR's depth, its kind of layer has kept its joints about as far apart as they were (the first printed line). Oversmoothing is a
-# reason not to stack thirty, not a problem that DIR has. And all of these are untrained: training can do better than random matrices.
+# With plain averaging the joints become alike on a straight line, by the second largest eigenvalue per layer, and a shared matrix with a ReLU makes it worse. With a matrix per joint the joints stay apart, but because their matrices differ: how much depends on the *picture* falls nearly as with a shared matrix. `GraphLayer`
+# keeps its joints apart and more of the picture. What a joint keeps has a matrix of its own there, and the batch norm takes away the mean, which is what joints and pictures come to share. At DIR's four layers oversmoothing isn't a problem yet.
 #
 # ## In the released code
 #
-# What the authors' GCN really is, which a reader of the paper wouldn't guess:
-#
-# * The paper says GCN; the code has **a matrix per joint**, `2 x 21 x 128 x 128` numbers per layer: own matrices first,
-#   neighbours' second.
 # * Four layers per hand and stage, separate weights for left and right.
-# * The class is **called residual and has no residual**. The small network here does have one, and only two layers.
-# * Scores are 40 numbers in the row-major order of the adjacency; what a joint keeps has no score, its matrix $A_0$ is the
-#   identity.
-# * The batch norm sees one channel at a time over all joints: it doesn't know joints apart either.
-
-# %%
-released = SkeletonGCN(128, layers=4)
-weights = sum(p.numel() for p in released.parameters())
-matrices = sum(layer.own.numel() + layer.neighbour.numel() for layer in released)
-print(
-    f"one hand, one stage: {weights / 1e6:.2f} million weights, {100 * matrices / weights:.1f} % of them matrices per joint"
-)
-print(
-    f"two hands, two stages: {4 * weights / 1e6:.1f} million; with shared matrices {4 * matrices / 21e6:.2f} million"
-)
-
-# %% [markdown]
-# **Exercise 3.** Write the released layer, up to the bias and before the norm, from the numbers as a checkpoint holds them: `x`
-# is (21, features), `matrices` (2, 21, features, features), `scores` (40,), `bias` (features,).
+# * The class is called residual and has no residual. `small` has one, and two layers.
+# * The matrices are stored together: own first, neighbours' second. What a joint keeps has no score.
 #
-# <details><summary>Hint</summary>You have all of it: <code>row_softmax</code> and <code>graph_step</code>. The latter wants a
-# batch.</details>
+# **Exercise.** Write the released layer, up to the bias and before the norm, from the numbers of a checkpoint: `x` (21, features), `matrices` (2, 21, features, features), `scores` (40,), `bias` (features,).
+#
+# <details><summary>Hint</summary>You have all of it: <code>neighbour_weights</code> and <code>graph_convolution</code>. The latter wants a batch.</details>
 
 
 # %% tags=["exercise"]
@@ -874,14 +580,13 @@ check("released_graph_layer", released_graph_layer)
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
 def released_graph_layer_solution(x, matrices, scores, bias, adjacency):
     own, neighbour = matrices
-    return graph_step(x[None], own, neighbour, row_softmax(scores, adjacency))[0] + bias
+    weights = neighbour_weights(scores, adjacency)
+    return graph_convolution(x[None], own, neighbour, weights)[0] + bias
 
 
 check("released_graph_layer", released_graph_layer_solution)
 
 # %% [markdown]
-# ## What comes next
+# **An open question.** The scores are learned once and are the same for every picture. When a thumb touches an index tip, two joints eight bones apart are at one place. How would you let the picture decide who hears whom?
 #
-# In all the pictures above the other hand stayed grey: within the GCN a left joint can't hear a right one, in any number of
-# layers. But where two hands touch, what hides a left finger is a right one, and no skeleton says which. The next notebook puts
-# all 42 joints into one transformer and lets them find out whom to attend to.
+# **Next.** Within the GCN a left joint can't hear a right one, in any number of layers. But where two hands touch, what hides a left finger is a right one, and no skeleton says which. All 42 joints go into one transformer and find out whom to attend to: [06 The inter-hand transformer](06_transformer.ipynb).

@@ -1,87 +1,84 @@
 # %% [markdown]
 # # 06 · The inter-hand transformer: what do two hands tell each other?
 #
-# The GCN of the last notebook lets joints of *one* hand exchange features along the skeleton. Nothing in it leads from one hand to
-# the other: there is no bone between them. But two hands of one person are not two independent objects. They touch, they hide each
-# other, and where one is says something about where the other can be. There is also a plain question that no hand can answer alone:
-# how far is it from my wrist to yours? DIR puts the features of all $2 \times 21 = 42$ joints into one transformer (Sec. 3.2.2). It
-# has no skeleton. Every joint may take something from every other, and how much is computed anew for every picture.
+# No bone leads from one hand to the other, so no GCN can carry news between them. But two hands touch, hide each other, and often do related things. And one question no hand can answer alone: how far is it from my wrist to yours? DIR puts the features of all $2 \times 21 = 42$ joints into one transformer (Sec. 3.2.2). Every joint may
+# take something from every other, and how much is computed anew for each picture. **What do two hands tell each other, and what is it worth?**
 #
-# **The question:** what do two hands tell each other, and is it worth anything?
+# **Time:** about 50 minutes for the core, 45 for Further.
 #
-# Afterwards you should be able to say
+# Afterwards you can
 #
-# 1. what attention computes, for three tokens by hand and for 42 in five lines;
-# 2. what is inside one block, and what DIR adds after it;
-# 3. how a transformer that treats all tokens alike knows a left thumb from a right wrist;
-# 4. what cutting the connection between the hands costs a trained network, with both hands in view and with one hidden;
-# 5. why a large attention weight isn't yet an influence;
-# 6. why DIR takes 42 joints as tokens and not 1556 vertices, in exact operation counts.
+# 1. compute attention on paper, for three tokens;
+# 2. write it for a batch with several heads, and run the network with your function;
+# 3. say what else is in a block, and what DIR adds after it;
+# 4. say what a trained network loses when its hands are cut apart;
+# 5. tell when a transformer between the hands pays, and when it can't.
 #
-# Words: [token](../docs/glossary.md#token), [attention map](../docs/glossary.md#attention-map), [GCN](../docs/glossary.md#graph-convolutional-network), [offset](../docs/glossary.md#offset), [MRRPE](../docs/glossary.md#mean-relative-root-position-error).
+# Words: [token](../docs/glossary.md#token), [attention map](../docs/glossary.md#attention-map), [GCN](../docs/glossary.md#graph-convolutional-network), [offset](../docs/glossary.md#offset), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [MRRPE](../docs/glossary.md#mean-relative-root-position-error).
 
 # %%
-import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
-from beartype import beartype
-from jaxtyping import Bool, Float, jaxtyped
-from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
+from scipy.stats import spearmanr
+from torch.nn.functional import layer_norm
+from torch.utils.flop_counter import FlopCounterMode
 
-from handlib import DIR, DIRConfig, load_samples, show
+from handlib import DIR, load_samples, show
+from handlib.analysis import ablations
+from handlib.analysis.comparison import Interval, blocked_spread, compare, paired_difference, verdict
+from handlib.analysis.interventions import encode, refine_from
+from handlib.analysis.micro_tasks import hidden_hand as micro_task
+from handlib.analysis.micro_tasks.catalogue import stored_result
+from handlib.analysis.micro_tasks.result import Claim
+from handlib.analysis.other_hand import told_by_other
+from handlib.data.rendered.placement import WORLDS, place_pair
 from handlib.data.sample import STRATA, normalise, resize, stack
-from handlib.exercises import check
-from handlib.analysis.interventions import Start, encode, refine_from
-from handlib.evaluation.metrics import INTAG_WRIST, align, evaluate_batch, joint_errors
+from handlib.evaluation.metrics import INTAG_WRIST, evaluate_batch
+from handlib.exercises import check, my_parts, predict, progress
+from handlib.hand.skeleton import BONES, SIDES
+from handlib.model.estimate import LENGTH_UNIT
+from handlib.model.transformer import TwoHandTransformer
 from handlib.show.core import palette
-from handlib.hand.skeleton import BONES, JOINT_NAMES, PAIR_JOINT_NAMES, SIDES
-from handlib.model.transformer import Block, SelfAttention, TwoHandTransformer
+from handlib.show.transformer import matrix_picture
 
 torch.set_num_threads(1)
-
-# %% [markdown]
-# A picture first. Left: along these lines the GCN can move features in one layer. Right: the lines along which one layer of the
-# transformer can move features to a single token, the tip of the right index finger. The other 41 tokens have as many.
+show.dir_map("transformer")
 
 # %%
-pair = load_samples("test")[14]
-points = pair.uv.flatten(0, 1).numpy()
+progress()
+
+# %% [markdown]
+# Left: along these lines one GCN layer moves features. Right: along these lines one layer of the transformer moves features to a single joint, the tip of the right index finger. The other 41 joints have as many.
+
+# %%
+samples = load_samples("test") + load_samples("train")
+points = samples[14].uv.flatten(0, 1)
 bones = [(21 * hand + a, 21 * hand + b) for hand in range(2) for a, b in BONES]
 to_index_tip = [(21 + 8, k) for k in range(42)]
-
-figure, axes = show.detached_figure(1, 2, figsize=(8, 3.6), layout="constrained")
-for ax, lines, title in zip(
-    axes, (bones, to_index_tip), ("GCN: bones", "transformer: everything"), strict=True
-):
+figure, all_axes = show.detached_figure(1, 2, figsize=(8, 3.6), layout="constrained")
+for axes, lines, title in zip(all_axes, (bones, to_index_tip), ("GCN: bones", "transformer: everything")):
     for a, b in lines:
         colour = palette.HIGHLIGHT if a // 21 != b // 21 else "0.6"
-        ax.plot(*points[[a, b]].T, color=colour, linewidth=0.8)
-    for hand in range(2):
-        ax.plot(
-            *points[21 * hand : 21 * hand + 21].T, "o", color=palette.HANDS[hand], label=f"{SIDES[hand]} hand"
-        )
-    ax.set(title=title, aspect="equal", xticks=[], yticks=[])
-    ax.invert_yaxis()
-axes[0].legend(frameon=False)
+        axes.plot(*points[[a, b]].T, color=colour, linewidth=0.8)
+    for hand, side in enumerate(SIDES):
+        ours = points[21 * hand : 21 * hand + 21]
+        axes.plot(*ours.T, "o", color=palette.HANDS[hand], label=f"{side} hand")
+    axes.set(title=title, aspect="equal", xticks=[], yticks=[])
+    axes.invert_yaxis()
+all_axes[0].legend(frameon=False)
 figure
 
 # %% [markdown]
-# ## Attention by hand
+# ## Attention, on paper
 #
-# Each token asks a question, its *query* $q_i$, holds a label by which it can be found, its *key* $k_j$, and has something to tell,
-# its *value* $v_j$. Token $i$ compares its query with all keys, turns the scores into weights that sum to one, and takes the
-# weighted mean of the values:
+# Each token has three vectors: a *query* $q_i$, the question that it asks; a *key* $k_j$, the label by which it is found; a *value* $v_j$, the news that it has. Token $i$ compares its query with all keys, turns the scores into weights that sum to 1, and receives the weighted mean of the values:
 #
-# $$ w_{ij} = \frac{\exp(q_i \cdot k_j / \sqrt d)}{\sum_m \exp(q_i \cdot k_m / \sqrt d)}, \qquad
-#    o_i = \sum_j w_{ij}\, v_j $$
+# $$ w_{ij} = \frac{\exp(q_i \cdot k_j / \sqrt d)}{\sum_m \exp(q_i \cdot k_m / \sqrt d)}, \qquad o_i = \sum_j w_{ij}\, v_j $$
 #
-# with $d$ numbers per query and key (Vaswani et al., *Attention is all you need*, 2017, Eq. 1; Sec. 3.2.2 of the paper takes it
-# from there).
-#
-# Three tokens of two numbers. The keys are logarithms so that the exponentials come out round:
+# with $d$ numbers per query and key (Vaswani et al., *Attention is all you need*, 2017, Eq. 1). Three tokens of two numbers; the keys are logarithms, so that the exponentials come out round:
 #
 # | token | query | key | value |
 # |---|---|---|---|
@@ -89,363 +86,143 @@ figure
 # | 1 | $(0, 0)$ | $(\ln 2, \ln 3)$ | $(0, 8)$ |
 # | 2 | $(0, \sqrt2)$ | $(\ln 5, 0)$ | $(8, 8)$ |
 #
-# With $d = 2$ the $\sqrt 2$ of the queries cancels. Token 0 looks at the keys' first numbers, $0, \ln 2, \ln 5$, so its weights
-# are as $1 : 2 : 5$, that is $\frac18, \frac28, \frac58$, and it receives $\frac18(8,0) + \frac28(0,8) + \frac58(8,8) = (6, 7)$.
-# Token 1 asks nothing: all its scores are 0, and it hears everybody equally, $(\frac{16}{3}, \frac{16}{3})$. Token 2 looks at the second
-# numbers: $1 : 3 : 1$, so it gets $\frac15(8,0) + \frac35(0,8) + \frac15(8,8) = (3.2, 6.4)$.
+# With $d = 2$ the $\sqrt 2$ of the queries cancels.
+#
+# * Token 0 looks at the keys' first numbers, $0, \ln 2, \ln 5$. Its weights are as $1 : 2 : 5$, and it receives $\frac18(8,0) + \frac28(0,8) + \frac58(8,8) = (6, 7)$.
+# * Token 1 asks nothing. All its scores are 0, and it hears all equally: $(\frac{16}{3}, \frac{16}{3})$.
+# * Token 2 looks at the second numbers, $0, \ln 3, 0$: weights $1 : 3 : 1$, and it receives $(3.2, 6.4)$.
+
 
 # %%
+def attend_by_loops(query, key, value):
+    """One head: (tokens, features) each -> received (tokens, features), weights (tokens, tokens)."""
+    received, weights = torch.zeros_like(value), torch.zeros(len(query), len(key))
+    for i in range(len(query)):
+        scores = [math.exp(query[i] @ key[j] / math.sqrt(query.shape[1])) for j in range(len(key))]
+        for j in range(len(key)):
+            weights[i, j] = scores[j] / sum(scores)
+            received[i] += weights[i, j] * value[j]
+    return received, weights
+
+
 query = torch.tensor([[math.sqrt(2), 0], [0, 0], [0, math.sqrt(2)]])
 key = torch.tensor([[0, 0], [math.log(2), math.log(3)], [math.log(5), 0]])
 value = torch.tensor([[8.0, 0], [0, 8], [8, 8]])
-
-
-# %%
-def attend_loop(query, key, value):
-    received = torch.zeros_like(value)
-    for i in range(len(query)):
-        scores = [math.exp(query[i] @ key[j] / math.sqrt(query.shape[1])) for j in range(len(key))]
-        weights = [score / sum(scores) for score in scores]
-        for j in range(len(value)):
-            received[i] += weights[j] * value[j]
-        numbers = (" ".join(f"{x:.3g}" for x in row) for row in (weights, received[i]))
-        print(f"token {i} takes {next(numbers)}, receives {next(numbers)}")
-    return received
-
-
-by_hand = attend_loop(query, key, value)
+received, weights = attend_by_loops(query, key, value)
+show.table(
+    {
+        f"token {i}": {
+            "weights": str(weights[i].numpy().round(3)),
+            "receives": str(received[i].numpy().round(1)),
+        }
+        for i in range(3)
+    }
+)
 
 # %% [markdown]
-# As predicted. Two things are worth remembering: a weight depends on *both* tokens, so who listens to whom is decided by the content of
-# the picture and not by the weights of the network alone; and nobody can take nothing. The weights of a row always sum to one, even
-# if no token has anything useful to say.
+# Two things to remember. A weight depends on both tokens: the picture's content decides who listens to whom. And nobody can take nothing: a row sums to 1, even if no token has anything useful to say.
 #
-# The same without loops, for any leading dimensions (batch, heads):
+# **Your part: `attend`.** Write it without loops, for any leading dimensions (batch, heads). Return what the tokens receive, and the weights. A right answer is kept in `my_dir.py`.
 
 
-# %%
-@jaxtyped(typechecker=beartype)
-def attend(
-    query: Float[Tensor, "*lead tokens features"],
-    key: Float[Tensor, "*lead tokens features"],
-    value: Float[Tensor, "*lead tokens features"],
-    allowed: Bool[Tensor, "tokens tokens"],
-) -> tuple[Float[Tensor, "*lead tokens features"], Float[Tensor, "*lead tokens tokens"]]:
-    scores = query @ key.mT / math.sqrt(query.shape[-1])
-    weights = scores.masked_fill(~allowed, -torch.inf).softmax(-1)
+# %% tags=["exercise"]
+def attend(query, key, value):
+    """query, key, value: (..., tokens, features); returns (..., tokens, features) and (..., tokens, tokens)."""
+    ...
+
+
+check("attend", attend)
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def attend_solution(query, key, value):
+    weights = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1)
     return weights @ value, weights
 
 
-# %% [markdown]
-# `allowed` says who may take from whom. A forbidden score becomes $-\infty$ *before* the softmax: its exponential is 0, and the rest still
-# sums to one. For now everything is allowed; later this is the knife with which the hands are separated.
-
-# %%
-everything = torch.ones(3, 3, dtype=torch.bool)
-received, weights = attend(query, key, value, everything)
-assert torch.allclose(received, by_hand)
-assert torch.allclose(received, scaled_dot_product_attention(query, key, value))
-print("loop, five lines and PyTorch agree")
+check("attend", attend_solution)
 
 # %% [markdown]
-# ### Why divide by $\sqrt d$?
+# ## The whole transformer
 #
-# If the entries of $q$ and $k$ are independent with variance 1, then $q \cdot k$ has variance $d$. Without the division the scores
-# of longer vectors spread further, the softmax approaches a choice of one single token, and a choice passes no gradient on to the
-# others. The largest of 42 weights, averaged over random queries:
+# **Heads.** One softmax gives one weighted mean. To hear two different things at once, the features are cut into $h$ parts with an attention each. Queries, keys and values are linear functions of the same tokens, and a last linear layer mixes the heads.
+#
+# **A block** lets a two-layer perceptron compute with what arrived. Both read a normalised copy and add to what was there, so a token doesn't forget itself:
+#
+# $$ x' = x + \mathrm{Attention}(\mathrm{Norm}(x)), \qquad x'' = x' + \mathrm{MLP}(\mathrm{Norm}(x')) . $$
+#
+# **In DIR** a learned embedding per token comes first, and one LayerNorm, shared by all blocks, follows *every* block. What enters is the GCN's output plus an embedding of each joint's place, with **both hands in one frame**: the previous estimate's offset from wrist to wrist moves each hand by half of it.
+#
+# From here on we use the library's `attend`. Written out, the last stage's transformer must give the tokens of the network's trace.
 
 # %%
-generator = torch.Generator().manual_seed(0)
-for d in (4, 16, 64):
-    q, k = torch.randn(2, 1000, 42, d, generator=generator)
-    largest = [(q @ k.mT / scale).softmax(-1).amax(-1).mean() for scale in (1, math.sqrt(d))]
-    print(f"d = {d:2}: largest weight {largest[0]:.2f} undivided, {largest[1]:.2f} divided")
+from handlib.model.transformer import attend
 
-# %% [markdown]
-# ## Several heads
-#
-# One softmax gives each token one weighted mean. To hear two different things, say the neighbouring finger *and* the other
-# wrist, the features are cut into $h$ parts, each with its own attention, a **head**. Queries, keys and values are linear functions
-# of the same tokens (*self*-attention), and a last linear layer mixes the heads. Here it is with the weights of the library's module:
+model = DIR.from_pretrained("small")
+batch = stack([resize(sample, model.config.image_size) for sample in samples])
 
 
-# %%
-@jaxtyped(typechecker=beartype)
-def self_attention(
-    module: SelfAttention, x: Float[Tensor, "batch tokens features"], allowed: Bool[Tensor, "tokens tokens"]
-) -> tuple[Float[Tensor, "batch tokens features"], Float[Tensor, "batch heads tokens tokens"]]:
-    three = module.qkv(x).chunk(3, dim=-1)
-    query, key, value = (part.unflatten(-1, (module.heads, -1)).transpose(1, 2) for part in three)
-    received, weights = attend(query, key, value, allowed)
-    return module.project(received.transpose(1, 2).flatten(2)), weights
+def entering(stage, step):
+    half = step.before.offset[:, None] / 2
+    in_one_frame = step.before.joints / LENGTH_UNIT + torch.stack((-half, half), dim=1)
+    return (step.graph + stage.global_position(in_one_frame)).flatten(1, 2)
 
 
-# %%
-torch.manual_seed(0)
-attention, x = SelfAttention(features=64, heads=4), torch.randn(2, 42, 64)
-everything = torch.ones(42, 42, dtype=torch.bool)
-ours, theirs = self_attention(attention, x, everything), attention(x)
-assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(ours, theirs, strict=True))
-print("weights:", tuple(theirs[1].shape), "= batch, heads, who takes, from whom")
-
-# %% [markdown]
-# ## The block
-#
-# Attention only mixes. To compute something with what arrived, a two-layer perceptron follows, for each token by itself. Both parts read
-# a normalised copy of the tokens (*pre-norm*) and **add** their result to what was there:
-#
-# $$ x' = x + \mathrm{Attention}(\mathrm{Norm}(x)), \qquad x'' = x' + \mathrm{MLP}(\mathrm{Norm}(x')) $$
-#
-# So a block that has nothing to say hands its input on unchanged. That is also why a token doesn't forget itself, though
-# attention has no special place for "me".
-
-
-# %%
-def run_block(block, x):
-    normalised = block.norm_attention(x)
-    received, weights = self_attention(block.attention, normalised, everything)
-    x = x + received
-    return x + block.mlp(block.norm_mlp(x)), weights
-
-
-block = Block(features=64, heads=4)
-assert torch.allclose(run_block(block, x)[0], block(x)[0], atol=1e-6)
-print(
-    "MLP:", " -> ".join(str(layer.in_features) for layer in block.mlp[::2]), "->", block.mlp[-1].out_features
-)
-
-# %% [markdown]
-# DIR's transformer is a learned embedding, blocks, and a linear layer. One thing is unusual: **one** LayerNorm, shared, is applied
-# after *every* block, on top of the two inside it. In most pre-norm transformers the sum $x$ grows from block to block and is normalised
-# once, at the end. Here it can't grow.
-
-
-# %%
 def run_transformer(transformer, x):
     x = x + transformer.position
-    for block in transformer.blocks[transformer.first :]:
-        x = transformer.norm(run_block(block, x)[0])
+    for block in transformer.blocks:
+        three = block.attention.qkv(block.norm_attention(x)).unflatten(-1, (3, transformer.heads, -1))
+        received, _ = attend(*three.permute(2, 0, 3, 1, 4))
+        x = x + block.attention.project(received.transpose(1, 2).flatten(2))
+        x = transformer.norm(x + block.mlp(block.norm_mlp(x)))
     return transformer.head(x)
 
 
-# %% [markdown]
-# The shipped checkpoint has one transformer per stage. `small` is narrower than the released network:
-
-# %%
-model = DIR.from_pretrained("small").eval()
-for name, config in (("small", model.config), ("released", DIRConfig.released())):
-    blocks = config.transformer_depth - config.skip_first_block
-    print(
-        f"{name:8}: {config.joint_features} features, {blocks} blocks run, {config.transformer_heads} heads"
-    )
-
-# %% [markdown]
-# ## Real tokens
-#
-# 80 pairs that the network was not trained on: the 16 of the test split, then the 64 others that come with the course. `encode` runs the encoder, `refine_from` the stages;
-# each stage gives a `StageTrace` with everything it computed. Split like this, the stages can be run again with something changed
-# and the encoder needs to run only once.
-
-# %%
-samples = load_samples("test") + load_samples("train")
-batch = stack([resize(sample, model.config.image_size) for sample in samples])
 with torch.no_grad():
     start = encode(model, normalise(batch.image))
-    stages = refine_from(model, start)
-
-last, stage = stages[-1], model.stages[-1]
-print("attention:", tuple(last.attention.shape), "= pairs, layers, heads, who takes, from whom")
-strata = [k for k in range(len(STRATA)) if (batch.stratum == k).any()]
-print(", ".join(f"{(batch.stratum == k).sum()} {STRATA[k]}" for k in strata))
+    steps = refine_from(model, start)
+    tokens = entering(model.stages[-1], steps[-1])
+    written_out = run_transformer(model.stages[-1].transformer, tokens)
+assert torch.allclose(written_out, steps[-1].tokens.flatten(1, 2), atol=1e-3)
+print(f"weights: {tuple(steps[-1].attention.shape)} = pairs, layers, heads, who takes, from whom")
 
 # %% [markdown]
-# What enters the transformer is not in the trace, but the two things it is the sum of can be had: the GCN's output, `graph`, and an embedding
-# of where the joints are, which comes below. The transformer alone, run on that sum, must give the tokens and weights
-# of the trace; and ours must give what the library's gives.
-
+# Now your code runs the network, on one test picture three times: as it is, and with each hand painted over by the background's colours.
 
 # %%
-def in_one_frame(stage_trace):
-    offset = stage_trace.before.offset[:, None]
-    shifts = torch.stack((-offset / 2, offset / 2), dim=1)
-    return stage_trace.before.joints / 0.15 + shifts
+pictures = {"as it is": batch[4].image}
+for hand, side in enumerate(SIDES):
+    pictures[f"{side} hand painted over"] = show.paint_out(batch[4], hand).image
+show.picture_row([image.permute(1, 2, 0) for image in pictures.values()], list(pictures))
 
+# %% [markdown]
+# The network uses your `attend` if you have written one, and must agree with the library's to 1e-5 m.
 
+# %%
+network = DIR.from_pretrained("small", parts=my_parts())
 with torch.no_grad():
-    tokens_in = (last.graph + stage.global_position(in_one_frame(last))).flatten(1, 2)
-    tokens_out, weights = stage.transformer(tokens_in)
-    assert torch.allclose(tokens_out, last.tokens.flatten(1, 2), atol=1e-4)
-    assert torch.allclose(weights, last.attention, atol=1e-5)
-    assert torch.allclose(run_transformer(stage.transformer, tokens_in), tokens_out, atol=1e-4)
-print("trace, library and our own transformer agree")
+    traces = {title: network.trace(normalise(image[None])) for title, image in pictures.items()}
+difference = traces["as it is"].prediction.final.vertices - steps[-1].after.vertices[4:5]
+assert difference.abs().max() < 1e-5
+print(progress().title)
+
+# %%
+show.AttentionLines(traces)
 
 # %% [markdown]
-# ## How does it know who is who?
+# Lines lead from the picked joint to its ten strongest partners: pink to the other hand, grey within its own.
 #
-# Look at the formulas again: no $i$ and no $j$ occurs but as a name. Shuffle the tokens and the same numbers come out, shuffled:
-# $f(Px) = P f(x)$ for every permutation $P$. Attention is **equivariant** to permutations, and so are perceptron and LayerNorm,
-# which look at one token at a time. A transformer can't tell a thumb from a wrist by where it stands in the list. The **position
-# embedding**, one learned vector per place in the list added to the token, is the only thing in it that can.
+# * Go through the four heads of the last layer. Does one of them stay mostly within the hand, or mostly cross?
+# * Switch from *attends to* to *is attended by*. Find a joint that many listen to and that itself listens elsewhere.
+# * Choose *right hand painted over*, pick a right fingertip, and compare the last number of the caption with the picture as it is. Then a left fingertip.
 #
-# **Predict:** shuffle the 42 real tokens, run the transformer, unshuffle. What remains, without the embedding and with it?
-
-# %%
-shuffle = torch.randperm(42, generator=torch.Generator().manual_seed(0))
-back = shuffle.argsort()
-nameless = copy.deepcopy(stage.transformer)
-nameless.position.data.zero_()
-
-
-@torch.no_grad()
-def change_by_shuffling(transformer):
-    plain, shuffled = transformer(tokens_in)[0], transformer(tokens_in[:, shuffle])[0][:, back]
-    return float((shuffled - plain).norm() / plain.norm())
-
-
-assert change_by_shuffling(nameless) < 1e-5
-assert change_by_shuffling(stage.transformer) > 1e-3
-print(
-    "without embedding: nothing; with it:",
-    f"{100 * change_by_shuffling(stage.transformer):.2g} % of the tokens' size",
-)
-
-# %% [markdown]
-# Equivariant without, not equivariant with it. But the second number is small. Does this network use its embedding at all? Take it
-# out of both stages and measure, on the 16 test pairs. MRRPE is the error of the vector from wrist to wrist, MPJPE that
-# of the joints as seen from each hand's own wrist.
-
-# %%
-hands = [model.hands[side] for side in SIDES]
-print(INTAG_WRIST)
-
-
-def measure(model, start, batch):
-    with torch.no_grad():
-        final = refine_from(model, start)[-1].after
-    return evaluate_batch(final, batch, INTAG_WRIST, hands)
-
-
-# %%
-without_names = copy.deepcopy(model)
-for each in without_names.stages:
-    each.transformer.position.data.zero_()
-
-with torch.no_grad():
-    test_start = encode(model, normalise(batch[:16].image))
-for name, network in (("as trained", model), ("no embedding", without_names)):
-    scores = measure(network, test_start, batch[:16])
-    print(f"{name:12}: MPJPE {scores['mpjpe'].mean():.3g} mm, MRRPE {scores['mrrpe'].mean():.3g} mm")
-
-size = stage.transformer.position.norm(dim=-1).mean() / tokens_in.norm(dim=-1).mean()
-print(f"the embedding is {100 * size:.2g} % as long as the tokens it is added to")
-
-# %% [markdown]
-# The two lines hardly differ: the names come from elsewhere. There are two candidates.
-# The GCN before the transformer has one weight matrix *per joint* and separate weights per hand, so a token may carry its name in its
-# features. And the layer after the transformer reads the tokens side by side, in a fixed order, each with its own weights: it
-# knows which is which anyway. The first can be tested: can a linear layer read off, from a token alone, which of the
-# 42 it is? Fitted on 64 pairs, tested on the 16 others; guessing would be right in 1 of 42 cases, 2.4 %.
-
-
-# %%
-def named_correctly(tokens):
-    inputs = torch.cat((tokens, torch.ones(*tokens.shape[:2], 1)), dim=-1)
-    names = torch.eye(42).repeat(64, 1)
-    readout = torch.linalg.lstsq(inputs[16:].flatten(0, 1), names).solution
-    return float(((inputs[:16] @ readout).argmax(-1) == torch.arange(42)).float().mean())
-
-
-for name, tokens in (("before the GCN", last.embedded.flatten(1, 2)), ("into the transformer", tokens_in)):
-    print(f"{name:20}: {100 * named_correctly(tokens):.0f} % named correctly")
-assert named_correctly(tokens_in) > named_correctly(last.embedded.flatten(1, 2)) > 0.1
-
-# %% [markdown]
-# A single linear layer names many times more tokens than guessing would, and more after the GCN than before it. The learned embedding is a
-# safe way to give names, and here others had given them already.
+# ## Where does attention go?
 #
-# ## How does it know where they are?
+# A row sums to 1, so one number says how much of it crosses. Spread evenly, 21/42 would.
 #
-# Besides a name a joint has a **place**, and that differs from picture to picture. A stage knows it: the estimate before has 21 joints per
-# hand in 3D. DIR adds it to the features twice, as an embedding of $xyz$ (two linear layers with batch norm and ReLU between them):
+# **Exercise.** `weights` has the shape (..., 42, 42); rows take, columns give; tokens 0 to 20 are the left hand. Return for every token the share of its attention that goes to the *other* hand.
 #
-# - before the GCN, with each hand around its own wrist: `embedded` in the trace is `sampled` plus that;
-# - before the transformer, with **both hands in one frame**. Each hand alone doesn't know where the other is. The previous estimate's offset
-#   $o$, from left wrist to right wrist, does: the left hand is moved by $-o/2$ and the right one by $+o/2$.
-#
-# A check by hand of `in_one_frame` above: both wrists are at the origin of their own frames, the offset is $(0.2, 0, 0)$. Then the wrists
-# must come out at $(-0.1, 0, 0)$ and $(0.1, 0, 0)$, a distance of 0.2 apart. Lengths are in units of 0.15 m everywhere.
-
-# %%
-from types import SimpleNamespace
-
-estimate = SimpleNamespace(joints=torch.zeros(1, 2, 21, 3), offset=torch.tensor([[0.2, 0, 0]]))
-print(in_one_frame(SimpleNamespace(before=estimate))[0, :, 0])
-
-local = stage.local_position(last.before.joints / 0.15)
-assert torch.allclose(last.sampled + local, last.embedded, atol=1e-5)
-print("embedded = sampled + embedding of the places")
-
-# %% [markdown]
-# What is each worth to the trained network? Setting an embedding to zero would also remove what is the same in all pictures. Fairer is
-# to give every picture the *average* embedding of all 80: the joint's name stays, its place in this picture is lost. A forward hook
-# does it. The transformer is where the hands' places meet, so **predict**: which error suffers most from losing the
-# second?
-
-
-# %%
-def average_embedding(model, name):
-    changed = copy.deepcopy(model)
-    for each in changed.stages:
-        getattr(each, name).register_forward_hook(
-            lambda module, x, out: out.mean(0, keepdim=True).expand_as(out)
-        )
-    return changed
-
-
-whole = measure(model, start, batch)
-
-# %% [markdown]
-# 80 pairs are few, and pairs differ a lot. So each change is printed with its standard error, computed over pairs: less than twice
-# that may be chance.
-
-
-# %%
-def mean_and_error(changes):
-    return f"{changes.mean():+5.1f} ± {changes.std() / len(changes) ** 0.5:.1f}"
-
-
-def table(results):
-    print(f"{'change in mm':36} {'MPJPE':>11} {'MRRPE':>11}")
-    for title, scores in results.items():
-        changes = [mean_and_error(scores[name] - whole[name]) for name in ("mpjpe", "mrrpe")]
-        print(f"{title:36} {changes[0]:>11} {changes[1]:>11}")
-
-
-# %%
-averaged = {
-    title: measure(average_embedding(model, name), start, batch)
-    for name, title in (
-        ("local_position", "places around the own wrist averaged"),
-        ("global_position", "places in one frame averaged"),
-    )
-}
-print(f"as trained: MPJPE {whole['mpjpe'].mean():.3g} mm, MRRPE {whole['mrrpe'].mean():.3g} mm")
-table(averaged)
-local_cost, frame_cost = ({k: (scores[k] - whole[k]).mean() for k in whole} for scores in averaged.values())
-assert local_cost["mpjpe"] > 0 and frame_cost["mrrpe"] > 0
-
-# %% [markdown]
-# The places around the own wrist are about the hand itself and matter for its joints; the places in one frame are how the
-# previous offset reaches the joints, and without them the vector between the hands gets worse.
-#
-# ## What do two hands tell each other?
-#
-# Each row of an attention matrix sums to one, so one number says how much of it goes to the other hand.
-#
-# **Exercise 1.** `weights` has shape `(..., 42, 42)`; rows take, columns give; tokens 0 to 20 are the left hand. Return, for every token,
-# the share of its attention that goes to the *other* hand: shape `(..., 42)`.
-#
-# <details><summary>Hint</summary>For a left joint it is the sum over the last 21 columns; what is it for a right one?</details>
+# <details><summary>Hint</summary>For a left joint it is the sum over the last 21 columns. What is it for a right one?</details>
 
 
 # %% tags=["exercise"]
@@ -463,321 +240,302 @@ def cross_hand_share_solution(weights):
 
 check("cross_hand_share", cross_hand_share_solution)
 
-# %% [markdown]
-# Spread evenly, attention would give $21/42 = 50$ % to the other hand. The real shares, averaged over pairs and joints, per layer and
-# head:
-
 # %%
-from handlib.model.transformer import cross_hand_share as library_share
-from handlib.show.transformer import matrix_picture
+guess = predict(
+    "In 32 pairs, one hand is painted over. How do the shares for the other hand change?",
+    "the hidden hand's joints give more to the other hand, the visible hand's joints less",
+    "hardly at all: a share depends on the joint, not on the picture",
+    "the hidden hand's joints give less to the other hand, the visible hand's joints more",
+)
+guess
 
-for number, each in enumerate(stages, start=1):
-    shares = torch.from_numpy(library_share(each.attention.numpy()))
-    assert torch.allclose(shares, cross_hand_share_solution(each.attention), atol=1e-5)
-    for layer, per_head in enumerate(shares.mean((0, -1)), start=1):
-        print(f"stage {number}, layer {layer}:", *(f"{100 * share:.0f} %" for share in per_head))
 
-# %% [markdown]
-# Near one half, with differences between heads: the hands do listen to each other, about as much as to themselves. Is it the
-# same for all joints, and does the distance between the hands matter? Left, each joint's share in the last stage; right, each pair's mean
-# share against the smallest distance between the two surfaces.
+# %% tags=["reveals"]
+def shares(steps):
+    """Mean share per pair and hand in the last stage (%): (32, 2)."""
+    per_joint = cross_hand_share_solution(steps[-1].attention[:32]).mean((1, 2))
+    return 100 * per_joint.unflatten(-1, (2, 21)).mean(-1)
 
-# %%
-shares = cross_hand_share_solution(last.attention)
-per_joint, per_pair = shares.mean((0, 1, 2)), shares.mean((1, 2, 3))
-figure, (left, right) = show.detached_figure(1, 2, figsize=(10, 3.2), layout="constrained")
-for hand, marker in enumerate("os"):
-    values = 100 * per_joint[21 * hand : 21 * hand + 21]
-    left.plot(range(21), values, marker, color=palette.HANDS[hand], label=f"{SIDES[hand]} hand")
-left.set(ylabel="to the other hand (%)", ylim=(30, 70), title="by joint", xticks=range(21))
-left.set_xticklabels(JOINT_NAMES, rotation=90, fontsize=8)
-left.legend(frameon=False)
-right.scatter(1000 * batch.distance, 100 * per_pair, color="black", s=14)
-right.set(xlabel="distance between the surfaces (mm)", ylabel="to the other hand (%)", title="by pair")
+
+usual, hidden, seen = shares(steps), [], []
+for hand in range(2):
+    painted = torch.stack([show.paint_out(batch[k], hand).image for k in range(32)])
+    with torch.no_grad():
+        after = shares(refine_from(model, encode(model, normalise(painted))))
+    hidden.append(torch.stack((usual[:, hand], after[:, hand])))
+    seen.append(torch.stack((usual[:, 1 - hand], after[:, 1 - hand])))
+figure, all_axes = show.detached_figure(1, 2, figsize=(7, 2.8), layout="constrained", sharey=True)
+changes = []
+for axes, of, title in zip(
+    all_axes, (hidden, seen), ("joints of the hidden hand", "joints of the visible hand")
+):
+    of = torch.cat(of, dim=1)
+    axes.plot(of, color="0.8", linewidth=0.8)
+    axes.plot(of.mean(1), "o-", color="black")
+    axes.set(title=title, xticks=(0, 1), xticklabels=("as it is", "painted over"), xlim=(-0.3, 1.3))
+    changes.append(float((of[1] - of[0]).mean()))
+all_axes[0].set_ylabel("to the other hand (%)")
+up, down = changes[0] > 1 and changes[1] < -1, changes[0] < -1 and changes[1] > 1
+guess.compare(guess.answers[0 if up else 2 if down else 1])
 figure
 
+# %% [markdown]
+# Nobody told the network which hand is hidden. The weights follow from what the tokens hold.
+#
+# ## Cut the hands apart
+#
+# Does the exchange matter? A weight isn't an influence yet (Further measures this), so we intervene. A mask forbids some pairs: their scores become $-\infty$ before the softmax. The masked attention is nothing but another `attend` for the network. Two errors on 80 pairs: MPJPE, of the joints around their own wrist, and MRRPE, of the vector from
+# wrist to wrist.
+
 # %%
-correlation = np.corrcoef(batch.distance, per_pair)[0, 1]
-for k in strata:
-    print(f"{STRATA[k]:9}: {100 * per_pair[batch.stratum == k].mean():.0f} % to the other hand")
-print(f"correlation with the distance: {correlation:.1f}, uncertain by {1 / len(batch) ** 0.5:.1f}")
+guess = predict(
+    "Every joint may attend to its own hand only. Which error of the trained network rises more, in the mean?",
+    "MPJPE, of the joints",
+    "MRRPE, of the vector between the wrists",
+    "neither: less than 0.5 mm apart",
+)
+guess
+
+
+# %% tags=["reveals"]
+def attend_within(allowed):
+    def masked(query, key, value):
+        scores = query @ key.mT / math.sqrt(query.shape[-1])
+        weights = scores.masked_fill(~allowed, -torch.inf).softmax(-1)
+        return weights @ value, weights
+
+    return DIR.from_pretrained("small", parts={"attend": masked})
+
+
+def errors_of(network):
+    with torch.no_grad():
+        final = refine_from(network, start)[-1].after
+    return evaluate_batch(final, batch, INTAG_WRIST, hands)
+
+
+def rise(errors, name, chosen=slice(None)):
+    return paired_difference(errors[name][chosen].tolist(), usual_errors[name][chosen].tolist())
+
+
+hands = [model.hands[side] for side in SIDES]
+token, itself, usual_errors = torch.arange(42), torch.eye(42, dtype=torch.bool), errors_of(model)
+same_hand = token[:, None] // 21 == token // 21
+masks = {"own hand only": same_hand, "itself and the other hand": ~same_hand | itself, "itself only": itself}
+cut = {title: errors_of(attend_within(allowed)) for title, allowed in masks.items()}
+
+# %% tags=["reveals"]
+joints, wrists = (rise(cut["own hand only"], name).mean for name in ("mpjpe", "mrrpe"))
+guess.compare(guess.answers[2 if abs(joints - wrists) < 0.5 else 0 if joints > wrists else 1])
+all_pairs = {
+    f"{title}: {name.upper()}": rise(cut[title], name) for title in cut for name in ("mpjpe", "mrrpe")
+}
+strata = {STRATA[k]: batch.stratum == k for k in range(len(STRATA)) if (batch.stratum == k).any()}
+by_stratum = {
+    f"{name} ({int(of.sum())} pairs)": rise(cut["own hand only"], "mrrpe", of) for name, of in strata.items()
+}
+figure, both_axes = show.detached_figure(1, 2, figsize=(10, 2.6), layout="constrained")
+panels = {"attention allowed to ...": all_pairs, "own hand only: MRRPE": by_stratum}
+for axes, (title, found) in zip(both_axes, panels.items()):
+    for row, gain in enumerate(found.values()):
+        axes.plot([gain.low, gain.high], [row, row], color="black", linewidth=2)
+        axes.plot(gain.mean, row, "o", color="black")
+    axes.axvline(0, color="0.6", linewidth=1)
+    axes.set_yticks(range(len(found)), found)
+    axes.set(title=title, xlabel="rise of the error (mm), mean and 95 % interval")
+    axes.invert_yaxis()
+figure
 
 # %% [markdown]
-# No joint stands out, and the distance says little: the strata differ by a percent or so, whatever the correlation. An average hides much, though. How does
-# the average matrix look?
+# Compare the first two rows: the joints around the wrist, and the place of one hand to the other. A hand's pose can be read from its own pixels; the vector between the wrists can't. (A pair has one such vector, but 42 joints, so its interval is wide.) Under each of the other masks the network is off its usual ground.
+#
+# ## What does one hand know of the other?
+#
+# A transformer can only carry what is there. So ask the data, without any network: how much of the left hand can be told from the right one? A ridge regression answers, on pairs that it wasn't fitted to. $R^2 = 1$ means all of it, 0 or less nothing. In the world `desk-full` the two hands are drawn independently; in `desk-person` both belong
+# to one person. Interlocked pairs, whose two turns belong together in both worlds, are left out.
+
+# %%
+guess = predict(
+    "How much of the left hand's finger pose can be told from the right hand's pose in `desk-person`?",
+    "most of it (R² over 0.5)",
+    "a part of it (R² of 0.1 to 0.5)",
+    "next to nothing (R² under 0.1)",
+)
+guess
+
+# %% tags=["reveals"]
+told = {}
+for name in ("desk-full", "desk-person"):
+    world, rng = replace(WORLDS[name], shares=(0.3, 0.3, 0.4, 0.0)), np.random.default_rng(2)
+    told[name] = told_by_other(place_pair(world, rng) for _ in range(200))
+pose = told["desk-person"]["pose"]
+guess.compare(guess.answers[2 if pose < 0.1 else 1 if pose <= 0.5 else 0])
+figure, (axes,) = show.detached_figure(figsize=(6, 2.6), layout="constrained")
+for offset, (name, values) in zip((-0.2, 0.2), told.items()):
+    bars = np.arange(3) + offset
+    axes.bar(bars, list(values.values()), 0.38, color="0.75" if offset < 0 else "0.3", label=name)
+axes.axhline(0, color="black", linewidth=1)
+axes.set(ylabel="told by the other hand (R²)", ylim=(-0.3, 1.05))
+axes.set_xticks(range(3), told["desk-full"])
+axes.legend(frameon=False)
+figure
+
+# %% [markdown]
+# ## What is the transformer worth?
+#
+# The micro-task `hidden_hand` makes both cases pure. All joints of the right hand are hidden, except its wrist. In the **mirrored** world the left hand has the same shape and nearly the mirror image of the pose. In the **independent** world it tells nothing. A small network must place the hidden joints: with nothing between the joints, with a GCN, with a
+# transformer, with both. Two controls: a transformer for each hand alone, and a transformer behind the GCN's matrices without messages.
+
+# %%
+guess = predict(
+    "Mirrored hands: what does a GCN before the transformer add to the GCN's matrices without messages?",
+    "its messages help: the error is clearly smaller",
+    "nothing that the seeds could show",
+    "its messages disturb: the error is clearly larger",
+)
+guess
+
+# %% tags=["reveals"]
+stored = stored_result("hidden_hand")
+rows = ("mirrored, neither", "mirrored, GCN", "mirrored, transformer", "independent, transformer")
+live = micro_task.hidden_hand(seeds=(0,), rows=rows, pairs=1000)
+named = {"now: some rows, seed 0, 1000 pairs": live, f"stored: {len(stored.seeds)} seeds, 2000 pairs": stored}
+figure, all_axes = show.detached_figure(1, 2, figsize=(10, 3.2), layout="constrained", sharey=True)
+for axes, (title, result) in zip(all_axes, named.items()):
+    for place, row in enumerate(stored.rows):
+        values = result.rows.get(row, [])
+        axes.plot(values, [place] * len(values), "o", color="black", alpha=0.6)
+    axes.set(title=title, xlabel=f"{result.measure} ({result.unit})", xlim=(0, None))
+all_axes[0].set_yticks(range(len(stored.rows)), stored.rows)
+all_axes[0].invert_yaxis()
+gain = stored.gain(Claim("", "mirrored, GCN and transformer", "mirrored, matrices and transformer", "better"))
+guess.compare(guess.answers[0 if gain.low > 0 else 2 if gain.high < 0 else 1])
+figure
+
+# %% [markdown]
+# Here a hand is hidden as a whole or seen as a whole, so its own bones have little news to carry; [notebook 05](05_gcn.ipynb) has the task in which they do. Now beside it what the transformer is worth in **whole networks**, trained alike on the world that the caption names (95 % intervals of MPJPE, [notebook 11](11_ablations.ipynb)).
+
+# %%
+results = ablations.load_results()
+
+
+def worth(better, worse, measure="mpjpe"):
+    errors = ablations.errors_of(results, measure)
+    difference = compare(errors[worse], errors[better], blocked_spread(list(errors.values())))
+    value, chance = difference.value, difference.chance
+    return verdict(Interval(value, value - chance, value + chance), "mm")
+
+
+def shown_by(world, row, reference="neither"):
+    return stored.verdict(Claim("", f"{world}, {row}", f"{world}, {reference}", "better"))
+
+
+per_hand = shown_by("mirrored", "transformer", "a transformer per hand")
+both = shown_by("mirrored", "GCN and transformer", "GCN")
+mirrored, independent = (shown_by(world, "transformer") for world in ("mirrored", "independent"))
+rows = {
+    "against nothing": (mirrored, independent, worth("transformer_only", "no_gcn_no_transformer")),
+    "against one transformer per hand": (per_hand, "–", "not trained"),
+    "beside the GCN": (both, "–", worth("full", "gcn_only")),
+    "against more GCN layers": ("–", "–", worth("full", "gcn_for_transformer")),
+}
+columns = ("mechanism shown: mirrored hands", "independent hands", "worth in error")
+show.table(
+    {f"transformer, {name}": dict(zip(columns, row)) for name, row in rows.items()},
+    f"The networks of the last column learned from the world {results[0].data['world']}.",
+)
+
+# %% [markdown]
+# Read it together with the bars above. In `desk-full` one hand tells nothing of the other's pose, so the middle column is the one to expect there; and MPJPE doesn't see the vector between the hands. A small number on the right then says little about the mechanism, and a lot about data and measure.
+#
+# ## In five lines
+#
+# * Attention: every token receives a weighted mean of all values; queries and keys decide the weights, anew for every picture.
+# * A block adds attention and a perceptron to its tokens. DIR normalises after each block, with one shared norm.
+# * In the trained network, attention turns to the hand that can be seen.
+# * Cut the hands apart, and look at the vector between the wrists: MPJPE hardly sees what they tell each other.
+# * A transformer between the hands pays where one hand knows something of the other. Independent hands know nothing of each other's pose.
+#
+# **Check yourself.**
+#
+# <details><summary>1. A token's query is zero. What does it receive?</summary>The plain mean of all values: all its scores are 0, so all weights are equal.</details>
+#
+# <details><summary>2. Why does a mask set scores to minus infinity, not weights to zero?</summary>The softmax then makes the others sum to 1. Weights set to zero afterwards would leave a sum below 1.</details>
+#
+# <details><summary>3. Why is a transformer per hand the right control?</summary>It has more weights than the transformer and lacks only what is claimed: the way to the other hand.</details>
+#
+# <details><summary>4. In <code>desk-person</code> the shape of one hand is told by the other. Why might MPJPE still gain little?</summary>Most hands are visible, so the picture tells their shape as well. The other hand helps where a hand is hidden.</details>
+
+# %% [markdown]
+# # Further
+#
+# ## Why divide by $\sqrt d$?
+#
+# If the entries of $q$ and $k$ are independent with variance 1, then $q \cdot k$ has variance $d$. Without the division longer vectors give larger scores, and the softmax chooses a single token. A choice passes no gradient to the others. The largest of 42 weights, for random queries:
+
+# %%
+generator, rows = torch.Generator().manual_seed(0), {}
+for d in (4, 16, 64):
+    q, k = torch.randn(2, 1000, 42, d, generator=generator)
+    rows[f"d = {d}"] = {
+        name: f"{(q @ k.mT / scale).softmax(-1).amax(-1).mean():.2f}"
+        for name, scale in (("undivided", 1), ("divided", math.sqrt(d)))
+    }
+show.table(rows, "mean largest weight")
+
+# %% [markdown]
+# ## Who is who, and where?
+#
+# In the formulas $i$ and $j$ only label tokens; nothing depends on their order. Shuffle the tokens, and the same results come out, shuffled (*equivariance*). Only the learned embedding tells a left thumb from a right wrist by its place in the list. Does the trained network use it? Take it out. Then replace each embedding of *places* by its average over all
+# pairs, so that the joint's name stays and its place in this picture is lost.
+
+
+# %%
+def averaged(module, inputs, out):
+    return out.mean(0, keepdim=True).expand_as(out)
+
+
+without = {}
+for name in ("position", "local_position", "global_position"):
+    without[name] = DIR.from_pretrained("small")
+    for stage in without[name].stages:
+        if name == "position":
+            stage.transformer.position.data.zero_()
+        else:
+            getattr(stage, name).register_forward_hook(averaged)
+titles = (
+    "no learned embedding per token",
+    "places around the own wrist averaged (before the GCN)",
+    "places in one frame averaged (before the transformer)",
+)
+rows = {}
+for title, network in zip(titles, without.values()):
+    errors = errors_of(network)
+    gains = {name: rise(errors, name) for name in ("mpjpe", "mrrpe")}
+    rows[title] = {name.upper(): f"{g.low:+.1f} to {g.high:+.1f} mm" for name, g in gains.items()}
+show.table(rows, "rise of the error, 95 % interval over 80 pairs")
+
+# %% [markdown]
+# Names come in by other ways, too: the GCN before has a matrix per joint, and the update after reads the tokens in a fixed order.
+#
+# ## Is attention an explanation?
+#
+# The average matrix has vertical stripes: some joints are listened to by everybody, whoever asks.
 
 # %%
 from PIL import Image
 
-mean = last.attention.mean((0, 1, 2)).numpy()
-Image.fromarray(matrix_picture(mean))
+attention = steps[-1].attention
+even = 1 / 42
+common = (attention.mean(-2) - even).square().sum() * 42 / (attention - even).square().sum()
+print(f"Common to all 42 joints that ask: about {100 * common:.0f} % of the pattern.")
+Image.fromarray(matrix_picture(attention.mean((0, 1, 2)).numpy()))
 
 # %% [markdown]
-# Vertical stripes: some joints are listened to by everybody, whoever asks. How much of the pattern is that? Compare each matrix with one whose
-# rows are all the same, the mean row: how much of the squared deviation from an even spread does it have?
-
-# %%
-even, rows = 1 / 42, last.attention
-common = (rows.mean(-2) - even).square().sum() * 42 / (rows - even).square().sum()
-print(f"{100 * common:.0f} % of the pattern is the same for all 42 joints that ask")
-print(
-    "most listened to, on average:", ", ".join(PAIR_JOINT_NAMES[k] for k in mean.mean(0).argsort()[::-1][:4])
-)
-
-# %% [markdown]
-# So part of what a layer does is simple: it makes a weighted summary of both hands and gives it to everybody. The rest differs from joint to joint.
-# For single pictures there is the widget.
+# It is tempting to read the widget's lines as "this joint was placed there because of that one". But a weight only says which share of a mean a token has. So measure influence itself: how far does the output for token $i$ move if token $j$ is *replaced* by its average over all pairs, or *removed*, so that nobody but itself may attend to it?
 #
-# ### Look for yourself
+# **Exercise.** An obvious repair weighs by what is carried. With $h$ heads, token $j$ adds $\sum_h w^h_{ij}\, v^h_j W^h$ to token $i$ in one layer, where $W^h$ is head $h$'s part of the output layer. Return the length of this vector for all $i$ and $j$.
 #
-# One test pair, three times: as it is, and with one hand painted over by what may lie behind it. Pick a joint in the 3D view (click, or the list
-# below it). Lines lead to its ten strongest partners, thicker for larger weights: pink to the other hand, grey within its own.
-#
-# The painting is `show.paint_out` of notebook 03: the background's colours, blurred over where the hand was.
-
-# %%
-pictures = {"as it is": batch[4].image}
-for hand, side in enumerate(SIDES):
-    pictures[f"{side} hand painted over"] = show.paint_out(batch[4], hand).image
-
-figure, axes = show.detached_figure(1, 3, figsize=(8, 2.9), layout="constrained")
-for ax, (title, image) in zip(axes, pictures.items(), strict=True):
-    ax.imshow(image.permute(1, 2, 0))
-    ax.set_title(title)
-    ax.axis("off")
-figure
-
-# %%
-with torch.no_grad():
-    traces = {title: model.trace(normalise(image[None])) for title, image in pictures.items()}
-show.AttentionLines(traces)
-
-# %% [markdown]
-# Tasks:
-#
-# 1. Go through the four heads of the last layer. Is there one whose lines stay mostly within the hand, or one that mostly crosses?
-# 2. Switch from *attends to* to *is attended by*. Attention isn't symmetric: find a joint that many listen to and that itself listens elsewhere.
-# 3. Choose *right hand painted over*, keep a right fingertip picked and compare the last number of the caption with the one for the picture
-#    as it is. Then the same for a left fingertip.
-#
-# ## Hide a hand: where does attention go?
-#
-# Task 3 over 32 pairs. **Predict:** a painted-over hand can't be sampled from the picture any more. Its joints still ask, the other
-# hand's joints still ask. Whose share for the other hand rises, whose falls?
-
-# %%
-few = batch[:32]
-hidden_starts, hidden_stages = [], []
-for hand in range(2):
-    painted = torch.stack([show.paint_out(few[k], hand).image for k in range(len(few))])
-    with torch.no_grad():
-        hidden_starts.append(encode(model, normalise(painted)))
-        hidden_stages.append(refine_from(model, hidden_starts[hand]))
-
-
-# %%
-def hand_shares(stage_trace):
-    shares = cross_hand_share_solution(stage_trace.attention)
-    return shares.mean((1, 2)).unflatten(-1, (2, 21)).mean(-1)
-
-
-before = hand_shares(last)[:32]
-for hand, side in enumerate(SIDES):
-    after = hand_shares(hidden_stages[hand][-1])
-    for asking in (hand, 1 - hand):
-        change, state = (after - before)[:, asking], "hidden" if asking == hand else "visible"
-        agreeing = (change.sign() == change.mean().sign()).float().mean()
-        print(
-            f"{side} hidden, {SIDES[asking]:5} ({state:7}) joints' share for the other hand: "
-            f"{100 * before[:, asking].mean():.0f} % -> {100 * after[:, asking].mean():.0f} %, "
-            f"same direction in {100 * agreeing:.0f} % of pairs"
-        )
-        assert (change.mean() > 0) == (asking == hand)
-
-# %% [markdown]
-# The hidden hand's joints turn to the hand that can be seen; the visible hand's joints turn away from the hidden one. Attention goes to
-# where the picture says something. Nobody told the network which hand is hidden: the weights follow from what the tokens hold.
-#
-# Does it help? That needs an intervention.
-#
-# ## Cut the connection
-#
-# `allowed` in `attend` can forbid any pair. Four masks: everything; only within hands (block-diagonal, the hands are cut apart); only across
-# (a joint sees itself and the other hand); only itself. The network is not trained anew. The numbers say what the *trained* network
-# loses, and it was never prepared for this. What the mechanism is worth is a question of training without it, for notebook 11.
-
-# %%
-token = torch.arange(42)
-same_hand, itself = token[:, None] // 21 == token // 21, torch.eye(42, dtype=torch.bool)
-masks = {
-    "only within hands": same_hand,
-    "only across and itself": ~same_hand | itself,
-    "only itself": itself,
-}
-
-figure, axes = show.detached_figure(1, 4, figsize=(9, 2.6), layout="constrained")
-for ax, (title, mask) in zip(axes, {"everything": everything, **masks}.items(), strict=True):
-    ax.imshow(mask, cmap="Greys", vmin=0, vmax=1.5)
-    ax.set(title=title, xticks=(10, 31), yticks=(10, 31), xticklabels=SIDES, yticklabels=SIDES)
-figure
-
-
-# %%
-class MaskedAttention(torch.nn.Module):
-    def __init__(self, attention, allowed):
-        super().__init__()
-        self.attention, self.allowed, self.heads = attention, allowed, attention.heads
-
-    def forward(self, x):
-        return self_attention(self.attention, x, self.allowed)
-
-
-def masked(network, allowed):
-    """A copy of a network, or of a part of it, whose attention is restricted."""
-    changed = copy.deepcopy(network)
-    for module in list(changed.modules()):
-        if isinstance(module, Block):
-            module.attention = MaskedAttention(module.attention, allowed)
-    return changed
-
-
-# %% [markdown]
-# **Predict:** the pose of a hand can be read from its own pixels, the vector from wrist to wrist can't. Which of the two errors
-# rises more when the hands are cut apart, and in which stratum?
-
-# %%
-cut = {title: measure(masked(model, mask), start, batch) for title, mask in masks.items()}
-table(cut)
-cost = {title: {k: float((scores[k] - whole[k]).mean()) for k in whole} for title, scores in cut.items()}
-assert cost["only itself"]["mpjpe"] > 2 * cost["only within hands"]["mpjpe"]
-assert cost["only itself"]["mpjpe"] == max(c["mpjpe"] for c in cost.values())
-
-# %%
-apart = cut["only within hands"]
-for name in ("mpjpe", "pa_mpjpe", "mrrpe"):
-    change = apart[name] - whole[name]
-    clear = "clear" if abs(change.mean()) > 2 * change.std() / len(change) ** 0.5 else "not clear of chance"
-    print(f"hands cut apart, {name:8}: {100 * change.mean() / whole[name].mean():+.1f} %, {clear}")
-for k in strata:
-    change = (apart["mrrpe"] - whole["mrrpe"])[batch.stratum == k]
-    print(f"MRRPE, {STRATA[k]:9} {mean_and_error(change)} mm ({len(change)} pairs)")
-
-# %% [markdown]
-# Exchange matters: the joints lose most with "only itself". But cutting the *hands* apart costs the joints a small part of that or nothing that 80 pairs could show (the first line
-# of the first table); where the cut does show is in the vector between the hands, if anywhere. Nor need a mask that forbids more cost more (compare the
-# last two lines): under each of them a network trained with everything is off its usual ground.
-#
-# Why does the cut cost the joints so little? Because the transformer isn't the only way from one hand to the other. The layer that predicts the offset
-# reads the tokens of both hands. The common frame carries the previous offset to every joint. And joint features are sampled from a *map*,
-# in which convolutions have long mixed what is near in the picture. The last one can be measured: paint one hand over, sample at the very same places
-# (those estimated from the whole picture), and look at the features of the *other* hand's joints, before any transformer has run.
-
-# %%
-with torch.no_grad():
-    places = encode(model, normalise(few.image)).estimate
-for hand, side in enumerate(SIDES):
-    with torch.no_grad():
-        painted = refine_from(model, Start(hidden_starts[hand].features, places), stages=(0,))[0]
-    seen, unseen = stages[0].sampled[:32, 1 - hand], painted.sampled[:, 1 - hand]
-    change = (unseen - seen).norm() / (seen - seen.mean(0)).norm()
-    print(f"{side} hand painted over: the visible hand's features change by {100 * change:.0f} %")
-    assert change > 0.1
-
-# %% [markdown]
-# (100 % would be as much as they differ from picture to picture.) The visible hand's features already know of the other hand.
-#
-# And the hidden hand of the last section? With one hand painted over, the error of the *hidden* hand's joints, with the connection
-# and without:
-
-
-# %%
-def errors_of_hidden(network, hand):
-    with torch.no_grad():
-        final = refine_from(network, hidden_starts[hand])[-1].after
-    joints = joint_errors(align(final, few, INTAG_WRIST, hands))[:, hand].mean(-1)
-    return joints, evaluate_batch(final, few, INTAG_WRIST, hands)["mrrpe"]
-
-
-hand_apart = masked(model, same_hand)
-for hand, side in enumerate(SIDES):
-    connected, alone = errors_of_hidden(model, hand), errors_of_hidden(hand_apart, hand)
-    for name, with_other, without in zip(("its joints", "MRRPE"), connected, alone, strict=True):
-        print(
-            f"{side:5} hidden, {name:10}: {with_other.mean():4.0f} mm, cut apart {mean_and_error(without - with_other)}"
-        )
-
-# %% [markdown]
-# A hand that can't be seen is guessed, and badly: compare with the errors as trained. What the visible hand contributes to the guess is what the cut changes: hardly the hidden hand's *joints*, clearly its *place*. It tells where the other one is, not how its fingers bend.
-# In these pairs the fingers of the two hands are posed independently, so a visible hand can say little about the *fingers* of a hidden one;
-# hands of people who clap, knit or type would say more. Where a hidden hand can be is something that its partner does limit.
-#
-# ## Is attention an explanation?
-#
-# It is tempting to read the lines of the widget as "this joint was placed there because of that one". But a weight only says what share of a
-# mean a token has. Whether that changes anything depends on the values, on the residual connection beside it, on the layers that follow.
-# So measure the influence itself: disturb token $j$ and see how far the transformer's output for token $i$ moves. Two ways of
-# disturbing:
-#
-# - *replace* token $j$ by its average over all pairs: it says nothing about this picture;
-# - *remove* token $j$: nobody but itself may attend to it.
-
-# %%
-transformer, some = stage.transformer, tokens_in[:16]
-
-
-@torch.no_grad()
-def influence_by_replacing(j):
-    changed = some.clone()
-    changed[:, j] = tokens_in.mean(0)[j]
-    return (transformer(changed)[0] - tokens_out[:16]).norm(dim=-1)
-
-
-@torch.no_grad()
-def influence_by_removing(j):
-    allowed = (token != j) | itself
-    return (masked(transformer, allowed)(some)[0] - tokens_out[:16]).norm(dim=-1)
-
-
-influence = {
-    "replacing": torch.stack([influence_by_replacing(j) for j in range(42)], dim=-1),
-    "removing": torch.stack([influence_by_removing(j) for j in range(42)], dim=-1),
-}
-
-# %% [markdown]
-# Both are matrices like attention's: row $i$, column $j$. For every row, rank the 41 other tokens by each measure and compare the rankings
-# (Spearman's rank correlation: 1 is the same order, 0 no relation). Attention is averaged over layers and heads, as the
-# lines of the widget are over heads.
-
-# %%
-from scipy.stats import rankdata
-
-
-def rank_correlation(a, b):
-    x, y = (rankdata(m[:, ~itself].unflatten(1, (42, 41)), axis=-1) - 21 for m in (a, b))
-    return float(np.mean((x * y).sum(-1) / np.sqrt((x**2).sum(-1) * (y**2).sum(-1))))
-
-
-# %%
-attention_weights = last.attention[:16].mean((1, 2))
-measures = {"attention": attention_weights, **influence}
-for one, other in (("attention", "replacing"), ("attention", "removing"), ("replacing", "removing")):
-    print(f"{one:9} and {other:9}: rank correlation {rank_correlation(measures[one], measures[other]):.2f}")
-
-without_self = [m.masked_fill(itself, -1).argmax(-1) for m in (attention_weights, influence["replacing"])]
-print(f"same strongest partner: {100 * (without_self[0] == without_self[1]).float().mean():.0f} % of joints")
-assert 0 < rank_correlation(attention_weights, influence["replacing"]) < 0.95
-
-# %% [markdown]
-# The weights are no fiction: what is attended to more tends to matter more. Neither are they an explanation. The strongest partner by attention often isn't
-# the one whose loss changes most, and the two ways of taking a token away don't agree with each other perfectly
-# either, for "influence" isn't one thing: replacing asks what this picture's token adds to an average one, removing asks
-# what the token adds at all. Say which question you mean, intervene, and measure.
-#
-# **Exercise 2.** The obvious repair: weigh by what is carried. With $h$ heads, what token $j$ adds to token $i$ in one layer is
-# $\sum_h w^h_{ij}\, v^h_j W^h$, where $W^h$ is head $h$'s part of the output layer. Return the length of that vector for all $i$ and $j$.
-#
-# <details><summary>Hint</summary>One `torch.einsum` carries the values through the output layer, another one weighs them and sums over heads.
-# The length comes last: of the sum, not of each head's part.</details>
+# <details><summary>Hint</summary>One `torch.einsum` carries the values through the output layer, another one weighs them and sums over heads. The length comes last: of the sum, not of each head's part.</details>
 
 
 # %% tags=["exercise"]
@@ -795,48 +553,52 @@ def contribution_solution(weights, values, output):
 
 check("contribution", contribution_solution)
 
-# %% [markdown]
-# Does the repair help here? Summed over the layers, and compared with the influence as before:
-
-
 # %%
-@torch.no_grad()
-def all_contributions(transformer, x):
-    x, total = x + transformer.position, 0
-    for block in transformer.blocks[transformer.first :]:
-        module = block.attention
-        values = module.qkv(block.norm_attention(x)).chunk(3, dim=-1)[2]
-        values = values.unflatten(-1, (module.heads, -1)).transpose(1, 2)
-        output = module.project.weight.T.unflatten(0, (module.heads, -1))
+transformer, some = model.stages[-1].transformer, tokens[:16]
+influence, carried = {"replaced": [], "removed": []}, 0
+with torch.no_grad():
+    out = transformer(some)[0]
+    for j in range(42):
+        replaced = some.clone()
+        replaced[:, j] = tokens.mean(0)[j]
+        removing = attend_within((token != j) | itself).stages[-1].transformer
+        for name, changed in (("replaced", transformer(replaced)), ("removed", removing(some))):
+            influence[name].append((changed[0] - out).norm(dim=-1))
+    x = some + transformer.position
+    for block in transformer.blocks:
+        part = block.attention
+        values = part.qkv(block.norm_attention(x)).unflatten(-1, (3, part.heads, -1))[:, :, 2].transpose(1, 2)
+        output = part.project.weight.T.unflatten(0, (part.heads, -1))
         new, weights = block(x)
-        total = total + torch.stack(
-            [contribution_solution(w, v, output) for w, v in zip(weights, values, strict=True)]
+        carried = carried + torch.stack(
+            [contribution_solution(w, v, output) for w, v in zip(weights, values)]
         )
         x = transformer.norm(new)
-    return total
+measures = {"attention": attention[:16].mean((1, 2)), "contribution": carried}
+measures |= {name: torch.stack(columns, dim=-1) for name, columns in influence.items()}
+
+# %%
+ranked = {name: m[:, ~itself].unflatten(1, (42, 41)).flatten(0, 1) for name, m in measures.items()}
 
 
-contributions = all_contributions(transformer, some)
-for name, measured in influence.items():
-    print(f"contribution and {name:9}: rank correlation {rank_correlation(contributions, measured):.2f}")
+def rank_correlation(one, other):
+    pairs = zip(ranked[one].numpy(), ranked[other].numpy())
+    return f"{np.mean([spearmanr(a, b).statistic for a, b in pairs]):.1f}"
+
+
+show.table(
+    {one: {other: rank_correlation(one, other) for other in influence} for one in measures},
+    "rank correlation of a token's 41 partners (1: the same order, 0: none)",
+)
 
 # %% [markdown]
-# Compare with the lines above: it doesn't bring the two nearer. A formula that sounds more reasonable isn't thereby nearer to the measured influence. (Values can be long
-# and still the same for every picture; attention and perceptrons can undo what was added.)
+# The weights are no fiction, and no explanation: the order of partners by weight is only partly the order by influence. A formula that sounds more reasonable isn't thereby nearer to it. And "influence" isn't one thing: replacing asks what this picture's token adds to an average one, removing asks what it adds at all.
 #
 # ## Why joints and not vertices?
 #
-# Earlier work (the paper's reference 23) lets the *vertices* of the two meshes exchange features. DIR's argument (Sec. 2.3): joints are
-# computationally efficient and can avoid overfitting. The first half can be counted. In one block with $n$ tokens of $f$ features the
-# products of attention, scores and weighted sums, take
+# Earlier work lets the *vertices* of two meshes exchange features. DIR argues (Sec. 2.3) that joints are cheaper and overfit less. The first half can be counted. A multiplication and an addition count as two; with $n$ tokens of $f$ features the two products of attention, scores and weighted sums, take $2 n^2 f$ each, for any number of heads.
 #
-# $$ \underbrace{2 n^2 f}_{QK^\top} + \underbrace{2 n^2 f}_{WV} $$
-#
-# operations (a multiplication and an addition count as two), whatever the number of heads: $h$ heads have $f/h$ features each.
-# The rest, the linear layers, grows only with $n$.
-#
-# **Exercise 3.** How many operations has a whole block with $n$ tokens of $f$ features? It has the two products above, the layer for queries,
-# keys and values, the output layer, and a perceptron with $2f$ hidden features. Biases, norms, softmax and GELU don't count.
+# **Exercise.** How many operations has a whole block? It has the two products, the layer for queries, keys and values, the output layer, and a perceptron with $2f$ hidden features. Biases, norms, softmax and GELU don't count.
 #
 # <details><summary>Hint</summary>A linear layer from $a$ to $b$ features takes $2ab$ operations per token.</details>
 
@@ -856,93 +618,77 @@ def block_operations_solution(n, f):
 
 check("block_operations", block_operations_solution)
 
-# %% [markdown]
-# PyTorch counts operations by watching the matrix products. Formula and count must agree to the last one. `small` has 2 blocks of 64
-# features; vertices are $2 \times 778 = 1556$ tokens.
 
 # %%
-from torch.utils.flop_counter import FlopCounterMode
-
-
 def counted(module, *inputs):
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         module(*inputs)
     return counter.get_total_flops()
 
 
+rows = {
+    "the whole of `small`": {"million operations": f"{counted(model, normalise(batch.image[:1])) / 1e6:.0f}"}
+}
+rows["the whole of `small`"] |= {"quadratic in n": "", "weights of a layer": ""}
 for n in (42, 1556):
     one = TwoHandTransformer(n, 64, 64, depth=2, heads=4, skip_first_block=False)
-    operations, head = counted(one, torch.zeros(1, n, 64)), 2 * n * 64 * 64
-    assert operations == 2 * block_operations_solution(n, 64) + head
-    quadratic = 2 * 4 * n**2 * 64 / operations
-    print(
-        f"{n:4} tokens: {operations / 1e6:8.2f} million operations, {100 * quadratic:.0f} % of them quadratic in n"
-    )
-
-# %%
-network = counted(model, torch.zeros(1, 3, model.config.image_size, model.config.image_size))
-print(f"the whole network, with encoder and both stages: {network / 1e6:.0f} million")
-assert operations > network
-for n in (42, 1556):
-    print(f"{n:4} tokens: attention weights of one layer take {4 * 4 * n**2 / 1e6:.2f} MB per picture")
+    operations = counted(one, torch.zeros(1, n, 64))
+    assert operations == 2 * block_operations_solution(n, 64) + 2 * n * 64 * 64
+    rows[f"a transformer of {n} tokens"] = {
+        "million operations": f"{operations / 1e6:.0f}",
+        "quadratic in n": f"{100 * 2 * 4 * n**2 * 64 / operations:.0f} %",
+        "weights of a layer": f"{4 * 4 * n**2 / 1e6:.2f} MB",
+    }
+show.table(rows, "two blocks of 64 features; 42 joints, 1556 vertices")
 
 # %% [markdown]
-# 37 times as many tokens take 216 times the operations: a *single* vertex transformer would need more than the whole network does, and its weights
-# 39 MB per layer and picture where training has to keep them. With 42 tokens the quadratic part is the small one: it overtakes the linear part
-# at $n = 4f$, here 256 tokens. Joints are cheap because there are few of them.
+# Joints are cheap because there are few of them; the quadratic part overtakes the linear one at $n = 4f$. Whether joints are *enough* the count can't say: a contact between fingertips happens at vertices. Notebook 11 has a network with 84 vertices per hand.
 #
-# What the count can't say is whether joints are also *enough*. The mesh is computed from parameters, so exchanging features between vertices of one
-# hand repeats much of the same information; a contact between two fingertips, on the other hand, happens at vertices. And the second half of the argument,
-# overfitting, would take training both. That was not done here.
+# ## Worth in other errors
 #
+# MPJPE centres each hand on a joint of its own. Does MRRPE, which sees the vector between the hands, tell more of the trained networks?
+
+# %%
+compared = {
+    "transformer, against nothing": ("transformer_only", "no_gcn_no_transformer"),
+    "transformer, beside the GCN": ("full", "gcn_only"),
+    "transformer, against more GCN layers": ("full", "gcn_for_transformer"),
+}
+show.table(
+    {
+        title: {m.upper(): worth(*names, m) for m in ("mpjpe", "pa_mpjpe", "mrrpe")}
+        for title, names in compared.items()
+    }
+)
+
+# %% [markdown]
 # ## In the released code
 #
-# - The released loop over the blocks **starts at the second**: the first block has weights that never run and never learn. `DIRConfig` calls
-#   it `skip_first_block`; `small` doesn't have it.
+# * 128 features, 4 heads, biases in queries, keys and values. LayerNorm's $\varepsilon$ is $10^{-6}$ in the blocks. There is no dropout.
+# * The loop over the blocks **starts at the second**. The first block has weights that never run and never learn. `DIRConfig` calls it `skip_first_block`.
+# * The second embedding of places shares its weights between the hands, but runs once per hand, so that batch norm sees one hand at a time.
+# * The shared LayerNorm follows every block, and the next block starts with a norm of its own. Normalising twice is normalising once, so at initialisation the second norm changes nothing. In training both norms learn weights. What has the next normalisation left to do then?
 
 # %%
-config = DIRConfig.released()
 torch.manual_seed(0)
-released = TwoHandTransformer(
-    42,
-    config.joint_features,
-    config.token_features,
-    config.transformer_depth,
-    config.transformer_heads,
-    config.skip_first_block,
-)
-random_tokens = torch.randn(8, 42, config.joint_features)
-released(random_tokens)[0].square().sum().backward()
-for k, one in enumerate(released.blocks):
-    learning = any(parameter.grad is not None for parameter in one.parameters())
-    print(
-        f"block {k}: {sum(p.numel() for p in one.parameters())} weights,",
-        "learns" if learning else "never runs",
-    )
+config = model.config
+features, heads = config.joint_features, config.transformer_heads
+untrained = TwoHandTransformer(42, features, features, config.transformer_depth, heads, False)
+rows = {}
+for number, (stage, step) in enumerate(zip(model.stages, steps), start=1):
+    for title, one in (("at initialisation", untrained), (f"trained, stage {number}", stage.transformer)):
+        with torch.no_grad():
+            x = one.norm(one.blocks[0](entering(stage, step) + one.position)[0])
+        again, lengths = layer_norm(x, (features,), eps=1e-6), x.norm(dim=-1)
+        rows[title] = {
+            "normalising again changes the tokens by": f"{100 * (again - x).norm() / x.norm():.0f} %",
+            "their lengths differ by": f"{100 * lengths.std() / lengths.mean():.1f} %",
+        }
+show.table(rows, "after the shared norm that follows the first block")
 
 # %% [markdown]
-# - The **shared LayerNorm** after every block keeps tokens at one length, $\sqrt{f} = \sqrt{128} \approx 11.3$ as long as its own weights are at their start, where without it they grow
-#   from block to block. And then the norm at the beginning of the next block has nothing left to do: normalising twice is normalising once.
-
-# %%
-with torch.no_grad():
-    with_norm = without_norm = random_tokens
-    for k, one in enumerate(released.blocks[1:], start=1):
-        with_norm, without_norm = released.norm(one(with_norm)[0]), one(without_norm)[0]
-        lengths = [x.norm(dim=-1).mean() for x in (with_norm, without_norm)]
-        print(f"after block {k}: length {lengths[0]:.3g} with the shared norm, {lengths[1]:.3g} without")
-    twice = released.blocks[2].norm_attention(with_norm)
-assert torch.allclose(twice, with_norm, atol=1e-4)
-
-# %% [markdown]
-# - 128 features, 4 heads, an MLP of twice the width, GELU, biases in queries, keys and values; LayerNorm's $\varepsilon$ is $10^{-6}$ in the blocks and
-#   PyTorch's default in the head. There is **no dropout** anywhere.
-# - The position embedding is added **in place**, so that what it is added to is overwritten. Here it isn't, or a trace couldn't show what was there before.
-# - The two $xyz$ embeddings are there as described. The weights of the second are shared by both hands, but it runs once per hand, so that batch
-#   norm's statistics are those of one hand.
+# The first column is mostly one common factor, which the learned weights could absorb. The second column can't be absorbed: trained tokens have different lengths, and the next norm makes them equal.
 #
-# ## What comes next
+# **An open question.** Which pairs of hands, and which error, would show the transformer's worth in whole networks? Say what you would render, how many pairs you would need, and which result would convince you that it is worth nothing.
 #
-# The 42 tokens now know of each other, and from them a stage makes its new estimate. But they are vectors without a place in the picture, and the next stage
-# will again read a *map*. How do joints write what they know back into the image, and why into many planes and not one? That is
-# notebook 07, multi-plane projection.
+# **Next.** The 42 tokens know of each other, and a stage makes its new estimate from them. But they are vectors without a place in the picture, and the next stage will read a *map* again. How do joints write what they know back into the image, and why into many planes? [07 Multi-plane projection](07_projection.ipynb).

@@ -1,418 +1,159 @@
 # %% [markdown]
 # # 11 · Ablations: what is each mechanism worth?
 #
-# Attention to left and right, a GCN, a transformer, planes, stages: DIR is made of parts, and every part was argued for. An ablation takes one out, trains again, and looks at what is lost. It sounds like subtraction. It is a
-# measurement with noise, and most of this notebook is about how much of a difference is noise.
+# DIR is made of parts, and every part was argued for. An ablation takes one out, trains again, and looks at what is lost. It sounds like a subtraction, but it is a measurement with noise.
+# **Does a mechanism do what is claimed, what is it worth, and how would we know?**
 #
-# **The question:** what is each mechanism worth, and how would one know?
+# **Time:** about 45 minutes for the core, 30 for Further.
 #
-# Afterwards you should be able to say
+# Afterwards you can
 #
-# 1. what must be equal for two trainings to be comparable;
-# 2. how much two trainings of the *same* network differ, and how far apart two kinds must be before it means something;
-# 3. what the paper's table says, row by row, and what the same rows say here;
-# 4. what a stage costs and what it brings, and what it would cost to work on vertices instead of joints;
-# 5. how an ablation table is made to say what one wants.
+# 1. show in seconds that a mechanism works, and that it fails once its code is switched off;
+# 2. measure how much two trainings of the *same* network differ, with seeds as blocks;
+# 3. turn two rows of a table into an interval and a verdict: better by, worse by, or smaller than so much;
+# 4. say of each mechanism of DIR what was shown and what it is worth in error;
+# 5. name three ways in which a table is made to say what one wants.
 #
 # Words: [stage](../docs/glossary.md#stage), [GCN](../docs/glossary.md#graph-convolutional-network), [token](../docs/glossary.md#token), [multi-plane projection](../docs/glossary.md#multi-plane-projection), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [stratum](../docs/glossary.md#stratum).
 
 # %%
-import logging
-import tempfile
-from itertools import pairwise, permutations
-from math import comb
-from pathlib import Path
-
 import numpy as np
-import rich
 import torch
-from PIL import Image
 from scipy.stats import t
 
-from handlib import load_samples, show
-from handlib.analysis import ablations
-from handlib.analysis.ablations import IN_WORDS, PAPER_ROWS, changes, check_alike, errors_of, load_results
-from handlib.analysis.comparison import compare, pooled_spread
-from handlib.data.shipped import store_samples
-from handlib.show.ablations import MEASURES, STRATA, Choice, ablations_state
+from handlib import show
+from handlib.analysis.ablations import IN_WORDS, check_alike, errors_of, load_results
+from handlib.analysis.comparison import (
+    Interval,
+    blocked_spread,
+    compare,
+    paired_difference,
+    pooled_spread,
+    verdict,
+)
+from handlib.analysis.micro_tasks.catalogue import stored_result
+from handlib.analysis.micro_tasks.hidden_joints import JointNetwork, gcn, hidden_joint_error, posed_pairs
+from handlib.analysis.micro_tasks.result import Claim
+from handlib.analysis.micro_tasks.scattered_hiding import PAIRS, STEPS, hide_scattered
+from handlib.exercises import check, predict, progress
+from handlib.hand.skeleton import BONES
+from handlib.model.gcn import skeleton_adjacency
+from handlib.show.ablations import MEASURES, STRATA
 
 torch.set_num_threads(1)
-rich.reconfigure(quiet=True, force_jupyter=False)
-logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.ERROR)
+show.dir_map("ablations")
+
+# %%
+progress()
 
 # %% [markdown]
-# ## The picture
+# ## A mechanism, alone
 #
-# Every dot is a network that was trained from nothing: most in 10 to 30 minutes on one core, the dearest in more than an hour. Rows differ in one mechanism, the dots of a row in nothing but the seed. On the right, in the same rows, what each kind costs for one picture.
+# Six of ten joints of a hand are hidden, at random. A small network built from DIR's own modules places all joints, the hidden ones by what it knows of the others. What one joint knows can reach another joint only through the mechanism: the **GCN**, whose messages go along the bones (notebook 05). Its code takes the
+# neighbours of every joint as a matrix, `adjacency`. Switched off, each joint is its own only neighbour: all weights stay, no message passes.
+
+# %%
+skeleton, switched_off = skeleton_adjacency(), torch.eye(21, dtype=torch.bool)
+joints = posed_pairs(PAIRS, mirrored=False)
+hidden = hide_scattered(1, torch.Generator().manual_seed(6))[0, 1].numpy()
+x, y = 1000 * joints[0, 1, :, :2].T.numpy()
+figure, all_axes = show.detached_figure(1, 3, figsize=(9, 2.9), layout="constrained")
+for bone in BONES:
+    all_axes[0].plot(x[list(bone)], y[list(bone)], color="0.8", zorder=0)
+for chosen, fill, name in ((~hidden, "black", "seen"), (hidden, "white", "hidden")):
+    all_axes[0].scatter(x[chosen], y[chosen], c=fill, edgecolors="black", label=name)
+all_axes[0].set(title="a right hand", aspect="equal", xlabel="x (mm)", ylabel="y (mm)")
+all_axes[0].invert_yaxis()
+all_axes[0].legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+for axes, matrix, title in zip(all_axes[1:], (skeleton, switched_off), ("skeleton", "switched_off")):
+    axes.imshow(matrix, cmap="Greys", vmax=1.5)
+    axes.set(title=title, xlabel="tells joint", ylabel="joint that is told")
+figure
+
+# %%
+guess = predict(
+    "The GCN lowers the error of hidden joints. "
+    "Switch its messages off and train again: how much of this gain is left?",
+    "most of it: the matrices do it",
+    "about half of it",
+    "nearly none of it: the messages do it",
+)
+guess
+
+
+# %% tags=["reveals"]
+def trained(build, steps=STEPS):
+    """Errors (mm) of the hidden joints of test pairs, one for each of two seeds."""
+    return [hidden_joint_error(build, joints, hide_scattered, seed, steps) for seed in (0, 1)]
+
+
+neither = trained(JointNetwork)
+short = trained(JointNetwork, steps=10)
+gains = {
+    "GCN": paired_difference(neither, trained(lambda: JointNetwork(gcn(skeleton)))),
+    "GCN, switched off": paired_difference(neither, trained(lambda: JointNetwork(gcn(switched_off)))),
+    "GCN, 10 steps only": paired_difference(short, trained(lambda: JointNetwork(gcn(skeleton)), steps=10)),
+}
+share = gains["GCN, switched off"].mean / gains["GCN"].mean
+guess.compare(guess.answers[0 if share > 0.7 else 1 if share > 0.3 else 2])
+figure, (axes,) = show.detached_figure(figsize=(9, 2.4), layout="constrained")
+for row, gain in enumerate(gains.values()):
+    axes.plot((gain.low, gain.high), (row, row), color="0.6", linewidth=2)
+    axes.plot(gain.mean, row, "o", color="black")
+    axes.text(1.02, row, verdict(gain, "mm"), va="center", transform=axes.get_yaxis_transform())
+axes.axvline(0, color="0.8", zorder=0)
+axes.set(ylim=(2.5, -0.5), xlabel="gain over no mechanism (mm), 95 % interval")
+axes.set_yticks(range(3), list(gains))
+figure
+
+# %% [markdown]
+# Ten trainings of a second each, three verdicts. The GCN works. With its code switched off the gain is gone; "smaller than" says how small it must be. In the third row nothing is wrong with the mechanism, only with the experiment, which stops before the GCN has learnt. Its interval is wide, and wide intervals
+# allow nearly everything. **A narrow interval around zero is a finding, a wide one is not.** Change the matrix or the steps and run the cell again: which neighbours would still do? (A micro-task's verdict ships for three seeds and all controls: `handlib claims`.)
+#
+# ## In whole networks
+#
+# Is the mechanism also *worth* something where everything else helps, too? Whole networks were trained, which differ in one part. `check_alike` makes sure that nothing else differs: the same training pairs in the same order for the same seed, the same steps, rates and losses, the same test pairs. Still, taking a part out takes its weights out, and all settings were
+# chosen for the full network.
 
 # %%
 results = load_results()
-kinds = list(dict.fromkeys(result.name for result in results))
-print(f"{len(results)} trainings of {len(kinds)} kinds; of {len(ablations.ABLATIONS)} kinds that there are")
-Image.fromarray(ablations_state(results, Choice()).picture)
-
-# %% [markdown]
-# The grey band is the subject of the next two sections. Some rows stand far outside, most lie in it or at its edge. Which of them are *better* than the full model, and which only happen to be?
-#
-# ## What is equal, what differs
-#
-# A difference says something about a mechanism if nothing else differs. Here: the same 20 000 training pairs in the same order for the same seed, the same number of steps, batch, learning rate and loss, the same 2000 test pairs,
-# measured at the end and not at the best moment. `check_alike` refuses results for which that isn't so.
-
-# %%
 check_alike(results)
-first = results[0]
-print(f"{first.data['count']} pairs of {first.data['size']} px, world {first.data['world']}")
+by_kind, first = errors_of(results), results[0]
+kinds, errors = list(by_kind), np.array(list(by_kind.values()))  # (kinds, seeds)
+print(f"{errors.shape[0]} kinds of network, {errors.shape[1]} seeds each, world {first.data['world']}:")
 print(
-    f"{first.training['steps']} steps of {first.training['batch_size']} pairs; {first.test['count']} test pairs"
-)
-for name, change in changes().items():
-    print(
-        f"{name:22}", ", ".join(f"{option}={value}" for option, value in change.items()) or "nothing changed"
-    )
-
-# %% [markdown]
-# Three things are *not* equal, and can't all be made equal at once. (A fourth concerns the rows with one and three stages: each further stage also reads a map twice as fine as the one before.) Taking a mechanism out takes its **parameters** out, too; it makes a step cheaper, so that equal steps aren't equal **time**; and the settings, the learning rate above all, were chosen for the full
-# model. A kind that loses here has lost under the full model's conditions.
-#
-# And one thing could have been made equal and wasn't: the **arithmetic**. Processors that multiply bfloat16 trained with it, one that doesn't took single precision. Seeds of one kind that were trained in both ways show whether it matters here:
-
-# %%
-for name in kinds:
-    seeds = [result for result in results if result.name == name]
-    if len({result.precision for result in seeds}) > 1:
-        print(f"{IN_WORDS[name]:26}", *(f"{seed.precision}: {seed.mpjpe:.2f} mm" for seed in seeds))
-
-# %% [markdown]
-# ## Two trainings of the same thing
-#
-# The seed decides how weights begin, which pairs come together in a batch and how they are augmented. None of it matters, and all of it changes the result. **Predict** how far apart two trainings of one kind end: 0.01 mm, 0.2 mm or 2 mm?
-
-# %%
-by_kind = errors_of(results)
-for name, errors in by_kind.items():
-    if len(errors) > 1:
-        print(
-            f"{IN_WORDS[name]:32} {errors[0]:.2f} and {errors[1]:.2f} mm, apart by {abs(errors[0] - errors[1]):.2f}"
-        )
-
-# %% [markdown]
-# Two numbers say little about a spread: some pairs happen to lie close, others don't. But if all kinds are about equally restless, all of them together tell it. On paper, for two kinds with two seeds each, 10 and 11, and 20 and 22:
-#
-# * the variance of two numbers that differ by $d$ is $d^2/2$: here $0.5$ and $2$;
-# * pooled, that is averaged: $1.25$; its root is $1.12$. Two differences went into it: two degrees of freedom.
-
-
-# %%
-on_paper = pooled_spread([[10.0, 11.0], [20.0, 22.0]])
-print(f"deviation {on_paper.deviation:.2f}, from {on_paper.freedom} differences")
-assert np.isclose(on_paper.deviation, 1.25**0.5) and on_paper.freedom == 2
-spread = pooled_spread(list(by_kind.values()))
-print(
-    f"trainings of one kind: standard deviation {spread.deviation:.2f} mm, from {spread.freedom} differences"
+    f"{first.training['steps']} steps, {first.data['count']} training pairs, {first.test['count']} test pairs"
 )
 
-# %% [markdown]
-# ## How far apart is far enough?
-#
-# The mean of $n$ seeds is uncertain by $\sigma / \sqrt n$, and the difference of two means by
-#
-# $$ \sigma \sqrt{\tfrac1{n_1} + \tfrac1{n_2}}, $$
-#
-# which for two seeds each is $\sigma$ itself. As $\sigma$ is itself a guess from few differences, the band has to be wider than the usual two standard errors. Student's $t$ says by how much: with $f$ degrees of freedom, chance alone stays within $t_f$ standard errors in 19 of 20 cases.
-
 # %%
-for freedom in (1, 4, 14, 1000):
-    print(f"from {freedom:4} differences: {t.ppf(0.975, freedom):5.2f} standard errors")
-two_seeds = by_kind["full"]
-print(f"the band of two seeds against two: {compare(two_seeds, two_seeds, spread).chance:.2f} mm")
-
-# %% [markdown]
-# A simpler rule comes to mind: call two kinds different if *every* seed of the one is better than *every* seed of the other. **Predict** how often it calls two kinds different that are the same, with two seeds each. All orders of four equal numbers are equally likely; two of one kind come first in how many of them?
-
-# %%
-orders = list(permutations("aabb"))
-apart = [order for order in orders if "".join(order) in ("aabb", "bbaa")]
-print(f"{len(apart)} of {len(orders)} orders: {len(apart) / len(orders):.2f}")
-assert len(apart) / len(orders) == 2 / comb(4, 2)
-
-# %% [markdown]
-# One in three. With three seeds each it is $2/\binom63 = 1/10$, with four $2/\binom84 = 1/35$. Tables with one seed per row can't even apply the rule. Try both rules on pretended trainings, all of one kind:
-
-# %%
-rng = np.random.default_rng(0)
-pretended = rng.normal(15, 0.2, (3000, 15, 2))
-separate, beyond = 0, 0
-for table in pretended:
-    a, b = table[0].tolist(), table[1].tolist()
-    separate += max(a) < min(b) or max(b) < min(a)
-    beyond += compare(b, a, pooled_spread(table.tolist())).clear
-print(
-    f"no difference at all, but called one: {separate / 3000:.2f} by order, {beyond / 3000:.2f} by the band"
+guess = predict(
+    "The seed decides how weights begin and in which order pairs come. Two networks of one kind, trained with two seeds: how far apart do their errors typically end?",
+    "about 0.01 mm",
+    "about 0.1 mm",
+    "about 1 mm",
 )
-assert 0.3 < separate / 3000 < 0.37 and 0.03 < beyond / 3000 < 0.07
+guess
 
-# %% [markdown]
-# The band keeps its promise, one in twenty. That is for *one* comparison. A table makes many:
-
-
-# %%
-def rows_that_look_clear(table: list[list[float]]) -> list[bool]:
-    """Of all rows but the first, compared with the first."""
-    spread = pooled_spread(table)
-    return [compare(row, table[0], spread).clear for row in table[1:]]
-
-
-clear = np.array([rows_that_look_clear(table) for table in pretended[:500].tolist()])
-for rows in (1, 5, 14):
-    some = 100 * clear[:, :rows].any(1).mean()
-    print(f"{rows:2} rows without any effect: at least one looks clear in {some:.0f} % of all tables")
-
-# %% [markdown]
-# (Independent rows would give $1 - 0.95^{14} = 51$ %. These are all compared with the same two trainings of the full model and err together: fewer tables, but several rows at once.)
-#
-# So a row just outside the band isn't proof, and a row far outside is. Now the table can be read.
-
-# %%
-state = ablations_state(results, Choice())
-print(f"{'':34}{'mm':>6}{'difference':>12}{'chance':>8}")
-for name, difference in state.differences.items():
-    said = (
-        "" if name == "full" else f"{difference.value:+12.2f}{difference.chance:8.2f}  {difference.verdict}"
+# %% tags=["reveals"]
+apart = float(np.median(np.ptp(errors, axis=1)))
+guess.compare(guess.answers[int(np.argmin(np.abs(np.log(np.array([0.01, 0.1, 1]) / apart))))])
+figure, (axes,) = show.detached_figure(figsize=(9, 3.4), layout="constrained")
+for seed, column in enumerate((errors - errors.mean(1, keepdims=True)).T):
+    axes.plot(
+        range(len(kinds)), column, "o-", color=str(0.6 * seed / (errors.shape[1] - 1)), label=f"seed {seed}"
     )
-    print(f"{IN_WORDS[name]:34}{np.mean(state.errors[name]):6.1f}{said}")
-
-# %%
-differences = [d for name, d in state.differences.items() if name != "full" and d.clear]
-far = sum(abs(d.value) > 2 * d.chance for d in differences)
-print(f"far outside the band: {far} rows; just outside: {len(differences) - far}")
-
-# %% [markdown]
-# Far outside are rows with fewer stages or one more. Of those just outside, one in fourteen may be there by chance; nothing is known of the rows inside.
-#
-# ## The paper's table, row by row
-#
-# The paper's ablation table numbers its rows. What it says of them in words:
-#
-# * ID 4 (GCN only) and ID 5 (transformer only) each bring "a significant performance improvement" over ID 3 (neither);
-# * ID 7 (one shared plane) drops "to a certain extent compared with ID 9" (the full model);
-# * one, two and three stages are compared, more being better.
-#
-# It doesn't say how many seeds each row had. Here are the statements with our numbers:
-
-# %%
-statements = [
-    ("GCN only is better than neither", "gcn_only", "no_gcn_no_transformer"),
-    ("transformer only is better than neither", "transformer_only", "no_gcn_no_transformer"),
-    ("both are better than GCN only", "full", "gcn_only"),
-    ("both are better than transformer only", "full", "transformer_only"),
-    ("planes are better than one shared plane", "full", "single_plane"),
-    ("one stage is better than none", "one_stage", "no_refinement"),
-    ("two stages are better than one", "full", "one_stage"),
-    ("three stages are better than two", "three_stages", "full"),
-]
-
-
-# %%
-def judge(better: str, worse: str) -> str:
-    """What the trainings say of "better than"."""
-    missing = [IN_WORDS[name] for name in (better, worse) if name not in by_kind]
-    if missing:
-        return f"not trained: {', '.join(missing)}"
-    difference = compare(by_kind[worse], by_kind[better], spread)
-    number = f"{difference.value:+.2f} mm, chance {difference.chance:.2f}"
-    if not difference.clear:
-        return f"{number}: can't be decided"
-    return f"{number}: {'agrees' if difference.value > 0 else 'disagrees'}"
-
-
-for text, better, worse in statements:
-    ids = "/".join(str(PAPER_ROWS.get(name, "-")) for name in (better, worse))
-    print(f"{ids:5} {text:42} {judge(better, worse)}")
-
-# %% [markdown]
-# "Can't be decided" isn't "no difference". It says that a difference, if there is one, is smaller than what so few seeds can show at this scale. And scale is the first thing to doubt: 20 000 rendered pairs at 64 px for a quarter of an hour are not InterHand2.6M at 256 px for days. A mechanism may need data
-# before it pays. What is clear here is clear at this scale. Whether it holds at the authors' scale, or whether something does that isn't clear here, only a training there can say.
-#
-# ## Choose for yourself
-#
-# A kind and what to compare it with; a measure; which pairs; the first estimate or the last; a cost. Try:
-#
-# 1. *no stages* against *the full model*, **initial** estimate. Does training with stages make the first estimate better or worse? (It shares its encoder with them.)
-# 2. *separate encoders* against *the full model*, cost: parameters. What did the gain, if it is one, cost?
-# 3. *one shared plane*: find a measure and a stratum under which it differs clearly. How many combinations did you try? Keep the count for *How a table is made to say what one wants*.
-# 4. MRRPE, the distance between the hands: which mechanism would you expect to matter? Does it?
-
-# %%
-show.AblationsExplorer(results)
-
-# %% [markdown]
-# ## How many stages?
-#
-# The paper compares one, two and three stages by error; their cost is its third open question. **Predict**: a stage works on a map twice as large as the stage before, so each costs about four times as much in convolutions. The GCN and the transformer work on joints and cost the same in each. And what it brings?
-
-# %%
-by_stages = ["no_refinement", "one_stage", "full", "three_stages"]
-trained = [name for name in by_stages if name in kinds]
-of = {name: [result for result in results if result.name == name] for name in kinds}
-for name in trained:
-    one = of[name][0]
-    print(
-        f"{IN_WORDS[name]:26} {np.mean(by_kind[name]):5.1f} mm  {one.flops / 1e6:4.0f} MFLOPs  "
-        f"{one.parameters / 1e6:.1f} M parameters  {one.peak_megabytes:.1f} MB"
-    )
-
-# %%
-for fewer, more in pairwise(trained):
-    gained = compare(by_kind[fewer], by_kind[more], spread)
-    arithmetic = (of[more][0].flops - of[fewer][0].flops) / 1e6
-    print(
-        f"{IN_WORDS[fewer]} -> {IN_WORDS[more]}: {gained.value:+.2f} mm for {arithmetic:.0f} MFLOPs; chance {gained.chance:.2f}"
-    )
-
-# %% [markdown]
-# A further stage is two things here, one more reading and a map twice as fine. The gain belongs to both; `stage_levels=(2, 1, 1)` would tell them apart and hasn't been trained.
-#
-# Every kind as a dot: what one picture costs it, and how far off it is. Point at one to see what it is; the line goes from no stages to three. **Which** dots would you take home, for which cost? A dot is worth having if nothing cheaper is better. (By the means alone: where the band sees no difference, only the cost decides, and a front that is drawn through noise is long.)
-
-# %%
-show.TradeOff(results)
-
-# %% [markdown]
-# Is the first stage of a network with three as good as the only stage of a network with one? It might leave work to those that follow. **Predict**: better, worse or the same?
-
-# %%
-figure, (axes,) = show.detached_figure(figsize=(7.5, 3.4), layout="constrained")
-for name, style in zip(by_stages, (":", "-.", "-", "--")):
-    if name not in kinds:
-        continue
-    for result in of[name]:
-        inside = [row["all"]["mpjpe"] for row in result.scores.values()]
-        axes.plot(range(len(inside)), inside, style, color="0.2", marker="o", markersize=4, alpha=0.7)
-    axes.plot([], [], style, color="0.2", marker="o", markersize=4, label=IN_WORDS[name])
-axes.set(xlabel="estimate (0 is the initial one)", ylabel="MPJPE (mm)", xticks=range(4), ylim=(12, 19))
+axes.axhline(0, color="0.8", zorder=0)
+axes.set_xticks(range(len(kinds)), [IN_WORDS[kind] for kind in kinds], rotation=35, ha="right", fontsize=8)
+axes.set_ylabel("error minus the kind's mean (mm)")
 axes.legend(frameon=False, fontsize=8)
 figure
 
 # %% [markdown]
-# The same, as far as seeds can tell: the lines lie on each other. Every estimate has a loss of its own, and no later stage's loss reaches it through the estimate (notebook 08), so each stage is trained as if it were the last. What a further stage brings is added to what was there.
-
-# %%
-of_initial = errors_of(results, estimate="initial")
-initial_spread = pooled_spread(list(of_initial.values()))
-shift = compare(of_initial["full"], of_initial["no_refinement"], initial_spread)
-print(f"initial estimate, trained with two stages against alone: {shift.value:+.2f} mm: {shift.verdict}")
-gain = compare(by_kind["full"], by_kind["no_refinement"], spread)
-assert gain.clear and gain.value < -2
-print("two stages against none: more than 2 mm better, far beyond chance")
-
-# %% [markdown]
-# ## Joints or vertices?
+# This is the noise in which every difference must be seen. A part of it is common to all kinds: where one seed's line lies above for most of them, its draw of first weights and batches was unlucky for all alike. That says nothing about a mechanism. So there are two steps.
 #
-# The paper's first open question: would it be better to let the surfaces talk instead of the joints? `vertex_tokens` does it: 84 vertices of each hand, every ninth or so, are tokens in the GCN's and the transformer's place of the 21 joints, each with a plane of its own. 84 already took over an hour; 778 have 86 times the attention.
+# **Pool.** Two numbers say little about a spread, but all kinds together tell it if they are equally restless. On paper, two kinds with two seeds each, 10 and 11, and 20 and 22: two numbers that differ by $d$ have the variance $d^2/2$, here 0.5 and 2, on average 1.25. The deviation is 1.12, and two differences went into it: two *degrees of freedom*.
 #
-# **Predict** what grows by how much, from 42 tokens to 168: the attention maps $16\times$, the projection $4\times$, the parameters of GCN and transformer not at all, for tokens share them. Those of the fusing convolution, which reads the planes, $4\times$.
-
-# %%
-for name in ("joint_planes", "vertex_tokens"):
-    if name not in kinds:
-        print(f"{IN_WORDS[name]}: not trained")
-        continue
-    one = of[name][0]
-    print(
-        f"{IN_WORDS[name]:26} {np.mean(by_kind[name]):5.1f} mm  {one.flops / 1e6:4.0f} MFLOPs  "
-        f"{one.parameters / 1e6:.1f} M parameters  {one.peak_megabytes:.1f} MB"
-    )
-print("joints better than vertices:", judge("joint_planes", "vertex_tokens"))
-
-# %% [markdown]
-# `joint_planes` is the fair neighbour: it has a plane per token too. (The full model has one per bone, as released.) The attention grows as predicted, from little; in all it is one and a half times the arithmetic and nearly three times the weights, most of them in the convolution behind the planes. "Costs less" is a count and holds. "Overfits less" would show on few
-# training pairs; with 20 000 it can't.
-#
-# ## One row, live
-#
-# A row of the table, at a hundredth of its scale: the full model and the one without stages, two seeds each, 64 pairs, 30 steps. It is the same command as `handlib ablate --run`, and takes the same path. **Predict** what a table made of this would say about refinement. (Notebook 09 watched the stages of an untrained
-# network: they spoil what they are given, at first.)
-
-# %%
-folder = Path(tempfile.mkdtemp())
-store_samples(load_samples("train"), folder / "train", "train", 64)
-store_samples(load_samples("test"), folder / "test", "test", 64)
-
-
-# %%
-def short(name: str, seed: int):
-    """A training of the table, made short."""
-    return ablations.run(
-        name, seed, folder / "train", folder / "test", folder / "runs", folder / "out", steps=30
-    )
-
-
-micro = [short(name, seed) for name in ("full", "no_refinement") for seed in (0, 1)]
-check_alike(micro)
-
-# %%
-small_errors = errors_of(micro)
-small_spread = pooled_spread(list(small_errors.values()))
-effect = compare(small_errors["no_refinement"], small_errors["full"], small_spread)
-true_effect = compare(by_kind["no_refinement"], by_kind["full"], spread)
-assert effect.value < true_effect.value
-print("taking the stages out, after 2000 steps of 20000 pairs:", true_effect.verdict)
-print("after 30 steps of 64 pairs: a smaller loss, or none:", effect.verdict)
-print(
-    f"band of chance, long: {true_effect.chance:.1f} mm; short: wider, by more than 2 times:",
-    effect.chance > 2 * true_effect.chance,
-)
-
-# %% [markdown]
-# Run long enough and measured on enough pairs, taking the stages out costs several millimetres; run too short, nothing of it is seen. Were this the experiment, the paper's main idea would be thrown out. An ablation that finds nothing has two readings, *the mechanism does nothing* and *the experiment was too small to see it*, and the band tells them apart: a narrow one
-# around zero is evidence, a wide one is not.
-#
-# ## How a table is made to say what one wants
-#
-# **More tries for one's own.** The full model gets attention, reruns, a better seed. The others get one run each. How much does choosing the best of $k$ seeds gain, if seeds differ by $\sigma$?
-
-# %%
-draws = rng.normal(0, spread.deviation, (20_000, 8))
-for k in (1, 2, 4, 8):
-    print(f"best of {k}: {-draws[:, :k].min(1).mean():.2f} mm better than a typical run, for nothing")
-
-# %% [markdown]
-# **Many measures.** There are six measures here, five sets of pairs and two estimates. Pick two mechanisms without a clear effect and one at the band's edge, and look for combinations under which they have one.
-
-
-# %%
-def forks(name: str) -> list[tuple[str, str, str, float]]:
-    """Every combination under which a kind differs clearly from the full model."""
-    found = []
-    for measure in MEASURES:
-        for stratum in STRATA:
-            for estimate in ("initial", "last"):
-                errors = errors_of(results, measure, stratum, estimate)
-                difference = compare(errors[name], errors["full"], pooled_spread(list(errors.values())))
-                if difference.clear:
-                    found.append((measure, stratum, estimate, difference.value))
-    return found
-
-
-# %%
-total = len(MEASURES) * len(STRATA) * 2
-for name in ("no_attention", "single_plane", "separate_encoders"):
-    clear = forks(name)
-    better = sum(value < 0 for *_, value in clear)
-    print(
-        f"{IN_WORDS[name]:26} clear in {len(clear):2} of {total}: {better} times better, {len(clear) - better} worse"
-    )
-
-# %% [markdown]
-# One in twenty of 60 is 3: that many would be found for a mechanism that does nothing at all, and a paper that shows one of them tells nothing false and deceives all the same. Separate encoders have far more, nearly all of them in their favour: one lucky draw counted many times, or an effect; the count alone can't tell. (The combinations aren't independent: a kind that is lucky in one is lucky in its neighbours, so the count varies more than a count of independent ones would.)
-# The remedy is to say *before* the trainings which number decides. Here it is the MPJPE of the last estimate on all test pairs, as `handlib ablate --table` prints it.
-#
-# **Unequal conditions.** Settings tuned for one row; a smaller budget for the others; early stopping on the test pairs for the favourite. None of them shows in the table. `check_alike` and result files with all settings in them are there so that they show.
-#
-# ## Exercises
-#
-# **Exercise 1.** Pool the variance: `groups` is a list of lists of numbers, one per kind. Return the standard deviation within kinds (kinds with a single number contribute nothing).
+# **Exercise: `within_kinds`.** `groups` is a list of lists of numbers, one per kind. Return the standard deviation within kinds (kinds with a single number contribute nothing).
 #
 # <details><summary>Hint</summary>Sum the squared deviations from each group's own mean, and divide by how many of them are free.</details>
 
@@ -420,8 +161,6 @@ for name in ("no_attention", "single_plane", "separate_encoders"):
 # %% tags=["exercise"]
 def within_kinds(groups): ...  # returns a number
 
-
-from handlib.exercises import check
 
 check("within_kinds", within_kinds)
 
@@ -435,7 +174,197 @@ def within_kinds_solution(groups):
 check("within_kinds", within_kinds_solution)
 
 # %% [markdown]
-# **Exercise 2.** Kind A was trained with `k` seeds, kind B with `m`. If they don't differ, how likely is it that *all* of A's are better than *all* of B's?
+# **Take the seeds out.** Give every seed a mean of its own, too: seeds are **blocks**. On paper the kinds' means are 10.5 and 21, the seeds' 15 and 16.5, all together 15.75. What is left of the first number is $10 - 10.5 - 15 + 15.75 = 0.25$; of the others $\mp 0.25$. Four squares sum to 0.25, with one degree of freedom left: the deviation is 0.5.
+
+# %%
+on_paper = [[10.0, 11.0], [20.0, 22.0]]
+assert np.isclose(pooled_spread(on_paper).deviation, 1.25**0.5)
+assert np.isclose(blocked_spread(on_paper).deviation, 0.5)
+spread = blocked_spread(errors.tolist())
+spreads = {"pooled": pooled_spread(errors.tolist()), "seeds as blocks": spread}
+show.table(
+    {
+        name: {"deviation (mm)": round(s.deviation, 2), "degrees of freedom": s.freedom}
+        for name, s in spreads.items()
+    },
+    "trainings of one kind",
+)
+
+# %% [markdown]
+# ## A difference and its interval
+#
+# With $n$ seeds each, the difference of two means is uncertain by $\sigma\sqrt{2/n}$. As $\sigma$ is itself estimated, Student's $t$ widens the interval: with $f$ degrees of freedom the true difference lies within $t_f\,\sigma\sqrt{2/n}$ of the measured one in 19 of 20 cases. The interval has three readings:
+#
+# | interval of the gain | verdict |
+# |---|---|
+# | 0.1 to 0.5 mm | better by 0.1 to 0.5 mm |
+# | −0.5 to −0.1 mm | worse by 0.1 to 0.5 mm |
+# | −0.1 to 0.3 mm | smaller than 0.3 mm |
+#
+# "Can't be decided" would throw the third one away. A gain of a millimetre is excluded, and that can be tested by others.
+
+
+# %%
+def worth(better, worse):
+    gain = compare(by_kind[worse], by_kind[better], spread)
+    return verdict(Interval(gain.value, gain.value - gain.chance, gain.value + gain.chance), "mm")
+
+
+reach = float(t.ppf(0.975, spread.freedom)) * spread.deviation * (2 / errors.shape[1]) ** 0.5
+print(f"half an interval of two kinds: {reach:.1f} mm")
+print("two stages, against none:", worth("full", "no_refinement"))
+
+# %% [markdown]
+# A simpler rule comes to mind, which needs no $t$: two kinds differ if *every* seed of the one is better than *every* seed of the other.
+
+# %%
+guess = predict(
+    "Two kinds that don't differ at all, two seeds each. How often does the simple rule call them different?",
+    "in 1 of 20 cases",
+    "in 1 of 10 cases",
+    "in 1 of 3 cases",
+)
+guess
+
+# %% tags=["reveals"]
+rng = np.random.default_rng(0)
+pretended = rng.normal(15, 0.2, (2000, 15, 2))  # 2000 tables of 15 equal kinds with two seeds.
+by_order = np.mean([max(a) < min(b) or max(b) < min(a) for a, b in pretended[:, :2].tolist()])
+by_interval = np.mean(
+    [compare(table[1], table[0], blocked_spread(table)).clear for table in pretended.tolist()]
+)
+guess.compare(guess.answers[int(np.argmin(np.abs(np.array([1 / 20, 1 / 10, 1 / 3]) - by_order)))])
+show.table(
+    {
+        "every seed better than every seed": {"called different": f"1 in {1 / by_order:.0f}"},
+        "interval without zero": {"called different": f"1 in {1 / by_interval:.0f}"},
+    },
+    "2000 pretended tables without any effect",
+)
+
+# %% [markdown]
+# ## Two columns
+#
+# Now every mechanism of DIR, as in [the table of claims](../docs/claims.md). **Mechanism shown** is the verdict of a micro-task against its control. **Worth in error** is the verdict on whole networks, in MPJPE of the last estimate on all test pairs. This number was chosen *before* the trainings.
+
+# %%
+both = "mirrored, GCN and transformer"
+shown = {
+    "left/right attention, against a plain mean": ("attention", "an attention map per hand", "no attention"),
+    "GCN, against neither": ("scattered_hiding", "GCN", "neither"),
+    "GCN's messages, against its matrices alone": ("scattered_hiding", "GCN", "matrices without messages"),
+    "transformer, against neither": ("hidden_hand", "mirrored, transformer", "mirrored, neither"),
+    "both, against the GCN": ("hidden_hand", both, "mirrored, GCN"),
+    "both, against the transformer": ("hidden_hand", both, "mirrored, transformer"),
+    "a plane per bone, against one plane": ("read_back", "16 x 16, bone planes", "16 x 16, one plane"),
+    "a plane per joint, against one per bone": ("read_back", "16 x 16, joint planes", "16 x 16, bone planes"),
+}
+in_error = {
+    "left/right attention, against a plain mean": ("full", "no_attention"),
+    "GCN, against neither": ("gcn_only", "no_gcn_no_transformer"),
+    "transformer, against neither": ("transformer_only", "no_gcn_no_transformer"),
+    "both, against the GCN": ("full", "gcn_only"),
+    "both, against the transformer": ("full", "transformer_only"),
+    "a plane per bone, against one plane": ("full", "single_plane"),
+    "a plane per joint, against one per bone": ("joint_planes", "full"),
+    "drawing, against no drawing": ("full", "no_projection"),
+    "two stages, against none": ("full", "no_refinement"),
+    "three stages, against two": ("three_stages", "full"),
+    "an encoder per hand, against a shared one": ("separate_encoders", "full"),
+    "joints as tokens, against vertices": ("joint_planes", "vertex_tokens"),
+}
+
+
+# %%
+def in_task(task, row, reference):
+    return stored_result(task).verdict(Claim("", row, reference, "better"))
+
+
+show.table(
+    {
+        name: {
+            "mechanism shown": in_task(*shown[name]) if name in shown else "–",
+            "worth in error": worth(*in_error[name]) if name in in_error else "–",
+        }
+        for name in dict.fromkeys((*shown, *in_error))
+    }
+)
+
+# %% [markdown]
+# The columns answer different questions, and often differently. Three reasons:
+#
+# * **The data.** In the world `desk-full` both hands of a pair are posed independently. A transformer that carries pose from hand to hand has nothing to carry there, as in the micro-task's control (notebook 06).
+# * **Other parts do the work.** A first estimate that sees the map's layout can do without attention. What a mechanism adds *beside* others is less than what it can do alone.
+# * **The measure.** MPJPE aligns each hand by itself, so it can't see how the hands lie to each other. MRRPE can.
+#
+# And all of it holds at this scale: rendered pairs of 64 px and short trainings are not InterHand2.6M for days.
+#
+# Now choose for yourself. Every dot is a network; the grey band is what chance explains if seeds aren't taken out, so it can differ a little from our intervals. MRRPE: which mechanism should matter, and does it? And *one shared plane*: find a measure and pairs for which it differs clearly. Count your tries.
+
+# %%
+show.AblationsExplorer(results)
+
+# %% [markdown]
+# ## In five lines
+#
+# * A micro-task isolates one mechanism. Switch the mechanism's code off, and the verdict must change.
+# * Two trainings of one kind differ. Pool the spread over all kinds, and take out what a seed does to all of them.
+# * A difference is an interval: better by, worse by, or smaller than so much.
+# * A narrow interval around zero is a finding; a wide one says that the experiment was too small.
+# * "The mechanism works" and "it lowers the error of this network here" are two statements.
+#
+# **Check yourself.**
+#
+# <details><summary>1. A paper's table has one seed per row, and row A is 0.1 mm better than row B. What do you know?</summary>Nothing about A and B until you know the spread between seeds. Here it would be within chance.</details>
+#
+# <details><summary>2. The interval is −0.05 to 0.02 mm. Somebody writes "no significant difference". What is the better sentence?</summary>"The difference is smaller than 0.05 mm": it excludes something, and can be proven wrong.</details>
+#
+# <details><summary>3. Why keep the matrices when messages are switched off?</summary>So that only the messages differ. Without the control, a gain might come from more weights.</details>
+#
+# <details><summary>4. Why may seeds be taken out, but not the kinds with bad luck?</summary>All kinds share the seed's draw, so it cancels in every difference. Leaving out rows after seeing them chooses the result.</details>
+
+# %% [markdown]
+# # Further
+#
+# ## How a table is made to say what one wants
+#
+# **More tries for one's own.** The full model gets reruns and a better seed, the others one run each. **Many comparisons.** One row in twenty looks clear by chance, and a table has many rows. **Many measures.** There are six here, five sets of pairs and two estimates. On the left, what choosing the best of $k$ seeds gains for nothing; in the middle, how many tables without any effect show at least one clear row. On the right, in how many of the
+# 60 combinations three mechanisms differ clearly from the full model. Three of 60 would be expected of a mechanism that does nothing; neighbouring combinations are lucky together, so the count varies.
+
+
+# %%
+def clear_rows(table):
+    spread = blocked_spread(table)
+    return [compare(row, table[0], spread).clear for row in table[1:]]
+
+
+def clear_combinations(name):
+    found = 0
+    for measure in MEASURES:
+        for stratum in STRATA:
+            for estimate in ("initial", "last"):
+                e = errors_of(results, measure, stratum, estimate)
+                found += compare(e[name], e["full"], blocked_spread(list(e.values()))).clear
+    return found
+
+
+clear = np.array([clear_rows(table) for table in pretended[:500].tolist()])
+draws, seeds = rng.normal(0, spread.deviation, (20_000, 8)), range(1, 9)
+figure, (best, many, forks) = show.detached_figure(1, 3, figsize=(10, 2.6), layout="constrained")
+best.plot(seeds, [-draws[:, :k].min(1).mean() for k in seeds], "ko-")
+best.set(xlabel="best of so many seeds", ylabel="gain (mm)")
+many.plot(range(1, 15), [100 * clear[:, :rows].any(1).mean() for rows in range(1, 15)], "ko-")
+many.set(xlabel="rows without effect", ylabel="tables with a clear row (%)", ylim=(0, 60))
+picked = ("no_attention", "single_plane", "separate_encoders")
+forks.barh([IN_WORDS[name] for name in picked], [clear_combinations(name) for name in picked], color="0.6")
+forks.axvline(3, color="black", linestyle="--")
+forks.set(xlabel="clear combinations of 60")
+figure
+
+# %% [markdown]
+# The remedy is to say before the trainings which number decides, to show all rows, and to keep all settings with the results.
+#
+# **Exercise: `all_better_by_chance`.** Kind A was trained with `k` seeds, kind B with `m`. If they don't differ, how likely is it that *all* of A's are better than *all* of B's?
 
 
 # %% tags=["exercise"]
@@ -448,13 +377,24 @@ check("all_better_by_chance", all_better_by_chance)
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
 def all_better_by_chance_solution(k, m):
     # Which k of the k + m places in the order are A's: all choices are equally likely, one has them first.
+    from math import comb
+
     return 1 / comb(k + m, k)
 
 
 check("all_better_by_chance", all_better_by_chance_solution)
 
 # %% [markdown]
-# **Exercise 3.** Which kinds are worth their cost? Return the places (as a sorted list) of those kinds for which no other kind is at least as cheap *and* at least as good, and better in one of the two.
+# ## What does it cost?
+#
+# Every kind as a dot: what one picture costs, and the error. Point at a dot to see its name; the line goes from no stages to three. A further stage is two things here, one more reading and a map twice as fine; `stage_levels=(2, 1, 1)` would tell them apart. Vertices as tokens (84 per hand) share the weights of GCN and transformer, but need a plane each: the convolution behind the planes
+# pays. Which dots would you take home, for which cost?
+
+# %%
+show.TradeOff(results)
+
+# %% [markdown]
+# **Exercise: `worth_their_cost`.** Which kinds are worth their cost? Return the places (as a sorted list) of those for which no other kind is at least as cheap *and* at least as good, and better in one of the two.
 
 
 # %% tags=["exercise"]
@@ -477,23 +417,17 @@ def worth_their_cost_solution(costs, errors):
 
 check("worth_their_cost", worth_their_cost_solution)
 
-# %%
-flops = [of[name][0].flops for name in kinds]
-means = [float(np.mean(by_kind[name])) for name in kinds]
-print(
-    "no kind is both cheaper and better than:",
-    ", ".join(IN_WORDS[kinds[i]] for i in worth_their_cost_solution(flops, means)),
-)
-
 # %% [markdown]
 # ## In the released code
 #
-# * The release holds one network. **No ablation can be switched on in it**; what its rows were exactly, how long each was trained and with how many seeds, isn't known. Ours are options of one configuration, `handlib/analysis/ablations.py` lists them all.
-# * It also isn't the network of the text: a plane per bone instead of one per joint, and in each transformer the first block is computed and thrown away (notebooks 06 and 07). `joint_planes` trains the text's planes.
-# * Its stages predict anew what ours correct (`update="absolute"`); notebook 08 shows on a line what that means. What does better in a short training, and other choices of the recipe, are kept apart from the mechanisms in [experiments](../docs/experiments.md).
+# * The release holds one network. **No ablation can be switched on in it**, and how long its rows were trained, with how many seeds, isn't known. Ours are options of one configuration (`handlib/analysis/ablations.py`); `handlib ablate --run NAME --seed S` adds a row.
+# * It isn't the network of the text: it draws a plane per bone instead of one per joint, and the first block of its transformer has weights but **never runs** (notebooks 06 and 07).
+# * Its stages predict anew what ours correct (notebook 08). Other choices of the recipe are kept apart from the mechanisms, in [experiments](../docs/experiments.md).
 #
-# The numbers of this notebook come from `data_samples/results/`, one file per training. `handlib ablate --run NAME --seed S` adds a row, `--table` prints them, and `docs/claims.md` holds every statement of the paper beside them.
+# ## An open question
+#
+# "Decoupling" itself, joints in one space and pixels in another, has no row. Design the network that couples them, with as many weights, and the micro-task in which it should lose.
 #
 # ## What comes next
 #
-# All of this was measured on pairs like those that the networks were trained on. What happens when a thing lies in front of the hands, when a second pair comes into view, when the first estimate is far off? Notebook 12, robustness.
+# All of this was measured on pairs like those of the training. [Notebook 12](12_robustness.ipynb) asks how far it holds.

@@ -24,7 +24,7 @@ from handlib.analysis.micro_tasks.hidden_joints import (
 from handlib.analysis.micro_tasks.result import Claim, MicroTaskResult, decided
 from handlib.hand.skeleton import NUM_JOINTS
 
-STEPS, HIDDEN_SHARE = 120, 0.6
+STEPS, HIDDEN_SHARE = 200, 0.6
 NETWORKS: dict[str, Callable[[], JointNetwork]] = {
     "neither": lambda: JointNetwork(),
     "matrices without messages": lambda: JointNetwork(matrices_only()),

@@ -33,7 +33,7 @@ def test_manifest_lists_every_file_as_it_is():
         assert len(content) == entry["bytes"], name
         assert entry["origin"] and entry["licence"], name
     pairs = [p for split in COUNTS for p in (folder / split).rglob("*") if p.is_file()]
-    results = list((folder / "results").glob("*"))
+    results = [p for name in ("results", "micro_tasks") for p in (folder / name).glob("*")]
     assert {p.relative_to(folder).as_posix() for p in [*pairs, *results]} <= set(manifest)
     assert len(pairs) == 4 * 80 + 2
     assert sum(p.stat().st_size for p in pairs) < 8_000_000
