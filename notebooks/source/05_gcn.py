@@ -212,9 +212,8 @@ guess.compare(str(int(reached[2][0].sum())))
 figure, all_axes = show.detached_figure(1, 4, figsize=(10, 2.8), layout="constrained")
 for axes, (n, heard) in zip(all_axes, reached.items()):
     axes.imshow(heard, cmap="Greys", vmin=0, vmax=1.3)
-    axes.set(title=f"n = {n}: {100 * heard.float().mean():.0f} % of the pairs", xlabel="is heard")
-    axes.set(xticks=range(0, 21, 4), yticks=range(0, 21, 4))
-all_axes[0].set_ylabel("hears")
+    axes.set_title(f"n = {n}: {100 * heard.float().mean():.0f} % of the pairs")
+    axes.set(xticks=range(0, 21, 4), yticks=range(0, 21, 4), xlabel="is heard", ylabel="hears")
 figure
 
 # %% [markdown]
@@ -331,7 +330,7 @@ axes.set(xlabel=f"change of MPJPE (mm; as trained {trained.mean():.1f}), mean an
 figure
 
 # %% [markdown]
-# The last row shows what the learned scores are worth to this network, beside equal ones. All rows show what breaks in *this* network, which was never asked to live without its bones. What the GCN is worth is a question of training.
+# The last row shows what the learned scores are worth to this network, beside equal ones. All rows show what breaks in *this* network. What the GCN is worth is a question of training.
 #
 # ## What is the GCN worth?
 #
@@ -421,7 +420,7 @@ show.table({name: dict(zip(("mechanism shown", "worth in error"), row)) for name
 #
 # ## Sum, or mean?
 #
-# Why a mean? Let every joint hold 1 and pass layers without weights. With the sum $A$ a joint holds its number of neighbours after one layer. The **mean** divides each row by its sum, $D^{-1}A$. The **symmetric** form $D^{-1/2} A D^{-1/2}$ divides each entry by the root of both degrees.
+# Let every joint hold 1 and pass layers without weights. With the sum $A$ a joint holds its number of neighbours after one layer. The **mean** divides each row by its sum, $D^{-1}A$. The **symmetric** form $D^{-1/2} A D^{-1/2}$ divides each entry by the root of both degrees.
 
 # %%
 D = A.sum(1).float()

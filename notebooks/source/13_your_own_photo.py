@@ -410,7 +410,7 @@ figure
 #
 # * The **view** cost `small` most: a network that has only seen hands from their owner's side exchanges left and right from opposite.
 # * **Appearance** costs what the training pictures didn't vary. Brightness, tint and background cost little; noise and missing colour cost much.
-# * **Localisation** limits what is left. Whole hands jump to the other hand, and then the rotation is wrong too.
+# * **Localisation** limits what is left. Joints that are read at the other hand, or at a wrong place of their own hand, make the rotation wrong too.
 # * A confidence is a promise about the pictures on which it was calibrated.
 # * Scores on photographs come with wide intervals, in two dimensions only.
 #
