@@ -120,7 +120,7 @@ show.table(
 )
 
 # %% [markdown]
-# Two things to remember. A weight depends on both tokens: the picture's content decides who listens to whom. And nobody can take nothing: a row sums to 1, even if no token has anything useful to say.
+# A weight depends on both tokens: the picture's content decides who listens to whom. And nobody can take nothing: a row sums to 1, even if no token has anything useful to say.
 #
 # **Your part: `attend`.** Write it without loops, for any leading dimensions (batch, heads). Return what the tokens receive, and the weights. A right answer is kept in `my_dir.py`.
 
@@ -535,7 +535,7 @@ Image.fromarray(matrix_picture(attention.mean((0, 1, 2)).numpy()))
 #
 # **Exercise.** An obvious repair weighs by what is carried. With $h$ heads, token $j$ adds $\sum_h w^h_{ij}\, v^h_j W^h$ to token $i$ in one layer, where $W^h$ is head $h$'s part of the output layer. Return the length of this vector for all $i$ and $j$.
 #
-# <details><summary>Hint</summary>One `torch.einsum` carries the values through the output layer, another one weighs them and sums over heads. The length comes last: of the sum, not of each head's part.</details>
+# <details><summary>Hint</summary>One <code>torch.einsum</code> carries the values through the output layer, another one weighs them and sums over heads. The length comes last: of the sum, not of each head's part.</details>
 
 
 # %% tags=["exercise"]
@@ -656,7 +656,7 @@ compared = {
 }
 show.table(
     {
-        title: {m.upper(): worth(*names, m) for m in ("mpjpe", "pa_mpjpe", "mrrpe")}
+        title: {m.upper().replace("_", "-"): worth(*names, m) for m in ("mpjpe", "pa_mpjpe", "mrrpe")}
         for title, names in compared.items()
     }
 )
@@ -682,7 +682,7 @@ for number, (stage, step) in enumerate(zip(model.stages, steps), start=1):
         again, lengths = layer_norm(x, (features,), eps=1e-6), x.norm(dim=-1)
         rows[title] = {
             "normalising again changes the tokens by": f"{100 * (again - x).norm() / x.norm():.0f} %",
-            "their lengths differ by": f"{100 * lengths.std() / lengths.mean():.1f} %",
+            "their lengths differ by": f"{100 * lengths.std() / lengths.mean():.0f} %",
         }
 show.table(rows, "after the shared norm that follows the first block")
 

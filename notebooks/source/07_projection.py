@@ -193,7 +193,7 @@ for way, planes in by_hand.items():
     assert torch.allclose(planes, project_planes(features, uv, 16, half_width, way), atol=1e-5)
 show.table(
     {
-        way: {"planes": p.shape[1], "channels of three per plane": p.shape[1:3].numel()}
+        way: {"planes": p.shape[1], "channels, three per plane": p.shape[1:3].numel()}
         for way, p in by_hand.items()
     }
 )
@@ -203,10 +203,10 @@ show.table(
 #
 # The index fingertips of the first picture again, now in your hands.
 #
-# 1. *Bones drawn* 1: only the bones of both tips are there. Draw the others one by one on one shared plane. Which of them raise the bars? And on a plane per bone?
+# 1. *Bones drawn* 1: only the bones of both tips are there. Draw the others one by one on one shared plane. Which of them raise the bars? On a plane per bone the right bar *falls* when the finger's other bones are drawn. Why can they help?
 # 2. One shared plane, gap 6: the hands are apart, and the loss isn't zero. Which joints share the framed pixels?
 # 3. One shared plane, map of 32, gap 2: make the half width smaller until both bars fall. Which price is paid, according to the small tiles?
-# 4. Plane per joint, map of 8, half width 0.06 and less: a bar jumps to 100 %. Why? (Further answers.)
+# 4. A plane per joint, map of 8, half width 0.06 and less: a bar jumps to 100 %. Why? (Further answers.)
 
 # %%
 explorer = show.ProjectionExplorer(fingertips, gap=0.0)
@@ -373,18 +373,17 @@ show.table(rows, "lost of a finger joint's feature, one-pixel reader, map of 16 
 
 # %%
 model = DIR.from_pretrained("small", parts=my_parts()).eval()
-with torch.no_grad():
-    trace = model.trace(normalise(stack([resize(one, 128) for one in test]).image))
-pictures, titles = [], []
-for number, stage in enumerate(trace.stages, 1):
-    for name, maps in {"read": stage.fused, "drawn": stage.projected, "handed on": stage.enhanced}.items():
-        pictures.append(show.principal_colours(maps.detach())[14])
-        titles.append(f"stage {number}: {name}")
-show.picture_row(pictures, titles)
+trace = model.trace(normalise(stack([resize(one, 128) for one in test]).image))
+maps = {
+    f"stage {number}: {name}": getattr(stage, kept).detach()
+    for number, stage in enumerate(trace.stages, 1)
+    for name, kept in {"read": "fused", "drawn": "projected", "handed on": "enhanced"}.items()
+}
+show.picture_row([show.principal_colours(values)[14] for values in maps.values()], list(maps))
 
 # %%
 guess = predict(
-    "The trained network draws nothing. By how much of itself does its error (MPJPE) grow?",
+    "The trained network draws nothing. By which share does its error (MPJPE) grow?",
     "by less than a tenth",
     "by a tenth to a half",
     "by more than a half",
@@ -432,7 +431,7 @@ figure
 # **Does the mechanism do what is claimed?** In the micro-task `read_back` each joint of a real pair gets a random code of four numbers. A small network with DIR's projection draws all codes into an empty map; convolutions and sampling read them back. The control is one plane **40 times as wide**, with as many weights
 # as all bone planes. Three rows train here, with one seed; the stored result has all rows and three seeds.
 #
-# **What is it worth in a whole network?** Networks of two stages were trained alike with other projections (notebook 11). The table below the pictures shows both answers, as 95 % intervals. "Smaller than" means: the interval holds zero, and a larger effect is excluded.
+# **What is it worth in a whole network?** Networks of two stages were trained alike with other projections (notebook 11). The table below the pictures shows both answers, as 95 % intervals. "Smaller than": the interval holds zero, a larger effect is excluded.
 
 # %%
 guess = predict(
@@ -657,14 +656,12 @@ figure
 
 # %%
 on_hand = resize(pairs, 32).dense.amax(1) > 0
-reach = {}
-for name, masks in (
-    ("joints", joint_masks(pairs.uv, 32, half_width)),
-    ("bones", bone_masks(pairs.uv, 32, half_width)),
-):
-    covered = (masks.sum(3) > 0).any(1).any(1) & on_hand
-    reach[name] = {"hand pixels reached": f"{100 * float(covered.sum() / on_hand.sum()):.0f} %"}
-show.table(reach)
+drawn = {
+    name: draw(pairs.uv, 32, half_width) for name, draw in (("joints", joint_masks), ("bones", bone_masks))
+}
+covered = {name: (masks.sum(3) > 0).any(1).any(1) & on_hand for name, masks in drawn.items()}
+shares = {name: float(pixels.sum() / on_hand.sum()) for name, pixels in covered.items()}
+show.table({name: {"hand pixels reached": f"{100 * share:.0f} %"} for name, share in shares.items()})
 
 # %% [markdown]
 # ## Too thin: a bone that isn't there
