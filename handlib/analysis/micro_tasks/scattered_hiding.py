@@ -1,7 +1,8 @@
 """Micro-task ``scattered_hiding``: are the GCN's messages along the bones worth more than its matrices?
 
 Six of ten joints of each hand are hidden, at random; their neighbours on the same hand tell most about them.
-The hands are independent of each other.
+The hands are independent of each other. The transformer needs longer than the GCN to learn this: how the two
+compare depends on the number of steps, so no claim does.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,7 +44,6 @@ CLAIMS = (
     ),
     Claim("messages have to go along the hand's bones", "GCN", "GCN, shuffled skeleton", "better"),
     Claim("the transformer is better than nothing", "transformer", "neither", "better"),
-    Claim("within a hand, the skeleton tells more than attention learns", "GCN", "transformer", "better"),
 )
 
 
