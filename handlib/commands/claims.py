@@ -11,8 +11,8 @@ from handlib.utils.errors import InputError
 def claims(run: str | None = None, json: Path | None = None) -> None:
     """Decide what the paper claims of a mechanism: small trainings, under a minute on one core.
 
-    Without --run the names of all micro-tasks are listed. On another kind of processor, numbers differ a little
-    from the result that ships. The exit code is 1 if a claim gets another answer.
+    Without --run the names of all micro-tasks are listed. Numbers differ a little from the result that ships
+    on another kind of processor. The exit code is 1 if a claim gets another answer.
 
     Args:
         run: micro-task to run.

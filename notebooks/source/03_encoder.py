@@ -1,222 +1,95 @@
 # %% [markdown]
 # # 03 · Encoder and attention: one picture, two hands, two answers
 #
-# The network starts with an ordinary image classifier's body. It turns a picture into maps of features, and these maps know
-# nothing of two hands: a cell that sees skin sees skin, whoever's it is. Yet the first estimate must say two different things, one per
-# hand. **The question:** how does one feature map become one answer for the left hand and another one for the right?
+# DIR begins with an image classifier's body, the encoder. It turns a picture into maps of features. A cell that sees skin says "skin", whichever
+# hand it belongs to. But the first estimate must say two different things, one for each hand. **How does one feature map become one answer for the
+# left hand and another for the right?**
 #
-# Afterwards you should be able to say
+# **Time:** about 45 minutes for the core, 50 for Further.
 #
-# 1. what the encoder's maps c1 to c4 resolve, and which part of the picture one cell of c4 really depends on;
-# 2. why the mean of a feature map can't tell which of two hands is bent, whatever is trained on top of it;
-# 3. what the left/right attention computes, by hand, in a loop and in one matrix product, and how it is (not) normalised;
-# 4. what a pooled vector has lost, and what the small network's head adds to get it back;
-# 5. what attention does in a trained network, measured by interfering with it, and why that isn't yet what it is *worth*;
-# 6. what an encoder of its own for each hand would cost, and what it brings.
+# Afterwards you can
+#
+# 1. say what the encoder's maps c1 to c4 resolve;
+# 2. show why the mean of a feature map can't tell which of two hands is bent;
+# 3. write the left/right attention for a whole batch, and run the network with your function;
+# 4. predict what an attention map does with a hand that isn't there, and what a pooled vector has lost;
+# 5. say what left/right attention is worth, and where it is worth nothing.
 #
 # Words: [feature map](../docs/glossary.md#feature-map), [attention map](../docs/glossary.md#attention-map), [estimate](../docs/glossary.md#estimate), [uv](../docs/glossary.md#uv).
 
 # %%
-from dataclasses import replace
-from functools import partial
-
 import torch
-from beartype import beartype
-from jaxtyping import Float, jaxtyped
 from matplotlib.patches import Rectangle
-from torch import Tensor, nn
+from torch import nn
 
 from handlib import DIR, DIRConfig, load_samples, show
-from handlib.data.sample import STRATA, normalise, resize, stack
-from handlib.model.encoder import Backbone, HandAttention, PooledHead, attention_pool
-from handlib.exercises import check
-from handlib.show.encoder import attention_maps_state, draw_maps
-from handlib.show.core.palette import HIGHLIGHT
+from handlib.analysis import ablations
+from handlib.analysis.comparison import Interval, blocked_spread, compare, verdict
+from handlib.analysis.interventions import Start, refine_from
+from handlib.analysis.micro_tasks import attention as micro_task
+from handlib.analysis.micro_tasks.catalogue import stored_result
+from handlib.analysis.micro_tasks.result import Claim
+from handlib.data.augment import flip
+from handlib.data.sample import normalise, resize, stack
+from handlib.evaluation.metrics import INTAG_MCP, align, evaluate_batch, joint_errors
+from handlib.exercises import check, my_parts, predict, progress
 from handlib.hand.skeleton import SIDES
+from handlib.model.encoder import Backbone, HandAttention
+from handlib.show.core.palette import HIGHLIGHT
 
 torch.set_num_threads(1)
+show.dir_map("encoder")
+
+# %%
+progress()
+
+# %% [markdown]
+# ## Four maps
+#
+# The released encoder is ResNet-50 on pictures of 256 pixels. The network `small` has a ten-layer ResNet on 128 pixels. Both give four maps, c1 to c4, from fine to
+# coarse. A coarse map has fewer cells and says more about each. (`small` leaves out the last halving, so its c3 and c4 have equal size.)
+#
+# How does a map look? Each cell holds 32 to 256 numbers. We take the three directions in which these numbers vary most over all pictures, and show them as red, green and blue. Two cells
+# of one colour have similar features.
 
 # %%
 model = DIR.from_pretrained("small").eval()
 size = model.config.image_size
 samples = [resize(sample, size) for sample in load_samples("test")]
-batch = stack(samples)
-with torch.no_grad():
-    trace = model.trace(normalise(batch.image))
-print(f"{len(batch)} pictures of {size} x {size} pixels")
+batch, sharp = stack(samples), stack(load_samples("test"))
 
-# %% [markdown]
-# ## Four maps
-#
-# The released network uses ResNet-50 on 256 pixels; the small one a ten-layer ResNet on 128. Both give four maps, from fine
-# to coarse. Each step to a coarser one trades resolution for channels: fewer places, and more that is said about each.
-#
-# **Predict.** c4 has 8 x 8 cells over 128 pixels. How many pixels is a cell wide, and how many cells does a hand of 60 pixels cover
-# from side to side?
 
-# %%
-for level, features in enumerate(trace.features, start=1):
-    _, channels, height, width = features.shape
-    print(f"c{level}: {channels:3} channels, {height:2} x {width:2} cells, {size // width:2} pixels per cell")
-
-# %% [markdown]
-# 16 pixels, and less than four cells: at c4 a hand is a blob of about a dozen cells. Fingers are gone from the grid; what is known about
-# them must be written into the channels. (c3 and c4 have the same size here. `DIRConfig.small` removes the last halving, so that
-# c4 keeps the released 8 x 8 cells although the picture has a quarter of the pixels.)
-#
-# ### What the features look like
-#
-# A cell of c4 holds 256 numbers. To see them, project all cells of all sixteen pictures onto the three directions in which
-# they vary most (principal components), and show the three as red, green and blue. The colours mean nothing by themselves; **two cells
-# of one colour have similar features**.
+@torch.no_grad()
+def run(image):
+    return model.trace(normalise(image))
 
 
 # %%
-@jaxtyped(typechecker=beartype)
-def colours(
-    features: Float[Tensor, "batch channels height width"],
-) -> tuple[Float[Tensor, "batch height width 3"], float]:
-    """The first three principal components as colours, and their share of the variance."""
-    cells = features.permute(0, 2, 3, 1)
-    centred = cells - cells.mean((0, 1, 2))
-    _, values, directions = torch.linalg.svd(centred.flatten(0, 2), full_matrices=False)
-    seen = centred @ (directions[:3] * directions[:3].sum(1, keepdim=True).sign()).T
-    low, high = (seen.flatten(0, 2).quantile(q, dim=0) for q in (0.02, 0.98))
-    share = values[:3].square().sum() / values.square().sum()
-    return ((seen - low) / (high - low)).clamp(0, 1), float(share)
-
-
-# %%
-shown = (5, 12, 7)
-figure, axes = show.detached_figure(len(shown), 5, figsize=(10, 6.3), layout="constrained")
+trace, shown = run(batch.image), (5, 12)
+figure, axes = show.detached_figure(len(shown), 5, figsize=(10, 4.5), layout="constrained")
+coloured = [show.principal_colours(features) for features in trace.features]
 for row, k in enumerate(shown):
-    axes[5 * row].imshow(batch.image[k].permute(1, 2, 0))
+    axes[5 * row].imshow(sharp.image[k].permute(1, 2, 0))
+    for level, colours in enumerate(coloured, start=1):
+        axes[5 * row + level].imshow(colours[k])
+axes[0].set_title("picture")
 for level, features in enumerate(trace.features, start=1):
-    painted, share = colours(features)
-    print(f"c{level}: three colours hold {100 * share:.0f} % of the variance")
-    for row, k in enumerate(shown):
-        axes[5 * row + level].imshow(painted[k])
-for axis, title in zip(axes, ("picture", "c1", "c2", "c3", "c4")):
-    axis.set_title(title)
+    channels, height, width = features.shape[1:]
+    axes[level].set_title(f"c{level}: {height} x {width} cells\n{channels} channels")
 for axis in axes:
     axis.set(xticks=[], yticks=[])
 figure
 
 # %% [markdown]
-# c1 still follows edges and textures, the background's pattern included. Towards c4 the background falls silent and the hands stand
-# out against it, by region rather than by outline. If the outermost rows or columns of c4 have a colour of their own, it isn't a hand's:
-# convolutions see zeros beyond the border, and so the features tell where the border is. That will be useful below.
-#
-# ## What can one cell see?
-#
-# A cell of 16 pixels is told about far more than its own 16 pixels, since every convolution looks at neighbours. Let $j$ be the
-# distance, in pixels, between neighbouring cells (the *jump*) and $r$ the width of what a cell can depend on (its *receptive field*). A
-# layer with kernel $k$, stride $s$ and dilation $d$ does
-#
-# $$ r \leftarrow r + (k - 1)\,d\,j, \qquad j \leftarrow s\,j $$
-#
-# **By hand**, from the picture to c1: a 3 x 3 convolution with stride 2, two more with stride 1, a 3 x 3 pooling with stride 2, and
-# a block of two 3 x 3 convolutions. The field grows $1 \to 3 \to 7 \to 11 \to 15 \to 23 \to 31$.
-
-
-# %%
-def receptive_field(layers):
-    field, jump = 1, 1
-    for kernel, stride, dilation in layers:
-        field += (kernel - 1) * dilation * jump
-        jump *= stride
-    return field, jump
-
-
-halving, plain = (3, 2, 1), (3, 1, 1)
-assert receptive_field([halving, plain, plain, halving, plain, plain]) == (31, 4)
-
-# %% [markdown]
-# For the other levels, ask the network itself: its convolutions and poolings in the order in which they run (the 1 x 1 convolutions of
-# the shortcuts widen nothing).
-
-
-# %%
-def geometry(module):
-    values = [getattr(module, name) for name in ("kernel_size", "stride", "dilation")]
-    return tuple(value[0] if isinstance(value, tuple) else value for value in values)
-
-
-layers, theory = [], []
-body = model.encoder.backbone.encoders[0]
-for name in ("conv1", "maxpool", "layer1", "layer2", "layer3", "layer4"):
-    parts = [m for m in body.get_submodule(name).modules() if isinstance(m, nn.Conv2d | nn.MaxPool2d)]
-    layers += [geometry(part) for part in parts if geometry(part)[0] > 1]
-    if name.startswith("layer"):
-        theory.append(receptive_field(layers)[0])
-print("receptive fields of c1 to c4 in pixels:", theory)
-
-# %% [markdown]
-# c4's is more than twice as wide as the picture: each of its cells *can* depend on every pixel. Whether it *does* is a matter of the
-# weights, and a gradient tells: change a pixel a little, how much does the cell change? Take the sum of a cell's channels, its gradient
-# with respect to the picture, and absolute values.
-#
-# **Predict** for c1: gradients on exactly 31 x 31 pixels. And for c4: how much of the picture holds, say, 90 % of the gradient?
-
-
-# %%
-def influence(level):
-    """Gradient of the map's middle cell in every picture: (batch, size, size)."""
-    image = normalise(batch.image).requires_grad_()
-    features = model.encoder.backbone(image)[level]
-    middle = features.shape[-1] // 2
-    (gradient,) = torch.autograd.grad(features[:, :, middle, middle].sum(), image)
-    return gradient.abs().sum(1)
-
-
-# %%
-def side_holding(share, gradient):
-    """Side of a square with as many pixels as the strongest that hold this share."""
-    strongest = gradient.flatten().sort(descending=True).values.cumsum(0)
-    return int((strongest < share * strongest[-1]).sum()) ** 0.5
-
-
-# %%
-influences = [influence(level) for level in range(4)]
-for level, gradient in enumerate(influences):
-    touched = (gradient > 0).any(0)
-    width = int(touched.any(0).sum())
-    assert width == min(theory[level], size)
-    print(
-        f"c{level + 1}: touches {width:3} of {size} columns, "
-        f"90 % of its gradient on as many pixels as {side_holding(0.9, gradient.mean(0)):.2g} squared, "
-        f"half on {side_holding(0.5, gradient.mean(0)):.2g} squared"
-    )
-assert side_holding(0.9, influences[3].mean(0)) < 0.9 * size
-
-# %%
-figure, axes = show.detached_figure(1, 4, figsize=(10, 2.9), layout="constrained")
-for level, (axis, gradient) in enumerate(zip(axes, influences), start=1):
-    mean = gradient.mean(0)
-    axis.imshow((mean / mean.max()).sqrt(), cmap="Greys", vmin=0, vmax=1)
-    left = size // 2 - theory[level - 1] / 2
-    if left > 0:
-        axis.add_patch(
-            Rectangle((left, left), theory[level - 1], theory[level - 1], fill=False, edgecolor=HIGHLIGHT)
-        )
-    axis.set(title=f"one cell of c{level}", xticks=[], yticks=[])
-figure
-
-# %% [markdown]
-# Darker pixels matter more (square root of the mean gradient over the sixteen pictures); the frame is the theoretical field, where it fits
-# into the picture. In theory a cell of c4 sees everything; in effect it looks at a patch around itself, strongest in its middle, that
-# is smaller than the picture and larger than a hand. This is the *effective* receptive field (Luo et al., 2016). Two
-# consequences for two hands: a cell on the left hand has already seen the neighbouring parts of the right one, and no cell
-# belongs wholly to one hand.
+# c1 follows edges and textures, those of the background too. In c4 the hands stand out as regions. A cell of c4 is 16 pixels wide, so a hand is a blob of about a dozen cells. Fingers are too
+# thin for this grid: what is known about them must be written into the channels.
 #
 # ## One vector is not enough
 #
-# The first estimate needs a vector per hand. The cheapest is the mean over all cells, the same for both. What is lost?
+# The first estimate is made from one vector per hand. The simplest vector is the mean over all cells, the same for both hands. What is lost?
 #
-# Take two cells and four channels: *looks like a left hand*, *looks like a right hand*, *bent*, *straight*. In scene A the
-# left hand is bent and the right one straight; in scene B it is the other way round.
-#
-# **Predict** both means.
+# Take two cells and four channels: *looks like a left hand*, *looks like a right hand*, *bent*, *straight*. In scene A the left hand is bent and the right one straight. In scene B it is the
+# other way round.
 
 # %%
 #                     left right bent straight
@@ -224,602 +97,512 @@ left_bent = torch.tensor([1.0, 0, 1, 0])
 left_straight = torch.tensor([1.0, 0, 0, 1])
 right_bent = torch.tensor([0.0, 1, 1, 0])
 right_straight = torch.tensor([0.0, 1, 0, 1])
+scenes = torch.stack(
+    [
+        torch.stack(cells, dim=1)[:, None]
+        for cells in ((left_bent, right_straight), (left_straight, right_bent))
+    ]
+)
+guess = predict(
+    "A network sees only the mean of the two cells. Can it tell scene A from scene B?",
+    "yes, with one linear layer after the mean",
+    "yes, but only with a deep network after the mean",
+    "no, whatever comes after the mean",
+)
+guess
 
-# %%
-scene_a = torch.stack((left_bent, right_straight), dim=1)[:, None]
-scene_b = torch.stack((left_straight, right_bent), dim=1)[:, None]
-print("scene A:", *scene_a.mean((1, 2)).tolist())
-print("scene B:", *scene_b.mean((1, 2)).tolist())
-
-# %% [markdown]
-# One vector for two scenes. Both say "there is a left hand, there is a right hand, one of the two is bent". Whatever comes after,
-# linear layer or deep network, gives both scenes the same answer, and so is wrong for one. This is the *binding problem*: the
-# mean keeps *what* occurs and forgets *what belongs together*.
-#
-# (A large encoder can dodge it: with channels such as *bent left hand*, no two scenes share a mean. Then it has to
-# learn everything about fingers twice, once per hand. That is worth remembering when the measurement comes.)
-#
-# With a weighted mean per hand, weights taken from the map's own first two channels, the vectors differ. **Predict** the left hand's
-# vector in either scene.
-
-# %%
-for name, scene in (("A", scene_a), ("B", scene_b)):
-    left = attention_pool(scene[None], scene[None, :2])[0, 0]
-    print(f"scene {name}, left hand's vector:", *left.tolist())
-assert torch.equal(scene_a.mean((1, 2)), scene_b.mean((1, 2)))
+# %% tags=["reveals"]
+words = ("left", "right", "bent", "straight")
+means = scenes.mean((2, 3))
+guess.compare(guess.answers[2 if torch.equal(means[0], means[1]) else 0])
+show.table({f"mean of scene {name}": dict(zip(words, mean.tolist())) for name, mean in zip("AB", means)})
 
 # %% [markdown]
+# Both means say "there is a left hand, there is a right hand, one of the two is bent". Whatever comes after gives both scenes the same answer, and is wrong in one of them. This is
+# the *binding problem*: the mean keeps *which* features occur and forgets which of them belong together.
+#
+# (A large encoder can avoid the problem. With a channel for *bent left hand* no two scenes share a mean. Then it learns fingers twice, once per hand. Remember this way out; it comes back at the end.)
+#
 # ## The left/right attention (Sec. 3.1)
 #
-# That is DIR's attention. A small network looks at c4 and gives every cell two numbers between 0 and 1, one per hand. Each
-# hand's vector is the mean of c4's features weighted with its map:
+# DIR gives every cell two numbers between 0 and 1, one for each hand $h$: the attention maps $A^h$. Each hand's vector $f^h$ is the mean of c4's features, weighted with the hand's map:
 #
-# $$ A^h = \sigma\big(\mathrm{conv}_{1\times1}(\mathrm{ReLU}(\mathrm{BN}(\mathrm{conv}_{3\times3}(c_4))))\big) \in (0,1)^{8\times8},
+# $$ A^h = \sigma\big(\mathrm{conv}_{1\times1}(\mathrm{ReLU}(\mathrm{BN}(\mathrm{conv}_{3\times3}(c_4))))\big),
 # \qquad f^h = \frac{\sum_{yx} A^h_{yx}\, c_{4,yx}}{\sum_{yx} A^h_{yx} + 10^{-8}} $$
 #
-# **By hand.** One channel, four cells, and two maps:
+# On paper, with one channel, four cells and two maps:
 #
 # | feature | left map | right map |
 # |:-:|:-:|:-:|
 # | 8 · 4 | 1 · ½ | 0 · ½ |
 # | 2 · 6 | ½ · 0 | ½ · 1 |
 #
-# left: $(8 + 2 + 1) / 2 = 5.5$; right: $(2 + 1 + 6) / 2 = 4.5$; the plain mean is 5.
-
-# %%
-tiny = torch.tensor([[[8.0, 4], [2, 6]]])
-tiny_maps = torch.tensor([[[1, 0.5], [0.5, 0]], [[0, 0.5], [0.5, 1]]])
+# left: $(8 + 2 + 1) / 2 = 5.5$; right: $(2 + 1 + 6) / 2 = 4.5$. The plain mean is 5.
 
 
 # %%
-@jaxtyped(typechecker=beartype)
-def pool_by_loops(
-    features: Float[Tensor, "channels height width"], attention: Float[Tensor, "hand height width"]
-) -> Float[Tensor, "hand channels"]:
-    pooled = torch.zeros(len(attention), len(features))
+def attention_pool_by_loops(feature_map, attention):
+    """One picture: (channels, height, width) and (hands, height, width) -> (hands, channels)."""
+    pooled = torch.zeros(len(attention), len(feature_map))
     for h, weights in enumerate(attention):
         total = 0.0
         for y in range(weights.shape[0]):
             for x in range(weights.shape[1]):
-                pooled[h] += weights[y, x] * features[:, y, x]
+                pooled[h] += weights[y, x] * feature_map[:, y, x]
                 total += weights[y, x]
         pooled[h] /= total + 1e-8
     return pooled
 
 
-print(pool_by_loops(tiny, tiny_maps).flatten().tolist())
+tiny = torch.tensor([[[8.0, 4], [2, 6]]])
+tiny_maps = torch.tensor([[[1, 0.5], [0.5, 0]], [[0, 0.5], [0.5, 1]]])
+attention_pool_by_loops(tiny, tiny_maps)
 
 # %% [markdown]
-# Without loops it is a matrix product: attention as (hands x cells), divided by its row sums, times features as (cells x channels).
+# **Your part: `attention_pool`.** Write the same for a batch of pictures, without a loop. A weighted mean of cells is a matrix product: weights (hands x cells) times features (cells x channels).
+# A right answer is kept in `my_dir.py`, and the network will run it.
 
 
-# %%
-@jaxtyped(typechecker=beartype)
-def pool(
-    features: Float[Tensor, "channels height width"], attention: Float[Tensor, "hand height width"]
-) -> Float[Tensor, "hand channels"]:
-    weights = attention.flatten(1)
-    weights = weights / (weights.sum(1, keepdim=True) + 1e-8)
-    return weights @ features.flatten(1).T
+# %% tags=["exercise"]
+def attention_pool(feature_map, attention):
+    """feature_map: (batch, channels, height, width); attention: (batch, hands, height, width); returns (batch, hands, channels)."""
+    ...
 
 
-assert torch.allclose(pool(tiny, tiny_maps), torch.tensor([[5.5], [4.5]]))
+check("attention_pool", attention_pool)
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def attention_pool_solution(feature_map, attention):
+    weights = attention.flatten(2)
+    weights = weights / (weights.sum(-1, keepdim=True) + 1e-8)
+    return weights @ feature_map.flatten(2).mT
+
+
+check("attention_pool", attention_pool_solution)
 
 # %% [markdown]
-# And the library's, on the real c4 and its real attention, against both of ours:
+# From here on we use the library's function. On the real c4 it must agree with the loop. On our two scenes, weighted with the scenes' own first two channels, it gives each hand what belongs to it:
 
 # %%
+from handlib.model.encoder import attention_pool
+
 c4, attention = trace.features[-1], trace.attention
-for ours in (pool_by_loops, pool):
-    mine = torch.stack([ours(f, a) for f, a in zip(c4, attention)])
-    assert torch.allclose(mine, attention_pool(c4, attention), atol=1e-5)
-print("loops, matrix product and attention_pool agree to 1e-5")
+looped = torch.stack([attention_pool_by_loops(f, a) for f, a in zip(c4, attention)])
+assert torch.allclose(looped, attention_pool(c4, attention), atol=1e-4)
+vectors = attention_pool(scenes, scenes[:, :2])
+show.table(
+    {f"left hand's vector, scene {name}": dict(zip(words, v[0].tolist())) for name, v in zip("AB", vectors)}
+)
 
 # %% [markdown]
-# The maps are as short to write. One hand's, layer by layer, with the trained weights:
-
-
-# %%
-@jaxtyped(typechecker=beartype)
-def attention_map(
-    c4: Float[Tensor, "batch channels height width"], hand: int
-) -> Float[Tensor, "batch height width"]:
-    wide, norm, _, narrow = model.encoder.attention.maps[hand]
-    hidden = torch.conv2d(c4, wide.weight, wide.bias, padding=1)
-    mean, variance = norm.running_mean[:, None, None], norm.running_var[:, None, None]
-    hidden = (hidden - mean) / (variance + norm.eps).sqrt()
-    hidden = hidden * norm.weight[:, None, None] + norm.bias[:, None, None]
-    return torch.conv2d(hidden.relu(), narrow.weight, narrow.bias).sigmoid()[:, 0]
-
+# ## Your code runs the network
+#
+# This network runs your function wherever you have written one, and the library's elsewhere. Its first estimate, made from the two pooled vectors, must agree with the library's to 1e-5 m. Dashed: the truth.
 
 # %%
+network = DIR.from_pretrained("small", parts=my_parts()).eval()
 with torch.no_grad():
-    ours = torch.stack([attention_map(c4, hand) for hand in range(2)], dim=1)
-assert torch.allclose(ours, attention, atol=1e-5)
-print("attention:", tuple(attention.shape), "as (pictures, hands, rows, columns)")
+    first = network(normalise(batch.image)).estimates[0]
+assert (first.vertices - trace.prediction.estimates[0].vertices).abs().max() < 1e-5
+print(progress().title)
+show.overlay(sharp, first, truth=sharp, index=12, title="first estimate")
 
 # %% [markdown]
-# ### What kind of normalisation is that?
+# ## What the maps attend to
 #
-# Not a softmax. Each cell gets its own sigmoid; cells don't compete, and the two hands don't either: a cell may count fully for
-# both, or for none. Only in pooling is each map divided by its sum. Three things follow, checked below:
+# There is no loss on the maps: nobody tells them what a left hand is. They learn only what helps the first estimate. And they are no softmax. Each cell gets a sigmoid of its own, so cells don't compete, and neither do the hands.
+# Only the pooling divides each map by its sum.
 #
-# * the weights of a hand sum to 1, however small the map: it **can't say "no hand here"**;
-# * multiplying a map by a number changes nothing, only its contrast counts;
-# * since a sigmoid saturates at 1, a confident map is a *region* with equal weights. A softmax of the same scores
-#   would put most of its weight on a few cells.
+# In training every picture showed two hands. What happens if one is missing? `show.paint_out` fills a hand's pixels with the background's colours.
 
 # %%
-faint = attention_pool(c4, 0.01 * attention)
-assert torch.allclose(faint, attention_pool(c4, attention), atol=1e-4)
-both = attention.sum(1)
-print(
-    f"cells that count more than half for both hands: {100 * (attention > 0.5).all(1).float().mean():.0f} %"
+guess = predict(
+    "A hand is painted out. Where does most of the weight of its own map go?",
+    "it stays where the hand was",
+    "it spreads over the picture",
+    "it goes to the hand that is left",
 )
-print(f"cells' sums over the hands lie between {both.min():.1f} and {both.max():.1f}")
+guess
 
-# %%
-scores = attention.logit().flatten(2)
-sharp = scores.softmax(-1)
-soft = attention.flatten(2) / attention.flatten(2).sum(-1, keepdim=True)
-print(
-    f"largest weight of a cell, mean over maps: {soft.amax(-1).mean():.2f}; as a softmax {sharp.amax(-1).mean():.2f}"
-)
-assert sharp.amax(-1).mean() > 2 * soft.amax(-1).mean()
-
-# %% [markdown]
-# ## What it attends to
-#
-# A blue disc for the left map and an orange one for the right in every cell; a disc's area is the attention. The outlines are
-# the true hands (with forearms), the letters mark where each map's centre of mass lies.
-
-# %%
-figure, axes = show.detached_figure(1, 3, figsize=(10, 3.6), layout="constrained")
-for axis, k in zip(axes, shown):
-    with torch.no_grad():
-        one = model.trace(normalise(batch.image[k : k + 1]))
-    axis.imshow(draw_maps(attention_maps_state(samples[k], one)))
-    axis.set(title=f"picture {k}: {STRATA[samples[k].stratum]}", xticks=[], yticks=[])
-figure
-
-# %% [markdown]
-# Nobody told the maps what a left hand is: there is no loss on them. Did they find out? Compare each with how much of every
-# cell each true hand covers. If the maps were segmentations, the correlation would be near 1 with the own hand and negative with the other.
-
-# %%
+# %% tags=["reveals"]
 masks = torch.stack([(batch.label == hand + 1).float() for hand in range(2)], dim=1)
 coverage = nn.functional.adaptive_avg_pool2d(masks, attention.shape[-2:])
 
 
-def correlation(a, b):
-    """Of two maps, picture by picture."""
-    pairs = zip(a.flatten(1), b.flatten(1), strict=True)
-    return torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in pairs])
+def cells_used(maps):
+    """How many equally weighted cells would be as spread out: exp of the entropy."""
+    weights = maps.flatten(1) / maps.flatten(1).sum(1, keepdim=True)
+    return float(torch.special.entr(weights).sum(1).exp().mean())
 
 
-# %%
-related = [[correlation(attention[:, m], coverage[:, h]).mean() for h in range(2)] for m in range(2)]
-for side, row in zip(SIDES, related):
-    print(f"{side:5} map: correlation {row[0]:5.2f} with the left hand, {row[1]:5.2f} with the right hand")
-assert related[0][0] > related[0][1] and related[1][1] > related[1][0]
+def weight_on(maps, hand):
+    """The share of the maps' weight that lies on one hand's cells."""
+    return float(attention_pool(coverage[:, hand, None], maps[:, None]).mean())
 
-# %% [markdown]
-# Each map prefers its own hand, and neither is a segmentation. It doesn't have to be: it is whatever helps a linear combination
-# of features come out right.
-#
-# ## The first estimate: 64 numbers per hand, and an offset
-#
-# From each hand's vector the head makes
-#
-# | numbers | what |
-# |---|---|
-# | 6 | rotation of the wrist, two 3-vectors |
-# | 45 | finger pose, coefficients around the mean pose |
-# | 10 | shape |
-# | 3 | weak-perspective camera: scale and two shifts |
-#
-# and, from the plain mean of c4, three numbers for the way from the left wrist to the right one, in units of 0.15 m. In the released
-# network each is **one linear layer**, `PooledHead`:
 
-# %%
-torch.manual_seed(0)
-pooled_head = PooledHead(c4.shape[1], torch.zeros(2, 64))
-with torch.no_grad():
-    vectors, offset = pooled_head(c4, attention)
-    by_hand = [
-        attention_pool(c4, attention)[:, h] @ layer.weight.T + layer.bias
-        for h, layer in enumerate(pooled_head.hands)
-    ]
-assert torch.allclose(vectors, torch.stack(by_hand, dim=1), atol=1e-5)
-print("vectors", tuple(vectors.shape), " offset", tuple(offset.shape))
+gone = [stack([show.paint_out(sample, hand) for sample in samples]) for hand in range(2)]
+
+# %% tags=["reveals"]
+rows, spreads, shares = {}, [], []
+for hand, (side, pictures) in enumerate(zip(SIDES, gone)):
+    before, after = attention[:, hand], run(pictures.image).attention[:, hand]
+    spreads.append(cells_used(after) / cells_used(before))
+    shares.append(weight_on(after, 1 - hand))
+    rows[f"{side} hand painted out"] = {
+        "its map's sum, % of before": f"{100 * after.sum() / before.sum():.0f}",
+        "cells used, before": f"{cells_used(before):.0f}",
+        "cells used, after": f"{cells_used(after):.0f}",
+        "weight on the other hand, %": f"{100 * shares[-1]:.0f}",
+    }
+guess.compare(guess.answers[2 if min(shares) > 0.5 else 1 if min(spreads) > 1.5 else 0])
+show.table(rows, "means over 16 test pictures")
 
 # %% [markdown]
-# ### Break it: shuffle the cells
+# However faint a map becomes, the pooling divides by its sum. So a map **can't say "no hand here"**. The absent hand's vector is made from whatever is in the picture, and DIR draws two hands all the same.
 #
-# A weighted mean doesn't know where its terms came from. Shuffle the 64 cells of c4, and of both maps along with it: the hands are
-# torn to pieces and scattered over the picture. **Predict** what the head above says now.
+# Now move it yourself. Left: a cell's blue disc is the left map, its orange disc the right map, the letters mark their centres. Right: the first estimate in colour, the truth in grey.
+#
+# * Paint a hand out. Follow its letter, and find its skeleton.
+# * Switch `mirrored` on. The letters should swap sides: a left hand in a mirror is a right hand.
+# * Find a picture in which the letters lie close together. Is the first estimate worse there?
 
 # %%
+show.AttentionExplorer(samples, run, index=12)
+
+# %% [markdown]
+# ## What a pooled vector has lost
+#
+# From each hand's vector a head makes 64 numbers: rotation of the wrist (6), finger pose (45), shape (10) and a camera (3: scale and two shifts). From the plain mean of c4 it makes the offset from the left wrist to the right one. In the released
+# network each is one linear layer.
+#
+# Two of the 64 numbers say *where* the hand is in the picture. Does the vector know?
+
+# %%
+guess = predict(
+    "Shuffle the 64 cells of c4, and of both maps with them. What happens to the pooled vectors?",
+    "they become noise",
+    "they change a little, since the hands are torn apart",
+    "nothing",
+)
+guess
+
+# %% tags=["reveals"]
 order = torch.randperm(64, generator=torch.Generator().manual_seed(1))
-shuffled_c4 = c4.flatten(2)[:, :, order].view_as(c4)
-shuffled_attention = attention.flatten(2)[:, :, order].view_as(attention)
-with torch.no_grad():
-    torn, _ = pooled_head(shuffled_c4, shuffled_attention)
-    kept, _ = model.encoder.head(c4, attention)
-    changed, _ = model.encoder.head(shuffled_c4, shuffled_attention)
-assert torch.allclose(torn, vectors, atol=1e-4)
-print("pooled head: the same numbers to 1e-4")
-print(f"small network's head: camera shifts change by {(changed - kept)[..., -2:].abs().mean():.2f} (uv)")
-assert (changed - kept)[..., -2:].abs().mean() > 0.05
+
+
+def shuffled(maps):
+    return maps.flatten(-2)[..., order].view_as(maps)
+
+
+pooled, torn = attention_pool(c4, attention), attention_pool(shuffled(c4), shuffled(attention))
+change = float((torn - pooled).abs().max() / pooled.abs().max())
+guess.compare(guess.answers[2 if change < 1e-4 else 1 if change < 0.3 else 0])
+tiles = sharp.image[12].unfold(1, 32, 32).unfold(2, 32, 32).flatten(1, 2)[:, order]
+torn_picture = tiles.unflatten(1, (8, 8)).permute(1, 3, 2, 4, 0).reshape(256, 256, 3)
+show.picture_row([sharp.image[12].permute(1, 2, 0), torn_picture], ["these two have", "the same vectors"])
 
 # %% [markdown]
-# Attention has solved *whose*; it hasn't solved *where*. And yet two of the 64 numbers are exactly that, the camera's shifts. How
-# can the released head know them? Only if every feature vector says where it was. Convolutions with zero padding can write that
-# in: near the border they see zeros, and the deeper the layer, the further inside this is felt (Islam et al., 2020). Is it there? Fit a
-# linear map from one cell's 256 features to the cell's own place on the training pictures, and ask it on the test pictures.
+# A weighted mean doesn't know where its terms came from. Attention answers *whose*, but not *where*. The released head can only know places that the encoder has written into the features (Further measures this). `small` learns from
+# fewer pictures, so its head, `LayoutHead`, gets three more inputs: the centre of the hand's attention, a summary of the whole c4 with its layout, and c4's plain mean.
+#
+# ## What is attention worth?
+#
+# The micro-task `attention` freezes the encoder of `small` and trains only a new head, the released kind, that has nothing but pooled vectors. The heads differ in the pooling: a plain mean; **one** map for both hands, the control, in which left and
+# right get the same vector; a map per hand. A fourth head has no attention, but as many weights in ordinary convolutions before the mean.
 
 # %%
-cell_uv = model.encoder.head.uv.flatten(1).T
+guess = predict(
+    "Left/right attention lowers the error of the plain mean by some millimetres. "
+    "How much of this does one map for both hands bring?",
+    "more than half: it is enough to find the hands",
+    "less than half: the maps must tell left from right",
+)
+guess
 
-
-def cells_and_places(pictures):
-    with torch.no_grad():
-        features = model.encoder.backbone(normalise(pictures))[-1]
-    cells = features.flatten(2).transpose(1, 2).flatten(0, 1)
-    return torch.cat((cells, torch.ones(len(cells), 1)), dim=1), cell_uv.repeat(len(pictures), 1)
-
-
-# %%
-train_pictures = torch.stack([resize(sample, size).image for sample in load_samples("train")])
-features, places = cells_and_places(train_pictures)
-solution = torch.linalg.lstsq(features.double(), places.double()).solution
-features, places = cells_and_places(batch.image)
-left_over = (features.double() @ solution - places).square().mean() / places.square().mean()
-print(f"a cell's features explain {100 * (1 - left_over):.0f} % of the variance of its place")
+# %% tags=["reveals"]
+stored = stored_result("attention")
+NONE, CONVOLVED, SHARED, PER_HAND = stored.rows
+live = micro_task.attention(seeds=(0,), rows=(NONE, PER_HAND), steps=100, views=3)
+named = {
+    f"now: 100 steps, seed {live.seeds[0]}": live,
+    f"stored: {micro_task.STEPS} steps, {len(stored.seeds)} seeds": stored,
+}
+figure, axes = show.detached_figure(1, 2, figsize=(10, 2.6), layout="constrained", sharex=True, sharey=True)
+for axis, (title, result) in zip(axes, named.items()):
+    for place, row in enumerate(reversed(stored.rows)):
+        values = result.rows.get(row, [])
+        axis.plot(values, [place] * len(values), "o", color="black", alpha=0.6)
+    axis.set(
+        title=title,
+        xlabel=f"{result.measure}, {result.unit}",
+        xlim=(0, None),
+        ylim=(-0.5, len(stored.rows) - 0.5),
+    )
+axes[0].set(yticks=range(len(stored.rows)), yticklabels=reversed(stored.rows))
+none, shared, per_hand = (
+    sum(stored.rows[row]) for row in (NONE, SHARED, PER_HAND)
+)
+guess.compare(guess.answers[0 if none - shared > (none - per_hand) / 2 else 1])
+figure
 
 # %% [markdown]
-# They do know, more or less. Not all of it need come from the border: in these pictures arms come from below and left hands are mostly on
-# the left, and features that knew content alone would explain a part; how large a part wasn't measured. So a pooled vector can say where a hand is, roughly, once the encoder has learned to write places into
-# features. ResNet-50 comes with ImageNet weights and sees far more pictures. The small encoder starts from random numbers, and for
-# it the detour is long. `LayoutHead`, its head, therefore gets three things more than the pooled vector $f^h$:
+# That is the mechanism, isolated. In the **whole network** it has competitors. There the ablation `no_attention` replaces both maps by a plain mean; all networks were trained alike, on smaller pictures (notebook 11). The table shows both, as 95 % intervals.
+
+# %%
+errors = ablations.errors_of(ablations.load_results())
+spread = blocked_spread(list(errors.values()))
+
+
+def worth(better, worse):
+    difference = compare(errors[worse], errors[better], spread)
+    value, chance = difference.value, difference.chance
+    return verdict(Interval(value, value - chance, value + chance), "mm")
+
+
+def shown_by(row, reference):
+    return stored.verdict(Claim("", row, reference, "better"))
+
+
+rows = {
+    "left/right attention, against the plain mean": (
+        shown_by(PER_HAND, NONE),
+        worth("full", "no_attention"),
+    ),
+    "one map for both hands, against the plain mean": (
+        shown_by(SHARED, NONE),
+        "not trained",
+    ),
+    "left/right attention, against convolutions": (
+        shown_by(PER_HAND, CONVOLVED),
+        "not trained",
+    ),
+}
+show.table({name: dict(zip(("mechanism shown", "worth in error"), row)) for name, row in rows.items()})
+
+# %% [markdown]
+# Read the first row from left to right. With pooled vectors only, the head needs the maps. In the whole network `LayoutHead` sees the map's layout, the stages read at each joint, and an encoder in training can bind features itself (the way out from above; the third row shows how far
+# convolutions get). What attention brings *beside* all these is the second number.
 #
-# * **the centre of the hand's attention** (the mean of the cells' uv, weighted like the features), and the camera's two shifts are
-#   predicted *relative to it*;
-# * a summary of the whole map **with its layout**: c4 reduced to 16 channels, flattened, 256 features;
-# * the plain mean of c4, for what both hands share;
+# ## In five lines
 #
-# and a hidden layer instead of a linear one. In the open, with one liberty: the maps used for the features and for the centre are separate
-# arguments.
+# * The encoder's maps say what is where, coarsely. They have no separate answer for each hand.
+# * A plain mean can't bind: two scenes can share it, and nothing after it can tell them apart.
+# * DIR pools c4 twice, weighted with one sigmoid map per hand and divided by the map's sum.
+# * A pooled vector has lost places, and a map can't say that its hand is absent.
+# * A head with pooled vectors only needs left/right attention. What it adds beside other ways to bind, only whole trainings can say.
+#
+# **Check yourself.**
+#
+# <details><summary>1. You multiply the left map by 0.01. What happens to the left hand's vector?</summary>Nothing: the pooling divides by the map's sum. Only the contrast within a map counts.</details>
+#
+# <details><summary>2. A cell has 0.9 in both maps. Is this allowed?</summary>Yes. The hands don't compete for cells, so a cell can count for both hands, or for neither.</details>
+#
+# <details><summary>3. Which of the three losses (first estimate, stage 1, stage 2) teaches the maps?</summary>Only the first estimate's. The stages take the estimate before them as given (detached), and the maps are used nowhere else.</details>
+#
+# <details><summary>4. Why is the single map for both hands a good control?</summary>It has attention's weights and may look away from the background, but it gives both hands the same vector. So it lacks only what is claimed: telling left from right.</details>
+
+# %% [markdown]
+# # Further
+#
+# ## How far does a cell see?
+#
+# A cell of c4 is 16 pixels wide and knows about far more. Let $j$ be the distance in pixels between neighbouring cells and $r$ the width of what a cell can depend on, its *receptive field*. A layer with kernel $k$, stride $s$ and dilation $d$ does
+#
+# $$ r \leftarrow r + (k - 1)\,d\,j, \qquad j \leftarrow s\,j . $$
+#
+# From the picture to c1 the field grows $1 \to 3 \to 7 \to 11 \to 15 \to 23 \to 31$. The code asks the network for the others. Whether a cell *uses* its field is a matter of the weights. The gradient of a cell's channels with respect to the picture tells.
 
 
 # %%
-@jaxtyped(typechecker=beartype)
-def first_estimate(
-    pool_with: Float[Tensor, "batch hand=2 8 8"], centre_with: Float[Tensor, "batch hand=2 8 8"]
-) -> tuple[Float[Tensor, "batch hand=2 64"], Float[Tensor, "batch 3"]]:
+def receptive_fields(body):
+    field, jump, found = 1, 1, []
+    for name in ("conv1", "maxpool", "layer1", "layer2", "layer3", "layer4"):
+        for part in body.get_submodule(name).modules():
+            if isinstance(part, nn.Conv2d | nn.MaxPool2d):
+                kernel, stride, dilation = (
+                    value[0] if isinstance(value, tuple) else value
+                    for value in (part.kernel_size, part.stride, part.dilation)
+                )
+                field += (kernel - 1) * dilation * jump
+                jump *= stride if kernel > 1 else 1  # A shortcut's 1 x 1 convolution runs beside the others.
+        found.append(field)
+    return found[2:]
+
+
+def influence(level):
+    """Mean absolute gradient of the map's middle cell over the pictures: (size, size)."""
+    image = normalise(batch.image).requires_grad_()
+    features = model.encoder.backbone(image)[level]
+    middle = features.shape[-1] // 2
+    (gradient,) = torch.autograd.grad(features[:, :, middle, middle].sum(), image)
+    return gradient.abs().sum(1).mean(0)
+
+
+# %%
+fields = receptive_fields(model.encoder.backbone.encoders[0])
+figure, axes = show.detached_figure(1, 4, figsize=(10, 2.9), layout="constrained")
+for level, (axis, field) in enumerate(zip(axes, fields)):
+    gradient = influence(level)
+    assert int((gradient.sum(0) > 0).sum()) == min(field, size)
+    axis.imshow((gradient / gradient.max()).sqrt(), cmap="Greys", vmin=0, vmax=1)
+    corner = size // 2 - field / 2
+    if corner > 0:
+        axis.add_patch(Rectangle((corner, corner), field, field, fill=False, edgecolor=HIGHLIGHT))
+    axis.set(title=f"a cell of c{level + 1} can see {field} px", xticks=[], yticks=[])
+figure
+
+# %% [markdown]
+# In theory a cell of c4 sees the whole picture. In effect it looks at a patch around itself (the *effective* receptive field; Luo et al., 2016). A cell on the left hand may have seen parts of the right one, so no cell belongs wholly to one hand.
+#
+# ## Did the maps find the hands?
+#
+# Correlate each map with how much of every cell a true hand covers, and with the map of the mirrored picture. No layer enforces the mirror; the network saw half of its training pictures mirrored.
+
+
+# %%
+def correlation(a, b):
+    """Two maps' correlation, the mean over pictures."""
+    pairs = zip(a.flatten(1), b.flatten(1), strict=True)
+    return f"{torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in pairs]).mean():.2f}"
+
+
+mirrored = run(flip(batch).image).attention.flip(-1)
+show.table(
+    {
+        f"{side} map": {
+            "its own hand": correlation(attention[:, h], coverage[:, h]),
+            "the other hand": correlation(attention[:, h], coverage[:, 1 - h]),
+            "the mirrored picture's other map": correlation(attention[:, h], mirrored[:, 1 - h]),
+            "the mirrored picture's same map": correlation(attention[:, h], mirrored[:, h]),
+            "another picture's map": correlation(attention[:, h], attention[:, h].roll(1, 0)),
+        }
+        for h, side in enumerate(SIDES)
+    },
+    "correlation of each map with",
+)
+
+# %% [markdown]
+# A segmentation would have 1 in the first column. The last column is a control: left hands are mostly on the left, so maps of different pictures resemble each other too.
+#
+# ## Interfering with the trained maps
+#
+# The head of `small`, written out, with one change: the maps that pool and those that give the centre are separate arguments, so that we can disturb each alone.
+
+
+# %%
+@torch.no_grad()
+def estimates_with(pool_with, centre_with):
+    """The first estimate, and the last one that is made from it."""
     head = model.encoder.head
     layout = head.layout(head.reduce(c4).flatten(1))
     shared = torch.cat((c4.mean((2, 3)), layout), dim=1)
     pooled = attention_pool(c4, pool_with)
-    centre = attention_pool(head.uv.expand(len(c4), 2, 8, 8), centre_with)
+    centre = attention_pool(head.uv.expand(len(c4), -1, -1, -1), centre_with)
     vectors = []
     for h, hand in enumerate(head.hands):
         vector = hand(torch.cat((shared, pooled[:, h], centre[:, h]), dim=1))
         vectors.append(torch.cat((vector[:, :-2], vector[:, -2:] + centre[:, h]), dim=1))
-    return torch.stack(vectors, dim=1), head.offset(shared)
-
-
-with torch.no_grad():
-    for ours, theirs in zip(first_estimate(attention, attention), model.encoder.head(c4, attention)):
-        assert torch.allclose(ours, theirs, atol=1e-5)
-print("agrees with the network's head to 1e-5")
-
-# %% [markdown]
-# ## Interfering: what does the trained network use its attention for?
-#
-# Replace the maps after training and see what breaks. `refine_from` runs the stages from any first estimate, so the damage can be
-# followed to the end. Errors are means over the sixteen test pictures under the protocol `INTAG_MCP`. MPJPE compares hands after
-# their roots are put on each other: it can't see *where* a hand is. The second column can: how far the joints lie from their true
-# places in the picture.
-#
-# **Predict** before you read on. Even maps (every cell counts the same) give both hands one and the same pooled vector. Which of the three columns
-# suffers most?
-
-# %%
-from handlib.analysis.interventions import Start, refine_from
-from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
-
-hands = [model.hands[side] for side in SIDES]
-
-
-def consequences(pool_with, centre_with):
-    """Errors of the first estimate and of the last one made from it."""
-    with torch.no_grad():
-        first = model.decode(*first_estimate(pool_with, centre_with))
-        last = refine_from(model, Start(trace.features, first))[-1].after
-    return [evaluate_batch(e, batch, INTAG_MCP, hands) for e in (first, last)]
+    first = model.decode(torch.stack(vectors, dim=1), head.offset(shared))
+    return first, refine_from(model, Start(tuple(trace.features), first))[-1].after
 
 
 # %%
-def row(name, pool_with, centre_with):
-    first, last = consequences(pool_with, centre_with)
-    numbers = [first["mpjpe"], first["uv_percent"], last["mpjpe"]]
-    print(f"{name:28}" + "".join(f"{x.mean():14.3g}" for x in numbers))
-    return [float(x.mean()) for x in numbers]
-
-
-# %%
-even, swapped = torch.ones_like(attention), attention.flip(1)
-print(INTAG_MCP)
-print(f"{'':28}{'first, mm':>14}{'first, % side':>14}{'last, mm':>14}")
-as_trained = row("as trained", attention, attention)
-with_even = row("even maps", even, even)
-with_swapped = row("left and right swapped", swapped, swapped)
-row("the next picture's maps", attention.roll(1, 0), attention.roll(1, 0))
-assert with_even[1] > 1.3 * as_trained[1] and with_swapped[1] > 1.3 * as_trained[1]
-assert with_swapped[2] > 1.2 * as_trained[2]
-
-# %% [markdown]
-# The places suffer, and then the last estimate: the stages read features at the joints' places, and from wrong places they read
-# wrong features. The first column, which can't see places, shows what becomes of the hands themselves when both are read from the same
-# pooled vector, or from each other's. In this head the maps do two things, and they can be taken away one at a time.
-
-# %%
-print(f"{'':28}{'first, mm':>14}{'first, % side':>14}{'last, mm':>14}")
-pooling = row("even pooling, own centre", even, attention)
-centre = row("own pooling, even centre", attention, even)
-main_use = "where a hand is (the centre)" if centre[2] > pooling[2] else "what a hand is like (the pooling)"
-print(f"what the last estimate needs the maps for is mainly: {main_use}")
-
-# %% [markdown]
-# The last column says which of the two the network has come to rely on, and by how much. If even *pooling* costs nothing, the head gets what it needs to know about each hand from elsewhere: from the layout summary, which was added to
-# help the small encoder. The released head has no such way around.
-#
-# **What this doesn't show.** A network whose attention is taken away after training is a network that was never asked to live
-# without it; anything may break, or nothing, because of habits. What a mechanism is *worth* is seen by training with and without it,
-# equally long, on the same pictures, more than once. That comes below.
-#
-# ## Which loss teaches the maps?
-#
-# None of their own. They feel only what reaches them through the first estimate. Not even the later estimates speak to them: each stage takes
-# the estimate before it as given (*detached*), and the maps enter nothing else. **Predict** the gradient of each of the three estimates with
-# respect to the maps.
-
-# %%
-alone = model.trace(normalise(batch.image[:1]))
-for name, estimate in zip(("initial", "stage 1", "stage 2"), alone.prediction.estimates):
-    total = estimate.uv.square().sum() + estimate.joints.square().sum()
-    (gradient,) = torch.autograd.grad(total, alone.attention, retain_graph=True, allow_unused=True)
-    print(f"{name}: {'no path to the maps' if gradient is None else 'reaches the maps'}")
-    assert (gradient is None) == (name != "initial")
-
-# %% [markdown]
-# (c4 itself does feel the later losses: it is the map that the first stage starts from.)
-#
-# ## The mirror
-#
-# A left hand in a mirror is a right hand. So the mirrored picture's left map should be the mirror image of the original's right map. No
-# layer enforces it: kernels aren't symmetric, and the two maps have weights of their own. The network learned it, as far as it did, from
-# seeing half of its training pictures mirrored.
-#
-# **Predict** the correlation between the two, and compare it with two controls: forgetting to swap the hands, and another picture.
-
-# %%
-from handlib.data.augment import flip
-
-mirrored = flip(batch)
-with torch.no_grad():
-    seen = model.trace(normalise(mirrored.image)).attention
-back = seen.flip(-1)
-agreement = {
-    "mirrored and swapped": torch.cat([correlation(back[:, 1 - h], attention[:, h]) for h in range(2)]),
-    "mirrored, not swapped": torch.cat([correlation(back[:, h], attention[:, h]) for h in range(2)]),
-    "another picture's": torch.cat(
-        [correlation(attention[:, h].roll(1, 0), attention[:, h]) for h in range(2)]
-    ),
+hands, even = [model.hands[side] for side in SIDES], torch.ones_like(attention)
+disturbed = {
+    "as trained": (attention, attention),
+    "even maps": (even, even),
+    "even pooling, own centre": (even, attention),
+    "own pooling, even centre": (attention, even),
+    "left and right swapped": (attention.flip(1), attention.flip(1)),
+    "the next picture's maps": (attention.roll(1, 0), attention.roll(1, 0)),
 }
-for name, values in agreement.items():
-    print(f"{name:22} mean {values.mean():5.2f}, lowest {values.min():5.2f}")
-assert agreement["mirrored and swapped"].mean() > agreement["mirrored, not swapped"].mean() + 0.1
+rows = {}
+for name, maps in disturbed.items():
+    first, last = (evaluate_batch(e, batch, INTAG_MCP, hands) for e in estimates_with(*maps))
+    columns = {
+        "first (mm)": first["mpjpe"],
+        "first, in the picture (% of the side)": first["uv_percent"],
+        "last (mm)": last["mpjpe"],
+    }
+    rows[name] = {column: f"{values.mean():.1f}" for column, values in columns.items()}
+show.table(rows, "MPJPE, which centres each hand, and the error of the places")
 
 # %% [markdown]
-# Nearly, not exactly. And maps of different pictures resemble each other too: the
-# hands of all these pictures are somewhere in the middle, left ones mostly on the left. What the mirror explains
-# is the difference.
+# Compare the third and fourth rows. Pooling says what each hand is like, the centre says where it is, and the stages read at places. But a network whose maps are taken away *after* training was never asked to live without them. This shows what it uses, not what attention is worth.
 #
-# ## One hand painted out
+# ## When a hand is missing
 #
-# Now take a hand away. `show.paint_out` fills its pixels, by the sample's label mask, with the background's colours from around.
-
-# %%
-gone = [stack([show.paint_out(sample, hand) for sample in samples]) for hand in range(2)]
-figure, axes = show.detached_figure(1, 3, figsize=(9, 3.2), layout="constrained")
-for axis, pictures, title in zip(
-    axes, (batch, *gone), ("as it was", "left painted out", "right painted out")
-):
-    axis.imshow(pictures.image[12].permute(1, 2, 0))
-    axis.set(title=title, xticks=[], yticks=[])
-figure
-
-# %% [markdown]
-# No picture in training had one hand only. The absent hand's map can't say so, its weights sum to 1. **Predict** where it goes: it stays
-# where the hand was; it spreads out evenly; it goes to the hand that is left.
+# A hand is painted out. If hands were processed separately, nothing would happen to the other one.
 
 
 # %%
-def centres(maps):
-    return attention_pool(model.encoder.head.uv.expand(len(maps), 2, 8, 8), maps)
-
-
-true_centres = centres(coverage)
-without = []
-for hand, pictures in enumerate(gone):
-    with torch.no_grad():
-        without.append(model.trace(normalise(pictures.image)))
-    maps, other = without[hand].attention, 1 - hand
-    far, now_far = (
-        (centres(m)[:, hand] - true_centres[:, other]).norm(dim=1).mean() for m in (attention, maps)
-    )
-    strength = maps[:, hand].sum() / attention[:, hand].sum()
-    verdict = "towards" if now_far < 0.9 * far else "not towards"
-    print(
-        f"{SIDES[hand]} hand gone: its map sums to {100 * strength:.0f} % of what it was and moves {verdict}"
-    )
-    print(f"    the {SIDES[other]} hand: centres {far:.2f} apart before, {now_far:.2f} now (uv)")
-
-# %% [markdown]
-# However weak the map gets, the pooling doesn't notice, since it divides by the sum. Where the map has moved to the present hand,
-# the absent one is made from the present one's features. And what happens to the hand that is still there? If the hands were processed separately, nothing.
-
-# %%
-from handlib.evaluation.metrics import align, joint_errors
-
-
-def per_hand(estimate):
+def errors_per_hand(estimate):
     return joint_errors(align(estimate, batch, INTAG_MCP, hands)).mean(-1).mean(0)
 
 
-for hand, traced in enumerate(without):
-    side, other = SIDES[hand], 1 - hand
+rows, whole = {}, trace.prediction.estimates
+for hand, (side, pictures) in enumerate(zip(SIDES, gone)):
     for name, index in (("first", 0), ("last", -1)):
-        before, after = (per_hand(t.prediction.estimates[index]) for t in (trace, traced))
-        print(
-            f"{side:5} gone, {name:5} estimate: {SIDES[other]:5} hand {before[other]:.1f} -> {after[other]:.1f} mm, "
-            f"the absent one {before[hand]:.0f} -> {after[hand]:.0f} mm"
-        )
+        after = errors_per_hand(run(pictures.image).prediction.estimates[index])
+        before = errors_per_hand(whole[index])
+        rows[f"{side} hand gone, {name} estimate"] = {
+            f"{which} hand, {when} (mm)": f"{errors[h]:.1f}"
+            for which, h in (("other", 1 - hand), ("absent", hand))
+            for when, errors in (("before", before), ("after", after))
+        }
+show.table(rows)
 
 # %% [markdown]
-# The absent hand is drawn all the same, somewhere. The present one's numbers change too, although its own pixels
-# don't: c4's cells see beyond it, the layout summary sees everything, and the stages let the hands talk to each other. (A small part
-# is the painting itself, and where hands overlapped the present one has a hole.) That shared view can help when hands hide each
-# other; it hurts when one is missing.
+# Look at the other hand, which is still there: c4's cells see beyond it, and the stages let the hands talk to each other. (A small part is the painting: where hands overlapped, the other one has a hole.) A shared view can help when hands hide each other. It hurts when one is missing.
 #
-# ### Try it
+# ## How can a pooled vector know a place?
 #
-# Every change runs the network anew. Left: both maps. Right: the first estimate's skeletons in colour, the true ones in grey.
-#
-# 1. Switch `mirrored` on and off: the letters L and R should swap sides.
-# 2. Paint out a hand. Follow its letter, and find its skeleton in the right picture.
-# 3. Find a picture on which the two letters lie close together. Is the first estimate worse there?
-# 4. Find a map of which less than a third lies on its own hand. Where is the rest?
+# Convolutions pad with zeros, so features near the border can tell where they are, and deeper layers carry this inwards (Islam et al., 2020). Fit a linear map from a cell's features to the cell's own place on the training pictures, and ask it on the test pictures.
 
 
 # %%
-def run(image):
-    return model.trace(normalise(image))
+def cells_and_places(features):
+    cells = features.flatten(2).mT.flatten(0, 1)
+    places = model.encoder.head.uv.flatten(1).T.repeat(len(features), 1)
+    return torch.cat((cells, torch.ones(len(cells), 1)), dim=1).double(), places.double()
 
 
-explorer = show.AttentionExplorer(samples, run, index=12)
-explorer
-
-# %% [markdown]
-# ## How would the performance change if left and right hands were processed with completely separate encoders?
-#
-# The paper separates the hands by attention over one shared map. One could do less: no attention, one pooled vector for both
-# (`hand_attention=False`). Or more: an encoder per hand (`separate_encoders=True`). Here each of the two sees the whole picture, and their maps
-# are laid on top of each other, c4 with 512 channels instead of 256. So the comparison is generous: what follows may use
-# both encoders for either hand. It is the upper end of what separate encoders could do, and it has twice the encoder's weights besides.
-#
-# **Predict** from the sizes: which of encoder, attention, head and stages doubles?
-
-# %%
-from handlib.analysis.cost import flops
-
-small = DIRConfig.small()
-variants = {
-    "full": small,
-    "no_attention": replace(small, hand_attention=False),
-    "separate_encoders": replace(small, separate_encoders=True),
-}
-networks = {name: DIR(config).eval() for name, config in variants.items()}
-
-
-def millions(module):
-    return 0 if module is None else sum(p.numel() for p in module.parameters()) / 1e6
-
-
-# %%
-print(f"{'parameters, million':20}{'backbone':>10}{'attention':>10}{'head':>10}{'stages':>10}{'all':>10}")
-for name, network in networks.items():
-    encoder = network.encoder
-    parts = (encoder.backbone, encoder.attention, encoder.head, network.stages, network)
-    print(f"{name:20}" + "".join(f"{millions(part):10.3g}" for part in parts))
-
-# %% [markdown]
-# The backbone and the attention double (the attention's convolutions have twice the input channels). The rest grows a little.
-#
-# Arithmetic is counted by PyTorch's `FlopCounterMode` (inside `handlib.analysis.cost.flops`; a multiplication and an addition count as two), and
-# activations by a hook on every layer: how many numbers the layers of the encoder put out.
-
-
-# %%
-def activations(network, picture):
-    """Numbers that the encoder's layers put out for one picture."""
-    counted = []
-    leaves = [m for m in network.encoder.modules() if not list(m.children())]
-    hooks = [m.register_forward_hook(lambda m, i, out: counted.append(out.numel())) for m in leaves]
-    network(picture)
-    for hook in hooks:
-        hook.remove()
-    return sum(counted)
-
-
-# %%
-picture = torch.zeros(1, 3, size, size)
+train = torch.stack([resize(sample, size).image for sample in load_samples("train")])
 with torch.no_grad():
-    for name, network in networks.items():
-        encoder_flops, all_flops = (flops(partial(part, picture)) for part in (network.encoder, network))
-        print(
-            f"{name:18} encoder {encoder_flops / 1e6:4.0f} MFLOPs, whole network {all_flops / 1e6:5.0f} MFLOPs, "
-            f"encoder's activations {activations(network, picture) / 1e6:.2f} million"
-        )
+    cells, places = cells_and_places(model.encoder.backbone(normalise(train))[-1])
+solution = torch.linalg.lstsq(cells, places).solution
+cells, places = cells_and_places(c4)
+left_over = (cells @ solution - places).square().mean() / places.square().mean()
+print(f"A cell's features explain about {100 * (1 - left_over):.0f} % of the variance of its place.")
 
 # %% [markdown]
-# Leaving the attention out saves a twentieth of the arithmetic; separate encoders add almost half. What do they bring? Networks of these three
-# kinds were trained alike: same pictures in the same order, same steps, two random seeds each, on smaller pictures (64 pixels) to make it
-# affordable. `data_samples/results` keeps what was measured, on fresh pictures. The verdict is written by the code, with one rule: a difference counts
-# if chance, **what the seed alone changes**, explains it in no more than one case of twenty (notebook 11 derives how large that is).
-
-# %%
-from handlib.analysis.ablations import errors_of, load_results
-from handlib.analysis.comparison import compare, pooled_spread
-
-results = load_results()
-for name in variants:
-    runs = [result for result in results if result.name == name]
-    print(
-        f"{name:18} {len(runs)} seeds of {runs[0].training['steps']} steps, {runs[0].parameters / 1e6:.2f} million "
-        f"parameters, {runs[0].flops / 1e6:.0f} MFLOPs, {runs[0].peak_megabytes:.1f} MB at most"
-    )
-
-# %%
-for measure, unit in (("mpjpe", "mm"), ("uv_percent", "% of the side")):
-    for estimate in ("initial", "last"):
-        errors = errors_of(results, measure, estimate=estimate)
-        print(f"{measure} of the {estimate} estimate, {unit}, every seed:")
-        for name in variants:
-            difference = compare(errors[name], errors["full"], pooled_spread(list(errors.values())))
-            said = ", ".join(f"{error:.2f}" for error in errors[name])
-            if name != "full":
-                said += f": {difference.value:+.2f}, chance {difference.chance:.2f}: {difference.verdict}"
-            print(f"  {name:18} {said}")
-
-# %% [markdown]
-# **At this scale** separate encoders are a little better, for nearly half as much arithmetic again, and their advantage is hardly more than chance; leaving the attention out changes nothing that two seeds could show. Four measures of the same networks are not four confirmations, either.
+# Part of this is content: arms come from below, left hands are mostly on the left. How large this part is wasn't measured.
 #
-# Read it with three things in mind. "No more than chance explains" isn't "no difference": it is what so few seeds can't tell. All three
-# networks have the layout head, which offers a way around the attention, so this is what attention is worth *beside that head*; with
-# the released head, for which one pooled vector is all there is, it may well be worth more. And `separate_encoders` has more weights than
-# `full`, so an advantage of it would not yet be one of separateness.
+# ## Would an encoder for each hand be better?
+#
+# A question of this course. Each of two encoders sees the whole picture, and their maps are concatenated. So the stages may use both for either hand.
+
+# %%
+results, rows = ablations.load_results(), {}
+for name in ("full", "no_attention", "separate_encoders"):
+    one = next(result for result in results if result.name == name)
+    rows[ablations.IN_WORDS[name]] = {
+        "parameters, million": f"{one.parameters / 1e6:.2f}",
+        "MFLOPs": f"{one.flops / 1e6:.0f}",
+        "MPJPE of every seed (mm)": ", ".join(f"{error:.1f}" for error in errors[name]),
+        "against the full model": "" if name == "full" else worth(name, "full"),
+    }
+show.table(rows, "networks trained alike, 64-pixel pictures")
+
+# %% [markdown]
+# Separate encoders cost arithmetic and have more weights. So an advantage isn't yet one of separateness; a shared encoder of equal size would be the fair control.
 #
 # ## Exercises
 #
-# **1. Where is a map's centre?** Write `attention_centre(attention)`: for maps of shape (hands, rows, columns) the weighted mean place of
-# each, as (u, v) in [-1, 1] with u to the right and v down. Cells are areas: the left column of 8 has its centre at $u = -1 + 1/8$, not
-# at $-1$.
+# **1. Where is a map's centre?** For maps (hands, rows, columns): the weighted mean place of each, as (u, v) in [-1, 1]. Cells are areas: the left column of 8 has its centre at $u = -1 + 1/8$.
 #
-# <details><summary>Hint</summary>Make the cells' centres along one axis, <code>(arange(n) + 0.5) * 2 / n - 1</code>. Sum the normalised map over
-# rows to get the weights of the columns, which go with u.</details>
+# <details><summary>Hint</summary>Centres along one axis: <code>(arange(n) + 0.5) * 2 / n - 1</code>. Sum the normalised map over rows to get the columns' weights, which go with u.</details>
 
 
 # %% tags=["exercise"]
@@ -843,12 +626,9 @@ def attention_centre_solution(attention):
 check("attention_centre", attention_centre_solution)
 
 # %% [markdown]
-# **2. How many cells does it look at?** A map over 64 cells may rest on one cell or on all of them. Write `effective_cells(attention)` for
-# one map (rows, columns): $\exp(-\sum_i w_i \ln w_i)$, with $w$ the map divided by its sum. It is 1 for a single cell, 64 for an
-# even map, and must not stumble over cells that are exactly 0 (the limit of $w \ln w$ is 0).
+# **2. How many cells does a map rest on?** For one map (rows, columns): $\exp(-\sum_i w_i \ln w_i)$, with $w$ the map divided by its sum. The result is 1 for a single cell and 64 for an even map. Cells may be exactly 0.
 #
-# <details><summary>Hint</summary>Keep only the cells above 0 before you take the logarithm; <code>torch.special.entr</code> does it for
-# you.</details>
+# <details><summary>Hint</summary>The limit of $w \ln w$ at 0 is 0. Keep only the cells above 0, or use <code>torch.special.entr</code>.</details>
 
 
 # %% tags=["exercise"]
@@ -866,13 +646,9 @@ def effective_cells_solution(attention):
 
 
 check("effective_cells", effective_cells_solution)
-counts = torch.stack([effective_cells_solution(one) for one in attention.flatten(0, 1)])
-print(f"the trained maps rest on {counts.min():.0f} to {counts.max():.0f} of 64 cells")
 
 # %% [markdown]
-# **3. What does it cost?** Write `attention_parameters(channels, hidden)`: how many parameters both maps have together: 3 x 3 convolution with
-# bias, batch normalisation (two numbers per channel are learned), 1 x 1 convolution with bias. Then put in the released sizes, 2048 and
-# 1024, and guess first: is it more or less than ResNet-50's 23.5 million?
+# **3. What does it cost?** How many parameters have both maps together? Each has a 3 x 3 convolution with bias, batch normalisation (two learned numbers per channel), and a 1 x 1 convolution with bias. Then compare the released attention with its encoder.
 
 
 # %% tags=["exercise"]
@@ -886,44 +662,30 @@ check("attention_parameters", attention_parameters)
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
 def attention_parameters_solution(channels, hidden):
-    wide = 9 * channels * hidden + hidden
-    norm = 2 * hidden
-    narrow = hidden + 1
+    wide, norm, narrow = 9 * channels * hidden + hidden, 2 * hidden, hidden + 1
     return 2 * (wide + norm + narrow)
 
 
 check("attention_parameters", attention_parameters_solution)
-
-# %% [markdown]
-# ## In the released code
-#
-# The released configuration can be built without memory for its weights, on PyTorch's `meta` device, and counted:
 
 # %%
 released = DIRConfig.released()
 with torch.device("meta"):
     backbone = Backbone(released)
     released_attention = HandAttention(backbone.channels[-1], released.attention_channels)
-print(
-    "channels of c1 to c4:", backbone.channels, " hidden width of the attention:", released.attention_channels
-)
-print(f"ResNet-50 without its classifier: {millions(backbone):.3g} million parameters")
-print(f"both attention maps: {millions(released_attention):.3g} million")
-assert millions(released_attention) > millions(backbone)
+for name, module in (
+    ("ResNet-50 without its classifier", backbone),
+    ("both attention maps", released_attention),
+):
+    print(f"{name}: {sum(p.numel() for p in module.parameters()) / 1e6:.1f} million parameters")
 
 # %% [markdown]
-# * The attention works on c4 of 2048 channels and 8 x 8 cells with a hidden width of 1024 per hand. It sounds like a small addition
-#   to the encoder; it has **more weights than the encoder**.
-# * It is not self-attention, there are no queries and keys: two convolutions and a sigmoid. In other words it is a pair of soft masks. The
-#   transformer that carries the name comes in notebook 06.
-# * Its weights are divided by the map's sum plus $10^{-8}$, as in the equation above; across hands nothing is normalised.
-# * The offset between the hands comes from the plain mean of c4, without attention.
-# * The maps have no loss of their own. The segmentation loss acts on the last map at the end of the network, not on them.
-# * Each hand's 64 numbers come from one linear layer on its pooled vector (`initial_head="pooled"`). The layout head, and the
-#   biases that start at a nominal pose, are this package's, for an encoder that starts from nothing.
+# ## In the released code
 #
-# ## What comes next
+# * The attention works on 2048 channels with a hidden width of 1024 per hand. It sounds like a small addition, and has more weights than the encoder.
+# * There are no queries and keys: it is a pair of soft masks. The transformer that carries the name comes in [notebook 06](06_transformer.ipynb).
+# * Each hand's 64 numbers come from one linear layer on its pooled vector (`initial_head="pooled"`). The layout head, and biases that start at a nominal pose, are this package's.
 #
-# The first estimate puts 42 joints somewhere into the picture, roughly. From here on the network doesn't ask for a vector per hand any more but for one
-# *per joint*: it reads a finer map at the very place where it believes the joint to be. What is a feature map's value between its cells,
-# or outside of it? That is the next notebook, **04 joint feature sampling**.
+# **An open question.** How would you let a map say "no hand here", without a loss on the maps? What would the training pictures have to show?
+#
+# **Next.** The first estimate puts 42 joints roughly into the picture. From here on the network asks for a vector per *joint*: it reads a finer map where it believes the joint to be. What is a map's value between its cells? [04 Joint feature sampling](04_sampling.ipynb).

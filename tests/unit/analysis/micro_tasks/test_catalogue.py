@@ -7,8 +7,8 @@ from handlib.analysis.micro_tasks.fit import SEEDS
 from handlib.analysis.micro_tasks.result import largest_difference
 
 CLOSE = {"mm": 0.6, "% of variance": 2.0}
-"""On one kind of processor a micro-task gives the same numbers again; others round differently, and a training
-makes more of it: without vector instructions 0.35 mm and 0.9 %."""
+"""On one kind of processor a micro-task gives the same numbers again. Others round differently, and a
+training makes more of it: without vector instructions up to 0.35 mm and 0.9 %."""
 
 
 def test_every_micro_task_is_described_and_has_a_result():
