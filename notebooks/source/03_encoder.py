@@ -340,9 +340,7 @@ for axis, (title, result) in zip(axes, named.items()):
         ylim=(-0.5, len(stored.rows) - 0.5),
     )
 axes[0].set(yticks=range(len(stored.rows)), yticklabels=reversed(stored.rows))
-none, shared, per_hand = (
-    sum(stored.rows[row]) for row in (NONE, SHARED, PER_HAND)
-)
+none, shared, per_hand = (sum(stored.rows[row]) for row in (NONE, SHARED, PER_HAND))
 guess.compare(guess.answers[0 if none - shared > (none - per_hand) / 2 else 1])
 figure
 

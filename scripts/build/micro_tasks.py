@@ -3,7 +3,7 @@
     python scripts/build/micro_tasks.py             # all of them, or only those named
     python scripts/build/micro_tasks.py read_back
 
-One core takes about two minutes for all of them.
+One core takes two and a half minutes for all of them.
 """
 
 import sys
