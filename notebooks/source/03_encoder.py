@@ -333,10 +333,10 @@ for axis, (title, result) in zip(axes, named.items()):
     for place, row in enumerate(reversed(stored.rows)):
         values = result.rows.get(row, [])
         axis.plot(values, [place] * len(values), "o", color="black", alpha=0.6)
+    axis.axvline(0, color="0.8")
     axis.set(
         title=title,
         xlabel=f"{result.measure}, {result.unit}",
-        xlim=(0, None),
         ylim=(-0.5, len(stored.rows) - 0.5),
     )
 axes[0].set(yticks=range(len(stored.rows)), yticklabels=reversed(stored.rows))

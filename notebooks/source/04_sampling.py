@@ -183,15 +183,11 @@ show.SamplingExplorer(batch, own_trace, index=13)
 # What does a feature tell? Take the right index fingertip, at its true place, and compare its feature with those of other joints: the cosine between the two vectors, 1 for the same direction.
 
 # %%
-tip, features = (
-    21 + joint_index("index4"),
-    [sample_joints(s.fused, batch.uv.flatten(1, 2)) for s in trace.stages],
-)
+features = [sample_joints(stage.fused, batch.uv.flatten(1, 2)) for stage in trace.stages]
+tip, *others = (21 + joint_index(f"{finger}4") for finger in ("index", "thumb", "middle", "ring", "little"))
 companions = {
     "the joint before it": [tip - 1],
-    "other fingertips of its hand": [
-        21 + joint_index(f"{finger}4") for finger in FINGERS if finger != "index"
-    ],
+    "other fingertips of its hand": others,
     "the same tip of the other hand": [tip - 21],
     "both wrists": [0, 21],
 }
