@@ -122,6 +122,7 @@ def check_gradients(
         raise Wrong("the values are right, but a gradient isn't: stay in torch, without .item() or .detach()")
 
 
+@torch.enable_grad()
 def _gradients(function: Callable[..., object], arguments: Sequence[Tensor]) -> list[np.ndarray]:
     """Gradients of a fixed weighted sum of all that a function returns."""
     leaves = [argument.clone().requires_grad_() for argument in arguments]

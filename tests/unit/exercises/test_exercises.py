@@ -137,3 +137,13 @@ def test_a_broken_file_isnt_touched_and_is_told(capsys):
     assert "No part is yours until your file is mended: my_dir.py, line " in repr(progress())
     with pytest.raises(InputError, match=r"my_dir.py, line \d+: "):
         my_parts()
+
+
+def test_a_part_that_stops_gradients_is_refused_where_gradients_are_off(capsys):
+    def attend(query, key, value):
+        weights = (query @ key.mT / query.shape[-1] ** 0.5).softmax(-1)
+        return (weights @ value).detach(), weights
+
+    with torch.no_grad():
+        check("attend", attend)
+    assert "gradient" in capsys.readouterr().out
