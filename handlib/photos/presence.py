@@ -41,7 +41,7 @@ CALIBRATION: dict[str, float] = json.loads(
 
 @dataclass(frozen=True)
 class Presence:
-    """Which hands (left, right) are in a picture.
+    """Says which hands (left, right) are in a picture.
 
     ``there`` is the decision. ``likelihood`` is the probability that the hand is there, ``confidence`` the
     expected quality of the answer about the hand, both from 0 to 1. ``area`` is the share of the square that

@@ -136,7 +136,7 @@ def draw_stage(part: Part, mark: Mark, trace: Trace) -> Iterator[str]:
 
 
 def draw_map_space() -> Iterator[str]:
-    """What map space holds: a grid over the picture."""
+    """Returns the drawing of map space: a grid over the picture."""
     middle, y, side = FUSED
     yield grid(middle - side / 2, y, side, 8, "paper", "map-edge")
     for points, hand in zip(two_hands(middle - side / 2, y, side), SIDES, strict=True):
@@ -144,7 +144,7 @@ def draw_map_space() -> Iterator[str]:
 
 
 def draw_joint_space() -> Iterator[str]:
-    """What joint space holds: the joints of both hands, some of which attend to each other."""
+    """Returns the drawing of joint space: both hands' joints, some of which attend to each other."""
     left, right = two_hands(JOINT + 24, ROWS[2] - 16, 102.0, apart=0.37)
     for a, b in ATTENDING:
         yield line([tuple(left[joint_index(a)]), tuple(right[joint_index(b)])], "arrow", 1.0)

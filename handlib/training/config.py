@@ -107,7 +107,7 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a network is trained. The defaults suit two CPU cores and ``desk`` pairs.
+    """Settings of a training. The defaults suit two CPU cores and ``desk`` pairs.
 
     steps: number of batches.
     batch_size: pairs per batch, over all devices together.

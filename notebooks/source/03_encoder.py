@@ -24,11 +24,10 @@ from torch import nn
 
 from handlib import DIR, DIRConfig, load_samples, show
 from handlib.analysis import ablations
-from handlib.analysis.comparison import Interval, blocked_spread, compare, verdict
+from handlib.analysis.comparison import gain_of, verdict
 from handlib.analysis.interventions import Start, refine_from
 from handlib.analysis.micro_tasks import attention as micro_task
 from handlib.analysis.micro_tasks.catalogue import stored_result
-from handlib.analysis.micro_tasks.result import Claim
 from handlib.data.augment import flip
 from handlib.data.sample import normalise, resize, stack
 from handlib.evaluation.metrics import INTAG_MCP, align, evaluate_batch, joint_errors
@@ -349,30 +348,23 @@ figure
 
 # %%
 errors = ablations.errors_of(ablations.load_results())
-spread = blocked_spread(list(errors.values()))
 
 
 def worth(better, worse):
-    difference = compare(errors[worse], errors[better], spread)
-    value, chance = difference.value, difference.chance
-    return verdict(Interval(value, value - chance, value + chance), "mm")
-
-
-def shown_by(row, reference):
-    return stored.verdict(Claim("", row, reference, "better"))
+    return verdict(gain_of(errors, better, worse), "mm")
 
 
 rows = {
     "left/right attention, against the plain mean": (
-        shown_by(PER_HAND, NONE),
+        stored.against(PER_HAND, NONE),
         worth("full", "no_attention"),
     ),
     "one map for both hands, against the plain mean": (
-        shown_by(SHARED, NONE),
+        stored.against(SHARED, NONE),
         "not trained",
     ),
     "left/right attention, against convolutions": (
-        shown_by(PER_HAND, CONVOLVED),
+        stored.against(PER_HAND, CONVOLVED),
         "not trained",
     ),
 }

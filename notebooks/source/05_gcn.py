@@ -25,11 +25,10 @@ from torch.autograd.functional import jacobian
 
 from handlib import DIR, load_samples, show
 from handlib.analysis import ablations
-from handlib.analysis.comparison import Interval, blocked_spread, compare, paired_difference, verdict
+from handlib.analysis.comparison import gain_of, paired_difference, verdict
 from handlib.analysis.interventions import encode, refine_from
 from handlib.analysis.micro_tasks import scattered_hiding as micro_task
 from handlib.analysis.micro_tasks.catalogue import stored_result
-from handlib.analysis.micro_tasks.result import Claim
 from handlib.data.sample import normalise, resize, stack
 from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
 from handlib.exercises import check, my_parts, predict, progress
@@ -369,25 +368,18 @@ figure
 
 # %%
 errors = ablations.errors_of(ablations.load_results())
-spread = blocked_spread(list(errors.values()))
 
 
 def worth(better, worse):
-    difference = compare(errors[worse], errors[better], spread)
-    value, chance = difference.value, difference.chance
-    return verdict(Interval(value, value - chance, value + chance), "mm")
-
-
-def shown_by(row, reference):
-    return stored.verdict(Claim("", row, reference, "better"))
+    return verdict(gain_of(errors, better, worse), "mm")
 
 
 rows = {
-    "GCN, against nothing": (shown_by("GCN", "neither"), worth("gcn_only", "no_gcn_no_transformer")),
-    "messages, against matrices alone": (shown_by("GCN", "matrices without messages"), "not trained"),
-    "the hand's bones, against others": (shown_by("GCN", "GCN, shuffled skeleton"), "not trained"),
+    "GCN, against nothing": (stored.against("GCN", "neither"), worth("gcn_only", "no_gcn_no_transformer")),
+    "messages, against matrices alone": (stored.against("GCN", "matrices without messages"), "not trained"),
+    "the hand's bones, against others": (stored.against("GCN", "GCN, shuffled skeleton"), "not trained"),
     "GCN, against a transformer": (
-        shown_by("GCN", "transformer"),
+        stored.against("GCN", "transformer"),
         worth("gcn_only", "transformer_only"),
     ),
     "GCN, beside the transformer": ("–", worth("full", "transformer_only")),

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from handlib import DIR, load_samples, show
 from handlib.analysis import ablations
-from handlib.analysis.comparison import Interval, blocked_spread, compare, paired_difference, verdict
+from handlib.analysis.comparison import gain_of, paired_difference, verdict
 from handlib.analysis.interventions import encode, refine_from
 from handlib.analysis.micro_tasks import hidden_hand as micro_task
 from handlib.analysis.micro_tasks.catalogue import stored_result
@@ -419,14 +419,11 @@ results = ablations.load_results()
 
 
 def worth(better, worse, measure="mpjpe"):
-    errors = ablations.errors_of(results, measure)
-    difference = compare(errors[worse], errors[better], blocked_spread(list(errors.values())))
-    value, chance = difference.value, difference.chance
-    return verdict(Interval(value, value - chance, value + chance), "mm")
+    return verdict(gain_of(ablations.errors_of(results, measure), better, worse), "mm")
 
 
 def shown_by(world, row, reference="neither"):
-    return stored.verdict(Claim("", f"{world}, {row}", f"{world}, {reference}", "better"))
+    return stored.against(f"{world}, {row}", f"{world}, {reference}")
 
 
 per_hand = shown_by("mirrored", "transformer", "a transformer per hand")

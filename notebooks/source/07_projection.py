@@ -28,10 +28,9 @@ from torch.nn.functional import conv1d
 
 from handlib import DIR, load_samples, show
 from handlib.analysis import ablations
-from handlib.analysis.comparison import Interval, blocked_spread, compare, paired_difference, verdict
+from handlib.analysis.comparison import gain_of, paired_difference, verdict
 from handlib.analysis.micro_tasks import read_back as micro_task
 from handlib.analysis.micro_tasks.catalogue import stored_result
-from handlib.analysis.micro_tasks.result import Claim
 from handlib.analysis.projection import plane_shares, read_back_error, seen_at_joints
 from handlib.data.sample import STRATA, normalise, resize, stack
 from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
@@ -468,17 +467,15 @@ figure
 
 # %% tags=["reveals"]
 trained = ablations.errors_of(ablations.load_results())
-spread = blocked_spread(list(trained.values()))
 
 
 def shown_by(size, row, reference):
-    claim = Claim("", f"{size}, {row}", f"{size}, {reference}", "better")
-    return stored.verdict(claim) if claim.reference in stored.rows else "not measured"
+    row, reference = f"{size}, {row}", f"{size}, {reference}"
+    return stored.against(row, reference) if reference in stored.rows else "not measured"
 
 
 def worth(better, worse):
-    gain = compare(trained[worse], trained[better], spread)
-    return verdict(Interval(gain.value, gain.value - gain.chance, gain.value + gain.chance), "mm")
+    return verdict(gain_of(trained, better, worse), "mm")
 
 
 compared = {

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from handlib.analysis.ablations import AblationResult, load_results
-from handlib.analysis.comparison import Interval, Spread, blocked_spread, compare, mean_interval, verdict
-from handlib.analysis.micro_tasks.result import Claim, MicroTaskResult, read_micro_task
+from handlib.analysis.comparison import Interval, gain_of, mean_interval, verdict
+from handlib.analysis.micro_tasks.result import MicroTaskResult, read_micro_task
 from handlib.analysis.robustness import Robustness, load_robustness
 from handlib.utils.files import write_between_marks
 from handlib.utils.resources import networks_folder, samples_folder
@@ -52,16 +52,9 @@ class Evidence:
         """Returns the MPJPE of every seed in mm."""
         return [result.mpjpe for result in self.trainings[name]]
 
-    @property
-    def spread(self) -> Spread:
-        """Returns the spread between trainings of one kind and seed."""
-        return blocked_spread([self.errors(name) for name in self.trainings])
-
     def gain(self, better: str, worse: str) -> Interval:
         """Returns by how many mm ``better`` has the smaller error, with the 95 % interval."""
-        difference = compare(self.errors(worse), self.errors(better), self.spread)
-        value, chance = difference.value, difference.chance
-        return Interval(value, value - chance, value + chance)
+        return gain_of({name: self.errors(name) for name in self.trainings}, better, worse)
 
 
 def mean(errors: list[float]) -> float:
@@ -83,7 +76,7 @@ def shown(evidence: Evidence, micro: list[list[str]]) -> str:
     words = []
     for task, row, reference in micro:
         result = evidence.micro_tasks[task]
-        words.append(f"{row} than {reference}: {result.verdict(Claim('', row, reference, 'better'))}")
+        words.append(f"{row} than {reference}: {result.against(row, reference)}")
     return "; ".join(words)
 
 

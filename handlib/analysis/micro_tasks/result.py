@@ -53,6 +53,10 @@ class MicroTaskResult:
             paired_difference(reference, row) if self.lower_is_better else paired_difference(row, reference)
         )
 
+    def against(self, row: str, reference: str) -> str:
+        """Returns in words by how much one row is better than another."""
+        return self.verdict(Claim("", row, reference, "better"))
+
     def verdict(self, claim: Claim) -> str:
         """Returns the gain in words: better by, worse by, or smaller than so many units."""
         return verdict(self.gain(claim), self.unit)

@@ -28,7 +28,7 @@ class Prediction(widgets.VBox):
 
     @property
     def answer(self) -> str | None:
-        """What the reader has chosen."""
+        """Returns the answer that the reader has chosen, None before."""
         return self._choice.value
 
     def _keep(self, _: object) -> None:

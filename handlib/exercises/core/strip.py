@@ -26,7 +26,7 @@ class Strip:
 
     @property
     def title(self) -> str:
-        """How many parts are the reader's, or why that can't be told."""
+        """Returns how many parts are the reader's, or why that can't be told."""
         if self.fault:
             return f"No part is yours until your file is mended: {self.fault}"
         return f"{len(self.own)} of {len(PARTS)} parts of DIR are yours."

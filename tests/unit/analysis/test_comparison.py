@@ -9,6 +9,7 @@ from handlib.analysis.comparison import (
     Spread,
     blocked_spread,
     compare,
+    gain_of,
     mean_interval,
     paired_difference,
     pooled_spread,
@@ -95,3 +96,12 @@ def test_intervals_need_two_seeds_and_pairs():
         mean_interval([1.0])
     with pytest.raises(ValueError, match="shorter"):
         paired_difference([1.0, 2.0, 3.0], [1.0, 2.0])
+
+
+def test_a_gain_is_the_difference_with_the_spread_of_all_kinds():
+    errors = {"a": [1.0, 1.2], "b": [2.0, 2.1], "c": [5.0, 5.3]}
+    difference = compare(errors["b"], errors["a"], blocked_spread(list(errors.values())))
+    gain = gain_of(errors, "a", "b")
+    assert gain.mean == pytest.approx(0.95)
+    assert (gain.high - gain.low) / 2 == pytest.approx(difference.chance)
+    assert gain_of(errors, "b", "a").mean == pytest.approx(-gain.mean)
