@@ -18,6 +18,16 @@ def test_a_link_to_the_glossary_opens_it(page, lab):
     page.locator('.jp-MarkdownViewer h2:has-text("procrustes alignment")').wait_for(timeout=LONG)
 
 
+def test_a_notebook_that_was_only_opened_stays_as_it_was(page, lab):
+    open_notebook(page, lab, "01_hand_model.ipynb")
+    assert page.locator(".jp-mod-dirty").count() == 0
+    with page.expect_response(lambda response: response.request.method == "PUT", timeout=LONG):
+        page.click('.lm-MenuBar-itemLabel:text-is("File")')
+        page.click('.lm-Menu-itemLabel:text-is("Save Notebook")')
+    name = "01_hand_model.ipynb"
+    assert (lab.notebooks / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
+
+
 def test_readers_save_in_copies_of_their_own(page, lab):
     name = "01_hand_model.ipynb"
     open_notebook(page, lab, name, folder="work")
