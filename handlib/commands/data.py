@@ -61,7 +61,7 @@ def layers(
 def benchmark(
     out: Path,
     splits: tuple[PartName, ...] = ("val", "test", "studio-test", "wild-test", "train"),
-    sizes: tuple[int, ...] = (64, 128, 192, 256),
+    sizes: tuple[int, ...] = (64, 128, 224, 256),
     workers: int = 1,
 ) -> None:
     """Render the benchmark TwoHands, or check what is there of it. Interrupted? Run it again; it resumes.

@@ -55,7 +55,7 @@ LOCATED = {
 
 def outputs_of(config: DIRConfig) -> dict[str, str]:
     """Returns the outputs of a network's file, in order, with their descriptions."""
-    return OUTPUTS | (LOCATED if config.initial_head == "joints" else {})
+    return OUTPUTS | (LOCATED if config.locates_joints else {})
 
 
 def check_installed() -> None:

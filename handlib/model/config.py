@@ -147,6 +147,11 @@ class DIRConfig:
         """
         return replace(cls.released(), projection="joint", skip_first_block=False, tips="smplx")
 
+    @property
+    def locates_joints(self) -> bool:
+        """Returns whether the first estimate is made from joint maps, which locate each joint."""
+        return self.initial_head == "joints"
+
     @classmethod
     def small(cls) -> "DIRConfig":
         """Returns a network of 128 px that two CPU cores can train.
@@ -183,7 +188,7 @@ class DIRConfig:
     def wild(cls) -> "DIRConfig":
         """Returns a network for photographs: its encoder was trained on photographs of hands."""
         return cls(
-            image_size=192,
+            image_size=224,
             backbone="hand_landmarks",
             attention_channels=64,
             initial_head="joints",

@@ -72,6 +72,10 @@ class JointMaps:
         names = [field.name for field in fields(self)]
         return JointMaps(*((getattr(self, name) + getattr(other, name)) / 2 for name in names))
 
+    def __getitem__(self, chosen: slice | Sequence[int]) -> "JointMaps":
+        """Returns the maps of some pictures of the batch, in this order."""
+        return JointMaps(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
     @cached_property
     def located(self) -> LocatedJoints:
         """Returns the joints as read from the maps."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from handlib.data.sample import LEFT, RIGHT
 from handlib.hand.skeleton import SIDES
 from handlib.model.estimate import Prediction
-from handlib.model.joint_maps import LocatedJoints
+from handlib.model.joint_maps import JointMaps, LocatedJoints
 
 MIN_HAND_PIXELS = 4
 """Smallest number of pixels of the segmentation that can be a hand."""
@@ -65,8 +65,8 @@ class Presence:
         return "both hands" if self.sides else "no hand"
 
 
-def hands_present(prediction: Prediction, opinion: Float[Tensor, "hand=2"] | None = None) -> Presence:
-    """Returns which hands a prediction (a batch of one) shows.
+def hands_present(answer: Prediction | JointMaps, opinion: Float[Tensor, "hand=2"] | None = None) -> Presence:
+    """Returns which hands a prediction, or joint maps alone (a batch of one), show.
 
     A network that locates joints has learnt which hands are there. A second opinion, the log-odds that each
     of them is a hand (:mod:`handlib.photos.hand_network`), counts as much as the network's own answer.
@@ -74,7 +74,7 @@ def hands_present(prediction: Prediction, opinion: Float[Tensor, "hand=2"] | Non
     of its size. It was calibrated on rendered pictures with two hands, one or none
     (``scripts/build/calibrate_confidence.py``). Other networks are judged by their segmentation.
     """
-    seen, located = hands_segmented(prediction.segmentation[0]), prediction.located
+    seen, located = hands_segmented(answer.segmentation[0]), answer.located
     if located is None:
         return seen
     odds = located.presence[0]

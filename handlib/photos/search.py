@@ -13,6 +13,8 @@ from handlib.data.sample import BACKGROUND, normalise
 from handlib.geometry.camera import pixels_to_uv
 from handlib.hand.hand import HandParams
 from handlib.model.estimate import Estimate, Prediction, estimate_of
+from handlib.model.joint_maps import JointMaps
+from handlib.model.network import DIR
 from handlib.photos.hand_network import second_opinion
 from handlib.photos.network import Network
 from handlib.photos.presence import LIKELY, MIN_HAND_PIXELS, Presence, hands_apart, hands_present
@@ -47,26 +49,33 @@ WINDOWS = (1.0, 0.5)
 
 @dataclass(frozen=True)
 class Look:
-    """One pass over a square of a picture; ``prediction`` is a batch of one.
+    """One pass over a square of a picture; ``answer`` is a batch of one, at a glance only the joint maps.
 
     ``opinion`` is a second opinion, if there is one: the log-odds that each hand is a hand.
     """
 
     crop: Crop
-    prediction: Prediction
+    answer: Prediction | JointMaps
     opinion: Float[Tensor, "hand=2"] | None = None
+
+    @property
+    def prediction(self) -> Prediction:
+        """Returns the network's whole answer; raises a :class:`TypeError` after a mere glance."""
+        if isinstance(self.answer, JointMaps):
+            raise TypeError("look: a glance sees joint maps alone; look_at makes a prediction")
+        return self.answer
 
     @property
     def presence(self) -> Presence:
         """Returns which hands the look shows."""
-        return hands_present(self.prediction, self.opinion)
+        return hands_present(self.answer, self.opinion)
 
     def box(self, picture: Picture) -> Box | None:
         """Returns the box around the hands that are there, in the picture's pixels.
 
         None if they are too small in the crop to be trusted, or outside the picture.
         """
-        located = self.prediction.located
+        located = self.answer.located
         if located is None:
             pixels = self._hand_pixels()
         else:
@@ -83,47 +92,81 @@ class Look:
             return None
 
     def _hand_pixels(self) -> Tensor:
-        segmentation = self.prediction.segmentation[0]
+        segmentation = self.answer.segmentation[0]
         places = (segmentation.argmax(0) != BACKGROUND).nonzero().flip(-1)
         corners = torch.cat((places, places + 1)).float()
         return self.crop.to_picture(pixels_to_uv(corners, segmentation.shape[-1]))
 
 
+def squares_of(
+    network: Network, picture: Picture, crops: Sequence[Crop]
+) -> Float[Tensor, "batch 3 size size"]:
+    """Returns squares of a picture as the network's input."""
+    device = network.hands["left"].v_template.device
+    squares = np.stack([cut_square(picture, crop, network.config.image_size) for crop in crops])
+    return normalise(torch.from_numpy(squares).permute(0, 3, 1, 2).to(device))
+
+
 @torch.no_grad()
 def look_at(network: Network, picture: Picture, crops: Sequence[Crop]) -> list[Look]:
     """Looks at several squares in one pass."""
-    device = network.hands["left"].v_template.device
-    squares = np.stack([cut_square(picture, crop, network.config.image_size) for crop in crops])
-    prediction = network(normalise(torch.from_numpy(squares).permute(0, 3, 1, 2).to(device)))
+    prediction = network(squares_of(network, picture, crops))
     return [Look(crop, prediction[k : k + 1]) for k, crop in enumerate(crops)]
+
+
+@torch.no_grad()
+def glance_at(network: Network, picture: Picture, crops: Sequence[Crop]) -> list[Look]:
+    """Looks at many squares in passes of ``TOGETHER``, for joint maps alone, a third of a look's work.
+
+    An exported network can't stop at its joint maps; it looks.
+    """
+    looks: list[Look] = []
+    for start in range(0, len(crops), TOGETHER):
+        some = crops[start : start + TOGETHER]
+        if isinstance(network, DIR) and network.config.locates_joints:
+            maps = network.joint_maps(squares_of(network, picture, some))
+            looks += [Look(crop, maps[k : k + 1]) for k, crop in enumerate(some)]
+        else:
+            looks += look_at(network, picture, some)
+    return looks
 
 
 def checked(network: Network, picture: Picture, look: Look) -> Look:
     """Returns a look with a second opinion on its hands.
 
-    Left and right are exchanged if the opinion, over all hands together, favours the other sides.
+    Left and right of a prediction are exchanged if the opinion, over all hands together, favours the other
+    sides.
     """
-    located = look.prediction.located
+    located = look.answer.located
     if located is None or not look.presence.sides:
         return look
     there = look.presence.there.cpu()
     pixels = look.crop.to_picture(located.uv[0].cpu().double()).numpy()
     opinion, right = second_opinion(picture, pixels)
-    if float(((right * torch.tensor([-1.0, 1.0]))[there]).sum()) < EXCHANGE:
-        prediction = look.prediction.exchanged(network.hands, network.config.log_scale)
+    exchanged = float(((right * torch.tensor([-1.0, 1.0]))[there]).sum()) < EXCHANGE
+    if exchanged and isinstance(look.answer, Prediction):
+        prediction = look.answer.exchanged(network.hands, network.config.log_scale)
         return Look(look.crop, prediction, opinion.flip(0))
     return replace(look, opinion=opinion)
 
 
-def look_closer(network: Network, picture: Picture, first: Look) -> Look:
-    """Looks again at the box around the hands until it settles; returns ``first`` if that shows no hands."""
+def glance_closer(network: Network, picture: Picture, first: Look) -> Look:
+    """Glances at the box around the hands until it settles, and returns the last glance."""
     last, before = first, None
     for _ in range(MAX_LOOKS - 1):
         found = last.box(picture)
         if found is None or (before and found.overlap(before) > SETTLED):
             break
-        (last,), before = look_at(network, picture, [Crop.around(found, HANDS_SHARE)]), found
+        (last,), before = glance_at(network, picture, [Crop.around(found, HANDS_SHARE)]), found
     return last
+
+
+def look_again(network: Network, picture: Picture, glance: Look) -> Look:
+    """Returns a whole look at the square of a glance, with a second opinion."""
+    if isinstance(glance.answer, Prediction):
+        return glance
+    (look,) = look_at(network, picture, [glance.crop])
+    return checked(network, picture, look)
 
 
 def look_at_each(network: Network, picture: Picture, look: Look) -> Prediction:
@@ -187,24 +230,20 @@ def windows(area: Box) -> list[Crop]:
 
 
 def overview(network: Network, picture: Picture, within: Box | None) -> list[Look]:
-    """Looks at a box (with three margins) or the whole picture, and at windows in it, where hands are larger.
+    """Glances at a box (with three margins) or the whole picture, and at windows in it, where hands are larger.
 
     A network that doesn't locate joints only looks once, at the box or the picture.
     """
     area = within or Box.around(picture)
-    first, *others = [Crop.around(area, share) for share in (AROUND_BOX if within else (1.0,))]
-    looks = look_at(network, picture, [first])
-    if looks[0].prediction.located is None:
-        return looks
-    crops = [*others, *windows(area)]
-    for start in range(0, len(crops), TOGETHER):
-        looks += look_at(network, picture, crops[start : start + TOGETHER])
-    return looks
+    margins = [Crop.around(area, share) for share in (AROUND_BOX if within else (1.0,))]
+    if not network.config.locates_joints:
+        return look_at(network, picture, margins[:1])
+    return glance_at(network, picture, [*margins, *windows(area)])
 
 
 def seen_twice(look: Look) -> bool:
     """Returns whether both hands were located on one: their joints lie at the same places."""
-    located = look.prediction.located
+    located = look.answer.located
     return located is not None and hands_apart(located) < ONE_HAND
 
 
@@ -221,29 +260,31 @@ def find_hands(network: Network, picture: Picture, within: Box | None = None) ->
     A network that doesn't locate joints looks at a box only once.
     """
     seen = overview(network, picture, within)
-    if within and seen[0].prediction.located is None:
+    if within and not network.config.locates_joints:
         return seen[0]
     looks = [look for look in seen if look.box(picture)]
     surest = sorted(looks, key=sureness, reverse=True)[:CANDIDATES]
-    closer = [checked(network, picture, look_closer(network, picture, look)) for look in surest]
+    closer = [checked(network, picture, glance_closer(network, picture, look)) for look in surest]
     if within:
         boxes = [look.box(picture) for look in closer]
         closer = [
             look for look, box in zip(closer, boxes, strict=True) if box and box.share_within(within) > MOSTLY
         ]
-    return max(closer, key=sureness, default=None)
+    best = max(closer, key=sureness, default=None)
+    return best and look_again(network, picture, best)
 
 
 def find_everyone(network: Network, picture: Picture) -> list[Look]:
     """Returns close looks at all hands of a picture, surest first; no two show the same hands."""
     looks = [look for look in overview(network, picture, None) if look.box(picture)]
-    closer = [checked(network, picture, look_closer(network, picture, look)) for look in looks]
+    closer = [checked(network, picture, glance_closer(network, picture, look)) for look in looks]
     kept: list[tuple[Box, Look]] = []
     for look in sorted(closer, key=sureness, reverse=True):
         box = look.box(picture)
         if box and look.presence.sides and not any(same_hands(box, other) for other, _ in kept):
             kept.append((box, look))
-    return [look for _, look in kept]
+    whole = [look_again(network, picture, look) for _, look in kept]
+    return [look for look in whole if look.presence.sides]
 
 
 def same_hands(box: Box, other: Box) -> bool:

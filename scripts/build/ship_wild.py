@@ -1,6 +1,6 @@
 """Turns trained runs of ``wild`` into the files that ship: weights, training history, numbers, a card.
 
-    handlib data benchmark --out runs/two_hands --splits wild-test --sizes 192
+    handlib data benchmark --out runs/two_hands --splits wild-test --sizes 224
     python scripts/build/ship_wild.py RUN ...
     python scripts/build/calibrate_confidence.py
     python scripts/build/ship_wild.py --measure
@@ -60,7 +60,7 @@ def ship(folders: list[Path], validation: Path) -> None:
 def measure(benchmark: Path, validation: Path) -> None:
     """Writes the scores of ``wild``, and of a constant answer, on rendered pictures."""
     evaluate_command(NAME, split="wild-test", pairs=benchmark, json=OUT / "wild-test.json")
-    test = load_dataset(benchmark / "wild-test-192")
+    test = load_dataset(benchmark / "wild-test-224")
     write_report(OUT / "constant.json", constant_answer(load_dataset(validation), test))
 
 
@@ -245,7 +245,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Ship the network wild.")
     parser.add_argument("runs", type=Path, nargs="*")
     parser.add_argument("--benchmark", type=Path, default=Path("runs/two_hands"))
-    parser.add_argument("--validation", type=Path, default=Path("runs/wild/val-192"))
+    parser.add_argument("--validation", type=Path, default=Path("runs/wild/val-224"))
     parser.add_argument("--photographs", type=Path)
     parser.add_argument("--measure", action="store_true")
     parser.add_argument("--card", action="store_true")

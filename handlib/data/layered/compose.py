@@ -54,7 +54,7 @@ class Ranges:
     close: float = 0.3
     scale: float = 1.3
     shift: float = 0.10
-    one_hand: float = 0.12
+    one_hand: float = 0.25
     no_hand: float = 0.03
     bystander: float = 0.12
     cloth: float = 0.85

@@ -43,7 +43,7 @@ PARTS: dict[str, Part] = {
     "val": Part("desk-full", "val", 1_000, (64, 128)),
     "test": Part("desk-full", "test", 2_000, (64, 128, 256)),
     "studio-test": Part("studio-full", "test", 1_000, (64, 128)),
-    "wild-test": Part("wild", "test", 2_000, (192,)),
+    "wild-test": Part("wild", "test", 2_000, (224,)),
 }
 
 

@@ -8,15 +8,17 @@ import torch
 from jaxtyping import Float
 from support.colour_seer import COLOURS, ColourSeer, painted
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from handlib.data.photo import Box, Crop
 from handlib.data.sample import IMAGE_MEAN, IMAGE_STD
 from handlib.model.estimate import Prediction
-from handlib.model.joint_maps import LocatedJoints
+from handlib.model.joint_maps import JointMaps, LocatedJoints
 from handlib.photos.reconstruct import reconstruct, reconstruct_everyone
 from handlib.photos.search import (
     find_everyone,
     find_hands,
+    glance_at,
     look_at,
     look_at_each,
     sureness,
@@ -25,10 +27,16 @@ from handlib.photos.search import (
 
 LEAST = 8
 """Pixels of its 128: a hand that is smaller isn't seen."""
+CELLS = 64
+"""Size of its joint maps."""
 
 
 class JointSeer(ColourSeer):
     """Sees colours as joints: 21 along the diagonal of the box around each colour that is large enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = replace(self.config, initial_head="joints")
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
         whole = [super(JointSeer, self).forward(one[None]) for one in image]
@@ -48,6 +56,20 @@ class JointSeer(ColourSeer):
         vectors = torch.cat([prediction.final.params.to_vector() for prediction in whole])
         offset = torch.cat([prediction.final.offset for prediction in whole])
         return Prediction((self.decode(vectors, offset),), scores, torch.zeros_like(scores), located=located)
+
+    def joint_maps(self, image: Float[Tensor, "batch 3 size size"]) -> JointMaps:
+        prediction = self(image)
+        located = prediction.located
+        assert located is not None
+        ticks = (torch.arange(CELLS) + 0.5) * (2 / CELLS) - 1
+        across, down = ((located.uv[..., axis, None] - ticks).square() for axis in (0, 1))
+        heat = -1e4 * (across[..., None, :] + down[..., :, None])
+        return JointMaps(
+            interpolate(prediction.segmentation, size=CELLS),
+            heat,
+            torch.zeros(len(image), 2, 21, 3, CELLS, CELLS),
+            located.presence,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +205,18 @@ def test_one_hand_that_was_given_to_both_counts_once(model: JointSeer):
     located = look.prediction.located
     assert located is not None
     same = replace(located, uv=located.uv[:, [0, 0]])
-    double = replace(look, prediction=replace(look.prediction, located=same))
+    double = replace(look, answer=replace(look.prediction, located=same))
     assert sureness(look) == pytest.approx(2, abs=0.05)
     assert sureness(double) == pytest.approx(1, abs=0.05)
+
+
+def test_a_glance_tells_what_a_look_tells_but_makes_no_prediction(model: JointSeer):
+    picture = painted(400, 300, (100, 100, 90), (200, 120, 90))
+    crops = [Crop(50, 50, 280), Crop(0, 0, 300), Crop(300, 0, 60)]
+    for glance, look in zip(glance_at(model, picture, crops), look_at(model, picture, crops), strict=True):
+        assert glance.presence.sides == look.presence.sides
+        seen, box = glance.box(picture), look.box(picture)
+        assert (seen is None) == (box is None)
+        assert seen is None or box is None or seen.overlap(box) > 0.9
+        with pytest.raises(TypeError, match="glance"):
+            _ = glance.prediction

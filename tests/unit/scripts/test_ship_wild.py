@@ -62,7 +62,7 @@ def test_it_finds_the_hands_of_shipped_pairs(network: DIR) -> None:
 
 
 def test_it_sees_both_hands_where_they_are_and_none_where_there_are_none(network: DIR) -> None:
-    with_hands = [make_sample("wild", 192, 3, k, "test").image for k in range(6)]
+    with_hands = [make_sample("wild", network.config.image_size, 3, k, "test").image for k in range(6)]
     assert sum(bool(reconstruct(one, model=network).presence.sides) for one in with_hands) >= 5
     empty = [torch.full((3, 200, 300), level, dtype=torch.uint8) for level in (40, 128, 220)]
     assert all(str(reconstruct(one, model=network).presence) == "no hand" for one in empty)

@@ -126,8 +126,8 @@ def test_no_arrow_goes_through_words(config: DIRConfig):
 def test_shapes_are_those_of_the_configuration():
     small, wild = said_in(), said_in(config=DIRConfig.wild())
     assert {"32×32×32", "64×16×16", "128×8×8", "256×8×8", "2×8×8", "3×128×128"} <= set(small)
-    assert {"24×48×48", "40×24×24", "192×12×12", "192×6×6", "2×6×6", "3×192×192"} <= set(wild)
-    assert "S = 16, then 32" in small and "S = 12, then 24" in wild
+    assert {"24×56×56", "40×28×28", "192×14×14", "192×7×7", "2×7×7", "3×224×224"} <= set(wild)
+    assert "S = 16, then 32" in small and "S = 14, then 28" in wild
     assert "08 Refinement stage × 2" in small
     three = said_in(config=replace(SMALL, stage_levels=(2, 1, 0)))
     assert {"08 Refinement stage × 3", "S = 8, then 16, then 32", "×3"} <= set(three)
