@@ -34,9 +34,10 @@ LOCATED_AREA = 0.001
 SAME_PLACE = 0.6
 """Hand sizes: two located hands whose joints are nearer to each other, on average, may be one hand."""
 EVIDENCE = ("presence", "certainty", "segmentation", "opinion")
-CALIBRATION: dict[str, float] = json.loads(
-    (Path(__file__).parents[1] / "assets" / "confidence.json").read_text()
-)["weights"]
+_FITTED = json.loads((Path(__file__).parents[1] / "assets" / "confidence.json").read_text())
+CALIBRATION: dict[str, float] = _FITTED["weights"]
+SECOND_HAND: float = _FITTED["second_hand"]
+"""Least log-odds of the less likely of two hands at one place, fitted like the weights."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,23 @@ def hands_present(answer: Prediction | JointMaps, opinion: Float[Tensor, "hand=2
         likelihood = ((odds + opinion) / 2).sigmoid()
         weights = torch.tensor([CALIBRATION[name] for name in EVIDENCE], device=evidence.device)
         confidence = (evidence @ weights + CALIBRATION["constant"]).sigmoid()
-    there = (likelihood > LIKELY) & (seen.area >= LOCATED_AREA)
-    if opinion is not None and hands_apart(located) < SAME_PLACE:
-        # The opinion says that there is a hand at this place, not that there are two.
-        there = there & ((odds > 0) | (odds == odds.max()))
+    there = hands_there(odds, likelihood, hands_apart(located)) & (seen.area >= LOCATED_AREA)
     return Presence(likelihood, confidence, seen.area, there)
+
+
+def hands_there(
+    odds: Float[Tensor, "hand=2"],
+    likelihood: Float[Tensor, "hand=2"],
+    apart: float,
+    least: float = SECOND_HAND,
+) -> Bool[Tensor, "hand=2"]:
+    """Returns which hands are there; ``odds`` are the network's own log-odds, ``apart`` is in hand sizes.
+
+    A single hand looks a little like either side, so both hands are often located on it. At one place there
+    is a second hand only if its own log-odds are at least ``least``: of two hands there the network is surer.
+    """
+    there = likelihood > LIKELY
+    return there & ((odds >= least) | (odds == odds.max())) if apart < SAME_PLACE else there
 
 
 def evidence_of(

@@ -17,7 +17,7 @@ from handlib.model.joint_maps import JointMaps
 from handlib.model.network import DIR
 from handlib.photos.hand_network import second_opinion
 from handlib.photos.network import Network
-from handlib.photos.presence import LIKELY, MIN_HAND_PIXELS, Presence, hands_apart, hands_present
+from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
 
 MIN_BOX_SHARE = 0.1
 """Smallest longer side of a pair of hands, as a share of the square that was looked at."""
@@ -39,8 +39,6 @@ MOSTLY = 0.8
 """Least share of the hands' box that must be inside a given box; otherwise other hands were found."""
 SAME_HANDS = 0.5
 """If more than this share of a box is inside another box, both show the same hands."""
-ONE_HAND = 0.25
-"""Mean distance, in hand sizes, below which the joints of two hands are those of a single hand."""
 EXCHANGE = -1.0
 """Log-odds that the sides are right; below this value, left and right are exchanged."""
 WINDOWS = (1.0, 0.5)
@@ -151,14 +149,15 @@ def checked(network: Network, picture: Picture, look: Look) -> Look:
 
 
 def glance_closer(network: Network, picture: Picture, first: Look) -> Look:
-    """Glances at the box around the hands until it settles, and returns the last glance."""
-    last, before = first, None
+    """Glances at the box around the hands until it settles, and returns the last glance that shows hands."""
+    shown, found, before = first, first.box(picture), None
     for _ in range(MAX_LOOKS - 1):
-        found = last.box(picture)
         if found is None or (before and found.overlap(before) > SETTLED):
             break
-        (last,), before = glance_at(network, picture, [Crop.around(found, HANDS_SHARE)]), found
-    return last
+        (closer,), before = glance_at(network, picture, [Crop.around(found, HANDS_SHARE)]), found
+        found = closer.box(picture)
+        shown = closer if found else shown
+    return shown
 
 
 def look_again(network: Network, picture: Picture, glance: Look) -> Look:
@@ -230,7 +229,7 @@ def windows(area: Box) -> list[Crop]:
 
 
 def overview(network: Network, picture: Picture, within: Box | None) -> list[Look]:
-    """Glances at a box (with three margins) or the whole picture, and at windows in it, where hands are larger.
+    """Glances at a box (with three margins) or the whole picture, and at windows in it.
 
     A network that doesn't locate joints only looks once, at the box or the picture.
     """
@@ -241,17 +240,14 @@ def overview(network: Network, picture: Picture, within: Box | None) -> list[Loo
     return glance_at(network, picture, [*margins, *windows(area)])
 
 
-def seen_twice(look: Look) -> bool:
-    """Returns whether both hands were located on one: their joints lie at the same places."""
-    located = look.answer.located
-    return located is not None and hands_apart(located) < ONE_HAND
-
-
 def sureness(look: Look) -> float:
-    """Returns how sure a look is of its hands, 0 to 2: the sum over hands; a hand seen twice counts once."""
-    likelihood = look.presence.likelihood
-    sure = likelihood[likelihood > LIKELY]
-    return float(sure.max() if len(sure) and seen_twice(look) else sure.sum())
+    """Returns how sure a look is of its hands, 0 to 2.
+
+    It is the sum, over the hands that are there, of likelihood times the mean certainty of the joints' places.
+    """
+    presence, located = look.presence, look.answer.located
+    sure = presence.likelihood if located is None else presence.likelihood * located.certainty[0].mean(-1)
+    return float(sure[presence.there].sum())
 
 
 def find_hands(network: Network, picture: Picture, within: Box | None = None) -> Look | None:

@@ -4,12 +4,14 @@
 
 It uses rendered pictures of world ``wild`` with two hands, one or none. A logistic regression gives the
 probability that a hand is there and that its joints' mean error is within a fifth of its size. The file also
-keeps how often this was true on other pictures, by confidence.
+keeps how often this was true on other pictures, by confidence, and the log-odds from which on two hands
+at one place are two.
 """
 
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,14 @@ from handlib.geometry.camera import uv_to_pixels
 from handlib.model.estimate import Prediction
 from handlib.model.network import DIR
 from handlib.photos.hand_network import second_opinion
-from handlib.photos.presence import EVIDENCE, evidence_of, hands_segmented
+from handlib.photos.presence import (
+    EVIDENCE,
+    SAME_PLACE,
+    evidence_of,
+    hands_apart,
+    hands_segmented,
+    hands_there,
+)
 from handlib.utils.files import write_text
 
 OUT = Path(__file__).resolve().parents[2] / "handlib" / "assets" / "confidence.json"
@@ -50,24 +59,51 @@ def found(prediction: Prediction, batch: Sample) -> Bool[np.ndarray, "batch hand
     return ((batch.visible > 0) & (error < NEAR)).numpy()
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of hands; ``odds`` are the network's own log-odds, ``apart`` is in hand sizes."""
+
+    evidence: Float[np.ndarray, "pictures hand=2 evidence"]
+    found: Bool[np.ndarray, "pictures hand=2"]
+    there: Bool[np.ndarray, "pictures hand=2"]
+    odds: Float[np.ndarray, "pictures hand=2"]
+    apart: Float[np.ndarray, "pictures"]
+
+
 @torch.no_grad()
-def known_of_hands(
-    network: DIR, count: int, split: str
-) -> tuple[Float[np.ndarray, "hands evidence"], Bool[np.ndarray, "hands"], Bool[np.ndarray, "hands"]]:
-    """Returns the evidence about every hand, whether it was found, and whether it is there."""
-    known, right, there = [], [], []
+def known_of_hands(network: DIR, count: int, split: str) -> Known:
+    """Returns what is known of the hands of a split's pictures."""
+    evidence, near, there, odds, apart = [], [], [], [], []
     for batch in track(batches(count, split, network.config.image_size), split, count // TOGETHER):
         prediction = network(normalise(batch.image))
-        assert prediction.located is not None
-        pixels = uv_to_pixels(prediction.located.uv.double(), network.config.image_size).numpy()
+        located = prediction.located
+        assert located is not None
+        pixels = uv_to_pixels(located.uv.double(), network.config.image_size).numpy()
         for k in range(TOGETHER):
             segmented = hands_segmented(prediction.segmentation[k]).confidence
             opinion, _ = second_opinion(batch.image[k].permute(1, 2, 0).numpy(), pixels[k])
-            evidence = evidence_of(prediction.located[[k]], segmented, opinion)
-            known.append(torch.stack(evidence, dim=-1).numpy())
-        right.append(found(prediction, batch))
+            evidence.append(torch.stack(evidence_of(located[[k]], segmented, opinion), dim=-1).numpy())
+            apart.append(hands_apart(located[[k]]))
+        near.append(found(prediction, batch))
         there.append(batch.visible.numpy() > 0)
-    return np.concatenate(known), np.concatenate(right).ravel(), np.concatenate(there).ravel()
+        odds.append(located.presence.numpy())
+    return Known(np.stack(evidence), *(np.concatenate(x) for x in (near, there, odds)), np.array(apart))
+
+
+def second_hand(known: Known) -> float:
+    """Returns the log-odds of the less likely of two hands at one place that tell best if there are two."""
+    same_place = known.apart < SAME_PLACE
+    weaker, both = np.sort(known.odds[same_place].min(1)), known.there[same_place].all(1)
+    steps = (weaker[1:] + weaker[:-1]) / 2
+    mistakes = [int(((known.odds[same_place].min(1) >= step) != both).sum()) for step in steps]
+    return float(steps[int(np.argmin(mistakes))])
+
+
+def told(known: Known, least: float) -> Bool[np.ndarray, "pictures hand=2"]:
+    """Returns which hands are told to be there."""
+    likelihood = torch.from_numpy(known.evidence[:, :, EVIDENCE.index("opinion")] + known.odds).sigmoid()
+    rows = zip(torch.from_numpy(known.odds), likelihood, known.apart.tolist(), strict=True)
+    return torch.stack([hands_there(odds, likely, apart, least) for odds, likely, apart in rows]).numpy()
 
 
 def fit(known: Float[np.ndarray, "hands evidence"], right: Bool[np.ndarray, "hands"]) -> np.ndarray:
@@ -116,15 +152,23 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = DIR.from_pretrained(options.checkpoint).eval()
-    known, right, _ = known_of_hands(network, options.count, "val")
-    constant, *weights = fit(known, right).round(4).tolist()
-    known, right, there = known_of_hands(network, options.count, "test")
-    confidence = 1 / (1 + np.exp(-(known @ np.array(weights) + constant)))
-    said = known[:, EVIDENCE.index("presence")] + known[:, EVIDENCE.index("opinion")] > 0
+    known = known_of_hands(network, options.count, "val")
+    constant, *weights = fit(known.evidence.reshape(-1, len(EVIDENCE)), known.found.ravel()).round(4).tolist()
+    least = round(second_hand(known), 2)
+    known = known_of_hands(network, options.count, "test")
+    confidence = 1 / (1 + np.exp(-(known.evidence @ np.array(weights) + constant)))
+    said = told(known, least)
+    numbers = (confidence.ravel(), known.found.ravel(), known.there.ravel(), said.ravel())
+    right = (said == known.there).all(1)
     record = {
         "network": options.checkpoint,
         "weights": {"constant": constant, **dict(zip(EVIDENCE, weights, strict=True))},
-        "measured": reliability(confidence, right, there, said),
+        "second_hand": least,
+        "measured": reliability(*numbers)
+        | {
+            f"{name}_told_so": round(float(right[known.there.sum(1) == hands].mean()), 3)
+            for hands, name in enumerate(("no_hand", "one_hand", "both_hands"))
+        },
     }
     write_text(OUT, json.dumps(record, indent=1) + "\n")
     print(json.dumps(record["measured"], indent=1))

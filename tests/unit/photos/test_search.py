@@ -32,7 +32,7 @@ CELLS = 64
 
 
 class JointSeer(ColourSeer):
-    """Sees colours as joints: 21 along the diagonal of the box around each colour that is large enough."""
+    """Sees colours as joints: 21 along the diagonal of the box that a colour fills, if it is large enough."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,8 @@ class JointSeer(ColourSeer):
         for k, one in enumerate(image * std + mean):
             for h, colour in enumerate(torch.tensor(COLOURS).float() / 255):
                 places = ((one - colour[:, None, None]).abs().sum(0) < 0.2).nonzero().flip(-1)
-                if len(places) and (places.amax(0) - places.amin(0)).max() >= LEAST:
+                extent = places.amax(0) - places.amin(0) + 1 if len(places) else torch.zeros(2)
+                if extent.max() > LEAST and len(places) > extent.prod() / 2:
                     low, high = (p * 2 / image.shape[-1] - 1 for p in (places.amin(0), places.amax(0) + 1))
                     uv[k, h] = low + torch.linspace(0, 1, 21)[:, None] * (high - low)
                     presence[k, h] = 9.0
@@ -204,7 +205,7 @@ def test_one_hand_that_was_given_to_both_counts_once(model: JointSeer):
     (look,) = look_at(model, picture, [Crop(50, 50, 280)])
     located = look.prediction.located
     assert located is not None
-    same = replace(located, uv=located.uv[:, [0, 0]])
+    same = replace(located, uv=located.uv[:, [0, 0]], presence=torch.tensor([[9.0, 1.0]]))
     double = replace(look, answer=replace(look.prediction, located=same))
     assert sureness(look) == pytest.approx(2, abs=0.05)
     assert sureness(double) == pytest.approx(1, abs=0.05)
