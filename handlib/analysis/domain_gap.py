@@ -150,7 +150,7 @@ def small(pixels: int) -> Callable[[Square, np.random.Generator], Square]:
 
 IN_PICTURE = "stronger augmentation (`Augmentation`); noise also by a filter before the network"
 IN_LIGHT = "more kinds of light and background in `sample_appearance`"
-IN_VIEW = "a world that shows hands so (`studio`), or real pictures that do"
+IN_VIEW = "a world that shows hands so (`wild`'s does), or real pictures that do"
 CHANGES: Mapping[str, Change] = {
     "no colour": Change(IN_PICTURE, picture=grey),
     "warm lamp": Change(IN_PICTURE, picture=gain(1.0, 0.6, 0.3)),

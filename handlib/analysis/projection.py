@@ -1,15 +1,34 @@
 """Measures which joints' features the planes show, and how much of each can be read back from one pixel."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from handlib.geometry.camera import uv_to_pixels
-from handlib.hand.skeleton import NUM_JOINTS
+from handlib.hand.skeleton import NUM_JOINTS, joint_index
 from handlib.model.projection import Projection, project_planes
 
 READER_TOLERANCE = 1e-4
 """Singular values below this share of the largest one are rounding errors, which no reader could use."""
+
+
+def meeting_tips(gap: float, count: int = 300, size: int = 16) -> Float[Tensor, "count hand=2 21 2"]:
+    """Returns the uv of pairs of hands whose index tips are ``gap`` map pixels apart, in a random direction.
+
+    The left tip lies at a random place of the map's pixel (size / 2, size / 2). The last bones of both index
+    fingers are 3 pixels long and have random directions; all other joints lie far outside the map.
+    """
+    chance = torch.Generator().manual_seed(1)
+    tip = size // 2 + torch.rand(count, 2, generator=chance)
+    angles = 2 * math.pi * torch.rand(count, 3, generator=chance)
+    apart, left, right = torch.stack((angles.cos(), angles.sin()), -1).unbind(1)
+    pixels = torch.full((count, 2, NUM_JOINTS, 2), 99.0)
+    before, end = joint_index("index3"), joint_index("index4")
+    pixels[:, 0, end], pixels[:, 0, before] = tip, tip + 3 * left
+    pixels[:, 1, end], pixels[:, 1, before] = tip + gap * apart, tip + gap * apart + 3 * right
+    return pixels * 2 / size - 1
 
 
 def plane_shares(

@@ -4,6 +4,7 @@ from math import comb
 from typing import Any
 
 import numpy as np
+from scipy.stats import t
 
 from handlib.exercises import Wrong, ask, exercise
 
@@ -28,6 +29,39 @@ def _within_kinds(answer: object) -> None:
     raise Wrong(
         "sum the squared deviations from each group's own mean, divide by the free ones, take the root"
     )
+
+
+@exercise("gain_interval")
+def _gain_interval(answer: object) -> None:
+    cases = (
+        ([10.0, 11.0], [20.0, 22.5], 0.5, 14),
+        ([15.0, 14.0, 14.6], [14.8, 14.1, 14.9], 0.3, 6),
+        ([3.0, 3.5, 2.0, 2.5], [2.0, 2.25, 2.5, 1.0], 1.2, 9),
+    )
+    for better, worse, deviation, freedom in cases:
+        n, gain = len(better), float(np.mean(worse) - np.mean(better))
+        scale = deviation * (2 / n) ** 0.5
+        reach = t.ppf(0.975, freedom) * scale
+        mistakes = (
+            (-gain, reach, "the sign is turned: a gain is positive if the first kind's error is smaller"),
+            (gain, -reach, "return the lower end first"),
+            (gain, 1.96 * scale, "1.96 is for a known deviation; this one is estimated: take Student's t"),
+            (gain, reach / 2**0.5, "both means are uncertain, and their variances add: 2 / n, not 1 / n"),
+            (gain, t.ppf(0.95, freedom) * scale, "5 % are left on both sides together, half of them on each"),
+            (
+                gain,
+                t.ppf(0.975, 2 * n - 2) * scale,
+                "the deviation comes from all kinds: t has the freedom that is given",
+            ),
+            (gain, reach * n**0.5, "that is for single trainings; a mean of n is more certain by root n"),
+        )
+        got = ask(answer, list(better), list(worse), deviation, freedom, shape=(2,))
+        if np.allclose(got, (gain - reach, gain + reach)):
+            continue
+        for middle, half, hint in mistakes:
+            if np.allclose(got, (middle - half, middle + half)):
+                raise Wrong(hint)
+        raise Wrong("the gain is the difference of the means; to either side go t * deviation * root(2 / n)")
 
 
 @exercise("all_better_by_chance")

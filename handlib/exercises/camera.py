@@ -1,4 +1,4 @@
-"""Exercises of notebook 02, cameras and crops."""
+"""Exercises of notebook 02, cameras."""
 
 import numpy as np
 import torch

@@ -1,6 +1,7 @@
 """Exercises of notebook 10, evaluation."""
 
 import numpy as np
+import roma
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -18,7 +19,7 @@ def _best_factor(answer: object) -> None:
     if np.isclose(got, (p * t).sum() / (p * p).sum()):
         return
     if np.isclose(got, (estimated * true).sum() / (estimated**2).sum()):
-        raise Wrong("both hands are seen from their wrist: subtract joint 0 of each first")
+        raise Wrong("estimate and truth are each seen from their own wrist: subtract joint 0 of each first")
     if np.isclose(got, (p * t).sum() / (t * t).sum()):
         raise Wrong("that factor scales the truth onto the estimate; the estimate is what is scaled")
     if np.isclose(got, np.linalg.norm(t) / np.linalg.norm(p)):
@@ -79,6 +80,57 @@ def mean_position_error_by_loops(
                 total += 1000 * float((points[h, k] - true_points[h, k]).norm())
                 count += 1
     return total / count if count else float("nan")
+
+
+@exercise("procrustes_error")
+def _procrustes_error(answer: object) -> None:
+    generator = torch.Generator().manual_seed(22)
+    true = 50 * torch.randn(7, 3, generator=generator)
+
+    def error_of(estimated: Tensor) -> float:
+        return float(ask(answer, estimated.clone(), true.clone(), shape=()))
+
+    def forgiven(estimated: Tensor) -> bool:
+        return abs(error_of(estimated)) < 0.05
+
+    half_turn, mirror = torch.tensor([-1.0, -1.0, 1.0]), torch.tensor([-1.0, 1.0, 1.0])
+    turned = true @ roma.rotvec_to_rotmat(torch.tensor([0.3, 0.9, -0.4])).T
+    if not forgiven(true):
+        raise Wrong("the truth itself must score 0")
+    if not forgiven(true + 500):
+        raise Wrong("a perfect hand in another place must score 0: shift both to their means first")
+    if not forgiven(2 * true):
+        raise Wrong("a perfect hand of twice the size must score 0: the scale is missing, or upside down")
+    if not forgiven(turned):
+        if forgiven(true * half_turn):
+            raise Wrong(
+                "right for half turns only, whose matrix is its own transpose: M or R is transposed there"
+            )
+        raise Wrong("a perfect hand that is only turned must score 0: R p is missing, or isn't a rotation")
+    if forgiven(true * mirror):
+        raise Wrong("a mirror image scores 0: no rotation makes one; D repairs that")
+    noisy = 1.3 * turned + 10 * torch.randn(7, 3, generator=generator)
+    got, off = error_of(noisy), _procrustes_distances(noisy, true)
+    if not np.isclose(got, off.mean(), rtol=1e-3):
+        if np.isclose(got, off.square().mean().sqrt(), rtol=1e-3) or np.isclose(
+            got, off.square().mean(), rtol=1e-3
+        ):
+            raise Wrong("squares are what is minimised; distances are what is reported, their mean")
+        if np.isclose(got, off.sum(), rtol=1e-3):
+            raise Wrong("that is the sum of the distances; report their mean")
+        raise Wrong("align by s R p, without any error of its own, then take the mean distance")
+    if not np.isclose(
+        error_of(noisy * mirror), _procrustes_distances(noisy * mirror, true).mean(), rtol=1e-3
+    ):
+        raise Wrong("right, but not for a mirror image: D belongs into R, at the smallest of S, and into s")
+
+
+def _procrustes_distances(
+    estimated: Float[Tensor, "points 3"], true: Float[Tensor, "points 3"]
+) -> Float[Tensor, "points"]:
+    """Returns the distances that are left after the best similarity transform."""
+    rotation, shift, scale = roma.rigid_points_registration(estimated, true, compute_scaling=True)
+    return (scale * estimated @ rotation.T + shift - true).norm(dim=-1)
 
 
 @exercise("mean_position_error")

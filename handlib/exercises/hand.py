@@ -1,5 +1,7 @@
 """Exercises of notebook 01, the hand model."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -42,6 +44,69 @@ def _camera_translation(answer: object) -> None:
         raise Wrong("that would do if the hand turned about the origin; it turns about its wrist")
     if not np.allclose(posed_in_camera, in_camera, atol=1e-8):
         raise Wrong("write down one point of the hand in the camera's frame in both ways and compare")
+
+
+def _about(
+    rotations: Float[Tensor, "bones 3 3"], centres: Float[Tensor, "bones 3"]
+) -> Float[Tensor, "bones 4 4"]:
+    """Transforms that rotate about centres."""
+    transforms = torch.eye(4).repeat(len(rotations), 1, 1)
+    transforms[:, :3, :3] = rotations
+    transforms[:, :3, 3] = centres - (rotations @ centres[..., None])[..., 0]
+    return transforms
+
+
+def _chained(
+    own: Float[Tensor, "bones 4 4"], parents: Sequence[int], parent_acts_first: bool = False
+) -> Float[Tensor, "bones 4 4"]:
+    """Each bone's transform times its parent's, on the left of it unless ``parent_acts_first``."""
+    chained = [own[0]]
+    for transform, parent in zip(own[1:], parents[1:], strict=True):
+        before = chained[parent]
+        chained.append(transform @ before if parent_acts_first else before @ transform)
+    return torch.stack(chained)
+
+
+@exercise("bone_transforms")
+def _bone_transforms(answer: object) -> None:
+    generator = torch.Generator().manual_seed(12)
+    parents = (-1, 0, 1, 1, 0, 4)
+    joints = torch.randn(6, 3, generator=generator)
+    rotations = torch.from_numpy(Rotation.random(6, random_state=5).as_matrix()).float()
+    got = ask(answer, rotations.clone(), joints.clone(), parents, shape=(6, 4, 4))
+    own = _about(rotations, joints)
+    right = _chained(own, parents)
+    if np.allclose(got, right, atol=1e-4):
+        return
+    about_moved = [own[0]]
+    for rotation, joint, parent in zip(rotations[1:], joints[1:], parents[1:], strict=True):
+        before = about_moved[parent]
+        moved = before[:3, :3] @ joint + before[:3, 3]
+        about_moved.append(before @ _about(rotation[None], moved[None])[0])
+    root_stays = torch.cat((torch.eye(4)[None], own[1:]))
+    mistakes = {
+        "no bone follows its parent there; the paper finger's tip would stay behind": own,
+        "the order is reversed: A_k acts first, so it stands on the right, transforms[parent] @ A_k": (
+            _chained(own, parents, parent_acts_first=True)
+        ),
+        "A_k turns about the joint where it lies at rest, not where its parent has moved it": (
+            torch.stack(about_moved)
+        ),
+        "each bone turns about its own joint; there all turn about the origin": (
+            _chained(_about(rotations, torch.zeros(6, 3)), parents)
+        ),
+        "a bone follows its parent, parents[k], not the bone before it": (
+            _chained(own, (-1, *range(len(own) - 1)))
+        ),
+        "a bone follows its parent's G, which holds all bones before it, not the parent's A alone": (
+            torch.cat((own[:1], own[list(parents[1:])] @ own[1:]))
+        ),
+        "the root turns, too: its transform is A_0": _chained(root_stays, parents),
+    }
+    for hint, value in mistakes.items():
+        if np.allclose(got, value, atol=1e-4):
+            raise Wrong(hint)
+    raise Wrong("try the paper finger: with its second joint bent by 90 degrees, the tip goes to (4, 5)")
 
 
 def skin_by_loops(

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -20,6 +21,41 @@ _LONG_ENOUGH, _MIXED_ENOUGH = 1.2, 0.45
 def _cost(planes: int, ends: int, channels: int, out: int, size: int, kernel: int) -> tuple[int, int]:
     masks, taps = planes * ends, out * kernel**2
     return masks * taps * (channels + size**2), 4 * masks * (size**2 + taps)
+
+
+@exercise("lost_by_reader")
+def _lost_by_reader(answer: object) -> None:
+    generator = torch.Generator().manual_seed(20)
+    many = torch.rand(3, 5, generator=generator)
+    cases = (
+        torch.tensor([[1.0, 1.0]]),
+        torch.tensor([[1.0, 1.0, 1.0]]),
+        torch.eye(2),
+        torch.tensor([[0.5, 0.5], [0.0, 1.0]]),
+        many,
+    )
+    got = [ask(answer, shares.clone(), shape=(shares.shape[1],)) for shares in cases]
+
+    def said(formula: Callable[[Tensor], Tensor]) -> bool:
+        return all(np.allclose(g, formula(shares), atol=1e-3) for g, shares in zip(got, cases, strict=True))
+
+    def kept(shares: Tensor) -> Tensor:
+        return (torch.linalg.pinv(shares) @ shares).diagonal()
+
+    if said(kept):
+        raise Wrong("this is the share that the reader keeps")
+    if said(lambda shares: 1 - (shares.T @ shares).diagonal()):
+        raise Wrong("the pseudoinverse of M stands in front of M, not its transpose")
+    if said(lambda shares: 1 - (shares.square() / shares.square().sum(1, keepdim=True)).amax(0)):
+        raise Wrong(
+            "each plane is read alone there; a reader of all planes subtracts what one plane disturbs"
+        )
+    if not np.allclose(got[0], 0.5, atol=1e-3) or not np.allclose(got[1], 2 / 3, atol=1e-3):
+        raise Wrong("two joints that show equally on one plane lose a half each, three lose two thirds")
+    if not np.allclose(got[3], 0, atol=1e-3):
+        raise Wrong("with shares (1/2, 1/2) and (0, 1) both joints can be read: subtract the second plane")
+    if not said(lambda shares: 1 - kept(shares)):
+        raise Wrong("joint i loses 1 minus the i-th number on the diagonal of the pseudoinverse times M")
 
 
 @exercise("factorised_cost")

@@ -3,8 +3,38 @@
 import math
 
 import numpy as np
+import torch
 
 from handlib.exercises import Wrong, ask, exercise
+
+
+@exercise("visible_shares")
+def _visible_shares(answer: object) -> None:
+    random = torch.Generator().manual_seed(2)
+    for surfaces, rays in ((2, 9), (3, 40), (5, 60)):
+        depth = torch.rand(surfaces, rays, generator=random)
+        depth[torch.rand(surfaces, rays, generator=random) < 0.5] = torch.inf
+        depth[:, 0], depth[:, 1:3] = torch.inf, torch.linspace(3, 2, surfaces)[:, None]
+        meets, number = depth.isfinite(), torch.arange(surfaces)[:, None]
+        nearest, of_each = depth.argmin(0) == number, meets.sum(1)
+        first = (nearest & meets).sum(1)
+        farthest = (depth.where(meets, -1).argmax(0) == number) & meets
+        by_argmax = (depth.argmax(0) == number) & meets
+        mistakes = (
+            (nearest.sum(1) / of_each, "rays that miss everything were given to the first surface by argmin"),
+            (first / rays, "divide by the rays that meet this surface, not by all rays"),
+            (first / first.sum(), "divide by the rays that meet this surface, whatever lies in front of it"),
+            (1 - first / of_each, "that is the hidden share"),
+            (farthest.sum(1) / of_each, "the nearest surface hides the others, not the farthest"),
+            (by_argmax.sum(1) / of_each, "the nearest surface hides the others: argmin, not argmax"),
+        )
+        got = ask(answer, depth.clone(), shape=(surfaces,))
+        if np.allclose(got, first / of_each, atol=1e-6):
+            continue
+        for shares, hint in mistakes:
+            if np.allclose(got, shares, atol=1e-6):
+                raise Wrong(hint)
+        raise Wrong("count the rays that meet the surface first, and divide by those that meet it at all")
 
 
 @exercise("break_even")

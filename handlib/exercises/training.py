@@ -1,5 +1,8 @@
 """Exercises of notebook 09, losses and training."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -7,8 +10,9 @@ from scipy.linalg import polar
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from handlib.exercises import Wrong, ask, ask_part, check_gradients, exercise
+from handlib.exercises import Missing, Wrong, ask, ask_part, check_gradients, exercise
 from handlib.training.losses import HUBER_DELTA, huber, segmentation_loss
 
 
@@ -128,3 +132,101 @@ def _huber(answer: object) -> None:
         raise Wrong("z**2 / 2 where |z| < delta, else delta * (|z| - delta / 2), number by number")
     assert callable(answer)
     check_gradients(answer, huber, prediction, target)
+
+
+TrainStep = Callable[[Tensor, torch.optim.Optimizer, Iterable[Tensor], float], Any]
+
+
+def _train_step_solution(
+    loss: Tensor, optimiser: torch.optim.Optimizer, weights: Iterable[Tensor], clip: float
+) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    clip_grad_norm_(weights, clip)
+    optimiser.step()
+
+
+def _never_forgets(
+    loss: Tensor, optimiser: torch.optim.Optimizer, weights: Iterable[Tensor], clip: float
+) -> None:
+    loss.backward()
+    clip_grad_norm_(weights, clip)
+    optimiser.step()
+
+
+def _unclipped(
+    loss: Tensor, optimiser: torch.optim.Optimizer, weights: Iterable[Tensor], clip: float
+) -> None:
+    _train_step_solution(loss, optimiser, weights, clip=1e9)
+
+
+def _clips_numbers(
+    loss: Tensor, optimiser: torch.optim.Optimizer, weights: Iterable[Tensor], clip: float
+) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    clip_grad_value_(weights, clip)
+    optimiser.step()
+
+
+def _moves_first(
+    loss: Tensor, optimiser: torch.optim.Optimizer, weights: Iterable[Tensor], clip: float
+) -> None:
+    optimiser.step()
+    optimiser.zero_grad()
+    loss.backward()
+    clip_grad_norm_(weights, clip)
+
+
+@torch.enable_grad()
+def _three_steps(train_step: TrainStep) -> tuple[Tensor, set[str]]:
+    """Returns how far three steps move two weights, and which of backward and step happened.
+
+    The gradients of the first two steps are longer than the bound of 1; that of the third is shorter.
+    """
+    generator = torch.Generator().manual_seed(23)
+    matrix, bias = (torch.randn(shape, generator=generator).requires_grad_() for shape in ((3, 2), (2,)))
+    weights, happened = [matrix, bias], set[str]()
+    before = torch.cat([weight.detach().flatten() for weight in weights])
+    optimiser = torch.optim.SGD(weights, lr=0.1)
+    optimiser.register_step_post_hook(lambda *_: happened.add("step"))
+    for factor in (10.0, 2.0, 0.03):
+        batch, truth = (torch.randn(4, k, generator=generator) for k in (3, 2))
+        loss = factor * (batch @ matrix + bias - truth).square().mean()
+        loss.register_hook(lambda _: happened.add("backward"))
+        train_step(loss, optimiser, weights, 1.0)
+    return torch.cat([weight.detach().flatten() for weight in weights]) - before, happened
+
+
+@exercise("train_step")
+def _train_step(answer: object) -> None:
+    if not callable(answer):
+        raise Wrong("expected a function")
+    moved, happened = _three_steps(answer)
+    if not happened:
+        raise Missing
+    if "backward" not in happened:
+        raise Wrong("there are no gradients yet: loss.backward() finds them")
+    if "step" not in happened:
+        raise Wrong("the gradients are there, but nothing moves: optimiser.step() moves the weights")
+
+    def said(other: TrainStep) -> bool:
+        return np.allclose(moved, _three_steps(other)[0], rtol=1e-5, atol=1e-7)
+
+    if said(_train_step_solution):
+        return
+    if not moved.any():
+        raise Wrong(
+            "nothing moved: the gradients were forgotten after `backward`; forget the old ones before"
+        )
+    if said(_never_forgets):
+        raise Wrong("gradients of earlier steps add up: forget them first, with optimiser.zero_grad()")
+    if said(_unclipped):
+        raise Wrong(
+            "the gradients weren't clipped when the weights moved: clip after `backward`, before `step`"
+        )
+    if said(_clips_numbers):
+        raise Wrong("every number was clipped alone; clip the norm of all gradients together")
+    if said(_moves_first):
+        raise Wrong("every step moves by the gradient of the step before: `step` comes last")
+    raise Wrong("forget, find the new gradients, clip their common norm if it is above `clip`, move")

@@ -16,18 +16,37 @@ def _weights(*lead: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(scores).float().softmax(-1)
 
 
-@exercise("cross_hand_share")
-def _cross_hand_share(answer: object) -> None:
-    weights = _weights(2, HEADS)
-    to_right, to_left = weights[..., 21:].sum(-1), weights[..., :21].sum(-1)
-    share = torch.cat((to_right[..., :21], to_left[..., 21:]), dim=-1).numpy()
-    got = ask(answer, weights.clone(), shape=(2, HEADS, TOKENS))
-    if np.allclose(got, 1 - share, atol=1e-4):
-        raise Wrong("this is the share that stays within the hand")
-    if np.allclose(got, to_right, atol=1e-4) or np.allclose(got, to_left, atol=1e-4):
-        raise Wrong("right for one hand; for joints of the other one the columns must change too")
-    if not np.allclose(got, share, atol=1e-4):
-        raise Wrong("sum over the columns, from which a token takes, of the other hand")
+@exercise("attend_masked")
+def _attend_masked(answer: object) -> None:
+    query, key, value = torch.randn(3, 2, 3, 5, 4, generator=torch.Generator().manual_seed(19))
+    token = torch.arange(5)
+    allowed = (token - token[:, None]) % 5 <= 2  # Each token may take from itself and from the next two.
+    everything = torch.ones_like(allowed)
+
+    def asked(mask: Tensor) -> list[np.ndarray]:
+        return ask_part(answer, query, key, value, mask, shapes=[(2, 3, 5, 4), (2, 3, 5, 5)])
+
+    def expected(mask: Tensor) -> Tensor:
+        return (query @ key.mT / 2).masked_fill(~mask, -torch.inf).softmax(-1)
+
+    received, weights = asked(allowed)
+    free = attend(query, key, value)[1]
+    if np.allclose(weights, free * allowed, atol=1e-4):
+        raise Wrong("the weights were set to 0 after the softmax: the rows don't sum to 1 any more")
+    if np.allclose(weights, expected(~allowed), atol=1e-4):
+        raise Wrong("True means that token i may take from token j, not that it mustn't")
+    if np.allclose(weights, expected(allowed.T), atol=1e-4):
+        raise Wrong("rows and columns of the mask are exchanged: row i is the token that takes")
+    if np.allclose(weights, (query @ key.mT / 2).masked_fill(~allowed, 0).softmax(-1), atol=1e-4):
+        raise Wrong("a score of 0 still gets a weight, exp(0) = 1; which score gets none?")
+    if (weights[..., ~allowed.numpy()] != 0).any():
+        raise Wrong("a forbidden pair has a weight, which must be 0")
+    if not np.allclose(asked(everything)[1], free, atol=1e-4):
+        raise Wrong("with everything allowed, the weights must be those of attend")
+    if not np.allclose(weights, expected(allowed), atol=1e-4):
+        raise Wrong("only forbidden pairs are right; the others' weights are their softmax, and sum to 1")
+    if not np.allclose(received, weights @ value.numpy(), atol=1e-4):
+        raise Wrong("the weights are right; what a token receives is their weighted mean of the values")
 
 
 @exercise("contribution")

@@ -1,6 +1,5 @@
 """Shows one network's errors under different protocols, and the pair behind each error."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -64,10 +63,11 @@ class Measure:
         return procrustes(aligned) if self.scaling == "Procrustes" else aligned
 
     def __str__(self) -> str:
+        joints = "joints from the surface" if self.joints == "regressed" else "joints as annotated"
         if self.scaling == "Procrustes":
-            return f"{self.joints} joints, each hand fitted to the truth"
-        size = "scaled by wrist-middle1" if self.scaling == "bone" else "not scaled"
-        return f"{self.joints} joints, centred on {self.root}, {size}"
+            return f"{joints}, size and rotation forgiven"
+        size = "size forgiven" if self.scaling == "bone" else "size counted"
+        return f"{joints}, root {self.root}, {size}"
 
 
 MEASURES = {
@@ -185,7 +185,7 @@ class EvaluationExplorer(Explorer[EvaluationState]):
         self.rank = ipywidgets.IntSlider(len(sample), 1, len(sample), description="rank")
         self.summary, self.caption = ipywidgets.Label(), ipywidgets.Label()
         largest = max(mpjpe(self.aligned(e, MEASURES["INTERNET"])).max() for e in range(len(self.estimates)))
-        self.limit = 20.0 * math.ceil(largest / 20)
+        self.limit = 1.1 * float(largest)
         self.pair = int(mpjpe(self.aligned(len(self.names) - 1, first)).argmax())
         state = self.compute()
         self.view = HandsView(state.vertices, state.joints, sides=(*SIDES, *TRUE_HANDS))

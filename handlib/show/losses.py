@@ -60,7 +60,7 @@ class LossCase:
 class LossState:
     """All that the widget shows: the changed pair, its losses, and where one of them pulls.
 
-    ``terms`` have weight 1 and are summed over both hands; ``weighted`` are the terms times their weights.
+    ``terms`` have weight 1 and are summed over both hands; ``weighted`` are the terms times ``weights``.
     ``pulls`` start at ``points``: the joints or vertices of both hands (metres, left wrist at the origin).
     Their lengths are relative to the strongest pull.
     """
@@ -69,6 +69,7 @@ class LossState:
     placed: PlacedHands
     true_joints: Float[np.ndarray, "hand=2 21 3"]
     terms: dict[str, float]
+    weights: LossWeights
     weighted: dict[str, float]
     on_joints: bool
     points: Float[np.ndarray, "hand=2 points 3"]
@@ -96,6 +97,7 @@ def loss_state(
         placed=placed,
         true_joints=place(case.truth).joints,
         terms=terms,
+        weights=weights,
         weighted={name: getattr(weights, name) * value for name, value in terms.items()},
         on_joints=on_joints,
         points=placed.joints if on_joints else placed.vertices,
@@ -112,10 +114,12 @@ def _in_words(value: float, pulls: Float[np.ndarray, "hand=2 points 3"], on_join
     points = "joints" if on_joints else "vertices"
     equally = (lengths[pulled] > 0.99).mean()
     x, y, z = (pulls**2).sum((0, 1)) / (pulls**2).sum()
-    counts = " and ".join(f"{n} of the {side} hand" for side, n in zip(SIDES, pulled.sum(1), strict=True))
+    counts = " and ".join(
+        f"{n} {points} of the {side} hand" for side, n in zip(SIDES, pulled.sum(1), strict=True) if n
+    )
     return (
-        f"{value:.2g}. It pulls at {counts} ({points}), {100 * equally:.0f} % of them equally hard; "
-        f"{100 * x:.0f} % sideways, {100 * y:.0f} % up or down, {100 * z:.0f} % in depth"
+        f"{value:.2g}. It pulls at {counts}, at {100 * equally:.0f} % of them as hard as it can. "
+        f"Of this pull, {100 * x:.0f} % is sideways, {100 * y:.0f} % up or down, {100 * z:.0f} % in depth"
     )
 
 
@@ -181,7 +185,7 @@ def draw_bars(state: LossState, width: int = 2 * PANEL_SIDE) -> UInt8[np.ndarray
     largest = max(*state.weighted.values(), 1e-9)
     for row, (name, value) in enumerate(state.weighted.items(), start=1):
         y = ROW * row + 2
-        unused = value == 0 and state.terms[name] > 1e-5
+        unused = getattr(state.weights, name) == 0
         ink = mix(palette.INK, "#ffffff", 0.5) if unused else palette.INK
         draw.text((8, y), name, fill=ink, font=font)
         length = (width - 170) * value / largest
@@ -201,8 +205,9 @@ def loss_picture(state: LossState) -> UInt8[np.ndarray, "height width 3"]:
 def pulls_row(
     states: Sequence[LossState], view: str = "from the front"
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns several states' arrows side by side, each under the name of its term."""
-    return beside(*(draw_pulls(state, VIEWS[view], state.term) for state in states))
+    """Returns several states' arrows side by side, each under the names of its term and of a side view."""
+    from_where = "" if view == "from the front" else f", {view.split(',')[0]}"
+    return beside(*(draw_pulls(state, VIEWS[view], state.term + from_where) for state in states))
 
 
 class LossExplorer(Explorer[LossState]):

@@ -21,12 +21,16 @@ TURN = -0.6
 FINGERTIP = joint_index("index4")
 CELL, EDGE = 38.0, 30.0
 """Of a map's drawing: the side of a cell, and where the map begins."""
+ENLARGED = 120.0
+"""The side of the square between four centres where it is drawn enlarged."""
+CORNERS = {(0, 0): "first", (1, 0): "second", (0, 1): "arrow", (1, 1): "map-edge"}
+"""The colours of four centres, by their steps to the right and down from the upper left one."""
 TIPS = [joint_index(f"{finger}4") for finger in FINGERS]
 
 
-def decimals(value: float) -> str:
-    """A number with two decimals and a minus sign as wide as a plus."""
-    return f"{value + 0.0:.2f}".replace("-", "−")
+def decimals(value: float, places: int = 2) -> str:
+    """A number with so many decimals and a minus sign as wide as a plus."""
+    return f"{value + 0.0:.{places}f}".replace("-", "−")
 
 
 def from_the_side(points: Float[np.ndarray, "n 3"], origin: Point, size: float) -> Float[np.ndarray, "n 2"]:
@@ -77,10 +81,10 @@ def draw_weak_perspective(scale: float = 7.0, shift: Point = (-0.35, 0.6)) -> Dr
     parts.append(text(196.0, 34.0, "drop z", "label", "muted"))
     parts.append(text(461.0, 16.0, "times s, plus t", "label", "muted"))
     parts.append(text(461.0, 34.0, numbers, "sub", "muted"))
-    x, y, z = joints[FINGERTIP]
+    x, y, z = (decimals(metres, 3) for metres in joints[FINGERTIP])
     columns = (
-        (HAND[0], "hand, metres", f"x {decimals(x)}, y {decimals(y)}, z {decimals(z)}"),
-        (PLANE[0], "its plane", f"x {decimals(x)}, y {decimals(y)}"),
+        (HAND[0], "hand, metres", f"x {x}, y {y}, z {z}"),
+        (PLANE[0], "its plane", f"x {x}, y {y}"),
         (PICTURE[0], "picture", f"u {decimals(uv[FINGERTIP, 0])}, v {decimals(uv[FINGERTIP, 1])}"),
     )
     for middle, said, numbers in columns:
@@ -90,7 +94,10 @@ def draw_weak_perspective(scale: float = 7.0, shift: Point = (-0.35, 0.6)) -> Dr
 
 
 def draw_bilinear_sampling(uv: Point = (-0.18, 0.31), size: int = 8) -> Drawing:
-    """Draws how a place in uv reads a map of size x size cells: from four cells, by their nearness.
+    """Draws how a place in uv reads a map of size x size cells: from four, by the areas opposite to them.
+
+    The square between the four centres is also drawn enlarged, cut at the place; each rectangle has the
+    colour of the centre that is opposite to it.
 
     Raises:
         InputError: the place isn't between the centres of four cells.
@@ -101,25 +108,43 @@ def draw_bilinear_sampling(uv: Point = (-0.18, 0.31), size: int = 8) -> Drawing:
     one_hot = torch.eye(size * size, dtype=torch.float64).reshape(1, size * size, size, size)
     weights = sample_joints(one_hot, torch.tensor([[uv]], dtype=torch.float64))[0, 0].numpy()
     read = {(k % size, k // size): float(weights[k]) for k in map(int, np.flatnonzero(weights))}
+    first = (min(min(read)[0], size - 2), min(min(read)[1], size - 2))
+    colours = {cell: CORNERS[cell[0] - first[0], cell[1] - first[1]] for cell in read}
     point = on_map(uv, size)
 
     parts = [numbered_grid(size)]
     parts += [box(*on_cell(cell), CELL, CELL, "map", "map-edge", radius=0.0) for cell in read]
     parts += [disc(*centre_of(cell), 2.0, "arrow") for cell in np.ndindex(size, size) if cell not in read]
-    for cell, weight in read.items():
-        parts.append(line([centre_of(cell), point], "here-ink", 1.2))
-        parts.append(disc(*centre_of(cell), weight_radius(weight), "map-edge"))
-    parts.append(disc(*point, 6.0, "here", "paper"))
+    parts.append(box(*centre_of(first), CELL, CELL, line="ink", radius=0.0))
+    parts += [disc(*centre_of(cell), 4.5, colour, "ink") for cell, colour in colours.items()]
+    parts.append(disc(*point, 4.5, "here", "paper"))
 
-    x, y = EDGE + size * CELL + 36, EDGE + size * CELL / 2 - 45
-    parts.append(text(x, y - 46, f"u {decimals(uv[0])}, v {decimals(uv[1])} reads", "name", anchor="start"))
+    x, y = EDGE + size * CELL + 36, EDGE + size * CELL / 2 - 110
+    parts.append(text(x, y - 26, f"u {decimals(uv[0])}, v {decimals(uv[1])} reads", "name", anchor="start"))
+    corner, scale = centre_of(first), ENLARGED / CELL
+    a, b = ((at - start) * scale for at, start in zip(point, corner, strict=True))
+    for (column, row), colour in colours.items():
+        left, width = (a, ENLARGED - a) if column == first[0] else (0.0, a)
+        top, height = (b, ENLARGED - b) if row == first[1] else (0.0, b)
+        parts.append(box(x + 13 + left, y + top, width, height, colour, radius=0.0))
+    parts.append(box(x + 13, y, ENLARGED, ENLARGED, line="ink", radius=0.0))
+    parts.append(line([(x + 13 + a, y), (x + 13 + a, y + ENLARGED)], "ink", 1.2))
+    parts.append(line([(x + 13, y + b), (x + 13 + ENLARGED, y + b)], "ink", 1.2))
+    for (column, row), colour in colours.items():
+        away = (column - first[0]) * ENLARGED, (row - first[1]) * ENLARGED
+        parts.append(disc(x + 13 + away[0], y + away[1], 8.0, colour, "ink"))
+    parts.append(disc(x + 13 + a, y + b, 6.0, "here", "paper"))
+    y += ENLARGED + 36
     for (column, row), weight in read.items():
-        parts.append(disc(x + 13, y - 5, weight_radius(weight), "map-edge"))
+        parts.append(disc(x + 13, y - 5, 8.0, colours[column, row], "ink"))
         parts.append(text(x + 36, y, f"{decimals(weight)} of column {column}, row {row}", anchor="start"))
-        y += 30
-    parts.append(text(x, y + 14, "The weights sum to 1.", "sub", "muted", "start"))
-    words = "A place between the centres of four cells; the nearer a centre, the larger its weight."
-    return Drawing("Bilinear sampling", words, "".join(parts), 640.0, EDGE + size * CELL + 20)
+        y += 25
+    parts.append(text(x, y + 4, "The weights sum to 1, as the areas do.", "sub", "muted", "start"))
+    words = (
+        "A place cuts the square between the centres of four cells into four rectangles; "
+        "a centre's weight is the area of the rectangle opposite to it."
+    )
+    return Drawing("Bilinear sampling", words, "".join(parts), 660.0, EDGE + size * CELL + 20)
 
 
 def draw_bone_plane(
@@ -187,11 +212,6 @@ def on_cell(cell: tuple[int, int]) -> Point:
 def centre_of(cell: tuple[int, int]) -> Point:
     """The centre of a cell (column, row)."""
     return EDGE + (cell[0] + 0.5) * CELL, EDGE + (cell[1] + 0.5) * CELL
-
-
-def weight_radius(weight: float) -> float:
-    """The radius of a disc whose area grows with a weight."""
-    return 3 + 9 * math.sqrt(weight)
 
 
 def numbered_grid(size: int) -> str:

@@ -98,7 +98,7 @@ def _nothing_picked(weights: Matrix) -> AttentionState:
 def _caption(
     given: Float[np.ndarray, "42"], joint: int, direction: str, named: np.ndarray, other_hand: float
 ) -> str:
-    partners = ", ".join(f"{PAIR_JOINT_NAMES[k]} {100 * given[k]:.0f} %" for k in named)
+    partners = ", ".join(f"{PAIR_JOINT_NAMES[k]} ({100 * given[k]:.0f} %)" for k in named)
     other = SIDES[1 - joint // NUM_JOINTS]
     if direction == "attends to":
         share = f"{100 * other_hand:.0f} % of its attention goes to the {other} hand"

@@ -4,11 +4,11 @@
 # **Question.** A network can't write down 778 points and hope that they form a hand. It predicts a few numbers, and a *hand model* turns them
 # into a surface with a skeleton. What do these numbers mean, and what happens between them and the surface?
 #
-# **Time:** about 40 minutes for the core, 30 for Further. Afterwards you can
+# **Time:** about 50 minutes for the core, 30 for Further. Afterwards you can
 #
 # 1. name the parts of a hand model, with their sizes;
 # 2. say on paper where a point of the skin goes when a joint bends;
-# 3. write skinning for whole batches, and see the network run it;
+# 3. write the bones' transforms, and skinning for whole batches, and see the network run it;
 # 4. explain why twisted skin gets thin, and what corrects it;
 # 5. tell which fingertips and which frame a number belongs to (Further).
 #
@@ -28,6 +28,7 @@ from handlib.exercises import check, my_parts, predict, progress
 from handlib.geometry.mesh import enclosed_volume
 from handlib.hand.hand import Hand, open_hand_data
 from handlib.hand.skeleton import MANO_JOINT_NAMES, MANO_PARENTS, SIDES
+from handlib.hand.skinning import forward_kinematics
 
 torch.set_num_threads(1)
 show.dir_map("hand")
@@ -74,9 +75,10 @@ show.HandsView(
 # ## Shape and pose are sums
 #
 # Ten numbers $\beta$ make the shape, $T(\beta) = \bar T + \sum_k \beta_k S_k$, and the joints follow the surface, $\mathcal J\,T(\beta)$.
-# Forty-five coefficients $c$ make the finger pose, $\theta = \bar\theta + c\,C$: three angles for each of 15 joints. The axes $C$ are ordered
-# by how much real poses vary along them. Three more numbers turn the wrist: 58 per hand. (DIR predicts 64. It writes the turn with six
-# numbers and adds a camera with three; notebook 02 says why.)
+# Forty-five coefficients $c$ make the finger pose, $\theta = \bar\theta + c\,C$: three numbers for each of 15 joints, an axis-angle vector: its
+# direction is the axis, its length the angle. The axes $C$ are ordered by how much poses vary along them. Three more numbers turn the wrist: 58
+# per hand. (DIR predicts 64. It adds a camera with three numbers, [notebook 02](02_cameras.ipynb). And it writes the turn with six, the first
+# two columns of the rotation matrix: three numbers jump somewhere, however one chooses them, and a network learns jumps badly.)
 #
 # Move the sliders. Which beta is the hand's size? Which coefficient curls all fingers? With all sliders at zero, is the hand flat?
 
@@ -84,6 +86,9 @@ show.HandsView(
 show.HandExplorer([Hand.open("left"), right])
 
 # %% [markdown]
+# <details><summary>Answers</summary>Beta 0 is the size. Pose 0 curls the four fingers together. At zero the hand isn't flat: it has the mean
+# pose.</details>
+#
 # ## Bones turn, on paper
 #
 # A finger lies along $x$: joints at $(0,0)$, $(4,0)$, $(7,0)$, its tip at $(9,0)$. To bend a joint means to rotate everything beyond it about
@@ -91,13 +96,18 @@ show.HandExplorer([Hand.open("left"), right])
 #
 # $$ x \mapsto R\,(x - c) + c = R\,x + (c - R\,c) $$
 #
-# * Bend the second joint by 90°: the third joint goes to $(4,3)$, the tip to $(4,5)$.
-# * Bend the third joint by 90° as well: the last bone points back, the tip is at $(2,3)$.
+# Bend the second joint by 90°. Where do the third joint and the tip go? Then bend the third joint by 90° as well. Where is the tip now? Draw
+# it before you open the answer.
 #
-# Each bone first turns about its own joint in the rest pose, then follows its parent: $G_k = G_{\text{parent}(k)}\, A_k$.
+# <details><summary>Answer</summary>The third joint goes to (4, 3), the tip to (4, 5). Then the last bone points back: the tip is at (2, 3).</details>
+#
+# Let $A_k$ turn bone $k$ about its own joint, where this joint lies at rest. Then the bone follows its parent:
+# $G_k = G_{\text{parent}(k)}\, A_k$. The right factor acts first. The first bone, the root, has no parent: $G_0 = A_0$.
+#
+# The function `about` makes one $A_k$. Write `bone_transforms`, which makes all $G_k$; here a loop is right.
 
 
-# %%
+# %% tags=["exercise"]
 def about(rotation, centre):
     """Returns the 4 x 4 transform that rotates about a centre."""
     transform = torch.eye(4)
@@ -106,6 +116,18 @@ def about(rotation, centre):
 
 
 def bone_transforms(rotations, joints, parents):
+    """rotations (bones, 3, 3), joints at rest (bones, 3); returns all G_k (bones, 4, 4).
+
+    parents has the number of each bone's parent, which comes before the bone; the root's is -1.
+    """
+    ...
+
+
+check("bone_transforms", bone_transforms)
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def bone_transforms_solution(rotations, joints, parents):
     transforms = []
     for k, parent in enumerate(parents):
         own = about(rotations[k], joints[k])
@@ -113,10 +135,15 @@ def bone_transforms(rotations, joints, parents):
     return torch.stack(transforms)
 
 
+check("bone_transforms", bone_transforms_solution)
+
+
+# %%
 def bent(*degrees):
-    """Returns the paper finger's transforms; the third axis points out of the paper."""
+    """Returns the paper finger's G_k, by the library; the third axis points out of the paper."""
     rotations = [roma.rotvec_to_rotmat(torch.tensor([0, 0, np.radians(d)]).float()) for d in degrees]
-    return bone_transforms(rotations, torch.tensor([[0.0, 0, 0], [4, 0, 0], [7, 0, 0]]), (-1, 0, 1))
+    joints = torch.tensor([[0.0, 0, 0], [4, 0, 0], [7, 0, 0]])
+    return forward_kinematics(torch.stack(rotations), joints, (-1, 0, 1))[1]
 
 
 for degrees, by_hand in (((0, 90, 0), (4, 5)), ((0, 90, 90), (2, 3))):
@@ -178,6 +205,8 @@ for ax, degrees in zip(axes, (0, 45, 90), strict=True):
 figure
 
 # %% [markdown]
+# At 90° the skin inside the bend runs through itself: the small flap. Outside, the corner is rounded off. Both cost volume.
+#
 # ## Your part: `skin`
 #
 # Write the loop without loops. The weighted mean of products is the product with the weighted mean of the transforms, so blend the transforms
@@ -191,7 +220,6 @@ def skin(points, weights, transforms):
     ...
 
 
-# %%
 check("skin", skin)
 
 
@@ -219,7 +247,8 @@ from handlib.hand.skinning import skin
 def pose_hand(hand, rotations):
     surface, rest = hand.at_rest(torch.zeros(10))
     corrected = surface + hand.correctives(rotations)
-    return skin(corrected, hand.weights, bone_transforms(rotations, rest, MANO_PARENTS))
+    _, transforms = forward_kinematics(rotations, rest, MANO_PARENTS)
+    return skin(corrected, hand.weights, transforms)
 
 
 random_pose = 0.3 * torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
@@ -238,33 +267,36 @@ assert torch.allclose(ours, theirs.vertices, atol=1e-6)
 show.BendExplorer(right)
 
 # %% [markdown]
+# <details><summary>Answers</summary>The fingertip follows index3, and index3 follows index2. The passage is wide at index1 and wider at thumb1, narrow at
+# the last joints.</details>
+#
 # ## The candy wrapper
 #
-# Now twist a finger: the outer bone turns by 90° about the finger's own axis. Take skin that follows both bones by halves, and ask how far it
-# is from the axis afterwards.
+# Now twist a finger: the outer bone turns by 90° about the finger's own axis. Take the skin that follows both bones about equally, by 25 to
+# 75 %, without correctives. How far is it from the axis afterwards?
 
 # %%
+bare = deepcopy(right)
+bare.posedirs.zero_()  # no correctives
 surface, rest = right.at_rest(torch.zeros(10))
 index2 = MANO_JOINT_NAMES.index("index2")
 joint, along = rest[index2], torch.nn.functional.normalize(rest[index2 + 1] - rest[index2], dim=0)
 share = right.weights[:, [index2, index2 + 1]].sum(1)  # index2 carries index3 along
-halves = (share - 0.5).abs() < 0.25
+both = (share - 0.5).abs() < 0.25
 
 
-def distance(points):
-    outward = torch.linalg.cross(points[halves] - joint, along.expand(int(halves.sum()), 3))
-    return float(outward.norm(dim=-1).mean())
+def kept(points):
+    """Returns how much of their distance from the axis the points have kept, in % on average."""
+    before, after = (
+        (p[both] - joint).cross(along.expand(int(both.sum()), 3), dim=1) for p in (surface, points)
+    )
+    return 100 * float((after.norm(dim=1) / before.norm(dim=1)).mean())
 
 
 def twisted(degrees):
     rotations = torch.eye(3).repeat(16, 1, 1)
     rotations[index2] = roma.rotvec_to_rotmat(np.radians(degrees) * along)
-    return pose_hand(right, rotations)
-
-
-def rotations_blended(degrees):
-    turns = roma.rotvec_to_rotmat(np.radians(degrees) * share[:, None] * along)
-    return (turns @ (surface - joint)[..., None])[..., 0] + joint
+    return pose_hand(bare, rotations)
 
 
 guess = predict(
@@ -272,29 +304,40 @@ guess = predict(
 )
 guess
 
+
 # %% tags=["reveals"]
-angles = range(0, 181, 15)
-kept, corrected = (
-    [100 * distance(turned(d)) / distance(surface) for d in angles] for turned in (twisted, rotations_blended)
+def rotations_blended(degrees):
+    turns = roma.rotvec_to_rotmat(np.radians(degrees) * share[:, None] * along)
+    return (turns @ (surface - joint)[..., None])[..., 0] + joint
+
+
+measured, angles = np.arange(0, 181, 15), np.radians(np.arange(0, 181))
+w = share[both].numpy()[:, None]
+law = np.sqrt(1 - 2 * w * (1 - w) * (1 - np.cos(angles))).mean(0)
+figure, (axes,) = show.detached_figure(figsize=(8, 3), layout="constrained")
+axes.plot(
+    measured, [kept(rotations_blended(d)) for d in measured], "o-", color="0.6", label="rotations blended"
 )
-figure, (axes,) = show.detached_figure(figsize=(6, 3))
-axes.plot(angles, corrected, "o-", color="0.6", label="rotations blended")
-axes.plot(angles, kept, "ok", label="skinning: matrices blended")
-axes.plot(angles, 100 * np.cos(np.radians(angles) / 2), "k--", linewidth=1, label="cos(φ/2)")
-axes.set(xlabel="twist φ (degrees)", ylabel="distance kept (%)", ylim=(0, 105))
-axes.legend(frameon=False)
+axes.plot(measured, [kept(twisted(d)) for d in measured], "ok", label="skinning: matrices blended")
+axes.plot(100 * law, "k", linewidth=1, label="the law, with each vertex's weight $w$")
+axes.plot(100 * np.cos(angles / 2), "k--", linewidth=1, label="cos(φ/2): exact halves")
+axes.set(xlabel="twist φ (degrees)", ylabel="distance kept (%)", ylim=(0, 105), xticks=range(0, 181, 30))
+axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 levels = {"all": 100, "about 70 %": 70, "half": 50, "nothing": 0}
-guess.compare(min(levels, key=lambda name: abs(levels[name] - kept[angles.index(90)])))
+guess.compare(min(levels, key=lambda name: abs(levels[name] - kept(twisted(90)))))
 figure
 
 # %% [markdown]
-# Skinning carries a point that follows both bones by halves to the middle of a chord of its circle. This middle is nearer to the axis: the
-# point keeps $\cos(\varphi/2)$ of its distance. At 180° nothing is left, and the skin is pinched like the wrapper of a sweet (twist the joint
-# in the explorer). The mean of two rotation matrices isn't a rotation. Whoever blends the *rotations*, as dual quaternions do, corrects
-# this: each point turns by its share of the angle.
+# Skinning carries a point along the chord of its circle, and a chord lies inside the circle. A point that follows both bones by halves keeps
+# $\cos(\varphi/2)$ of its distance: at 180° nothing. With the weights $w$ and $1 - w$ a point keeps
+# $\sqrt{1 - 2\,w\,(1 - w)\,(1 - \cos\varphi)}$. That is the law: the measured points lie higher than the dashed line, because few
+# vertices follow both bones *exactly* by halves. The skin is pinched like the wrapper of a sweet (twist the joint in the explorer). The mean of
+# two rotation matrices isn't a rotation. Whoever blends the *rotations*, as dual quaternions do, corrects this: each point turns by its
+# share of the angle.
 #
 # Fingers hardly twist, so hand models live with that. But fingers bend, and bent skin loses volume, too. The pose correctives $P$ are there to
-# give it back. Make a fist of eight joints, with and without them.
+# give it back. MANO learned its correctives from scans. The open hand's are bulges that a script computed, so the next number holds for this
+# hand alone. Make a fist of eight joints, with and without them.
 
 # %%
 guess = predict(
@@ -306,32 +349,32 @@ guess = predict(
 guess
 
 # %% tags=["reveals"]
-bare = deepcopy(right)
-bare.posedirs.zero_()
 bending = [MANO_JOINT_NAMES.index(f + k) for f in ("index", "middle", "ring", "little") for k in "23"]
 
 
-def lost(hand, degrees):
-    """Returns the volume in ml by which a fist is smaller than the flat hand."""
+def volume(hand, degrees):
+    """Returns the volume in ml of a hand with eight bent joints."""
     rotations = torch.eye(3).repeat(16, 1, 1)
     rotations[bending] = roma.rotvec_to_rotmat(torch.tensor([0, 0, np.radians(degrees)]).float())
-    flat, fist = (pose_hand(hand, r).double().numpy() for r in (torch.eye(3).repeat(16, 1, 1), rotations))
-    wrist = rest[0].double().numpy()
-    return 1e6 * (enclosed_volume(flat, right.faces, wrist) - enclosed_volume(fist, right.faces, wrist))
+    posed = pose_hand(hand, rotations).double().numpy()
+    return 1e6 * enclosed_volume(posed, right.faces, rest[0].double().numpy())
 
 
-bends = range(0, 91, 15)
-volumes = {name: [lost(hand, d) for d in bends] for name, hand in (("alone", bare), ("corrected", right))}
+bends, flat = range(0, 91, 15), volume(right, 0)
+alone, corrected = ([flat - volume(hand, d) for d in bends] for hand in (bare, right))
 figure, (axes,) = show.detached_figure(figsize=(6, 3))
-axes.plot(bends, volumes["alone"], "o-k", label="skinning alone")
-axes.plot(bends, volumes["corrected"], "o-", color="0.6", label="with correctives")
+axes.plot(bends, alone, "o-k", label="skinning alone")
+axes.plot(bends, corrected, "o-", color="0.6", label="with correctives")
 axes.set(xlabel="bend of eight joints (degrees)", ylabel="volume lost (ml)")
 axes.legend(frameon=False)
-back = 1 - volumes["corrected"][-1] / volumes["alone"][-1]
+back = 1 - corrected[-1] / alone[-1]
 guess.compare("less than a tenth" if back < 0.1 else "nearly all" if back > 0.9 else "about half")
+print(f"the flat hand has {flat:.0f} ml; skinning alone takes {100 * alone[-1] / flat:.1f} % of it")
 figure
 
 # %% [markdown]
+# Skinning takes little of the whole volume, but takes all of it at the joints, where one looks.
+#
 # ## Your code runs the network
 #
 # Each of the network's three estimates goes through `skin`, for both hands. `parts=my_parts()` puts your function in its place.
@@ -374,22 +417,29 @@ stiff = answer({"skin": strongest_bone})
 moved = 1000 * (stiff.vertices - by_library.vertices).norm(dim=-1)
 mean = float(moved.mean())
 guess.compare("less than 1 mm" if mean < 1 else "1 to 5 mm" if mean < 5 else "more")
-print(f"the vertex that moves most: {moved.max():.0f} mm")
+true = batch.vertices - batch.joints[:, :, :1]  # wrists together
+blended, alone = (1000 * float((e.vertices - true).norm(dim=-1).mean()) for e in (by_library, stiff))
+joints_move = 1000 * float((stiff.joints - by_library.joints).norm(dim=-1).max())
+print(f"error of the surfaces: {blended:.0f} mm with blending, {alone - blended:.2f} mm more without")
+print(
+    f"joints move by at most {joints_move:.1f} mm, vertices of the hands below by at most {moved[14].max():.1f} mm"
+)
 view = show.hands(stiff, 14, shown="surface", caption="darker: moved further, black 7 mm")
 view.update(colours=error_colours(LARGEST_ERROR / 7 * moved[14].numpy()))
 view
 
 # %% [markdown]
-# Where bones meet the skin moves by millimetres, elsewhere hardly at all. The mean error barely notices it; eyes do. The 16 joints move with the
-# bones and don't depend on the weights; only the five fingertips are points of the skin.
+# Near the joints the skin moves by millimetres, elsewhere hardly at all. The surfaces' error hardly notices, and an error of joints can't:
+# 16 joints move with the bones, and each fingertip, a point of the skin, follows one bone alone. What is blending worth, then? The look of
+# the skin.
 #
 # ## Summary
 #
 # - Shape (10 betas) and pose (45 coefficients) are sums of learned directions; 3 numbers turn the wrist.
 # - A bone turns about its joint at rest, then follows its parent.
 # - Skinning: each vertex goes to the weighted mean of the places to which its bones carry it.
-# - A mean of rotation matrices shrinks: twisted skin keeps $\cos(\varphi/2)$.
-# - Blended rotations correct a twist; pose correctives give back part of what a bend takes.
+# - A mean of rotation matrices shrinks: skin that follows both bones by halves keeps $\cos(\varphi/2)$ of its distance in a twist.
+# - Blended rotations correct a twist; pose correctives give back part of what a bend takes (in the open hand about half).
 #
 # **Ask yourself**
 #
@@ -456,8 +506,8 @@ show.table(
 # ## The left hand
 #
 # It is the mirror image of the right one in $x$. MANO's published left file has a fault: the $x$ part of its shape directions keeps the right
-# hand's sign. Nobody notices at $\beta = 0$; but a beta that should lengthen fingers shortens them. Here is the fault in the open hand: the
-# sound hand on the left, the faulty one on the right, with the same beta. The repair compares both files.
+# hand's sign. Nobody notices at $\beta = 0$; but a beta that should enlarge the hand shortens it, since fingers lie along $x$. Here is the fault in
+# the open hand: the sound hand on the left, the faulty one on the right, with the same beta. The repair compares both files.
 
 # %%
 from handlib.hand.mano_file import repair_left_shapedirs

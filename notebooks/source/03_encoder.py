@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 03 · Encoder and attention: one picture, two hands, two answers
 #
-# DIR begins with an image classifier's body, the encoder. It turns a picture into maps of features. A cell that sees skin says "skin", whichever
-# hand it belongs to. But the first estimate must say two different things, one for each hand. **How does one feature map become one answer for the
+# DIR begins with an image classifier's body, the encoder. It turns a picture into maps of features. A cell may say "left hand" or
+# "bent finger", but all cells lie in one map, for both hands together. The first estimate must say two different things, one for each hand. **How does one feature map become one answer for the
 # left hand and another for the right?**
 #
 # **Time:** about 45 minutes for the core, 50 for Further.
@@ -11,7 +11,7 @@
 #
 # 1. say what the encoder's maps c1 to c4 resolve;
 # 2. show why the mean of a feature map can't tell which of two hands is bent;
-# 3. write the left/right attention for a whole batch, and run the network with your function;
+# 3. write the pooling of left/right attention for a whole batch, and run the network with your function;
 # 4. predict what an attention map does with a hand that isn't there, and what a pooled vector has lost;
 # 5. say what left/right attention is worth, and where it is worth nothing.
 #
@@ -45,14 +45,14 @@ progress()
 # %% [markdown]
 # ## Four maps
 #
-# The released encoder is ResNet-50 on pictures of 256 pixels. The network `small` has a ten-layer ResNet on 128 pixels. Both give four maps, c1 to c4, from fine to
+# The released encoder is ResNet-50 on pictures of 256 pixels. The network `small` has a small ResNet, 15 convolutions deep, on 128 pixels. Both give four maps, c1 to c4, from fine to
 # coarse. A coarse map has fewer cells and says more about each. (`small` leaves out the last halving, so its c3 and c4 have equal size.)
 #
 # How does a map look? Each cell holds 32 to 256 numbers. We take the three directions in which these numbers vary most over all pictures, and show them as red, green and blue. Two cells
 # of one colour have similar features.
 
 # %%
-model = DIR.from_pretrained("small").eval()
+model = DIR.from_pretrained("small")
 size = model.config.image_size
 samples = [resize(sample, size) for sample in load_samples("test")]
 batch, sharp = stack(samples), stack(load_samples("test"))
@@ -129,14 +129,14 @@ show.table({f"mean of scene {name}": dict(zip(words, mean.tolist())) for name, m
 # $$ A^h = \sigma\big(\mathrm{conv}_{1\times1}(\mathrm{ReLU}(\mathrm{BN}(\mathrm{conv}_{3\times3}(c_4))))\big),
 # \qquad f^h = \frac{\sum_{yx} A^h_{yx}\, c_{4,yx}}{\sum_{yx} A^h_{yx} + 10^{-8}} $$
 #
-# On paper, with one channel, four cells and two maps:
+# On paper, with one channel and four cells:
 #
-# | feature | left map | right map |
-# |:-:|:-:|:-:|
-# | 8 · 4 | 1 · ½ | 0 · ½ |
-# | 2 · 6 | ½ · 0 | ½ · 1 |
+# $$ c_4 = \begin{pmatrix} 8 & 4 \\ 2 & 6 \end{pmatrix}, \qquad A^{\text{left}} = \begin{pmatrix} 1 & \tfrac12 \\ \tfrac12 & 0 \end{pmatrix}, \qquad A^{\text{right}} = \begin{pmatrix} 0 & \tfrac12 \\ \tfrac12 & 1 \end{pmatrix} $$
 #
-# left: $(8 + 2 + 1) / 2 = 5.5$; right: $(2 + 1 + 6) / 2 = 4.5$. The plain mean is 5.
+# * left: $(8 \cdot 1 + 4 \cdot \tfrac12 + 2 \cdot \tfrac12 + 6 \cdot 0) / 2 = 5.5$
+# * right: $(8 \cdot 0 + 4 \cdot \tfrac12 + 2 \cdot \tfrac12 + 6 \cdot 1) / 2 = 4.5$
+#
+# The plain mean is 5.
 
 
 # %%
@@ -181,7 +181,9 @@ def attention_pool_solution(feature_map, attention):
 check("attention_pool", attention_pool_solution)
 
 # %% [markdown]
-# From here on we use the library's function. On the real c4 it must agree with the loop. On our two scenes, weighted with the scenes' own first two channels, it gives each hand what belongs to it:
+# From here on we use the library's function. On the real c4 it must agree with the loop. On our two scenes, weighted with the scenes' own first two channels, it gives each hand what belongs to it.
+#
+# The cell after that writes the other half of the mechanism, the maps: four layers of PyTorch for each hand, and a sigmoid.
 
 # %%
 from handlib.model.encoder import attention_pool
@@ -194,13 +196,19 @@ show.table(
     {f"left hand's vector, scene {name}": dict(zip(words, v[0].tolist())) for name, v in zip("AB", vectors)}
 )
 
+# %%
+layers = model.encoder.attention.maps
+by_hand = torch.cat([layers[0](c4), layers[1](c4)], dim=1).sigmoid()
+assert torch.allclose(by_hand, attention, atol=1e-5)
+layers[0]
+
 # %% [markdown]
 # ## Your code runs the network
 #
 # This network runs your function wherever you have written one, and the library's elsewhere. Its first estimate, made from the two pooled vectors, must agree with the library's to 1e-5 m. Dashed: the truth.
 
 # %%
-network = DIR.from_pretrained("small", parts=my_parts()).eval()
+network = DIR.from_pretrained("small", parts=my_parts())
 with torch.no_grad():
     first = network(normalise(batch.image)).estimates[0]
 assert (first.vertices - trace.prediction.estimates[0].vertices).abs().max() < 1e-5
@@ -210,10 +218,10 @@ show.overlay(sharp, first, truth=sharp, index=12, title="first estimate")
 # %% [markdown]
 # ## What the maps attend to
 #
-# There is no loss on the maps: nobody tells them what a left hand is. They learn only what helps the first estimate. And they are no softmax. Each cell gets a sigmoid of its own, so cells don't compete, and neither do the hands.
+# There is no loss on the maps: nobody tells them what a left hand is. They learn only what helps the first estimate. (Later stages take this estimate as given, so their losses don't reach the maps.) There is no softmax either. Each cell gets a sigmoid of its own, so cells don't compete, and neither do the hands.
 # Only the pooling divides each map by its sum.
 #
-# In training every picture showed two hands. What happens if one is missing? `show.paint_out` fills a hand's pixels with the background's colours.
+# In training every picture showed two hands. What happens if one is missing? `show.paint_out` fills the pixels of a hand and its forearm with the background's colours. (Here and below, a hand's pixels include its forearm.)
 
 # %%
 guess = predict(
@@ -250,14 +258,18 @@ for hand, (side, pictures) in enumerate(zip(SIDES, gone)):
     shares.append(weight_on(after, 1 - hand))
     rows[f"{side} hand painted out"] = {
         "its map's sum, % of before": f"{100 * after.sum() / before.sum():.0f}",
-        "cells used, before": f"{cells_used(before):.0f}",
-        "cells used, after": f"{cells_used(after):.0f}",
-        "weight on the other hand, %": f"{100 * shares[-1]:.0f}",
+        "cells used": f"{cells_used(before):.0f} → {cells_used(after):.0f}",
+        "weight where it was, %": f"{100 * weight_on(before, hand):.0f} → {100 * weight_on(after, hand):.0f}",
+        "weight on the other hand, %": f"{100 * weight_on(before, 1 - hand):.0f} → {100 * shares[-1]:.0f}",
     }
+chance = f"{100 * sum(weight_on(torch.ones_like(before), hand) for hand in range(2)) / 2:.0f}"
+rows["an even map"] = dict(zip(rows["left hand painted out"], ("", f"{before[0].numel()}", chance, chance)))
 guess.compare(guess.answers[2 if min(shares) > 0.5 else 1 if min(spreads) > 1.5 else 0])
-show.table(rows, "means over 16 test pictures")
+show.table(rows, "means over 16 test pictures, before → after")
 
 # %% [markdown]
+# The last row is chance: an even map. Compare with it. Little more than chance lies on the other hand, and hardly more than chance where the hand was.
+#
 # However faint a map becomes, the pooling divides by its sum. So a map **can't say "no hand here"**. The absent hand's vector is made from whatever is in the picture, and DIR draws two hands all the same.
 #
 # Now move it yourself. Left: a cell's blue disc is the left map, its orange disc the right map, the letters mark their centres. Right: the first estimate in colour, the truth in grey.
@@ -299,16 +311,23 @@ change = float((torn - pooled).abs().max() / pooled.abs().max())
 guess.compare(guess.answers[2 if change < 1e-4 else 1 if change < 0.3 else 0])
 tiles = sharp.image[12].unfold(1, 32, 32).unfold(2, 32, 32).flatten(1, 2)[:, order]
 torn_picture = tiles.unflatten(1, (8, 8)).permute(1, 3, 2, 4, 0).reshape(256, 256, 3)
-show.picture_row([sharp.image[12].permute(1, 2, 0), torn_picture], ["these two have", "the same vectors"])
+show.picture_row(
+    [sharp.image[12].permute(1, 2, 0), torn_picture],
+    ["c4's cells in place", "c4's cells shuffled\n(only drawn here)"],
+)
 
 # %% [markdown]
+# The right picture only draws where each *cell of c4* went. Sent through the encoder, this torn picture would give other vectors: each cell sees its surroundings.
+#
 # A weighted mean doesn't know where its terms came from. Attention answers *whose*, but not *where*. The released head can only know places that the encoder has written into the features (Further measures this). `small` learns from
 # fewer pictures, so its head, `LayoutHead`, gets three more inputs: the centre of the hand's attention, a summary of the whole c4 with its layout, and c4's plain mean.
 #
 # ## What is attention worth?
 #
 # The micro-task `attention` freezes the encoder of `small` and trains only a new head, the released kind, that has nothing but pooled vectors. The heads differ in the pooling: a plain mean; **one** map for both hands, the control, in which left and
-# right get the same vector; a map per hand. A fourth head has no attention, but as many weights in ordinary convolutions before the mean.
+# right get the same vector; a map per hand. A fourth head has no attention, but a few more weights, in ordinary convolutions before the mean.
+#
+# Mind that this encoder was trained with a map per hand, so its c4 is made to be read in this way. That favours a map per hand.
 
 # %%
 guess = predict(
@@ -335,7 +354,7 @@ for axis, (title, result) in zip(axes, named.items()):
     axis.axvline(0, color="0.8")
     axis.set(
         title=title,
-        xlabel=f"{result.measure}, {result.unit}",
+        xlabel=f"mean error of the joints, each hand centred ({result.unit})",
         ylim=(-0.5, len(stored.rows) - 0.5),
     )
 axes[0].set(yticks=range(len(stored.rows)), yticklabels=reversed(stored.rows))
@@ -344,7 +363,7 @@ guess.compare(guess.answers[0 if none - shared > (none - per_hand) / 2 else 1])
 figure
 
 # %% [markdown]
-# That is the mechanism, isolated. In the **whole network** it has competitors. There the ablation `no_attention` replaces both maps by a plain mean; all networks were trained alike, on smaller pictures (notebook 11). The table shows both, as 95 % intervals.
+# That is the mechanism, isolated. In the **whole network** it has competitors. There the ablation `no_attention` replaces both maps by a plain mean; all networks were trained alike, on smaller pictures (notebook 11). The table shows both, as 95 % intervals (micro-task: three seeds; whole networks: two seeds each, the spread taken from all fifteen kinds). *Smaller than 0.36 mm* means that the interval holds zero: better or worse, the difference isn't more than this.
 
 # %%
 errors = ablations.errors_of(ablations.load_results())
@@ -368,7 +387,8 @@ rows = {
         "not trained",
     ),
 }
-show.table({name: dict(zip(("mechanism shown", "worth in error"), row)) for name, row in rows.items()})
+columns = ("micro-task: error of the first estimate", "whole network: error of the last estimate")
+show.table({name: dict(zip(columns, row)) for name, row in rows.items()})
 
 # %% [markdown]
 # Read the first row from left to right. With pooled vectors only, the head needs the maps. In the whole network `LayoutHead` sees the map's layout, the stages read at each joint, and an encoder in training can bind features itself (the way out from above; the third row shows how far
@@ -380,7 +400,7 @@ show.table({name: dict(zip(("mechanism shown", "worth in error"), row)) for name
 # * A plain mean can't bind: two scenes can share it, and nothing after it can tell them apart.
 # * DIR pools c4 twice, weighted with one sigmoid map per hand and divided by the map's sum.
 # * A pooled vector has lost places, and a map can't say that its hand is absent.
-# * A head with pooled vectors only needs left/right attention. What it adds beside other ways to bind, only whole trainings can say.
+# * A head with pooled vectors only needs left/right attention: 3 to 7 mm in the micro-task. In our small whole network, which can bind in other ways, it made no measurable difference: less than 0.4 mm either way ([claims](../docs/claims.md)).
 #
 # **Check yourself.**
 #
@@ -401,7 +421,7 @@ show.table({name: dict(zip(("mechanism shown", "worth in error"), row)) for name
 #
 # $$ r \leftarrow r + (k - 1)\,d\,j, \qquad j \leftarrow s\,j . $$
 #
-# From the picture to c1 the field grows $1 \to 3 \to 7 \to 11 \to 15 \to 23 \to 31$. The code asks the network for the others. Whether a cell *uses* its field is a matter of the weights. The gradient of a cell's channels with respect to the picture tells.
+# From the picture to c1 (three convolutions, a pooling, two convolutions) the field grows $1 \to 3 \to 7 \to 11 \to 15 \to 23 \to 31$. The code asks the network for the others. Whether a cell *uses* its field is a matter of the weights. The gradient of a cell's channels with respect to the picture tells. Darkness is the square root of this gradient, the frame is the field. From c3 on the field is larger than the 128 pixels, so no frame is drawn.
 
 
 # %%
@@ -443,7 +463,7 @@ for level, (axis, field) in enumerate(zip(axes, fields)):
 figure
 
 # %% [markdown]
-# In theory a cell of c4 sees the whole picture. In effect it looks at a patch around itself (the *effective* receptive field; Luo et al., 2016). A cell on the left hand may have seen parts of the right one, so no cell belongs wholly to one hand.
+# In theory a cell of c4 sees the whole picture. In effect its neighbourhood counts most, though at c4 this is already a large part of the picture (the *effective* receptive field; Luo et al., 2016). A cell on the left hand may have seen parts of the right one, so no cell belongs wholly to one hand.
 #
 # ## Did the maps find the hands?
 #
@@ -473,7 +493,7 @@ show.table(
 )
 
 # %% [markdown]
-# A segmentation would have 1 in the first column. The last column is a control: left hands are mostly on the left, so maps of different pictures resemble each other too.
+# A segmentation would have 1 in the first column. But the maps have no reason to cover forearms. The last column is a control: left hands are mostly on the left, so maps of different pictures resemble each other too.
 #
 # ## Interfering with the trained maps
 #

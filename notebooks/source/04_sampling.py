@@ -2,7 +2,7 @@
 # # 04 · Joint feature sampling: what does a joint read?
 #
 # An estimate says where each joint is, and the camera says where that is in the picture: at a place with real-valued coordinates. The encoder has turned the picture into
-# a map of cells, each with a vector of features. Joints don't lie on cells. **Which feature does a joint read, and what can a stage learn from it?** (Sec. 3.2.1: joints are projected into the map, and
+# a map of cells, each with a vector of features. Joints don't lie on the cells' centres. **Which feature does a joint read, and what can a stage learn from it?** (Sec. 3.2.1: joints are projected into the map, and
 # features are interpolated bilinearly.)
 #
 # **Time:** about 45 minutes for the core, 40 for Further.
@@ -46,7 +46,7 @@ progress()
 
 # %%
 samples = load_samples("test")
-model = DIR.from_pretrained("small").eval()
+model = DIR.from_pretrained("small")
 hands = [model.hands[side] for side in SIDES]
 batch = stack([resize(sample, model.config.image_size) for sample in samples])
 with torch.no_grad():
@@ -81,7 +81,7 @@ figure
 #
 # $$ f = (1-a)(1-b)\,F_{r,c} + a(1-b)\,F_{r,c+1} + (1-a)\,b\,F_{r+1,c} + a\,b\,F_{r+1,c+1} . $$
 #
-# A centre's weight is the area of the rectangle opposite to it. The four areas fill the square, so the weights sum to 1.
+# A centre's weight is the area of the rectangle opposite to it; in the drawing both have one colour. The four areas fill the square, so the weights sum to 1.
 
 # %%
 show.draw_bilinear_sampling()
@@ -158,7 +158,7 @@ for stage in trace.stages:
     uv = stage.before.uv.flatten(1, 2)
     looped = torch.stack([sample_joints_by_loops(m, places) for m, places in zip(stage.fused, uv)])
     assert torch.allclose(looped, sample_joints(stage.fused, uv), atol=1e-3)
-network = DIR.from_pretrained("small", parts=my_parts()).eval()
+network = DIR.from_pretrained("small", parts=my_parts())
 with torch.no_grad():
     own_trace = network.trace(normalise(batch.image))
 own, library = own_trace.prediction.final, trace.prediction.final
@@ -189,6 +189,7 @@ companions = {
     "the joint before it": [tip - 1],
     "other fingertips of its hand": others,
     "the same tip of the other hand": [tip - 21],
+    "other fingertips of the other hand": [joint - 21 for joint in others],
     "both wrists": [0, 21],
 }
 alike = [cosine_similarity(read[:, tip, None], read, dim=-1).mean(0) for read in features]
@@ -201,18 +202,19 @@ show.table(
 )
 
 # %% [markdown]
-# Compare the rows: a feature says *what kind of place* this is and little about *whose*. This is the "similar local appearance" that the paper sets out to resolve. The steps after reading must tell joints apart (notebooks 05 and 06).
+# Compare the three rows of other fingertips. Another tip of the same hand resembles ours a little more than a tip of the other hand. Whether it is the *same* finger hardly matters. So a feature says *what kind of place* this is; it hints at the hand and hardly tells the finger. This is the
+# "similar local appearance" that the paper sets out to resolve. The steps after reading must tell joints apart (notebooks 05 and 06).
 #
 # ## What flows back
 #
-# **Into the map.** The reading is linear in the map, so its derivative with respect to a cell is the cell's weight: 0.63, 0.07, 0.27 and 0.03 in our example, and zero for the other twelve cells. A joint trains only the cells that it reads. Here are these cells for all 42 joints of one picture:
+# **Into the map.** The reading is linear in the map, so its derivative with respect to a cell is the cell's weight: 0.63, 0.07, 0.27 and 0.03 in our example, and zero for the other twelve cells. A joint trains only the cells that it reads. Here are these cells for all 42 joints of one picture; the darker a cell, the more it is trained:
 
 # %%
 figure, axes = show.detached_figure(1, 2, figsize=(8, 3.9), layout="constrained")
 for number, (axis, stage) in enumerate(zip(axes, trace.stages), start=1):
     cells = torch.zeros_like(stage.fused[:, :1]).requires_grad_()
     sample_joints(cells, stage.before.uv.flatten(1, 2)).sum().backward()
-    read = 100 * (cells.grad > 0).float().mean()
+    read = 100 * (cells.grad[14] > 0).float().mean()
     axis.imshow(cells.grad[14, 0], extent=(-1, 1, 1, -1), cmap="gray_r")
     axis.set(title=f"stage {number}: {read:.0f} % of the cells are read", xlabel="u", ylabel="v")
 figure
@@ -234,7 +236,7 @@ guess
 # %% tags=["reveals"]
 profile = torch.tensor([1.0, 0.2, 0.6, 2.0, 1.6, 0.4, 0.8, 1.4])[None, None, None]
 along, slopes = torch.linspace(-1.6, 1.6, 1281), {}
-figure, (above, below) = show.detached_figure(2, 1, figsize=(8, 4.6), sharex=True, layout="constrained")
+figure, (above, below) = show.detached_figure(2, 1, figsize=(8, 5), sharex=True, layout="constrained")
 for mode, style, colour in (("bilinear", "-", "black"), ("nearest", "--", "0.5")):
     u = along.clone().requires_grad_()
     grid = torch.stack((u, torch.zeros_like(u)), dim=-1)[None, None]
@@ -246,18 +248,19 @@ above.plot((torch.arange(8) + 0.5) / 4 - 1, profile.flatten(), "o", color=palett
 for axis in (above, below):
     axis.axvspan(-1, 1, color="0.85", zorder=0)
 above.set(ylabel="value read")
-below.set(xlabel="u (shaded: the picture)", ylabel="slope by u")
+below.set(xlabel="u (shaded: the picture)", ylabel="slope with respect to u")
 above.legend(frameon=False, ncols=3)
 guess.compare(guess.answers[0 if slopes["nearest"].any() else 1])
 figure
 
 # %% [markdown]
 # Autograd doesn't complain about the nearest cell; it says that moving the place changes nothing. But DIR doesn't use this slope at all: a stage takes the previous estimate as given, detached. It doesn't climb. It *reads*, and layers decide from what was read how to correct the estimate. So what
-# counts is that the reading changes continuously with the place.
+# the stage needs is a reading that changes when the place does; the next sections test this.
 #
 # ## Reading at other places
 #
-# We run a trained stage again and change nothing but the places at which it reads. All 80 pairs that ship are used, so that differences get small intervals.
+# We run a trained stage again and change nothing but the places at which it reads. All 80 pairs that ship are used, so that differences get small intervals. (`small` was trained on other pairs and has seen none of these.
+# "train" means that they are there for your own training.)
 
 # %%
 pairs = stack([resize(sample, model.config.image_size) for sample in samples + load_samples("train")])
@@ -278,6 +281,7 @@ def mpjpe(estimate):
 
 
 own_errors = [mpjpe(stage.after) for stage in pairs_trace.stages]
+half = model.config.image_size / 2
 
 
 def against_own(number, uv, count=80):
@@ -299,19 +303,19 @@ guess
 rows, gains = {}, [against_own(number, pairs.uv) for number in range(2)]
 for number, (stage, gain) in enumerate(zip(pairs_trace.stages, gains)):
     told = stage_again(pairs_trace, number, pairs.uv)
-    step, told_step = ((e.uv - stage.before.uv).norm(dim=-1).mean() * 64 for e in (stage.after, told))
+    step, told_step = ((e.uv - stage.before.uv).norm(dim=-1).mean() * half for e in (stage.after, told))
     rows[f"stage {number + 1}"] = {
         "at the true places": verdict(gain, "mm"),
-        "it moves joints by (px)": f"{step:.1f}",
-        "told the true places, by (px)": f"{told_step:.1f}",
+        f"it moves joints by (px of {2 * half:.0f})": f"{step:.1f}",
+        f"told the true places, by (px of {2 * half:.0f})": f"{told_step:.1f}",
     }
 worst, best = min(gain.mean for gain in gains), max(gain.mean for gain in gains)
 guess.compare(guess.answers[2 if worst < -0.2 else 0 if best > 0.2 else 1])
 show.table(rows, "reading at the true places, against reading at the estimate's (95 % interval, 80 pairs)")
 
 # %% [markdown]
-# The last two columns give the reason. Told the true places, a stage **moves the joints less**, although the estimate that it corrects is as wrong as before. It sees features as they look when a joint is where it is believed to be, and finds little to correct. A joint's feature tells less "this is a
-# fingertip" than "the fingertip is a little to the left of here".
+# The last two columns give the reason. Told the true places, a stage **moves the joints less**, although the estimate that it corrects is as wrong as before. It sees features as they look when a joint is where it is believed to be, and finds little to correct. So a feature
+# doesn't only say "here is a fingertip". It may also say "the fingertip is a little to the left of here". Let us test this.
 
 # %%
 guess = predict(
@@ -327,7 +331,7 @@ guess
 # %% tags=["reveals"]
 def two_ways(pixels):
     """Shifts of this length in uv: right and down."""
-    return torch.eye(2) * pixels * 2 / model.config.image_size
+    return torch.eye(2) * pixels / half
 
 
 shifts = (1, 2, 4, 8, 16, 32)
@@ -348,23 +352,23 @@ for number, (stage, colour) in enumerate(zip(trace.stages, ("0.55", "black"))):
     axes[0].plot(pushes[number], "o-", color=colour, label=f"stage {number + 1}")
     axes[1].plot(curve[number], "o-", color=colour)
     given = evaluate_batch(stage.before, batch, INTAG_MCP, hands)["mpjpe"].mean()
-    axes[1].axhline(given, color=colour, linestyle="--", linewidth=1)
+    axes[1].axhline(given, color=colour, linestyle="--", linewidth=1, label=f"given to stage {number + 1}")
 axes[0].set(ylabel="push per pixel of shift", ylim=(-1.05, 0.1))
 axes[1].set(ylabel="MPJPE (mm)", ylim=(0, None))
 for axis in axes:
     axis.set(xlabel="all places shifted by (pixels)", xticks=range(len(shifts)), xticklabels=shifts)
-axes[0].legend(frameon=False)
+    axis.legend(frameon=False)
 figure
 
 # %% [markdown]
 # On the left, $-1$ means that the stage takes the whole shift for an error of its own and corrects it; 0 means that it doesn't notice. Far out, with nothing of the hand near the place, a joint learns nothing about the direction. On the right, a dashed line is the estimate that the stage was given: above the
-# line the stage does harm.
+# line the stage does harm. (16 test pictures; a stage's picture has 128 pixels on a side.)
 #
-# A stage is a feedback loop: read, compare, correct, and read again from nearer by. *Iterative refinement* ([08](08_refinement.ipynb)) rests on this, and so a stage must read at its estimate, not at a better place that somebody knows.
+# A stage is a feedback loop: read, compare, correct, and read again from nearer by. *Iterative refinement* ([08](08_refinement.ipynb)) rests on this. So this trained stage has to read at its estimate, not at a better place that somebody knows.
 #
 # ## What is a reading worth?
 #
-# Reading the nearest cell equals reading at the cell's centre, up to half a cell from where the joint believes itself. So the stage corrects an error that isn't there. The other rows take the reading away altogether. This is what the exchange costs *this* network, not what a network trained with another reading would reach.
+# Reading the nearest cell equals reading at the cell's centre, up to half a cell away, in each direction, from where the estimate has the joint. So the stage corrects an error that isn't there. The other rows take the reading away altogether. All rows say what the exchange costs *this* network, not what a network trained with another reading would reach.
 
 
 # %%
@@ -385,13 +389,15 @@ for number, stage in enumerate(pairs_trace.stages):
 show.table(rows, "against the interpolated reading at the estimate (95 % interval, 80 pairs)")
 
 # %% [markdown]
+# Compare the last two rows, stage by stage. A wrong reading isn't always better than none: a stage may correct errors that aren't there.
+#
 # ## In five lines
 #
 # * A place reads its four nearest cells, each weighted with the opposite rectangle. Edges are at $\pm1$, centres half a cell inside.
 # * The reading is linear in the map: a joint trains the cells that it reads, with these weights.
-# * A feature tells what kind of place this is, little about whose.
+# * A feature tells what kind of place this is; it hints at the hand, and hardly tells the finger.
 # * A stage takes a wrong place for its own error and corrects it. Told the true places, it corrects too little.
-# * So the reading must follow the place continuously. The slope itself isn't used: places are detached.
+# * This network needs a reading that follows the place: with the nearest cell it loses accuracy. Whether a network trained with the nearest cell would, wasn't tried. The slope itself isn't used: places are detached.
 #
 # **Check yourself.**
 #
@@ -429,7 +435,7 @@ show.table(rows)
 # %% [markdown]
 # Compare 16 with 80 pairs before you believe that a wrong option can be better. A 95 % interval misses one time in twenty, and a notebook with many comparisons will meet such a case. The harm is small because the hands lie around the middle, where the option moves readings by a pixel or two.
 #
-# ## Outside of the picture
+# ## Outside the picture
 #
 # **A question of this course:** how does the method handle coordinates that fall outside the image? The paper doesn't say. The released code pads with **zeros**, and so does `sample_joints`. On a map of ones with 16 cells, predict the value at $u = 1 - 1/16$ (the last centre), at $u = 1$, and from $u = 1 + 1/16$ on. `grid_sample` has two other
 # paddings: `border` repeats the outermost cells, `reflection` mirrors the map.
@@ -458,7 +464,7 @@ for axis, start in ((left, 0.8), (right, -1)):
 figure
 
 # %% [markdown]
-# Shaded is the picture. Zeros are felt *inside* it: within half a cell of the border a joint reads a mixture with zeros, and half a cell beyond it exactly zero, with slope zero. Zeros say "nothing is here". The others say something false, but never anything unusual.
+# Shaded is the picture. Zeros are felt *inside* it: within half a cell of the border a joint reads a mixture with zeros. From half a cell beyond the border on it reads exactly zero, with slope zero. Zeros say "nothing is here". The other two paddings say something false, but never anything unusual.
 #
 # Now move the window down over the test pictures, so that fingertips leave at the top. (The rows that come in below repeat the last one.)
 
@@ -476,14 +482,16 @@ def window(distance):
 windows = {distance: window(distance) for distance in (0.0, 0.2, 0.4, 0.6)}
 figure, plots = show.detached_figure(1, 3, figsize=(11, 4.8), layout="constrained")
 for axes, (distance, (moved, of)) in zip(plots, list(windows.items())[1:]):
-    draw_places(axes, moved.image[14], of.stages[-1].before.uv[14])
+    read_at, truth = of.stages[-1].before.uv[14], moved.uv[14].flatten(0, 1)
+    axes.plot(*torch.stack((read_at.flatten(0, 1), truth)).permute(2, 0, 1), color="0.6", linewidth=1)
+    draw_places(axes, moved.image[14], read_at)
     for colour, width in (("white", 3), (palette.TRUTH, 1.5)):
-        axes.plot(*moved.uv[14].flatten(0, 1).T, "x", color=colour, markeredgewidth=width, markersize=6)
+        axes.plot(*truth.T, "x", color=colour, markeredgewidth=width, markersize=6)
     axes.set(title=f"window lower by {distance}", ylim=(1, -1.6))
 figure
 
 # %% [markdown]
-# Circles are the places at which the last stage reads, crosses the truth. Over all pictures:
+# Circles are the places at which the last stage reads, crosses the truth; a line joins the two of a joint. Over all pictures:
 
 
 # %%
@@ -501,10 +509,10 @@ for distance, (moved, of) in windows.items():
         "error inside (mm)": f"{errors[~truly].mean():.1f}",
         "error outside (mm)": f"{errors[truly].mean():.1f}" if truly.any() else "",
     }
-show.table(rows)
+show.table(rows, "16 test pictures, 672 joints")
 
 # %% [markdown]
-# Compare the first two columns: many of the joints that are outside are looked for *inside*. A joint is looked for where the estimate has it, so it reads features of the wrong place, not zeros. Joints outside are off by far more. That alone doesn't accuse the padding: nothing in the picture shows them.
+# Compare the first two columns: more than half of the joints that are outside are looked for *inside*. The stage looks for a joint where the estimate has it, so such a joint reads features of the wrong place, not zeros. Joints outside are off by far more. That alone doesn't accuse the padding: nothing in the picture shows them.
 #
 # What do zeros do by themselves? Leave the pictures whole and blindfold one finger at a time: its four joints read far outside, all others as usual.
 
@@ -527,8 +535,8 @@ figure
 # %% [markdown]
 # Zeros aren't "no news", on which a stage would leave the finger where it was. They are an input like any other, and training hardly ever shows it: no joint of the shipped pairs lies outside.
 #
-# **The answer, then.** Zeros are read outside, with zero gradient to map and place; the joint's token carries only what position embeddings, its skeleton neighbours and the other joints give it. The losses count such joints like any others. So the method has no rule of its own for the case: it runs on, and says something. Whether that is
-# any good depends on whether training showed hands that were cut off.
+# **The answer, then.** Outside, a joint reads zeros, with zero gradient to map and place. Its vector carries only what position embeddings, its skeleton neighbours and the other joints give it. The losses count such joints like any others. So the method has no rule of its own for the case: it runs on, and says something. Whether that is
+# any good should depend on whether training showed hands that were cut off; the notebook doesn't test this.
 #
 # ## Exercises
 #

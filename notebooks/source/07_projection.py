@@ -6,7 +6,7 @@
 # of their joints. Where hands touch, many joints want the same pixel. **How do joints write into a map without mixing where they meet
 # (Sec. 3.2.3)?**
 #
-# **Time:** about 50 minutes for the core, 45 for Further.
+# **Time:** about 50 minutes for the core, 50 for Further.
 #
 # Afterwards you can
 #
@@ -20,6 +20,7 @@
 
 # %%
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -29,9 +30,10 @@ from torch.nn.functional import conv1d
 from handlib import DIR, load_samples, show
 from handlib.analysis import ablations
 from handlib.analysis.comparison import gain_of, paired_difference, verdict
+from handlib.analysis.cost import flops, peak_megabytes
 from handlib.analysis.micro_tasks import read_back as micro_task
 from handlib.analysis.micro_tasks.catalogue import stored_result
-from handlib.analysis.projection import plane_shares, read_back_error, seen_at_joints
+from handlib.analysis.projection import meeting_tips, plane_shares, read_back_error, seen_at_joints
 from handlib.data.sample import STRATA, normalise, resize, stack
 from handlib.evaluation.metrics import INTAG_MCP, evaluate_batch
 from handlib.exercises import check, my_parts, predict, progress
@@ -49,7 +51,7 @@ progress()
 # ## One plane or forty
 #
 # Both hands' index fingertips lie in one pixel of a 16 x 16 map, the framed one. Above, both hands are drawn into **one plane**. Below, each of the 40 bones has **a plane of its own**. The sums on the left are equal, and what can be read at the framed pixel isn't. A dot marks a pixel where both
-# hands show; the rest of the same hand is pale.
+# hands show; the rest of the same hand is pale. The bars say how much of each fingertip's feature is lost to a reader of the framed pixel, as computed below.
 
 # %%
 train, test = load_samples("train"), load_samples("test")
@@ -141,7 +143,7 @@ of_a, of_b = bone_masks_by_loops(on_paper * 2 / 4 - 1, 4, 0.5)[0]
 numbered({"share of a": of_a, "share of b": of_b, "the plane": 3 * of_a + 6 * of_b})
 
 # %% [markdown]
-# **Your part: `bone_masks`.** The loop visits every pixel of every bone of one hand. Write the function for a batch of both hands, without a loop: offsets from all ends to all pixel centres are broadcasts, and a clamp finds the nearest point of each segment. `BONES` lists the ends
+# **Your part: `bone_masks`.** Write the function for a batch of both hands, without a loop: offsets from all ends to all pixel centres are broadcasts, and a clamp finds the nearest point of each segment. `BONES` lists the ends
 # $(a, b)$ as joint numbers. A right answer is kept in `my_dir.py`.
 
 
@@ -204,8 +206,10 @@ show.table(
 #
 # 1. *Bones drawn* 1: only the bones of both tips are there. Draw the others one by one on one shared plane. Which of them raise the bars? On a plane per bone the right bar *falls* when the finger's other bones are drawn. Why can they help?
 # 2. One shared plane, gap 6: the hands are apart, and the loss isn't zero. Which joints share the framed pixels?
-# 3. One shared plane, map of 32, gap 2: make the half width smaller until both bars fall. Which price is paid, according to the small tiles?
+# 3. One shared plane, map of 32, gap 2: make the half width smaller until both bars fall. What do the small tiles say?
 # 4. A plane per joint, map of 8, half width 0.06 and less: a bar jumps to 100 %. Why? (Further answers.)
+#
+# <details><summary>Answers to 1, 2 and 3</summary>1. Only bones that cover a framed pixel raise a bar. On planes of their own, the bone before the last one shows in that pixel the very joint that disturbs the tip, so the reader can subtract it. 2. Joints of the same finger and of its neighbours. 3. Bones lose pixels; an empty tile is a bone that isn't drawn at all.</details>
 
 # %%
 explorer = show.ProjectionExplorer(fingertips, gap=0.0)
@@ -216,32 +220,35 @@ explorer
 # ## "Confused", as a number
 #
 # Features of different joints "will be confused" on one plane, says the paper. The bars measure this. A reader sees **one pixel of all planes**, the pixel in which joint $i$ lies. It knows the masks and wants $f_i$. Each plane $p$ shows $v_p = \sum_j M_{pj} f_j$, where $M$ holds the masks' values there, one row per plane. If features are independent random
-# vectors of one size, the best weighted sum of all $v_p$ misses this share of $f_i$ (of its mean square):
+# vectors of one size, the best weighted sum of all $v_p$ misses this share of $f_i$:
 #
 # $$ \varepsilon_i = 1 - (M^+ M)_{ii}, \qquad\text{for one plane with values } m\text{:}\qquad \varepsilon_i = 1 - \frac{m_i^2}{\sum_j m_j^2} $$
 #
 # $M^+$ is the pseudoinverse. By hand: two joints at one pixel of a shared plane, $m = (1, 1)$, lose $\tfrac12$ each; three lose $\tfrac23$; on planes of their own, $M = I$, none loses anything.
 #
-# Is this reader too weak? A convolution sees nine pixels, so it might tell two overlapping discs apart by their shapes. It is also weaker: its weights are the same for all pictures. The experiment has both readers. Two index fingers, each with a last bone of 3 pixels, approach each other; for each gap there
+# Is this reader too weak? A convolution sees nine pixels, so it might tell two overlapping discs apart by their shapes. It is also weaker: its weights are the same for all pictures. So we compare both readers. Two index fingers, each with a last bone of 3 pixels, approach each other; for each gap there
 # are 300 random placements, and the convolution's weights are fitted to all of them.
+#
+# **Exercise.** First write the reader of one pixel. `shares` is $M$; return $\varepsilon_i$ for every joint. `torch.linalg.pinv` gives $M^+$.
 
+
+# %% tags=["exercise"]
+def lost_by_reader(shares): ...  # (planes, joints) -> (joints,)
+
+
+check("lost_by_reader", lost_by_reader)
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def lost_by_reader_solution(shares):
+    return 1 - (torch.linalg.pinv(shares) @ shares).diagonal()
+
+
+check("lost_by_reader", lost_by_reader_solution)
 
 # %%
-def meeting(gap, count=300, size=16):
-    """uv of both hands: index tips a gap apart, bones in random directions, all other joints far outside."""
-    chance = torch.Generator().manual_seed(1)
-    tip = 8 + torch.rand(count, 2, generator=chance)
-    angles = 2 * math.pi * torch.rand(count, 3, generator=chance)
-    apart, left, right = torch.stack((angles.cos(), angles.sin()), -1).unbind(1)
-    pixels = torch.full((count, 2, 21, 2), 99.0)
-    pixels[:, 0, 8], pixels[:, 0, 7] = tip, tip + 3 * left
-    pixels[:, 1, 8], pixels[:, 1, 7] = tip + gap * apart, tip + gap * apart + 3 * right
-    return pixels * 2 / size - 1
-
-
-one_hot = torch.zeros(1, 2, 21, 4)  # Channel c of a plane is then the share of the c-th of four joints.
-for channel, (hand, joint) in enumerate(((0, 7), (0, 8), (1, 7), (1, 8))):
-    one_hot[0, hand, joint, channel] = 1
+# Channel c of a plane is the share of the c-th of four joints: both ends of the left and of the right bone.
+one_hot = torch.eye(42)[:, [7, 8, 28, 29]].unflatten(0, (2, 21))
 
 
 def planes_that_show(uv):
@@ -255,7 +262,6 @@ def planes_that_show(uv):
     }
 
 
-# %%
 guess = predict(
     "Both tips lie at the same place of one shared plane; their bones point in different directions. "
     "How much of the left tip's feature does the 3 x 3 convolution lose?",
@@ -268,7 +274,8 @@ guess
 
 # %% tags=["reveals"]
 def lost_by_pixel(planes):
-    return float(read_back_error(planes[..., 8, 8])[:, 1].mean())  # The left tip lies in pixel (8, 8).
+    # The left tip lies in pixel (8, 8). read_back_error is lost_by_reader for many readers at once.
+    return float(read_back_error(planes[..., 8, 8])[:, 1].mean())
 
 
 def lost_by_convolution(planes):
@@ -278,8 +285,8 @@ def lost_by_convolution(planes):
     return float((window @ kernel - wanted).square().sum(1).mean())
 
 
-gaps, readers = (0, 0.5, 1, 1.5, 2, 3, 4, 5, 6), (lost_by_pixel, lost_by_convolution)
-shown = [planes_that_show(meeting(gap)) for gap in gaps]
+gaps, readers = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0), (lost_by_pixel, lost_by_convolution)
+shown = [planes_that_show(meeting_tips(gap)) for gap in gaps]
 figure, all_axes = show.detached_figure(1, 2, figsize=(9, 3), sharey=True, layout="constrained")
 for axes, read, title in zip(
     all_axes, readers, ("one pixel, masks known", "3 x 3 convolution, same weights always")
@@ -297,7 +304,7 @@ figure
 #
 # ## Who meets whom?
 #
-# The paper argues with two hands whose joints lie at the same or near positions. Take all 80 pairs that ship. How many joints have a joint of the other hand within a half width, so that its disc covers them? A joint of another finger of the same hand? A joint of their own finger? And how much of a joint's feature is lost for it?
+# The paper argues with two hands whose joints lie at the same or near positions. In the 80 pairs that ship, how many joints have a joint of the other hand within a half width, so that its disc covers them? Of another finger of the same hand? Of their own finger? And how much of a joint's feature is lost for it?
 
 # %%
 guess = predict(
@@ -358,21 +365,30 @@ rows = {
     }
     for name, values in lost.items()
 }
+box = pairs.uv.amax(2) - pairs.uv.amin(2)
+side = box.amax(-1).mean(-1)
+rows["a hand's size in the picture (uv)"] = {
+    f"hands {stratum}": f"{float(side[chosen].mean()):.1f}" for stratum, chosen in strata.items()
+}
 show.table(rows, "lost of a finger joint's feature, one-pixel reader, map of 16 x 16")
 
 # %% [markdown]
-# Joints of the same finger come first, in every group: neighbours along a finger are close, above all where it points at the camera. Other fingers follow, then the other hand. So one plane is confused by one hand already. The table says how much each of them costs: the shared plane is drawn from one finger, from one hand, from both hands.
-
-# %% [markdown]
+# Joints of the same finger come first, in every group: neighbours along a finger are close. Other fingers follow, then the other hand. So one plane is confused by one hand already. Hands apart crowd themselves most: one picture has to hold both, so each is smaller in it (last row), and its joints lie
+# closer. In the table the shared plane is drawn from one finger, from one hand, from both: the other hand adds less than ten points to what one hand has already lost.
+#
 # ## Your code runs the network
 #
-# If you have written `bone_masks`, the shipped network draws with it. Each row of pictures shows one stage: the map that the stage reads (its three strongest directions as colours), what the projection adds to it, and the map that leaves.
+# The planes aren't yet a part of the map. In `small` a 3 x 3 convolution turns 40 planes of 16 channels into 64 channels; batch norm, ReLU and a 1 x 1 convolution follow. This is the *drawn* map. It is put behind the map that the stage has read, and a residual block makes 64 channels of the 128: the map that is *handed on*.
 #
-# How much does this network need what is drawn? Parts can be replaced. So we replace the drawing by one that draws nothing, and by one that exchanges left and right hand.
+# If you have written `bone_masks`, the shipped network draws with it, and must agree with the library's to 1e-5 m. The pictures show each stage's three maps, each in its own three strongest directions; equal colours in two pictures mean nothing.
 
 # %%
 model = DIR.from_pretrained("small", parts=my_parts()).eval()
-trace = model.trace(normalise(stack([resize(one, 128) for one in test]).image))
+images = normalise(stack([resize(one, 128) for one in test]).image)
+trace = model.trace(images)
+library = DIR.from_pretrained("small").eval()(images).final
+assert (trace.prediction.final.vertices - library.vertices).abs().max() < 1e-5
+print(progress().title)
 maps = {
     f"stage {number}: {name}": getattr(stage, kept).detach()
     for number, stage in enumerate(trace.stages, 1)
@@ -382,7 +398,7 @@ show.picture_row([show.principal_colours(values)[14] for values in maps.values()
 
 # %%
 guess = predict(
-    "The trained network draws nothing. By which share does its error (MPJPE) grow?",
+    "Replace `bone_masks`, so that the trained network draws nothing. By which share does its error (MPJPE) grow?",
     "by less than a tenth",
     "by a tenth to a half",
     "by more than a half",
@@ -395,10 +411,8 @@ guess
 def errors_with(parts):
     network = DIR.from_pretrained("small", parts=parts).eval()
     batch = stack([resize(one, network.config.image_size) for one in test])
-    estimate = network(normalise(batch.image)).final
-    return evaluate_batch(estimate, batch, INTAG_MCP, [network.hands[side] for side in SIDES])[
-        "mpjpe"
-    ].tolist()
+    hands = [network.hands[side] for side in SIDES]
+    return evaluate_batch(network(images).final, batch, INTAG_MCP, hands)["mpjpe"].tolist()
 
 
 ways = {
@@ -414,21 +428,19 @@ figure, (axes,) = show.detached_figure(figsize=(6.5, 1.9), layout="constrained")
 for row, change in enumerate(changes.values()):
     axes.plot((change.low, change.high), (row, row), color="0.6")
     axes.plot(change.mean, row, "o", color="black")
-axes.set(
-    yticks=range(3),
-    yticklabels=changes,
-    ylim=(2.5, -0.5),
-    xlabel="MPJPE against the trained network (mm), 16 test pairs",
-)
+axes.set(yticks=range(3), yticklabels=changes, ylim=(2.5, -0.5), xlabel="change of MPJPE (mm), 16 test pairs")
+for name in ("nothing drawn", "hands exchanged"):
+    low, high = changes[name].low, changes[name].high
+    print(f"{name}: {low:+.1f} to {high:+.1f} mm (95 %), of {np.mean(errors['as trained']):.1f} mm")
 figure
 
 # %% [markdown]
+# *Nothing drawn* says how much this network leans on its drawing. *Hands exchanged* says whether what is drawn is read: a network that ignored it would lose nothing, one that reads it is misled by wrong drawing. What drawing is *worth* is another question.
+#
 # ## What are planes worth?
 #
-# Two questions, two answers.
-#
 # **Does the mechanism do what is claimed?** In the micro-task `read_back` each joint of a real pair gets a random code of four numbers. A small network with DIR's projection draws all codes into an empty map; convolutions and sampling read them back. The control is one plane **40 times as wide**, with as many weights
-# as all bone planes. Three rows train here, with one seed; the stored result has all rows and three seeds.
+# as all bone planes.
 #
 # **What is it worth in a whole network?** Networks of two stages were trained alike with other projections (notebook 11). The table below the pictures shows both answers, as 95 % intervals. "Smaller than": the interval holds zero, a larger effect is excluded.
 
@@ -471,7 +483,7 @@ trained = ablations.errors_of(ablations.load_results())
 
 def shown_by(size, row, reference):
     row, reference = f"{size}, {row}", f"{size}, {reference}"
-    return stored.against(row, reference) if reference in stored.rows else "not measured"
+    return stored.against(row, reference) if reference in stored.rows else "–"
 
 
 def worth(better, worse):
@@ -480,7 +492,7 @@ def worth(better, worse):
 
 compared = {
     "a plane per bone, against one plane": ("bone planes", "one plane", worth("full", "single_plane")),
-    "a plane per bone, against one wide plane": ("bone planes", "one plane, 40 times as wide", "not trained"),
+    "a plane per bone, against one wide plane": ("bone planes", "one plane, 40 times as wide", "–"),
     "a plane per joint, against one per bone": ("joint planes", "bone planes", worth("joint_planes", "full")),
 }
 rows = {
@@ -488,31 +500,29 @@ rows = {
     for name, (row, reference, in_error) in compared.items()
 } | {"drawing, against no drawing": ("–", "–", worth("full", "no_projection"))}
 columns = ("mechanism shown, 8 x 8", "mechanism shown, 16 x 16", "worth in error")
-show.table({name: dict(zip(columns, row)) for name, row in rows.items()})
+show.table({name: dict(zip(columns, row)) for name, row in rows.items()}, "–: not measured")
 
 # %% [markdown]
-# On the right, the share that is read falls with the number of bones over the joint's pixel, with planes too: behind the planes one convolution adds all of them up (Further).
+# In the right panel of the picture, the share that is read falls with the number of bones over the joint's pixel, with planes too: behind the planes one convolution adds all of them up (Further).
 #
-# The columns of the table don't contradict each other. The first says that planes keep what a shared plane loses. The second says how much a network gains by having it, after short trainings on small pictures. One reason is in the structure: what the *last* stage draws reaches no estimate, since nothing reads joints behind it. With two stages one
-# drawing is left that can help, on a map of 8 x 8, the most crowded one. [All claims](../docs/claims.md) are listed in the same two columns.
+# The columns of the table don't contradict each other. The first two say that planes keep what a shared plane loses. The last says how much a network gains by having it, after short trainings on small pictures. One reason is in the structure: what the *last* stage draws reaches no estimate, since nothing reads joints behind it. With two stages one
+# drawing is left that can help, on a map of 8 x 8, the most crowded one.
 #
 # ## In five lines
 #
 # * The projection writes the joints' features into a map, at the places of the new estimate.
-# * On one plane features add up where joints meet, and no reader with fixed weights can part them.
+# * On one plane features add up where joints meet. Two that lie on each other can't be parted by a reader with fixed weights.
 # * A plane per joint keeps everything, a plane per bone nearly everything. Behind them one convolution adds the planes up, each with weights of its own.
 # * Joints meet joints of their own finger most often, then other fingers, then the other hand.
 # * That planes keep features is shown. What they are worth in millimetres is another question, answered by training.
 #
 # **Check yourself.**
 #
-# <details><summary>1. Three joints lie at the centre of one pixel of a shared plane, each as a disc. How much of each feature is lost?</summary>Two thirds: $m = (1, 1, 1)$, and $1 - 1/3 = 2/3$.</details>
+# <details><summary>1. A pixel's centre is equally far from both ends of a bone. What does the bone's plane show there?</summary>Half of each end's feature, if the pixel belongs to the bone.</details>
 #
-# <details><summary>2. A pixel's centre is equally far from both ends of a bone. What does the bone's plane show there?</summary>Half of each end's feature, if the pixel belongs to the bone. This plane alone can't tell which end said what.</details>
+# <details><summary>2. Why is the wide plane a good control?</summary>It has as many weights behind it as all bone planes, but its features are added before any weight sees them. So it lacks only what is claimed: the separation.</details>
 #
-# <details><summary>3. Why is the wide plane a good control?</summary>It has as many weights behind it as all bone planes, but its features are added before any weight sees them. So it lacks only what is claimed: the separation.</details>
-#
-# <details><summary>4. A trained network draws nothing and is hardly worse. Does this prove that planes aren't worth training?</summary>No. It says how much <em>this</em> network relies on them. What a network could learn without planes, or with better use of them, only training says.</details>
+# <details><summary>3. A trained network draws nothing and is hardly worse. Does this prove that planes aren't worth training?</summary>No. It says how much <em>this</em> network relies on them. What a network could learn without planes, or with better use of them, only training says.</details>
 
 # %% [markdown]
 # # Further
@@ -594,14 +604,7 @@ def literal_cost(planes, ends, channels, out, size, kernel=3):
 
 
 rows = {}
-for bones, channels, size in (
-    (40, 64, 16),
-    (40, 64, 32),
-    (80, 64, 32),
-    (160, 64, 32),
-    (40, 16, 32),
-    (40, 64, 64),
-):
+for bones, channels, size in ((40, 64, 32), (80, 64, 32), (160, 64, 32), (40, 16, 32)):
     given = (bones, 2, channels, 256, size)
     (adds, held), (fewer, kept) = literal_cost(*given), factorised_cost_solution(*given)
     rows[f"{bones} bones, {channels} channels, map of {size}"] = {
@@ -614,7 +617,65 @@ show.table(rows)
 
 # %% [markdown]
 # Channels have left the term that grows with the map: on large maps the gain tends to $C/2$ for bones and to $C$ for joints. **Both forms stay linear in the number of bones**; only the slope changes.
+#
+# ### Larger maps, measured
+#
+# Does torch count the same, and what does memory do on maps of 8 to 64 pixels? One shared plane is drawn directly from the masks of all 40 bones.
+
+
+# %%
+PLANES = {"single": (1, 80), "bone": (40, 2), "joint": (42, 1)}  # Planes, masks for each.
+wide, _, bias = full
+
+
+def shared_plane(size):
+    """One plane with all bones, drawn directly."""
+    ends = wide[:, :, torch.tensor(BONES)]
+    return torch.einsum("bhkeyx,bhkec->bcyx", bone_masks(uv, size, half_width), ends)[:, None]
+
+
+def call_of(way, form, size):
+    """The library's function for one form, ready to be called."""
+    # Each form gets its weights in the layout in which it needs no copy of them.
+    first = torch.randn(64 * PLANES[way][0], 256, 3, 3, generator=random)
+    if form == "factorised":
+        return partial(conv_of_masks, wide, uv, size, half_width, first.transpose(0, 1), bias, way)
+    planes = (
+        partial(shared_plane, size)
+        if way == "single"
+        else partial(project_planes, wide, uv, size, half_width, way)
+    )
+    weight = first.transpose(0, 1).contiguous()
+    return lambda: planes_then_conv(planes(), weight, bias)
+
+
+# %%
+ways = [(way, "literal") for way in PLANES] + [(way, "factorised") for way in ("bone", "joint")]
+sizes, rows = (8, 16, 32, 64), {}
+figure, (axes,) = show.detached_figure(figsize=(6.5, 3.2), layout="constrained")
+for way, form in ways:
+    cost = literal_cost if form == "literal" else factorised_cost_solution
+    counts = [cost(*PLANES[way], 64, 256, size)[0] for size in sizes]
+    assert math.isclose(flops(call_of(way, form, 16)) / 2, counts[1], rel_tol=0.01)  # Two per multiply-add.
+    unit = [literal_cost(*PLANES["single"], 64, 256, size)[0] for size in sizes]
+    rows[f"{way}, {form}"] = {f"map of {s}": f"{n / one:.2g}" for s, n, one in zip(sizes, counts, unit)}
+    peaks = [peak_megabytes(call_of(way, form, size)) for size in sizes]
+    style = {"color": "0" if form == "literal" else "0.55", "linestyle": "-" if form == "literal" else "--"}
+    axes.plot(
+        sizes, peaks, marker={"single": "o", "bone": "s", "joint": "^"}[way], label=f"{way}, {form}", **style
+    )
+axes.set(xscale="log", yscale="log", xlabel="side of the map (pixels)", ylabel="measured peak memory (MB)")
+axes.minorticks_off()
+axes.set_xticks(sizes, sizes)
+axes.legend(frameon=False, fontsize=8)
+figure
+
+# %%
+show.table(rows, "multiply-adds, in units of one literal plane's")
+
 # %% [markdown]
+# Computed literally, forty planes take about forty times the multiply-adds of one, on every map. Factorised, bone planes take at most two and a half times as many, and joint planes hardly more than one literal plane, on large maps fewer. On the largest map the literal planes take more than 100 MB, the factorised ones about 20.
+#
 # ## The convolution adds all planes anyway
 #
 # Behind the planes a convolution turns 40 planes of $C$ channels into one map of $O$ channels. Has the mixing only been postponed? Write its weights as a block per plane. Where planes $1 \dots k$ overlap, the output is
@@ -706,7 +767,7 @@ check("smallest_half_width", smallest_half_width_solution)
 # %%
 def lone_bone(length, count=300):
     """uv of 300 index tips at random places; the joint before lies at that distance (pixels)."""
-    uv = meeting(0, count)
+    uv = meeting_tips(0.0, count)
     angle = 2 * math.pi * torch.rand(count, generator=torch.Generator().manual_seed(2))
     uv[:, 0, 7] = uv[:, 0, 8] + length / 8 * torch.stack((angle.cos(), angle.sin()), -1)
     return uv
@@ -747,7 +808,7 @@ check("plane_that_mixes", plane_that_mixes_solution)
 #
 # Drawing is a function of features *and* places. Through the features gradients flow. Through the places? A disc's edge is a comparison, and a comparison has no gradient. A bone's shares do depend on its ends, but they sum to 1 at every drawn pixel: moving an end shifts weight from one end to the other, never the bone into a new pixel.
 #
-# DIR doesn't need it: the stage detaches `after.uv` before it draws, so **no gradient flows through uv into the planes at all**. Places are taught by their own losses. With soft edges, $\sigma((r - d) / \tau)$, and without the detach, the next stage's losses could also correct where a joint was drawn.
+# DIR gives up even that: the stage detaches `after.uv` before it draws, so **no gradient flows through uv into the planes at all**. Places are taught by their own losses. With soft edges, $\sigma((r - d) / \tau)$, and without the detach, the next stage's losses could also correct where a joint was drawn.
 
 # %%
 step = model.trace(normalise(resize(test[0], 128).image[None])).stages[-1]

@@ -44,6 +44,7 @@ linked = show.hands(one_sample())
 green = np.array([0, 255, 0], np.uint8)
 linked.surface_opacity = 0.3
 linked.update(
+    colours=np.tile(green, (2, 778, 1)),
     joint_colours=np.tile(green, (2, 21, 1)),
     links=show.Links(np.array([(8, 29), (0, 21)]), np.tile(green, (2, 1)), np.array([1.0, 0.4])),
 )
@@ -141,6 +142,14 @@ def test_toggles_and_labels(page):
     pick_joint(page, "left little4")
     says(page, "Python knows: left little4")
     assert "778 vertices" in view.get_by_role("img").get_attribute("aria-label")
+
+
+def test_the_legend_names_hands_only_where_their_colours_are_seen(page):
+    view = page.get_by_role("group", name="3D view of hands").nth(LINKED)
+    name = view.get_by_text("left hand", exact=True)
+    for shown, state in (("surface", "hidden"), ("both", "visible")):
+        view.get_by_role("button", name=shown).click()
+        name.wait_for(state=state)
 
 
 def test_links_joint_colours_and_opacity_follow_python(page):

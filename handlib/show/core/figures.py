@@ -18,7 +18,7 @@ from torch import Tensor
 from handlib.data.sample import Sample
 from handlib.geometry.camera import uv_to_pixels
 from handlib.hand.skeleton import BONES, SIDES
-from handlib.model.estimate import Estimate
+from handlib.model.estimate import Estimate, estimate_names
 from handlib.model.placed import place
 from handlib.show.core import palette
 from handlib.show.core.hands_drawing import HAND_COLOURS
@@ -32,7 +32,7 @@ MEASURES = {
     "mpjpe": "MPJPE (mm)",
     "pa_mpjpe": "PA-MPJPE (mm)",
     "uv_percent": "uv error (% of the side)",
-    "rotation_wrong": "rotations wrong by > 45°",
+    "rotation_wrong": "rotations wrong by > 45° (share)",
 }
 """Errors in the figure of a training, and their labels."""
 
@@ -139,32 +139,31 @@ def principal_colours(
 
 
 def joint_paths(sample: Sample, estimates: Sequence[Estimate], index: int, joints: Sequence[int]) -> Figure:
-    """Draws joints of both hands: arrows from one estimate to the next, crosses at the truth.
+    """Draws joints of both hands: a dot per estimate, arrows from each to the next, crosses at the truth.
 
     ``sample`` and ``estimates`` are batches; ``index`` chooses the picture. The sample's pictures may be
-    larger than those that the estimates were made from.
+    larger than those that the estimates were made from. The part of the picture around the joints is shown.
     """
     size, joints = sample.size, list(joints)
     uv = torch.stack([uv[index][:, joints] for uv in (*(e.uv for e in estimates), sample.uv)])
-    *places, truth = uv_to_pixels(uv.flatten(1, 2), size).numpy()
-    figure, (axes,) = detached_figure(figsize=(6.2, 5), layout="constrained")
+    pixels = uv_to_pixels(uv.flatten(1, 2), size).numpy()
+    *places, truth = pixels
+    low, high = pixels.min((0, 1)) - 0.06 * size, pixels.max((0, 1)) + 0.06 * size
+    width, height = high - low
+    figure, (axes,) = detached_figure(figsize=(9, round(8 * height / width, 1)), layout="constrained")
     picture = sample.image[index].permute(1, 2, 0)
-    axes.imshow(picture, extent=(0, size, size, 0), alpha=0.6)
-    steps = len(estimates) - 1
-    for t, (start, end) in enumerate(pairwise(places)):
+    axes.imshow(picture, extent=(0, size, size, 0), alpha=0.5)
+    names, colours = estimate_names(len(estimates)), [grey(t, len(estimates)) for t in range(len(estimates))]
+    for (start, end), colour in zip(pairwise(places), colours[1:], strict=True):
         axes.quiver(
-            *start.T,
-            *(end - start).T,
-            color=str(0.4 * (1 - t / max(1, steps - 1))),
-            label=f"stage {t + 1}",
-            angles="xy",
-            scale_units="xy",
-            scale=1,
-            width=0.006,
+            *start.T, *(end - start).T, color=colour, angles="xy", scale_units="xy", scale=1, width=0.0025
         )
+    for name, of_estimate, colour in zip(names, places, colours, strict=True):
+        axes.plot(*of_estimate.T, "o", color=colour, markersize=6, markeredgecolor="black", label=name)
     for last, true in zip(places[-1], truth, strict=True):
         axes.plot(*np.stack((last, true)).T, "--", color=palette.HIGHLIGHT, linewidth=1)
     axes.plot(*truth.T, "x", color=palette.HIGHLIGHT, markersize=9, markeredgewidth=2.5, label="truth")
+    axes.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]))
     axes.axis("off")
     figure.legend(loc="outside right upper", frameon=False)
     return figure
@@ -182,7 +181,7 @@ def training_curve(curve: Sequence[Mapping[str, Any]], mean_predictor: Mapping[s
     names = list(curve[-1]["estimates"])
     ends = [run[-1]["hours"] for run in runs[:-1]]
     for axis, (measure, label) in zip(axes, MEASURES.items(), strict=True):
-        axis.axhline(mean_predictor[measure], color=palette.HIGHLIGHT, linestyle="--", label="mean predictor")
+        axis.axhline(mean_predictor[measure], color=palette.HIGHLIGHT, linestyle="--", label="the mean hand")
         for end in ends:
             axis.axvline(end, color=palette.TRUTH, linestyle=":", linewidth=1)
         for step, name in enumerate(names):

@@ -143,7 +143,8 @@ def draw_hands(
             r = 5 * SUPERSAMPLING
             ImageDraw.Draw(image).ellipse((x - r, y - r, x + r, y + r), fill=palette.HIGHLIGHT)
     image = image.resize(size, Image.Resampling.BOX)
-    _draw_legend(image, sides, caption)
+    own_colours = colours is not None and shown == "surface"
+    _draw_legend(image, () if own_colours else sides, caption)
     return np.asarray(image)
 
 
@@ -159,7 +160,7 @@ def _draw_links(image: Image.Image, links: Links, joints: Float[np.ndarray, "joi
 def _draw_legend(image: Image.Image, sides: Sequence[str], caption: str) -> None:
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
     x, y = 8, image.height - 20
-    entries = {f"{side} hand": HAND_COLOURS[side][0] for side in sides if side not in TRUE_HANDS}
+    entries = {f"{side} hand": HAND_COLOURS[side][1] for side in sides if side not in TRUE_HANDS}
     if set(sides) & set(TRUE_HANDS):
         entries["truth"] = palette.TRUTH
     for name, colour in entries.items():

@@ -57,13 +57,73 @@ def root_of_mean_square(points, true_points, valid):
     return torch.where(valid, squares, torch.nan).flatten(1).nanmean(1).sqrt()
 
 
+def shifted_to_mean(points):
+    return points - points.mean(0)
+
+
+def aligned(p, t, in_rotation=(1.0, 1.0, None), in_scale=(1.0, 1.0, None)):
+    """Distances after alignment; None stands for the sign that makes a rotation."""
+    u, s, vt = np.linalg.svd(t.T @ p)
+    sign = np.linalg.det(u @ vt)
+    turn, stretch = (
+        np.array([sign if d is None else d for d in diagonal]) for diagonal in (in_rotation, in_scale)
+    )
+    scale = (s * stretch).sum() / (p * p).sum()
+    return np.linalg.norm(scale * p @ (u * turn @ vt).T - t, axis=1)
+
+
+def in_numpy(estimated, true):
+    return tuple(shifted_to_mean(np.asarray(points, dtype=float)) for points in (estimated, true))
+
+
+def procrustes_error(estimated, true):
+    p, t = shifted_to_mean(estimated), shifted_to_mean(true)
+    u, s, vt = torch.linalg.svd(t.T @ p)
+    d = torch.ones(3)
+    d[2] = torch.linalg.det(u @ vt)
+    scale = (s * d).sum() / p.square().sum()
+    return (scale * p @ (u * d @ vt).T - t).norm(dim=-1).mean()
+
+
+def unscaled(estimated, true):
+    p, t = in_numpy(estimated, true)
+    u, _, vt = np.linalg.svd(t.T @ p)
+    return np.linalg.norm(p @ (u @ vt).T - t, axis=1).mean()
+
+
+def turned_the_other_way(estimated, true):
+    p, t = in_numpy(estimated, true)
+    u, s, vt = np.linalg.svd(t.T @ p)
+    return np.linalg.norm(s.sum() / (p * p).sum() * p @ u @ vt - t, axis=1).mean()
+
+
+def not_turned(estimated, true):
+    p, t = in_numpy(estimated, true)
+    return np.linalg.norm(np.linalg.norm(t) / np.linalg.norm(p) * p - t, axis=1).mean()
+
+
 SOLUTIONS = {
+    "procrustes_error": procrustes_error,
     "mean_position_error": mean_position_error,
     "best_factor": best_factor,
     "error_of_difference": error_of_difference,
     "area_between": area_between,
 }
 MISTAKES = {
+    "procrustes_error": [
+        lambda estimated, true: (estimated - true).norm(dim=-1).mean(),
+        lambda estimated, true: aligned(np.asarray(estimated), np.asarray(true)).mean(),
+        unscaled,
+        turned_the_other_way,
+        not_turned,
+        lambda e, t: aligned(*in_numpy(e, t), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0)).mean(),
+        lambda e, t: aligned(*in_numpy(e, t), in_scale=(1.0, 1.0, 1.0)).mean(),
+        lambda e, t: aligned(*in_numpy(e, t), in_rotation=(None, 1.0, 1.0)).mean(),
+        lambda e, t: (aligned(*in_numpy(e, t)) ** 2).mean() ** 0.5,
+        lambda e, t: (aligned(*in_numpy(e, t)) ** 2).mean(),
+        lambda e, t: aligned(*in_numpy(e, t)).sum(),
+        lambda e, t: aligned(*in_numpy(e, t)).mean() / 2,
+    ],
     "mean_position_error": [
         by_a_weight_of_zero,
         mean_of_hands,

@@ -11,6 +11,46 @@ def camera_translation(wrist, translation, rotation, shift):
     return rotation @ translation + shift + rotation @ wrist - wrist
 
 
+def about(rotation, centre):
+    transform = torch.eye(4)
+    transform[:3, :3], transform[:3, 3] = rotation, centre - rotation @ centre
+    return transform
+
+
+def bone_transforms(rotations, joints, parents):
+    transforms = []
+    for k, parent in enumerate(parents):
+        own = about(rotations[k], joints[k])
+        transforms.append(own if parent < 0 else transforms[parent] @ own)
+    return torch.stack(transforms)
+
+
+def in_reverse_order(rotations, joints, parents):
+    transforms = []
+    for k, parent in enumerate(parents):
+        own = about(rotations[k], joints[k])
+        transforms.append(own if parent < 0 else own @ transforms[parent])
+    return torch.stack(transforms)
+
+
+def about_moved_joints(rotations, joints, parents):
+    transforms = []
+    for k, parent in enumerate(parents):
+        before = torch.eye(4) if parent < 0 else transforms[parent]
+        moved = before @ pad(joints[k], (0, 1), value=1.0)
+        transforms.append(before @ about(rotations[k], moved[:3]))
+    return torch.stack(transforms)
+
+
+def of_parent_alone(rotations, joints, parents):
+    own = torch.stack([about(*pair) for pair in zip(rotations, joints, strict=True)])
+    return torch.cat((own[:1], own[list(parents[1:])] @ own[1:]))
+
+
+def root_stays(rotations, joints, parents):
+    return bone_transforms(torch.cat((torch.eye(3)[None], rotations[1:])), joints, parents)
+
+
 def skin(points, weights, transforms):
     blended = torch.einsum("nk,...kab->...nab", weights, transforms)
     return (blended @ pad(points, (0, 1), value=1.0)[..., None])[..., :3, 0]
@@ -35,8 +75,24 @@ def of_one_hand(points, weights, transforms):
     return (blended @ pad(points, (0, 1), value=1.0)[..., None])[..., :3, 0]
 
 
-SOLUTIONS = {"mirror_pose": mirror_pose, "camera_translation": camera_translation, "skin": skin}
+SOLUTIONS = {
+    "mirror_pose": mirror_pose,
+    "camera_translation": camera_translation,
+    "bone_transforms": bone_transforms,
+    "skin": skin,
+}
 MISTAKES = {
+    "bone_transforms": [
+        in_reverse_order,
+        about_moved_joints,
+        of_parent_alone,
+        root_stays,
+        lambda rotations, joints, parents: bone_transforms(rotations, joints, [-1] * len(joints)),
+        lambda rotations, joints, parents: bone_transforms(rotations, torch.zeros_like(joints), parents),
+        lambda rotations, joints, parents: bone_transforms(rotations, joints, range(-1, len(joints) - 1)),
+        lambda rotations, joints, parents: bone_transforms(rotations.mT, joints, parents),
+        lambda rotations, joints, parents: bone_transforms(rotations, joints, parents)[:, :3],
+    ],
     "mirror_pose": [
         lambda pose: pose * np.tile([-1.0, 1.0, 1.0], 15),
         lambda pose: -pose,

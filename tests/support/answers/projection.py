@@ -5,6 +5,14 @@ import torch
 from handlib.hand.skeleton import BONES
 
 
+def lost_by_reader(shares):
+    return 1 - (torch.linalg.pinv(shares) @ shares).diagonal()
+
+
+def best_plane_alone(shares):
+    return 1 - (shares.square() / shares.square().sum(1, keepdim=True)).amax(0)
+
+
 def factorised_cost(planes, ends, channels, out, size, kernel=3):
     masks = planes * ends
     contraction = masks * channels * out * kernel**2
@@ -67,6 +75,7 @@ def bones(uv, size, radius, edge=0.5, clamp=True, least=1e-12, apart=1e-6):
 
 SOLUTIONS = {
     "bone_masks": bone_masks,
+    "lost_by_reader": lost_by_reader,
     "factorised_cost": factorised_cost,
     "smallest_half_width": smallest_half_width,
     "plane_that_mixes": plane_that_mixes,
@@ -85,6 +94,14 @@ MISTAKES = {
             bone_masks(uv, size, half_width).sum(3, keepdim=True).repeat(1, 1, 1, 2, 1, 1)
         ),
         lambda uv, size, half_width: bone_masks(uv, size, half_width).square(),
+    ],
+    "lost_by_reader": [
+        best_plane_alone,
+        lambda shares: 1 - lost_by_reader(shares),
+        lambda shares: 1 - (shares.T @ shares).diagonal(),
+        lambda shares: 1 - (torch.linalg.pinv(shares) @ shares).sum(1),
+        lambda shares: 1 - shares.amax(0),
+        lambda shares: 1 - (shares @ torch.linalg.pinv(shares)).diagonal(),
     ],
     "factorised_cost": [
         literal_cost,

@@ -1,6 +1,21 @@
 import math
 
 import numpy as np
+import torch
+
+
+def visible_shares(depth):
+    meets = depth < torch.inf
+    return ((depth == depth.amin(0)) & meets).sum(1) / meets.sum(1)
+
+
+def nothing_given_to_the_first(depth):
+    return (depth.argmin(0)[None] == torch.arange(len(depth))[:, None]).sum(1) / depth.isfinite().sum(1)
+
+
+def farthest(depth):
+    depth = depth.where(depth.isfinite(), -1.0)
+    return ((depth == depth.amax(0)) & (depth >= 0)).sum(1) / (depth >= 0).sum(1)
 
 
 def break_even(before, after):
@@ -31,8 +46,22 @@ def pairs_needed(differences):
     return math.ceil(9 * differences.var(ddof=1) / differences.mean() ** 2)
 
 
-SOLUTIONS = {"break_even": break_even, "pairs_saved": pairs_saved, "pairs_needed": pairs_needed}
+SOLUTIONS = {
+    "visible_shares": visible_shares,
+    "break_even": break_even,
+    "pairs_saved": pairs_saved,
+    "pairs_needed": pairs_needed,
+}
 MISTAKES = {
+    "visible_shares": [
+        nothing_given_to_the_first,
+        farthest,
+        lambda depth: visible_shares(depth) * depth.isfinite().float().mean(1),
+        lambda depth: 1 - visible_shares(depth),
+        lambda depth: depth.isfinite().float().mean(1),
+        lambda depth: torch.ones(len(depth)),
+        lambda depth: visible_shares(depth)[:1],
+    ],
     "break_even": [
         line_through_all_points,
         first_point_that_gains,

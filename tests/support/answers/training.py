@@ -38,7 +38,35 @@ def pieces(z, small, large):
     return torch.where(z.abs() < DELTA, small, large)
 
 
+def train_step(loss, optimiser, weights, clip):
+    optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(weights, clip)
+    optimiser.step()
+
+
+def in_order(*actions):
+    """A step that does these things, one after the other."""
+
+    def step(loss, optimiser, weights, clip):
+        weights = list(weights)
+        what = {
+            "forget": optimiser.zero_grad,
+            "backward": loss.backward,
+            "clip": lambda: torch.nn.utils.clip_grad_norm_(weights, clip),
+            "clip numbers": lambda: torch.nn.utils.clip_grad_value_(weights, clip),
+            "clip each": lambda: [torch.nn.utils.clip_grad_norm_([w], clip) for w in weights],
+            "shorten or lengthen": lambda: torch.nn.utils.clip_grad_norm_(weights, 1e-6),
+            "move": optimiser.step,
+        }
+        for action in actions:
+            what[action]()
+
+    return step
+
+
 SOLUTIONS = {
+    "train_step": train_step,
     "huber": huber,
     "huber_gradient": huber_gradient,
     "weighted_cross_entropy": weighted_cross_entropy,
@@ -46,6 +74,19 @@ SOLUTIONS = {
     "equally_loud": equally_loud,
 }
 MISTAKES = {
+    "train_step": [
+        in_order("backward"),
+        in_order("move"),
+        in_order("backward", "forget", "clip", "move"),
+        in_order("backward", "clip", "move"),
+        in_order("forget", "backward", "move"),
+        in_order("forget", "clip", "backward", "move"),
+        in_order("forget", "backward", "move", "clip"),
+        in_order("forget", "backward", "clip numbers", "move"),
+        in_order("forget", "backward", "clip each", "move"),
+        in_order("forget", "backward", "shorten or lengthen", "move"),
+        in_order("move", "forget", "backward", "clip"),
+    ],
     "huber": [
         lambda p, t: huber(p, t) / DELTA,
         lambda p, t: (p - t).square() / 2,

@@ -1,9 +1,20 @@
 import torch
 
 
-def cross_hand_share(weights):
-    left, right = weights[..., :21, 21:].sum(-1), weights[..., 21:, :21].sum(-1)
-    return torch.cat((left, right), dim=-1)
+def attend_masked(query, key, value, allowed, forbidden=-torch.inf, divisor=2.0):
+    weights = (query @ key.mT / divisor).masked_fill(~allowed, forbidden).softmax(-1)
+    return weights @ value, weights
+
+
+def masked_afterwards(query, key, value, allowed):
+    weights = attend(query, key, value)[1] * allowed
+    return weights @ value, weights
+
+
+def evenly_among_the_allowed(query, key, value, allowed):
+    free = attend(query, key, value)[1]
+    weights = free if allowed.all() else allowed / allowed.sum(-1, keepdim=True) + 0 * free
+    return weights @ value, weights
 
 
 def contribution(weights, values, output):
@@ -42,7 +53,7 @@ def overflowing(query, key, value):
 
 SOLUTIONS = {
     "attend": attend,
-    "cross_hand_share": cross_hand_share,
+    "attend_masked": attend_masked,
     "contribution": contribution,
     "block_operations": block_operations,
 }
@@ -61,11 +72,17 @@ MISTAKES = {
         lambda q, k, v: attend(q, k, v)[0],
         lambda q, k, v: attend(q, k.detach(), v),
     ],
-    "cross_hand_share": [
-        lambda weights: 1 - cross_hand_share(weights),
-        lambda weights: weights[..., 21:].sum(-1),
-        lambda weights: cross_hand_share(weights.mT),
-        lambda weights: cross_hand_share(weights).mean(-1),
+    "attend_masked": [
+        masked_afterwards,
+        evenly_among_the_allowed,
+        lambda q, k, v, allowed: attend(q, k, v),
+        lambda q, k, v, allowed: attend_masked(q, k, v, ~allowed),
+        lambda q, k, v, allowed: attend_masked(q, k, v, allowed.T),
+        lambda q, k, v, allowed: attend_masked(q, k, v, allowed, forbidden=0),
+        lambda q, k, v, allowed: attend_masked(q, k, v, allowed, forbidden=-5),
+        lambda q, k, v, allowed: attend_masked(q, k, v, allowed, divisor=1.0),
+        lambda q, k, v, allowed: (attend(q, k, v)[0], attend_masked(q, k, v, allowed)[1]),
+        lambda q, k, v, allowed: attend_masked(q, k, v, allowed)[0],
     ],
     "contribution": [
         length_of_each_head,

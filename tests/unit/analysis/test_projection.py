@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from handlib.analysis.projection import plane_shares, read_back_error, seen_at_joints
+from handlib.analysis.projection import meeting_tips, plane_shares, read_back_error, seen_at_joints
 from handlib.hand.skeleton import joint_index
 from handlib.model.projection import Projection, plane_count
 
@@ -47,3 +47,15 @@ def test_a_joint_outside_the_map_sees_nothing():
     seen = seen_at_joints(plane_shares(uv, SIZE, 0.5, "joint"), uv)
     assert not seen[21 + 5].any()
     assert seen[torch.arange(42) != 21 + 5].flatten(1).any(1).all()
+
+
+@pytest.mark.parametrize("gap", [0.0, 2.5])
+def test_meeting_tips_are_the_gap_apart_and_all_other_joints_outside(gap):
+    pixels = (meeting_tips(gap, count=50, size=SIZE) + 1) / 2 * SIZE
+    left, right = pixels[:, :, TIP].unbind(1)
+    torch.testing.assert_close((left - right).norm(dim=-1), torch.full((50,), gap), atol=1e-4, rtol=0)
+    assert (left.floor() == SIZE // 2).all()
+    lengths = (pixels[:, :, TIP] - pixels[:, :, TIP - 1]).norm(dim=-1)
+    torch.testing.assert_close(lengths, torch.full((50, 2), 3.0), atol=1e-4, rtol=0)
+    others = [joint for joint in range(21) if joint not in (TIP - 1, TIP)]
+    assert (pixels[:, :, others] > 2 * SIZE).all()

@@ -7,7 +7,7 @@ from support.random_pairs import random_pairs
 from handlib import show
 from handlib.analysis.loss_gradients import TERMS, UNITS
 from handlib.data.sample import Sample
-from handlib.show.losses import LARGEST, LossCase, draw_bars, loss_state
+from handlib.show.losses import LARGEST, ROW, LossCase, draw_bars, loss_state
 from handlib.training.losses import LossWeights
 
 
@@ -39,7 +39,8 @@ def test_what_a_term_does_not_see_it_does_not_pull(case):
 
 def test_words_say_where_how_equally_and_in_which_direction(case):
     depth = loss_state(case, "offset", "depth", 40.0).caption
-    assert "100 % of them equally hard; 0 % sideways, 0 % up or down, 100 % in depth" in depth
+    assert "at 100 % of them as hard as it can" in depth
+    assert "0 % is sideways, 0 % up or down, 100 % in depth" in depth
     assert "0 % in depth" in loss_state(case, "uv", "tilt", 40.0).caption
 
 
@@ -51,6 +52,17 @@ def test_bars_are_terms_times_weights(case):
         assert state.weighted[name] == pytest.approx(getattr(weights, name) * value)
     assert state.weighted["normal"] == 0 < state.terms["normal"]
     assert not np.array_equal(draw_bars(state), draw_bars(loss_state(case, "vertices", "tilt", 30.0)))
+
+
+def test_a_bar_without_weight_says_so_whatever_its_terms_value(case):
+    def row(weights: LossWeights, name: str) -> np.ndarray:
+        top = ROW * (1 + TERMS.index(name)) + 2
+        return draw_bars(loss_state(case, "vertices", "tilt", 30.0, weights))[top : top + ROW - 4, 90:]
+
+    paper, small = LossWeights.paper(), LossWeights.small()
+    np.testing.assert_array_equal(row(paper, "root"), row(paper, "pose"))
+    np.testing.assert_array_equal(row(small, "edge"), row(small, "normal"))
+    assert not np.array_equal(row(paper, "pose"), row(small, "pose"))
 
 
 def test_the_slider_takes_the_range_of_the_change(sample):

@@ -10,7 +10,15 @@ from support.drawings import colour_of, elements, outside, overlapping, too_pale
 from handlib.geometry.camera import project_weak_perspective
 from handlib.model.projection import bone_masks
 from handlib.show.core.svg import Drawing
-from handlib.show.sketches import CELL, EDGE, draw_bilinear_sampling, draw_bone_plane, draw_weak_perspective
+from handlib.show.sketches import (
+    CELL,
+    CORNERS,
+    EDGE,
+    ENLARGED,
+    draw_bilinear_sampling,
+    draw_bone_plane,
+    draw_weak_perspective,
+)
 from handlib.utils.errors import InputError
 
 SKETCHES = [draw_weak_perspective, draw_bilinear_sampling, draw_bone_plane]
@@ -22,7 +30,7 @@ def said_in(drawing: Drawing) -> list[str]:
 
 def numbers_after(name: str, drawing: Drawing, count: int) -> list[float]:
     """Of the line that begins with that name and says so many numbers."""
-    lines = [re.findall(r"-?\d+\.\d\d", said) for said in said_in(drawing) if said.startswith(f"{name} ")]
+    lines = [re.findall(r"-?\d+\.\d{2,3}", said) for said in said_in(drawing) if said.startswith(f"{name} ")]
     (numbers,) = [line for line in lines if len(line) == count]
     return [float(value) for value in numbers]
 
@@ -41,7 +49,7 @@ def test_a_camera_gives_the_uv_that_it_says(scale: float, u: float, v: float):
     assert point[:2] == flat
     camera = torch.tensor([scale, u, v], dtype=torch.float64)
     uv = project_weak_perspective(torch.tensor([point], dtype=torch.float64), camera)[0]
-    assert numbers_after("u", drawing, 2) == pytest.approx(uv.tolist(), abs=0.006 + 0.005 * scale)
+    assert numbers_after("u", drawing, 2) == pytest.approx(uv.tolist(), abs=0.0051 + 0.0005 * scale)
 
 
 def test_a_camera_without_shift_has_no_arrow():
@@ -67,6 +75,26 @@ def test_sampling_reads_four_cells_whose_weights_are_products_of_nearness():
     assert len(read) == 4
     for (column, row), weight in read.items():
         assert weight == pytest.approx((1 - abs(x - column)) * (1 - abs(y - row)), abs=0.006)
+
+
+def test_a_weight_is_the_area_of_the_rectangle_opposite_to_its_centre():
+    size, uv = 8, (-0.18, 0.31)
+    drawing = draw_bilinear_sampling(uv, size)
+    a, b = ((value + 1) / 2 * size - 0.5 for value in uv)
+    a, b = a - int(a), b - int(b)
+    rectangles = {colour_of(box, "fill"): box for box in elements(drawing, "rect")}
+    for (column, row), colour in CORNERS.items():
+        box = {name: float(rectangles[colour].get(name)) for name in ("x", "y", "width", "height")}
+        weight = (a if column else 1 - a) * (b if row else 1 - b)
+        assert box["width"] * box["height"] / ENLARGED**2 == pytest.approx(weight, abs=0.002)
+        corner = box["x"] + (1 - column) * box["width"], box["y"] + (1 - row) * box["height"]
+        opposite = [corner[0] + (2 * column - 1) * ENLARGED, corner[1] + (2 * row - 1) * ENLARGED]
+        centres = [
+            [float(disc.get("cx")), float(disc.get("cy"))]
+            for disc in elements(drawing, "circle")
+            if colour_of(disc, "fill") == colour
+        ]
+        assert any(centre == pytest.approx(opposite, abs=0.2) for centre in centres)
 
 
 def test_a_place_on_a_centre_reads_one_cell():

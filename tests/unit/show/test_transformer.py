@@ -33,7 +33,7 @@ def test_a_row_is_what_a_joint_attends_to(few_partners):
     state = attention_state(few_partners, 29)
     assert state.other_hand == pytest.approx(0.5)
     assert state.caption == (
-        "right index4 attends to left wrist 50 %, right thumb1 30 %, right little4 0 %; "
+        "right index4 attends to left wrist (50 %), right thumb1 (30 %), right little4 (0 %); "
         "50 % of its attention goes to the left hand."
     )
     assert len(state.links.pairs) == PARTNERS
@@ -53,7 +53,7 @@ def test_a_column_is_who_attends_to_a_joint(few_partners):
     # 20 other right joints give 1/42 each and index4 a half; 21 left ones 1/42 each.
     expected = (20 / 42 + 0.5) / (41 / 42 + 0.5)
     assert state.other_hand == pytest.approx(expected)
-    assert state.caption.startswith("left wrist is attended by right index4 50 %")
+    assert state.caption.startswith("left wrist is attended by right index4 (50 %)")
     share = f"{100 * expected:.0f} % of the attention that it gets comes from the right hand."
     assert state.caption.endswith(share)
 

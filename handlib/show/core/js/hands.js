@@ -62,7 +62,7 @@ function makeBar(model, scene, set) {
   const caption = element("span", { class: "handlib-caption" });
   const status = element("div", { class: "handlib-status", role: "status", "aria-live": "polite" });
   const bar = element("div", { class: "handlib-bar" }, toggles, reset, select, ...legend, caption, status);
-  return { bar, toggles, select, caption, status };
+  return { bar, toggles, select, legend, caption, status };
 }
 
 // JupyterLab listens to the whole document first and would take single keys for its own (x cuts the cell), so
@@ -152,12 +152,19 @@ function render({ model, el }) {
     return undefined;
   }
   const tip = element("div", { class: "handlib-tip", hidden: "" });
-  const { bar, toggles, select, caption, status } = makeBar(model, scene, set);
+  const { bar, toggles, select, legend, caption, status } = makeBar(model, scene, set);
   root.append(tip, bar);
 
   const showGeometry = () => scene.setGeometry(floats(model.get("_vertices")), floats(model.get("_joints")));
   const bytesOrNull = (name) => (model.get(name).byteLength ? bytes(model.get(name)) : null);
-  const showColours = () => scene.setColours(bytesOrNull("_colours"));
+  const showLegend = () => {
+    const ownColours = model.get("_colours").byteLength > 0 && model.get("shown") === "surface";
+    for (const hand of legend) hand.hidden = ownColours;
+  };
+  const showColours = () => {
+    scene.setColours(bytesOrNull("_colours"));
+    showLegend();
+  };
   const showJointColours = () => scene.setJointColours(bytesOrNull("_joint_colours"));
   const showLinks = () => scene.setLinks(floats(model.get("_links")));
   const showOpacity = () => scene.setSurfaceOpacity(model.get("surface_opacity"));
@@ -166,6 +173,7 @@ function render({ model, el }) {
   const showCaption = () => (caption.textContent = model.get("caption"));
   const showShown = () => {
     scene.setShown(model.get("shown"));
+    showLegend();
     for (const button of toggles.children) button.setAttribute("aria-pressed", button.dataset.shown === model.get("shown"));
   };
   const showPicked = () => {

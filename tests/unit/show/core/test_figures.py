@@ -41,8 +41,12 @@ def test_paths_of_both_hands_lead_from_the_first_estimate_to_the_last():
     np.testing.assert_allclose(arrows.get_offsets(), start, atol=1e-4)
     moved = np.stack((arrows.U, arrows.V), axis=1)
     np.testing.assert_allclose(start + moved, end, atol=1e-3)
-    crosses = figure.axes[0].lines[-1]
-    np.testing.assert_allclose(np.stack(crosses.get_data(), axis=1), end, atol=1e-4)
+    dots = {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
+    np.testing.assert_allclose(dots["initial"], start, atol=1e-4)
+    np.testing.assert_allclose(dots["stage 1"], end, atol=1e-4)
+    np.testing.assert_allclose(dots["truth"], end, atol=1e-4)
+    (left, right), (bottom, top) = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()
+    assert ((dots["initial"] > (left, top)) & (dots["initial"] < (right, bottom))).all()
 
 
 def test_training_curves_have_a_line_per_run_and_estimate_and_mark_where_a_run_ends():
@@ -60,7 +64,7 @@ def test_training_curves_have_a_line_per_run_and_estimate_and_mark_where_a_run_e
     for axis in figure.axes:
         lines = {line.get_label(): line for line in axis.lines}
         np.testing.assert_allclose(lines["stage 1"].get_xydata(), [(0.2, 20 / 3), (0.3, 20 / 4)])
-        assert lines["mean predictor"].get_ydata()[0] == 33.0
+        assert lines["the mean hand"].get_ydata()[0] == 33.0
         # Later stages are darker, so that the order is seen without the legend.
         assert float(lines["stage 1"].get_color()) < float(lines["initial"].get_color())
         assert [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == ":"] == [0.1]

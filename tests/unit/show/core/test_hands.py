@@ -80,6 +80,16 @@ def test_picture_shows_each_hand_on_its_side_upright(posed):
     assert width[rows[-5]] < width[(rows[0] + rows[-1]) // 2]
 
 
+def test_the_legend_names_hands_only_where_their_colours_are_seen(posed):
+    def in_legend(widget: HandsView) -> int:
+        return int((widget.picture()[335:] < 250).any(-1).sum())
+
+    coloured = np.tile(GREEN, (2, posed[0].shape[1], 1))
+    for shown, named in (("surface", False), ("both", True)):
+        assert in_legend(HandsView(*posed, shown=shown)) > 100
+        assert (in_legend(HandsView(*posed, shown=shown, colours=coloured)) > 100) == named
+
+
 def green_pixels(widget: HandsView) -> np.ndarray:
     """How many pixels of the widget's picture are pure green."""
     return (widget.picture()[:330] == GREEN).all(-1)
