@@ -23,7 +23,7 @@ from handlib.hand.hand import HandParams
 from handlib.hand.skeleton import JOINT_NAMES
 from handlib.model.config import DIRConfig
 from handlib.model.estimate import LENGTH_UNIT, Estimate, Prediction
-from handlib.model.joint_maps import LocatedJoints
+from handlib.model.joint_maps import JointMaps, LocatedJoints
 from handlib.model.network import DIR
 from handlib.utils.errors import InputError
 from handlib.utils.files import make_folder, replacing
@@ -166,7 +166,7 @@ class OnnxNetwork:
         from onnxruntime import InferenceSession, SessionOptions
 
         self.name, self.config, self.hands = network.name, network.config, network.hands
-        self._checksum = network.checksum()
+        self._checksum, self._network = network.checksum(), network
         path = cached_file(network)
         if not path.is_file():
             print(f"onnx: exporting {network.name} to {path}, a minute or two, once", file=sys.stderr)
@@ -179,6 +179,10 @@ class OnnxNetwork:
     def checksum(self) -> str:
         """Returns the checksum of the network that was exported."""
         return self._checksum
+
+    def joint_maps(self, image: Float[Tensor, "batch 3 size size"]) -> JointMaps:
+        """Returns the joint maps alone, computed by PyTorch: the file holds the whole network."""
+        return self._network.joint_maps(image)
 
     def __call__(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
         """Returns the last estimate and the segmentation; ``dense`` isn't computed and holds NaN."""

@@ -1,14 +1,22 @@
 """Exercises of notebook 08, iterative refinement."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from handlib.exercises import Wrong, ask, ask_part, check_gradients, exercise
+from handlib.data.sample import normalise, resize, stack
+from handlib.data.shipped import load_samples
+from handlib.exercises import Missing, Wrong, ask, ask_part, check_gradients, exercise
 from handlib.geometry.rotation import rotation_from_6d
-from handlib.model.refinement import stage_update
+from handlib.model.estimate import LENGTH_UNIT, Estimate, StageTrace, Trace
+from handlib.model.network import DIR
+from handlib.model.refinement import RefinementStage, stage_update
 
 
 def _read(place: float) -> float:
@@ -131,3 +139,131 @@ def _stage_update(answer: object) -> None:
         weight,
         bias,
     )
+
+
+STATIONS = {
+    "fuse": "the deeper map, then the encoder's map",
+    "joint_mlp": "what sample_joints reads in the fused map at before.uv: the joints of both hands in one "
+    "axis for reading, two axes again for stage.joint_mlp",
+    "local_position": "before.joints in units of LENGTH_UNIT",
+    "gcn": "the sum of what joint_mlp and local_position give",
+    "global_position": "the joints in the frame of both hands, in units of LENGTH_UNIT",
+    "transformer": "the sum of what gcn and global_position give, the joints of both hands in one axis",
+    "update": "the transformer's tokens in two axes again, before.params.to_vector() and before.offset",
+    "plane_mlp": "the same tokens as update",
+    "project": "what plane_mlp gives, the joints' new places, and the map's side",
+    "enhance": "one map: the channels of the fused map, then those of the drawn one",
+}
+"""The modules of a stage in the order in which it runs them, each with what it takes."""
+
+
+@cache
+def _two_pairs() -> tuple[DIR, Trace]:
+    """The small network, and its trace of two test pictures."""
+    network = DIR.from_pretrained("small")
+    pairs = stack([resize(sample, network.config.image_size) for sample in load_samples("test")[:2]])
+    with torch.no_grad():
+        return network, network.trace(normalise(pairs.image))
+
+
+@contextmanager
+def _watched(stage: RefinementStage, see: Callable[[str, tuple[object, ...]], None]) -> Iterator[None]:
+    """Tells ``see`` the name and the arguments of each of the stage's modules before the module runs."""
+
+    def hook(name: str) -> Callable[..., None]:
+        return lambda module, arguments, options: see(name, (*arguments, *options.values()))
+
+    handles = [
+        getattr(stage, name).register_forward_pre_hook(hook(name), with_kwargs=True) for name in STATIONS
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _same(got: object, wanted: object) -> bool:
+    if isinstance(got, Tensor) and isinstance(wanted, Tensor):
+        return got.shape == wanted.shape and torch.allclose(got, wanted, atol=1e-5, rtol=1e-4)
+    return not isinstance(got, Tensor) and got == wanted
+
+
+def _usual_mistakes(step: StageTrace) -> Mapping[str, list[tuple[int, Tensor, str]]]:
+    """Wrong arguments that readers give: the argument's number, its value, and a hint."""
+    local, half = step.before.joints / LENGTH_UNIT, step.before.offset[:, None, None, :] / 2
+    left_then_right = torch.tensor([-1.0, 1.0])[:, None, None]
+    frames = {
+        "these are the joints in their own hands; shift both hands into one frame by the offset": local,
+        "the offset leads from left to right, so the left hand is shifted against it": local
+        - left_then_right * half,
+        "the frame's origin is in the middle: each hand is shifted by half the offset": local
+        + 2 * left_then_right * half,
+    }
+    return {
+        "local_position": [(0, step.before.joints, "divide the joints' metres by LENGTH_UNIT")],
+        "gcn": [(0, step.sampled, "add what local_position gives")],
+        "global_position": [(0, frame, hint) for hint, frame in frames.items()],
+        "project": [(1, step.before.uv, "the planes are drawn at the new places, after.uv")],
+        "enhance": [(0, torch.cat((step.projected, step.fused), dim=1), "the fused map comes first")],
+    }
+
+
+def _look_at(name: str, given: tuple[object, ...], wanted: tuple[object, ...], step: StageTrace) -> None:
+    """Raises a hint unless a module gets what it gets in the network."""
+    if len(given) == len(wanted) and all(map(_same, given, wanted)):
+        return
+    for number, value, hint in _usual_mistakes(step).get(name, []):
+        if len(given) > number and _same(given[number], value):
+            raise Wrong(f"stage.{name}: {hint}")
+    shapes = [
+        (tuple(got.shape), tuple(there.shape))
+        for got, there in zip(given, wanted, strict=False)
+        if isinstance(got, Tensor) and isinstance(there, Tensor) and got.shape != there.shape
+    ]
+    differs = f"shape {shapes[0][0]} instead of {shapes[0][1]}" if shapes else "other numbers than in DIR"
+    raise Wrong(f"what ran before is right, but stage.{name} gets {differs}; it takes {STATIONS[name]}")
+
+
+@exercise("one_stage")
+@torch.no_grad()
+def _one_stage(answer: object) -> None:
+    network, trace = _two_pairs()
+    deep = trace.features[-1]
+    for stage, step in zip(network.stages, trace.stages, strict=True):
+        assert isinstance(stage, RefinementStage)
+        _check_stage(answer, network, stage, deep, step)
+        deep = step.enhanced
+
+
+def _check_stage(
+    answer: object, network: DIR, stage: RefinementStage, deep: Tensor, step: StageTrace
+) -> None:
+    """Compares all that passes between a stage's modules with what passes in the network."""
+    if not callable(answer):
+        raise Wrong("expected a function")
+    wanted: dict[str, tuple[object, ...]] = {}
+    with _watched(stage, wanted.__setitem__):
+        stage(deep, step.skip, step.before, network.decode)
+    ran: list[str] = []
+
+    def compare(name: str, given: tuple[object, ...]) -> None:
+        _look_at(name, given, wanted[name], step)
+        ran.append(name)
+
+    with _watched(stage, compare):
+        result = answer(stage, deep.clone(), step.skip.clone(), step.before, network.decode)
+    missing = [name for name in STATIONS if name not in ran]
+    if (result is None or result is ...) and not ran:
+        raise Missing
+    if missing:
+        raise Wrong(
+            f"all that runs is right; stage.{missing[0]} doesn't run yet. It takes {STATIONS[missing[0]]}"
+        )
+    if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[0], Estimate):
+        raise Wrong("all modules run rightly; return the new estimate and the enhanced map")
+    after, enhanced = result
+    if not _same(after.vertices, step.after.vertices):
+        raise Wrong("all modules run rightly, but the first thing returned isn't the new estimate")
+    if not _same(enhanced, step.enhanced):
+        raise Wrong("all modules run rightly, but the second thing returned isn't what enhance gives")

@@ -8,6 +8,7 @@ from torch import Tensor
 from handlib.hand.hand import Hands
 from handlib.model.config import DIRConfig
 from handlib.model.estimate import Prediction
+from handlib.model.joint_maps import JointMaps
 from handlib.model.network import DIR
 
 Engine = Literal["torch", "onnx"]
@@ -24,6 +25,9 @@ class Network(Protocol):
 
     def checksum(self) -> str:
         """Returns a checksum of all that determines the answers: equal checksums mean equal answers."""
+
+    def joint_maps(self, image: Float[Tensor, "batch 3 size size"]) -> JointMaps:
+        """Returns the joint maps alone; called if ``config.locates_joints``."""
 
     def __call__(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
         """Returns the prediction for pictures of ``config.image_size``."""

@@ -14,7 +14,6 @@ from handlib.geometry.camera import pixels_to_uv
 from handlib.hand.hand import HandParams
 from handlib.model.estimate import Estimate, Prediction, estimate_of
 from handlib.model.joint_maps import JointMaps
-from handlib.model.network import DIR
 from handlib.photos.hand_network import second_opinion
 from handlib.photos.network import Network
 from handlib.photos.presence import MIN_HAND_PIXELS, Presence, hands_present
@@ -116,12 +115,12 @@ def look_at(network: Network, picture: Picture, crops: Sequence[Crop]) -> list[L
 def glance_at(network: Network, picture: Picture, crops: Sequence[Crop]) -> list[Look]:
     """Looks at many squares in passes of ``TOGETHER``, for joint maps alone, a third of a look's work.
 
-    An exported network can't stop at its joint maps; it looks.
+    A network that doesn't locate joints looks.
     """
     looks: list[Look] = []
     for start in range(0, len(crops), TOGETHER):
         some = crops[start : start + TOGETHER]
-        if isinstance(network, DIR) and network.config.locates_joints:
+        if network.config.locates_joints:
             maps = network.joint_maps(squares_of(network, picture, some))
             looks += [Look(crop, maps[k : k + 1]) for k, crop in enumerate(some)]
         else:
@@ -243,7 +242,7 @@ def overview(network: Network, picture: Picture, within: Box | None) -> list[Loo
 def sureness(look: Look) -> float:
     """Returns how sure a look is of its hands, 0 to 2.
 
-    It is the sum, over the hands that are there, of likelihood times the mean certainty of the joints' places.
+    It is the sum of likelihood times mean certainty of the joints, over the hands that are there.
     """
     presence, located = look.presence, look.answer.located
     sure = presence.likelihood if located is None else presence.likelihood * located.certainty[0].mean(-1)

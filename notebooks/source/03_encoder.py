@@ -268,7 +268,7 @@ guess.compare(guess.answers[2 if min(shares) > 0.5 else 1 if min(spreads) > 1.5 
 show.table(rows, "means over 16 test pictures, before → after")
 
 # %% [markdown]
-# The last row is chance: an even map. Compare with it. Little more than chance lies on the other hand, and hardly more than chance where the hand was.
+# The last row is chance: an even map. Compare with it. Somewhat more than chance lies on the other hand, and hardly more than chance where the hand was.
 #
 # However faint a map becomes, the pooling divides by its sum. So a map **can't say "no hand here"**. The absent hand's vector is made from whatever is in the picture, and DIR draws two hands all the same.
 #
