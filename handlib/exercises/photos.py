@@ -124,4 +124,4 @@ def _palm_alignment(answer: object) -> None:
         u, _, vt = np.linalg.svd(at_rest.T @ located)
         if np.allclose(abs(got), abs(vt @ u.T), atol=1e-5) or np.allclose(abs(got), abs(u @ vt.T), atol=1e-5):
             raise Wrong("torch.linalg.svd returns V transposed already")
-        raise Wrong("decompose the sum of rest times found, U S V^T; the rotation is V D U^T")
+        raise Wrong("decompose the sum of found times rest, U S V^T; the rotation is U D V^T")

@@ -205,7 +205,7 @@ for ax, degrees in zip(axes, (0, 45, 90), strict=True):
 figure
 
 # %% [markdown]
-# At 90° the skin inside the bend runs through itself: the small flap. Outside, the corner is rounded off. Both cost volume.
+# At 90° the skin inside the bend lies folded on itself: the short line. Bent further, it would run through itself. Outside, the corner is rounded off. Both cost volume.
 #
 # ## Your part: `skin`
 #
@@ -373,7 +373,7 @@ print(f"the flat hand has {flat:.0f} ml; skinning alone takes {100 * alone[-1] /
 figure
 
 # %% [markdown]
-# Skinning takes little of the whole volume, but takes all of it at the joints, where one looks.
+# Skinning takes little of the whole volume. But what it takes is missing at the joints, where one looks.
 #
 # ## Your code runs the network
 #

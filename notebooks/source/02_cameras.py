@@ -424,15 +424,14 @@ rows["network: cameras minus offset (95 %)"] = {
 show.table(rows, "Mean error of the right wrist, seen from the left one (mm)")
 
 # %% [markdown]
-# Depth is lost. A fitted scale isn't exactly a distance. A guessed focal length makes it worse, and a scale that is 3 % wrong moves the hand by about
+# Depth is worst, even with the best cameras, because a fitted scale isn't exactly a distance. And it is fragile. A guessed focal length makes it worse, and a scale that is 3 % wrong moves the hand by about
 # 3 % of the whole way to the camera. Two touching hands would float apart.
 #
 # So DIR predicts the **offset** as three numbers of its own: right wrist minus left wrist, in units of 0.15 m (Sec. 3.1). The picture speaks about it
 # directly: one hand hides the other, hands touch, shadows fall.
 #
-# Compare the network's two rows. The cameras even got the true focal length, which the network doesn't have. In depth the offset is nearer on average
-# all the same. Sideways the cameras are nearer: where a wrist is seen says this directly. The last row tells which of the differences sixteen
-# pairs settle: those whose interval doesn't hold zero.
+# Compare the network's two rows. The cameras even got the true focal length, which the network doesn't have. In depth the offset is nearer on average all the same, but the last row's interval holds zero: these sixteen
+# pairs don't settle it. Sideways the cameras *are* nearer: where a wrist is seen says this directly. So the table shows why depth from cameras is fragile. It doesn't prove what the offset is worth.
 #
 # ## Your camera in the network
 #
@@ -453,8 +452,8 @@ show.overlay(samples[14], mine, samples[14], index=14)
 # 2. DIR's camera is $uv = s\,(X, Y) + t$, three numbers for each hand, without depth.
 # 3. The best such camera is a regression on centred points. Its error, as a share of the hand's size in the picture, grows with the hand's depth
 #    over its distance.
-# 4. With the true hands that error is a floor. A network can go below it only with wrong hands.
-# 5. Scales are poor distances. Therefore the offset between the hands is predicted on its own.
+# 4. With the true hands that error is a floor. A network whose squared error is smaller has wrong hands.
+# 5. Scales are fragile distances: 3 % of scale are 3 % of the whole way to the camera. That is a reason to predict the offset between the hands on its own.
 #
 # **Test yourself.**
 #

@@ -260,7 +260,7 @@ figure
 # ## Reading at other places
 #
 # We run a trained stage again and change nothing but the places at which it reads. All 80 pairs that ship are used, so that differences get small intervals. (`small` was trained on other pairs and has seen none of these.
-# "train" means that they are there for your own training.)
+# "train" means that they are there for your own training.) The error is the MPJPE of the protocol `INTAG_MCP`: both hands are centred on the middle finger's MCP joint, the estimate is scaled to the true length from wrist to MCP, and the joints' distances are averaged (mm).
 
 # %%
 pairs = stack([resize(sample, model.config.image_size) for sample in samples + load_samples("train")])
@@ -389,7 +389,7 @@ for number, stage in enumerate(pairs_trace.stages):
 show.table(rows, "against the interpolated reading at the estimate (95 % interval, 80 pairs)")
 
 # %% [markdown]
-# Compare the last two rows, stage by stage. A wrong reading isn't always better than none: a stage may correct errors that aren't there.
+# Compare the last two rows. In stage 2 the other hand's places do less harm than no reading at all. In stage 1 the two intervals overlap, so this table doesn't order them. A wrong reading isn't simply better than none: a stage may correct errors that aren't there.
 #
 # ## In five lines
 #

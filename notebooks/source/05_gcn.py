@@ -90,7 +90,7 @@ axes.set_title(f"true hands of {len(samples)} pairs: standard deviation of dista
 figure
 
 # %% [markdown]
-# Along one bone a distance varies only as hands differ in size. Everything further away depends on the pose as well. So a neighbour leaves a hidden joint the least room: a sphere of nearly known radius around the neighbour. The paper builds this in: who is connected needn't be learned.
+# Along one bone a distance varies only as hands differ in size. Along one bone a distance varies only as hands differ in size. Further away, most distances depend on the pose as well. (Not all: the five joints next to the wrist sit in the palm, and the pose doesn't move them against each other. They are among the lowest dots at 2.) So in the mean a neighbour leaves a hidden joint the least room: a sphere of nearly known radius around the neighbour. The paper builds this in: who is connected needn't be learned.
 #
 # ## One layer, on paper
 #
@@ -334,7 +334,7 @@ axes.set(xlabel=f"change of MPJPE (mm; as trained {trained.mean():.1f}), mean an
 figure
 
 # %% [markdown]
-# News from the wrong joints costs this network more than silence: the interval of the difference leaves out zero. The last row surprises. The learned weights do lie apart from equal ones, and yet equal ones cost next to nothing. *Who* is heard matters here; how much from each joint doesn't. All rows show what breaks in *this*
+# In the mean of these four skeletons, news from the wrong joints costs this network more than silence: the interval of the difference leaves out zero. (It is an interval over pairs, not over skeletons.) Look at the last row. The learned weights differ from equal ones (the printed line says by how much at most), and yet equal ones cost next to nothing. *Who* is heard matters here; how much from each joint doesn't. All rows show what breaks in *this*
 # network; what the GCN is worth is a question of training.
 #
 # ## What is the GCN worth?
@@ -370,7 +370,7 @@ guess.compare(guess.answers[0 if share < 0.1 else 1 if share <= 0.5 else 2])
 figure
 
 # %% [markdown]
-# Matrices alone bring nothing here: a hidden joint knows only its place in the mean hand, and no matrix makes news of that. Its neighbours' messages are news. In the **whole network** messages have competitors: the picture, the transformer, the update that reads all joints of a hand at once. The table shows both, as 95 % intervals. Its second
+# Wrong neighbours tell something, too, but less. Each seed shuffles anew, so it depends on whom a joint happens to hear; this is why the third interval of the table below is so wide. Matrices alone bring nothing here: a hidden joint knows only its place in the mean hand, and no matrix makes news of that. Its neighbours' messages are news. In the **whole network** messages have competitors: the picture, the transformer, the update that reads all joints of a hand at once. The table shows both, as 95 % intervals. Its second
 # column comes from whole networks trained alike on smaller pictures ([notebook 11](11_ablations.ipynb)).
 
 # %%
@@ -403,7 +403,7 @@ show.table({name: dict(zip(heads, row)) for name, row in rows.items()}, f"95 % i
 # * A graph convolution: what a joint keeps, plus a weighted mean of what its neighbours send.
 # * Each joint has two matrices of its own; each edge has one learned score.
 # * News travels one bone per layer, and gets thinner at every branch. No news crosses to the other hand.
-# * The trained network relies on its own bones: other bones harm it more than silence. Its learned scores could as well be equal.
+# * The trained network relies on its own bones: other bones harm it, in the mean of four skeletons more than silence. Its learned scores could as well be equal.
 # * Messages can place a hidden joint from seen ones (a gain of about 6 mm in the micro-task). In whole networks the GCN as a whole is worth about 0.4 mm ([claims](../docs/claims.md)); whether its messages or its weights bring that wasn't tried.
 #
 # **Check yourself.**

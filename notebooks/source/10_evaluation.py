@@ -199,7 +199,7 @@ axes.legend(frameon=False, fontsize=8)
 figure
 
 # %% [markdown]
-# The wrist's bar is high because the wrist is far from everything. A fingertip's bar rises far above its dot for the other reason: a tip is known least, and as the root its error counts twenty times. Whoever wants a low number
+# The dots are scaled so that the wrist's fits; it is far from everything, so its dot is the highest. If only the distance counted, every other bar would end at its dot, too. A fingertip's bar rises far above its dot for the other reason: a tip is known least, and as the root its error counts twenty times. Whoever wants a low number
 # takes a root that is near everything *and* well known: a knuckle.
 #
 # ## Five protocols
@@ -472,9 +472,9 @@ for row in rows.values():
 show.table(rows, "the same answers from two roots")
 
 # %% [markdown]
-# A change of the root alone makes a gap of this kind. That is no proof, but no other explanation is needed.
+# A change of the root alone moves the number in this direction, also where our network fails. That is no proof, but no other explanation is needed.
 #
-# **May our numbers stand beside 7.52? No, under no protocol.** The pictures are others, and the two lower rows show how much pictures matter: one network, two worlds. The truth is other: ours is exact, InterHand2.6M's is fitted to what many cameras saw, off by
+# **May our numbers stand beside 7.52? No, under no protocol.** The pictures are others. The last row shows how far that can go: `small` was never trained on hands turned any way, and in the studio it does worse than the blind answer did on the desk. The truth is other: ours is exact, InterHand2.6M's is fitted to what many cameras saw, off by
 # some millimetres. The hands are others, and an error grows with the hand. Our numbers compare networks *with each other*, on the same pairs. That is all they are for.
 #
 # ## Look for yourself

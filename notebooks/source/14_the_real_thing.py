@@ -61,7 +61,7 @@ progress()  # How much of the network is yours so far.
 #
 # The licences count, not this summary. They also reach weights that you train on such data. Don't share this notebook after a run on real data.
 #
-# Fill in the paths that you have. For data that stay `None`, rendered pairs are written in the same layout. Without the authors' weights, `small` is asked in Check 4. Then `handlib doctor --mano ... --checkpoint ... --interhand ... --intaghand ...` checks them: names, shapes, sides, files that were cut short. It runs no code from the pickles. *Missing* is what you can do without; *wrong* can't be used.
+# Fill in the paths that you have. For data that stay `None`, rendered pairs are written in the same layout. Check 4 always asks `small`, about rendered pairs in the data's layout; your weights are used in Further. Then `handlib doctor --mano ... --checkpoint ... --interhand ... --intaghand ...` checks them: names, shapes, sides, files that were cut short. It runs no code from the pickles. *Missing* is what you can do without; *wrong* can't be used.
 
 # %%
 MANO = None  # The folder with MANO_LEFT.pkl and MANO_RIGHT.pkl.
@@ -131,7 +131,7 @@ for axes, (name, data) in zip(all_axes, {"right": right, **lefts}.items()):
 figure
 
 # %% [markdown]
-# Anything below 1 is the fault.
+# The printed sums tell the files apart: below 1 the file has the fault.
 #
 # No training finds it, since every left hand has it. It does harm when fits were made with the mended file and your network uses the other one, or the other way round. InterHand2.6M's drawing code, IntagHand, DIR's release and `handlib` all mend it.
 #
@@ -303,7 +303,7 @@ rows["its test pairs (its card)"] = of_card | {"MRRPE, single pictures": ""}
 show.table(rows, f"small on {len(views)} stand-ins; its card counts {of_test['samples']} pairs")
 
 # %% [markdown]
-# The last row is the same network under the same protocol. MPJPE on the stand-ins is near it, so the files are read rightly. MRRPE is not. Before you blame the loader for such a number, look at single pictures: they lie far apart, and six pictures of three pairs are too few.
+# The last row is the same network under the same protocol. uv agrees with the card and is far off when the fits are moved naively: the hands lie where the picture shows them. MPJPE is some millimetres above the card's, MRRPE twice as large. Before you blame the loader for such a number, look at single pictures: they lie far apart, and six pictures of three pairs are too few.
 # With `make_moments(24, seed=14)` both numbers come nearer to the card's.
 #
 # MPJPE forgives a shift of a whole hand. What it loses when the fits are moved naively comes from elsewhere: the crop follows the wrong place, so the network sees the hands off the middle. MRRPE and uv see the shift itself.
@@ -361,7 +361,7 @@ millions = {kind: sum(number for _, number in of_kind) / 1e6 for kind, of_kind i
 show.table({kind: {"million weights": f"{number:.1f}"} for kind, number in millions.items()})
 
 # %% [markdown]
-# So if you want only hands, you can drop 7.6 of 90.7 million weights after training, and 0.3 million never did anything. During training the 7.6 million aren't idle: the losses on the pixel maps reach the shared maps through them.
+# So if you want only hands, you can drop 7.9 of 90.7 million weights after training: the pixel maps' heads, with all that the last stage does to the map after its estimate (7.6), and the two blocks that never run (0.3). During training the 7.6 million aren't idle: the losses on the pixel maps reach the shared maps through them.
 #
 # ## Summary
 #
