@@ -119,8 +119,7 @@ guess = predict(
 guess
 
 # %% [markdown]
-# The slider starts at the initial estimate; move it. Grey skeletons are the truth. In the 3D view the wrists lie on each other, and pink
-# lines lead from every joint to its true place. The error is their mean length.
+# The slider starts at the initial estimate; move it. Grey skeletons are the truth. In the 3D view the wrists lie on each other, and a pink line leads from every joint to its true place. The error is the mean length of these lines. From the front you hardly see them: turn the hands.
 
 # %% tags=["reveals"]
 gone = float(1 - errors[-1, 14] / errors[0, 14])
@@ -133,8 +132,7 @@ print(
 show.stages(batch, trace.prediction, 14)
 
 # %% [markdown]
-# Is this picture typical? Compare what it gains with what the mean gains. One picture is an anecdote, and a gain within *one* network
-# doesn't say what stages are worth. Networks trained with and without them do, in the course's short trainings: the first stage is worth
+# Is this picture typical? Compare what it gains with what the mean gains. One picture is an anecdote. And a gain within *one* network doesn't say what stages are worth: this network was trained to answer after two. Networks trained with and without stages say it. In the course's short trainings, on smaller pictures and with the error of notebook 10, the first stage is worth
 # 1.7 to 2.2 mm, the second another 1.6 to 2.1 mm (95 %, [claims](../docs/claims.md)). [Notebook 11](11_ablations.ipynb) measures every mechanism so.
 #
 # ## Place and form
@@ -203,7 +201,7 @@ guess.compare(f"picture {worst}")
 figure
 
 # %% [markdown]
-# Look at the overlay: how far off does the estimate seem to be? The picture shows two directions of its error, sideways and up and down.
+# Compare the pictures that hide most: hiding alone doesn't explain the error. Look at the overlay: how far off does the estimate seem to be? The picture shows two directions of its error, sideways and up and down.
 # The third is depth, along the line of sight.
 
 # %%

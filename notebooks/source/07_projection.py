@@ -446,7 +446,7 @@ figure
 
 # %%
 guess = predict(
-    "On a map of 8 x 8, bone planes keep more than one plane. How much of their lead does the wide plane get?",
+    "On a map of 8 x 8, more is read back from bone planes than from one plane. How much of their lead does the wide plane get?",
     "nearly all of it: the weights do it",
     "about half of it",
     "nearly none of it: the planes do it",
@@ -505,14 +505,14 @@ show.table({name: dict(zip(columns, row)) for name, row in rows.items()}, "–: 
 # %% [markdown]
 # In the right panel of the picture, the share that is read falls with the number of bones over the joint's pixel, with planes too: behind the planes one convolution adds all of them up (Further).
 #
-# The columns of the table don't contradict each other. The first two say that planes keep what a shared plane loses. The last says how much a network gains by having it, after short trainings on small pictures. One reason is in the structure: what the *last* stage draws reaches no estimate, since nothing reads joints behind it. With two stages one
+# The columns of the table don't contradict each other. The first two say that a trained network reads back more from bone planes than from one plane. That is far less than the one-pixel reader kept. No contradiction: that reader knows where everything was drawn and reads the planes themselves. The network has weights that are always the same, and its first convolution adds all planes up. The last says how much a network gains by having it, after short trainings on small pictures. One reason is in the structure: what the *last* stage draws reaches no estimate, since nothing reads joints behind it. With two stages one
 # drawing is left that can help, on a map of 8 x 8, the most crowded one.
 #
 # ## In five lines
 #
 # * The projection writes the joints' features into a map, at the places of the new estimate.
 # * On one plane features add up where joints meet. Two that lie on each other can't be parted by a reader with fixed weights.
-# * A plane per joint keeps everything, a plane per bone nearly everything. Behind them one convolution adds the planes up, each with weights of its own.
+# * A plane per joint keeps everything and a plane per bone nearly everything, for a reader who sees the planes and knows the masks. A trained network reads back less: one convolution adds the planes up, each with weights of its own.
 # * Joints meet joints of their own finger most often, then other fingers, then the other hand.
 # * That planes keep features is shown. What they are worth in millimetres is another question, answered by training.
 #

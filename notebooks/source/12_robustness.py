@@ -15,7 +15,7 @@
 #
 # All questions here are this course's own. Words: [estimate](../docs/glossary.md#estimate), [stage](../docs/glossary.md#stage), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [interlocked](../docs/glossary.md#interlocked).
 #
-# Below: where you are in DIR, and how much of the network is yours so far.
+# Below: where you are in DIR, and which of its parts are yours. The network of this notebook runs them.
 
 # %%
 import math
@@ -35,7 +35,7 @@ from handlib.data.rendered.scenes import hidden_scenes, make_scene
 from handlib.data.sample import normalise, stack
 from handlib.evaluation.evaluate import MeanPredictor
 from handlib.evaluation.metrics import INTAG_MCP, align, joint_errors
-from handlib.exercises import check, predict, progress
+from handlib.exercises import check, my_parts, predict, progress
 from handlib.hand.skeleton import SIDES, joint_index
 from handlib.model.estimate import estimate_of, true_estimate
 from handlib.model.placed import place
@@ -61,7 +61,7 @@ progress()
 
 # %%
 SEED, SIZE = 12, 128
-model = DIR.from_pretrained("small").eval()
+model = DIR.from_pretrained("small", parts=my_parts())
 hands = [model.hands[side] for side in SIDES]
 blind = MeanPredictor(stack(load_samples("train")), dict(model.hands))
 bare = [make_scene("desk", SEED, k, "test") for k in range(24)]
@@ -272,7 +272,7 @@ figure
 # %% [markdown]
 # **Both**, as the right panel shows.
 #
-# * Half of the hand is out of sight, and even its seen joints get worse (diamonds). One rotation serves all joints of a hand (see the last column of the hidden hands' table): if it is misjudged, every joint is off.
+# * Half of the hand is out of sight, and even its seen joints get worse (diamonds). A likely reason: one rotation serves all joints of a hand, and hidden hands are turned wrong by far more (last column of the hidden hands' table).
 # * On top of that, a hidden joint is worse than a seen joint of the same level (triangles). A stage reads the map at the joint, and there the map shows the other hand.
 # * At the knuckles the second difference is near zero. The palm moves as one piece, so a hidden knuckle follows the seen ones.
 #
@@ -409,7 +409,7 @@ show.picture_row(pictures, ["bare", "estimate", "a fifth hidden", "estimate"])
 # %% [markdown]
 # You have no doubt where the hands are. (The picture is the median of the 24 by growth of the error.)
 #
-# A thing does two different harms: it *hides*, and it *looks like nothing in the training*. Training with things can cure only the second. So `scripts/build/robustness.py` trained the checkpoint a little further on pairs with things (`desk-objects`), and, as a **control**, for equally long on the same pairs without things. All three networks were tested on the same pairs.
+# A thing does two different harms: it *hides*, and it *looks like nothing in the training*. What a thing really hides, no training brings back; anything else, training with things may cure. So `scripts/build/robustness.py` trained the checkpoint a little further on pairs with things (`desk-objects`), and, as a **control**, for equally long on the same pairs without things. All three networks were tested on the same pairs.
 
 # %% tags=["reveals"]
 names = ["as it was", "more desk pairs", "desk pairs with things"]
@@ -438,7 +438,7 @@ print(f"training with things takes back {low:.0f} to {high:.0f} % of the growth"
 figure
 
 # %% [markdown]
-# * **Nearly half of the damage was the unfamiliar sight**, not lost information: so much a short training takes back. The rest is an upper bound for the lost information, since a longer training might take back more.
+# * **Nearly half of the damage wasn't lost information**: so much a short training takes back. It may have learnt not to be misled by a thing, or to guess what lies behind it; this experiment doesn't tell which. The rest is an upper bound for the lost information, since a longer training might take back more.
 # * **The control gains nothing of this kind.** Without it, we couldn't exclude that any training helps.
 # * **At the left end is the price**: on bare pairs the network gets a little worse.
 # * Where a curve lies above the dashed line, the network is misled: someone who never looks does better.
@@ -471,7 +471,7 @@ show.table({name: {"error grows by (mm)": interval(errors - of_bare)} for name, 
 #
 # ## Make it harder yourself
 #
-# Nine pairs. Put a thing anywhere, let other hands in, move the first estimate away. Left: the answer for the bare pair. Middle: what the network sees. Right: the answer now. Thin grey lines are the truth.
+# Nine pairs. Put a thing anywhere, let other hands in, move the first estimate away. Left: the answer for the bare pair. Middle: what the network sees. Right: the answer now. Dark dots on thin lines with white edges are the truth; pale lines with coloured dots are the estimate's own skeleton.
 #
 # 1. Move a small ellipsoid (20 mm) over fingertips, back of the hand, wrist. Where does it do most harm?
 # 2. Enlarge the thing until the estimate lets go of the hand. What does the other hand do then?

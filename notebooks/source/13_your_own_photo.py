@@ -15,7 +15,7 @@
 # 4. say for which pictures a **confidence** is a promise;
 # 5. read scores on photographs with the right doubts.
 #
-# `wild`'s **encoder** comes from MediaPipe's hand landmark network, which was trained on photographs. Everything behind it has seen rendered hands only.
+# `wild`'s **encoder** comes from MediaPipe's hand landmark network, which was trained on photographs. Everything behind it has seen rendered hands only. If you have written `fit_weak_perspective` (notebook 02), `wild` runs yours.
 #
 # Words: [joint](../docs/glossary.md#joint), [estimate](../docs/glossary.md#estimate), [uv](../docs/glossary.md#uv), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [PCK](../docs/glossary.md#percentage-of-correct-keypoints).
 
@@ -38,7 +38,7 @@ from handlib.data.rendered.scenes import make_scene
 from handlib.data.rendered.synthetic import make_sample
 from handlib.data.sample import normalise, stack
 from handlib.evaluation.metrics import WRONG_ROTATION
-from handlib.exercises import check, predict
+from handlib.exercises import check, my_parts, predict, progress
 from handlib.geometry.camera import uv_to_pixels
 from handlib.photos.hand_network import second_opinion
 from handlib.photos.presence import hands_present
@@ -47,9 +47,12 @@ from handlib.utils.resources import networks_folder
 
 torch.set_num_threads(1)
 _ = torch.set_grad_enabled(False)
-networks = {name: DIR.from_pretrained(name).eval() for name in ("small", "wild")}
+networks = {name: DIR.from_pretrained(name, parts=my_parts()) for name in ("small", "wild")}
 small, wild = networks.values()
 show.dir_map("photos")
+
+# %%
+progress()
 
 # %% [markdown]
 # ## Hold up two hands
@@ -182,7 +185,7 @@ def drawn(name, pair=1):
 show.picture_row(drawn("small"), [f"small, from {view}" for view in VIEWS])
 
 # %% [markdown]
-# (Blue is a left hand, orange a right one; the thin pale skeletons are the truth.) From opposite `small` takes what is on the left for a left hand, and what it sees for a back. It has never had a reason to ask.
+# (Blue is a left hand, orange a right one. Dark dots on thin lines with white edges are the truth.) From opposite `small` takes what is on the left for a left hand, and what it sees for a back. It has never had a reason to ask.
 #
 # Now `wild`. In its world people hold their hands before somebody's camera.
 
@@ -347,17 +350,17 @@ show.table(rows, f"Joints of {count} pictures, by where they are read; ± two st
 #
 # ### What hangs on it: the rotation
 #
-# Read where the joints are seen, the location maps place the palm's five joints in space: $q_i$. At rest they are at $p_i$. The hand's rotation is the $R$ that minimises $\sum_i \lVert R(p_i-\bar p)-(q_i-\bar q)\rVert^2$ (Kabsch; a [Procrustes alignment](../docs/glossary.md#procrustes-alignment) without scale):
+# Read where the joints are seen, the location maps place the palm's five joints in space: $q_i$. At rest they are at $p_i$. The hand's rotation is the $R$ that minimises $\sum_i \lVert R(p_i-\bar p)-(q_i-\bar q)\rVert^2$ (a [Procrustes alignment](../docs/glossary.md#procrustes-alignment) without scale, as in notebook 10):
 #
-# $$ H=\sum_i (p_i-\bar p)(q_i-\bar q)^\top = USV^\top, \qquad R=VDU^\top, \quad D=\mathrm{diag}(1,1,\det(VU^\top)). $$
+# $$ M=\sum_i (q_i-\bar q)(p_i-\bar p)^\top = USV^\top, \qquad R=UDV^\top, \quad D=\mathrm{diag}(1,1,\det(UV^\top)). $$
 #
-# **On paper.** Four points $(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)$ are found at $(0, 1, 0), (0, -1, 0), (-1, 0, 0), (1, 0, 0)$. What is $H$, which rotation is it, and why the $D$?
+# **On paper.** Four points $(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)$ are found at $(0, 1, 0), (0, -1, 0), (-1, 0, 0), (1, 0, 0)$. What is $M$, which rotation is it, and why the $D$?
 #
-# <details><summary>Answer</summary>H has a 2 in row 1, column 2, and a -2 in row 2, column 1, else zeros: the turn by 90° about z. But the points are flat and the third singular value is 0: a matrix that also mirrors z fits as well. A palm is nearly flat too; without D some hands would be turned inside out.</details>
+# <details><summary>Answer</summary>M has a -2 in row 1, column 2, and a 2 in row 2, column 1, else zeros: the turn by 90° about z. But the points are flat and the third singular value is 0: a matrix that also mirrors z fits as well. A palm is nearly flat too; without D some hands would be turned inside out.</details>
 #
 # **Exercise 1.** Write that alignment for one palm. (The library's `palm_rotation` works by quaternions.)
 #
-# <details><summary>Hint</summary><code>torch.linalg.svd(H)</code> returns U, the singular values and V transposed. D changes the sign of the last row of U transposed.</details>
+# <details><summary>Hint</summary><code>torch.linalg.svd(M)</code> returns U, the singular values and V transposed. D changes the sign of the last column of U.</details>
 
 
 # %% tags=["exercise"]
@@ -370,9 +373,9 @@ check("palm_alignment", palm_alignment)
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
 def palm_alignment_solution(rest, found):
     p, q = (points - points.mean(0) for points in (rest, found))
-    u, _, vt = torch.linalg.svd(p.T @ q)
-    signs = torch.stack((u.new_tensor(1.0), u.new_tensor(1.0), torch.linalg.det(vt.T @ u.T)))
-    return vt.T @ torch.diag(signs) @ u.T
+    u, _, vt = torch.linalg.svd(q.T @ p)
+    signs = torch.stack((u.new_tensor(1.0), u.new_tensor(1.0), torch.linalg.det(u @ vt)))
+    return u @ torch.diag(signs) @ vt
 
 
 check("palm_alignment", palm_alignment_solution)

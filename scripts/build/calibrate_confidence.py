@@ -22,6 +22,7 @@ from scipy.optimize import minimize
 
 from handlib.data.layered.compose import Backdrops, Ranges
 from handlib.data.layered.pictures import make_picture
+from handlib.data.photo import Box, Crop
 from handlib.data.sample import Sample, normalise, stack
 from handlib.geometry.camera import uv_to_pixels
 from handlib.model.estimate import Prediction
@@ -35,6 +36,7 @@ from handlib.photos.presence import (
     hands_segmented,
     hands_there,
 )
+from handlib.photos.search import glance_at, glance_closer
 from handlib.utils.files import write_text
 
 OUT = Path(__file__).resolve().parents[2] / "handlib" / "assets" / "confidence.json"
@@ -90,13 +92,23 @@ def known_of_hands(network: DIR, count: int, split: str) -> Known:
     return Known(np.stack(evidence), *(np.concatenate(x) for x in (near, there, odds)), np.array(apart))
 
 
-def second_hand(known: Known) -> float:
-    """Returns the log-odds of the less likely of two hands at one place that tell best if there are two."""
-    same_place = known.apart < SAME_PLACE
-    weaker, both = np.sort(known.odds[same_place].min(1)), known.there[same_place].all(1)
-    steps = (weaker[1:] + weaker[:-1]) / 2
-    mistakes = [int(((known.odds[same_place].min(1) >= step) != both).sum()) for step in steps]
-    return float(steps[int(np.argmin(mistakes))])
+def second_hand(network: DIR, count: int, split: str) -> float:
+    """Returns the log-odds of the less likely of two hands at one place that tell best if there are two.
+
+    They are fitted on close looks, as the search takes them; there a single hand looks most like two.
+    """
+    weaker, both = [], []
+    for batch in track(batches(count, split, network.config.image_size), "looks", count // TOGETHER):
+        for k in range(TOGETHER):
+            picture = batch.image[k].permute(1, 2, 0).numpy()
+            (whole,) = glance_at(network, picture, [Crop.around(Box.around(picture), share=1)])
+            located = glance_closer(network, picture, whole).answer.located
+            if located is not None and hands_apart(located) < SAME_PLACE and batch.visible[k].any():
+                weaker.append(float(located.presence[0].min()))
+                both.append(bool((batch.visible[k] > 0).all()))
+    odds, two = np.array(weaker), np.array(both)
+    steps = np.sort(odds)
+    return float(steps[int(np.argmin([((odds >= step) != two).sum() for step in steps]))])
 
 
 def told(known: Known, least: float) -> Bool[np.ndarray, "pictures hand=2"]:
@@ -154,7 +166,7 @@ def main() -> None:
     network = DIR.from_pretrained(options.checkpoint).eval()
     known = known_of_hands(network, options.count, "val")
     constant, *weights = fit(known.evidence.reshape(-1, len(EVIDENCE)), known.found.ravel()).round(4).tolist()
-    least = round(second_hand(known), 2)
+    least = round(second_hand(network, options.count, "val"), 2)
     known = known_of_hands(network, options.count, "test")
     confidence = 1 / (1 + np.exp(-(known.evidence @ np.array(weights) + constant)))
     said = told(known, least)
