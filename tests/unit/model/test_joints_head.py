@@ -168,7 +168,7 @@ def test_another_head_has_no_joint_maps():
 def test_averaged_with_the_mirror_images_maps_are_mirrored_as_the_picture_is():
     torch.manual_seed(0)
     network = DIR(DIRConfig.wild()).eval()
-    image = torch.randn(1, 3, 192, 192)
+    image = torch.randn(1, 3, network.config.image_size, network.config.image_size)
     with torch.no_grad():
         one, other = (network(picture).joint_maps for picture in (image, image.flip(-1)))
         alone = network.joint_maps(image)
