@@ -204,8 +204,7 @@ that `wild` has located: is this a hand, and is it a right one? Confidence and s
 
 Every picture is composed anew and comes with its mirror image. The first run's pairs were rendered before the
 world had views across a table. 2500 of them were rendered again for the second run, 8750 for most of the
-third run and for the fourth. The first three runs saw 192 pixels, the fourth {size}. More pixels alone
-took 1.4 mm off the error, and most from that of hands far apart, which are small in a picture.
+third run and for the fourth. The first three runs saw 192 pixels, the fourth {size}.
 
 {training["curve"][-1]["hours"]:.1f} hours on two cores of a CPU, and the rendering before it.
 All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.
