@@ -5,7 +5,7 @@
 Interrupted? Run the same command again; it resumes. It renders with all cores and trains on a GPU if there is
 one. Afterwards ``scripts/build/ship_wild.py`` ships the trained network.
 
-On two cores rendering takes 20 minutes and 6000 steps about three hours. ``--start-from`` continues from saved
+On two cores rendering takes 20 minutes and 6000 steps about three hours. ``--start-from`` goes on from saved
 weights; give another ``--run`` then.
 """
 
