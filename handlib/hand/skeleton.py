@@ -68,3 +68,7 @@ def bones_between() -> Int[np.ndarray, "21 21"]:
         bones += reach == 0
         reach = np.minimum(reach @ step, 1)
     return bones
+
+
+KNUCKLES = tuple(joint_index(f"{finger}1") for finger in FINGERS if finger != "thumb")
+"""The four fingers' first joints, index to little, in the order of 21 joints."""

@@ -32,6 +32,8 @@ class DIRConfig:
             the rotation (``handlib.model.joints_head``).
         head_channels: width of the head that makes joint maps (initial_head joints).
         mirror: in evaluation, average the joint maps of the picture and of its mirror image.
+        upright: in evaluation, locate the joints, turn the picture so that the hands point up, look again,
+            average both joint maps, and turn the prediction back (initial_head joints).
 
     Refinement (Sec. 3.2):
         stage_levels: one stage per entry. The entry is the encoder level whose map size the stage works on
@@ -82,6 +84,7 @@ class DIRConfig:
     initial_head: Literal["pooled", "layout", "joints"] = "pooled"
     head_channels: int = 96
     mirror: bool = False
+    upright: bool = False
 
     stage_levels: Sequence[int] = (2, 1)
     tokens: Literal["joints", "vertices"] = "joints"
@@ -126,6 +129,8 @@ class DIRConfig:
             )
         if self.initial_head == "joints" and not self.log_scale:
             raise InputError("log_scale: expected true with initial_head joints, whose camera is a logarithm")
+        if self.upright and self.initial_head != "joints":
+            raise InputError(f"upright: expected initial_head joints, got {self.initial_head}")
         if self.nominal_pose is not None and len(self.nominal_pose) != 7:
             raise InputError(
                 f"nominal_pose: expected 7 numbers (6D root, scale), got {len(self.nominal_pose)}"
@@ -193,6 +198,7 @@ class DIRConfig:
             attention_channels=64,
             initial_head="joints",
             mirror=True,
+            upright=True,
             stage_levels=(2, 1),
             channels=64,
             joint_features=64,

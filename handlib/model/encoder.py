@@ -204,7 +204,7 @@ class Encoder(nn.Module):
             self.head = LayoutHead(deepest, config.image_size // config.output_stride, nominal)
 
     def forward(
-        self, image: Float[Tensor, "batch 3 size size"]
+        self, image: Float[Tensor, "batch 3 size size"], seen: JointMaps | None = None
     ) -> tuple[
         list[Float[Tensor, "batch _ _ _"]],
         Float[Tensor, "batch hand=2 height width"],
@@ -215,15 +215,17 @@ class Encoder(nn.Module):
         """Returns feature maps c1 to c4, attention, hand vectors, offset and joint maps.
 
         The offset is right minus left root, in units of 0.15 m. The joint maps are None unless the estimate
-        was read from them (head ``joints``).
+        was read from them (head ``joints``). In evaluation they are the mean with the mirror image's
+        (``DIRConfig.mirror``) and with maps of the same picture that were ``seen`` before.
         """
         features = self.backbone(image)
         c4 = features[-1]
         attention = self.attention(c4) if self.attention else c4.new_ones(c4.shape[0], 2, *c4.shape[-2:])
         if isinstance(self.head, JointsHead):
             maps = self.head.joint_maps(features[1:])
+            others = [seen] if seen else []
             if self.mirror and not self.training:
-                mirrored = self.head.joint_maps(self.backbone(image.flip(-1))[1:])
-                maps = maps.mean_with(mirrored.mirrored())
+                others.append(self.head.joint_maps(self.backbone(image.flip(-1))[1:]).mirrored())
+            maps = maps.mean_with(*others)
             return features, attention, *self.head.estimate(maps, self.attention_pool(c4, attention)), maps
         return features, attention, *self.head(c4, attention), None

@@ -10,6 +10,7 @@ from torch import Tensor
 from handlib.data.sample import Sample
 from handlib.geometry.camera import fit_weak_perspective, project_weak_perspective
 from handlib.geometry.rotation import rotation_from_6d, rotation_to_6d
+from handlib.geometry.upright import turn_matrix, turn_picture
 from handlib.hand.hand import Hand, HandParams, Hands
 from handlib.hand.skeleton import SIDES
 from handlib.model.joint_maps import JointMaps, LocatedJoints
@@ -145,6 +146,15 @@ class Prediction:
         located = self.located.exchanged() if self.located else None
         return Prediction(estimates, self.segmentation[:, [0, 2, 1]], self.dense, located=located)
 
+    def turned(self, angle: Float[Tensor, "batch"]) -> "Prediction":
+        """Returns the prediction for the turned picture, see :func:`turned`; without joint maps."""
+        return Prediction(
+            tuple(turned(estimate, angle) for estimate in self.estimates),
+            turn_picture(self.segmentation, angle),
+            turn_picture(self.dense, angle),
+            located=self.located.turned(angle) if self.located else None,
+        )
+
     def __getitem__(self, chosen: slice | Sequence[int]) -> "Prediction":
         """Returns the prediction of some pictures of the batch, in this order; without joint maps."""
         estimates = tuple(estimate[chosen] for estimate in self.estimates)
@@ -221,3 +231,27 @@ def exchanged(estimate: Estimate, hands: Hands, log_scale: bool) -> Estimate:
     changed = HandParams(rotation_to_6d(root), pose, params.betas.flip(1), estimate.camera.flip(1))
     offset = estimate.offset * estimate.offset.new_tensor([-1.0, -1.0, 1.0])
     return estimate_of(changed, offset, hands, log_scale)
+
+
+def turned(estimate: Estimate, angle: Float[Tensor, "batch"]) -> Estimate:
+    """Returns the estimate for the picture turned by an angle (:mod:`handlib.geometry.upright`).
+
+    The hands turn about the camera's viewing direction, their uv about the picture's centre.
+    """
+    turn = turn_matrix(angle)
+    flat = turn[:, None, :2, :2]
+
+    def shifted(camera: Float[Tensor, "batch hand=2 3"]) -> Float[Tensor, "batch hand=2 3"]:
+        return torch.cat((camera[..., :1], (flat @ camera[..., 1:, None])[..., 0]), dim=-1)
+
+    params = estimate.params
+    root = rotation_to_6d(turn[:, None] @ rotation_from_6d(params.root))
+    return Estimate(
+        replace(params, root=root, camera=shifted(params.camera)),
+        shifted(estimate.camera),
+        estimate.joints @ turn[:, None].mT,
+        estimate.vertices @ turn[:, None].mT,
+        estimate.uv @ flat.mT,
+        estimate.vertex_uv @ flat.mT,
+        (turn @ estimate.offset[..., None])[..., 0],
+    )

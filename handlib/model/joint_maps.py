@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from handlib.geometry.upright import turn_matrix, turn_picture
+from handlib.hand.skeleton import NUM_JOINTS
 from handlib.utils.reprs import in_shapes
 
 WINDOW = 2.5
@@ -35,6 +37,13 @@ class LocatedJoints:
         towards = self.places.new_tensor([1.0, 1.0, -1.0])
         uv, places, certainty, presence = (part.flip(1) for part in vars(self).values())
         return LocatedJoints(uv, places * towards, certainty, presence)
+
+    def turned(self, angle: Float[Tensor, "batch"]) -> "LocatedJoints":
+        """Returns the joints of the picture turned by an angle (:mod:`handlib.geometry.upright`)."""
+        turn = turn_matrix(angle)[:, None]
+        return LocatedJoints(
+            self.uv @ turn[..., :2, :2].mT, self.places @ turn.mT, self.certainty, self.presence
+        )
 
     def __getitem__(self, chosen: slice | Sequence[int]) -> "LocatedJoints":
         """Returns the joints of some pictures of the batch, in this order."""
@@ -67,10 +76,21 @@ class JointMaps:
             self.presence.flip(1),
         )
 
-    def mean_with(self, other: "JointMaps") -> "JointMaps":
+    def turned(self, angle: Float[Tensor, "batch"]) -> "JointMaps":
+        """Returns the maps of the picture turned by an angle (:mod:`handlib.geometry.upright`)."""
+        hands = (2, NUM_JOINTS)
+        places = turn_picture(self.locations.flatten(1, 3), angle).unflatten(1, (*hands, 3))
+        return JointMaps(
+            turn_picture(self.segmentation, angle),
+            turn_picture(self.heat.flatten(1, 2), angle).unflatten(1, hands),
+            torch.einsum("bij,bhnjyx->bhniyx", turn_matrix(angle), places),
+            self.presence,
+        )
+
+    def mean_with(self, *others: "JointMaps") -> "JointMaps":
         """Returns the mean of these maps and others of the same picture."""
-        names = [field.name for field in fields(self)]
-        return JointMaps(*((getattr(self, name) + getattr(other, name)) / 2 for name in names))
+        together, names = (self, *others), [field.name for field in fields(self)]
+        return JointMaps(*(sum(getattr(one, name) for one in together) / len(together) for name in names))
 
     def __getitem__(self, chosen: slice | Sequence[int]) -> "JointMaps":
         """Returns the maps of some pictures of the batch, in this order."""

@@ -15,13 +15,13 @@ from torch.nn.functional import interpolate
 
 from handlib.geometry.camera import fit_weak_perspective
 from handlib.geometry.rotation import align, rotation_to_6d
-from handlib.hand.skeleton import FINGERS, NUM_JOINTS, joint_index
+from handlib.hand.skeleton import KNUCKLES, NUM_JOINTS, joint_index
 from handlib.model.estimate import LENGTH_UNIT
 from handlib.model.joint_maps import JointMaps
 from handlib.model.transformer import Block
 
 CENTRE = joint_index("middle1")
-PALM = [joint_index("wrist"), *(joint_index(f"{finger}1") for finger in FINGERS if finger != "thumb")]
+PALM = [joint_index("wrist"), *KNUCKLES]
 PALM_LENGTH = 0.095
 """Metres from the wrist to the middle finger's knuckle of a mean hand: the unit of locations."""
 

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handlib.geometry.camera import project_weak_perspective
+from handlib.geometry.upright import turn_picture, turn_to_upright
 from handlib.hand.hand import Hand, Hands
 from handlib.hand.skeleton import SIDES
 from handlib.hand.submesh import submesh
@@ -140,8 +141,11 @@ class DIR(
         """Turns hand vectors into posed hands, see :func:`handlib.model.estimate.decode`."""
         return decode(vectors, offset, self.hands, self.config.log_scale, self.project_weak_perspective)
 
-    def trace(self, image: Float[Tensor, "batch 3 size size"]) -> Trace:
+    def trace(self, image: Float[Tensor, "batch 3 size size"], seen: JointMaps | None = None) -> Trace:
         """Runs a forward pass and keeps all that it computes; ``image`` is normalised (``sample.normalise``).
+
+        The picture isn't turned, also with ``DIRConfig.upright``. Joint maps of the same picture that were
+        ``seen`` before are averaged with those of this pass.
 
         Raises:
             ValueError: the picture's size isn't the configuration's.
@@ -149,7 +153,7 @@ class DIR(
         size = self.config.image_size
         if image.shape[1:] != (3, size, size):
             raise ValueError(f"image: expected shape (batch, 3, {size}, {size}), got {tuple(image.shape)}")
-        features, attention, vectors, offset, maps = self.encoder(image)
+        features, attention, vectors, offset, maps = self.encoder(image, seen)
         estimate = self.decode(vectors, offset)
         estimates, stages, deep = [estimate], [], features[-1]
         for level, stage in zip(self.config.stage_levels, self.stages, strict=True):
@@ -172,8 +176,17 @@ class DIR(
         return self.encoder.head.joint_maps(self.encoder.backbone(image)[1:])
 
     def forward(self, image: Float[Tensor, "batch 3 size size"]) -> Prediction:
-        """Returns the prediction, without the trace."""
-        return self.trace(image).prediction
+        """Returns the prediction, without the trace.
+
+        With ``DIRConfig.upright`` it is that of the picture turned so that its hands point up, turned back.
+        The joint maps of both pictures are averaged.
+        """
+        if self.training or not self.config.upright:
+            return self.trace(image).prediction
+        glance = self.joint_maps(image)
+        turn = turn_to_upright(glance.located.uv)
+        upright = self.trace(turn_picture(image, turn), glance.turned(turn))
+        return upright.prediction.turned(-turn)
 
     def __repr__(self) -> str:
         size, count = self.config.image_size, sum(p.numel() for p in self.parameters())

@@ -23,6 +23,9 @@ from handlib.data.sample import stack
 from handlib.data.shards import Dataset, load_dataset, read_info
 from handlib.training.config import TrainConfig
 
+RANGES = Ranges(upright=0.55)
+"""Ranges of the pictures composed for training."""
+
 
 def learning_rate(step: int, config: TrainConfig) -> float:
     """Returns a step's learning rate: a linear warm-up, then a cosine down to a hundredth."""
@@ -94,7 +97,7 @@ class Steps(torch.utils.data.Dataset):
             rng = np.random.default_rng(seed)
             other = int(rng.integers(len(self.pairs)))
             stranger = partial(self.pairs.__getitem__, other)
-            made.append(compose(self.pairs[index], stranger, rng, self.size, Ranges(), self.backdrops))
+            made.append(compose(self.pairs[index], stranger, rng, self.size, RANGES, self.backdrops))
         batch = stack(made)
         mirrored = flip(batch)
         return {f.name: torch.cat((getattr(batch, f.name), getattr(mirrored, f.name))) for f in fields(batch)}

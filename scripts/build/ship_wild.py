@@ -5,6 +5,7 @@
     python scripts/build/calibrate_confidence.py
     python scripts/build/ship_wild.py --measure
     python scripts/build/ship_wild.py --photographs FOLDER
+    python scripts/build/measure_search.py --handless FOLDER ...
     python scripts/build/ship_wild.py --card
 
 ``--photographs`` is a folder of annotated photographs (``handlib.evaluation.photo_scores``). If it holds
@@ -31,6 +32,7 @@ from handlib.model.config import DIRConfig
 from handlib.model.network import DIR
 from handlib.photos.finder import finder
 from handlib.training.run_folder import CHECKPOINT
+from handlib.training.schedule import RANGES
 from handlib.utils.files import write_between_marks, write_text
 from handlib.utils.resources import networks_folder
 
@@ -131,6 +133,17 @@ encoder and has seen rendered pairs only, and
 its sides are checked by that landmarker's network."""
 
 
+def search_told() -> str:
+    """Returns the table of the hands found in rendered pictures and in photographs without hands."""
+    answers = json.loads((OUT / "search.json").read_text())["answers"]
+    told = ("both hands", "the right one", "the other side", "one hand", "no hand")
+    lines = [f"| the picture shows | pictures | {' | '.join(told)} |", f"|---|---:|{'---:|' * len(told)}"]
+    for shown, counts in answers.items():
+        numbers = " | ".join(str(counts.get(name, 0)) for name in told)
+        lines.append(f"| {shown} | {sum(counts.values())} | {numbers} |")
+    return "\n".join(lines)
+
+
 def what_to_expect() -> str:
     """Returns the README's words about what to expect on photographs."""
     scores = json.loads((OUT / "photographs.json").read_text())
@@ -204,7 +217,11 @@ that `wild` has located: is this a hand, and is it a right one? Confidence and s
 
 Every picture is composed anew and comes with its mirror image. The first run's pairs were rendered before the
 world had views across a table. 2500 of them were rendered again for the second run, 8750 for most of the
-third run and for the fourth. The first three runs saw 192 pixels, the fourth {size}.
+third run and for the later ones. The first three runs saw 192 pixels, the later ones {size}. From the fifth
+run on, {100 * RANGES.upright:.0f} % of the pictures were turned so that the hands point up.
+
+It looks at a picture twice: joint maps tell in which direction the hands point; then the picture is turned
+so that they point up, and the whole network looks (`DIRConfig.upright`).
 
 {training["curve"][-1]["hours"]:.1f} hours on two cores of a CPU, and the rendering before it.
 All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.
@@ -230,6 +247,10 @@ Confidence, on {confidence["hands"]} hands of pictures with two hands, one or no
 {100 * confidence["no_hand_told_so"]:.0f} % to show none. Confidence differs from the share
 of hands that were found by {100 * confidence["mean_difference"]:.0f} % on average
 (`scripts/build/calibrate_confidence.py`).
+
+Which hands `handlib.reconstruct` finds in larger pictures by itself (`scripts/build/measure_search.py`):
+
+{search_told()}
 
 ## Measured on photographs
 

@@ -23,6 +23,8 @@ from handlib.data.rendered.backgrounds import sample_background
 from handlib.data.rendered.placement import NEAR_TO as APART
 from handlib.data.rendered.shading import linear_to_srgb_bytes
 from handlib.data.sample import Sample
+from handlib.geometry.camera import project_pinhole
+from handlib.geometry.upright import turn_to_upright
 
 Colour = Float[np.ndarray, "size size 3"]
 Mask = Float[np.ndarray, "size size 1"]
@@ -43,13 +45,15 @@ class Ranges:
     """Ranges and probabilities of the random choices in a picture.
 
     ``turn`` (degrees), ``scale`` (a factor) and ``shift`` (a share of the side) are ranges, either way. The
-    others are probabilities. ``any_way``: the camera may be turned by any angle. ``far``: both hands are
+    others are probabilities. ``any_way``: the camera may be turned by any angle. ``upright``: it is turned so
+    that the hands point up, as a network with ``DIRConfig.upright`` sees them. ``far``: both hands are
     small. ``close``: one hand that is apart from the other fills the picture alone. The names of the others
     say what they add.
     """
 
     turn: float = 25.0
     any_way: float = 0.15
+    upright: float = 0.0
     far: float = 0.12
     close: float = 0.3
     scale: float = 1.3
@@ -170,8 +174,11 @@ class Cut:
     def sample(cls, rng: np.random.Generator, pair: LayeredPair, size: int, ranges: Ranges) -> "Cut":
         """Draws a random cut: both hands at a usual size, both far away, or one of them closely."""
         stored = len(pair.part)
-        most = 180 if rng.random() < ranges.any_way else ranges.turn
+        how = rng.random()
+        most = 180 if how < ranges.any_way else ranges.turn
         angle = math.radians(rng.uniform(-most, most))
+        if how >= 1 - ranges.upright:
+            angle += float(turn_to_upright(project_pinhole(pair.joints, pair.intrinsics[None])))
         factor, centre = math.exp(rng.uniform(-1, 1) * math.log(ranges.scale)), np.full(2, stored / 2)
         scale = size / (stored * NOMINAL) * factor
         if rng.random() < ranges.far:

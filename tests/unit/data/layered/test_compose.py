@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -26,6 +27,7 @@ from handlib.data.layered.layers import LayeredPair, make_layers
 from handlib.data.rendered.posed_arm import hands
 from handlib.data.sample import Sample
 from handlib.geometry.camera import project_pinhole, uv_to_pixels
+from handlib.geometry.upright import turn_to_upright
 
 SIZE = 96
 NOTHING = {field.name: 0.0 for field in fields(Ranges)} | {"scale": 1.0}
@@ -102,6 +104,15 @@ def test_truth_moves_with_the_cut(pairs, place: int):
         turned = torch.remainder(angles[0] - angles[1] - cut.angle + torch.pi, 2 * torch.pi) - torch.pi
         torch.testing.assert_close(turned, torch.zeros(2), atol=1e-4, rtol=0)
         torch.testing.assert_close(along[:, 2], before[:, 2])
+
+
+def test_upright_cuts_let_hands_point_up(pairs):
+    for seed, pair in enumerate(pairs):
+        assert abs(float(turn_to_upright(made(pair, seed, upright=1.0).uv))) < 1e-3
+    rough = [
+        abs(float(turn_to_upright(made(pairs[0], seed, upright=1.0, turn=20.0).uv))) for seed in range(5)
+    ]
+    assert 0.05 < max(rough) < math.radians(20)
 
 
 def test_labels_depth_and_dense_maps_lie_where_the_hands_are(pairs):
