@@ -10,7 +10,7 @@ from torch import Tensor
 from handlib.data.sample import Sample
 from handlib.geometry.camera import fit_weak_perspective, project_weak_perspective
 from handlib.geometry.rotation import rotation_from_6d, rotation_to_6d
-from handlib.geometry.upright import turn_matrix, turn_picture
+from handlib.geometry.turn import turn_matrix, turn_picture
 from handlib.hand.hand import Hand, HandParams, Hands
 from handlib.hand.skeleton import SIDES
 from handlib.model.joint_maps import JointMaps, LocatedJoints
@@ -234,7 +234,7 @@ def exchanged(estimate: Estimate, hands: Hands, log_scale: bool) -> Estimate:
 
 
 def turned(estimate: Estimate, angle: Float[Tensor, "batch"]) -> Estimate:
-    """Returns the estimate for the picture turned by an angle (:mod:`handlib.geometry.upright`).
+    """Returns the estimate for the picture turned by an angle (:mod:`handlib.geometry.turn`).
 
     The hands turn about the camera's viewing direction, their uv about the picture's centre.
     """

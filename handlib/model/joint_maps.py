@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from handlib.geometry.upright import turn_matrix, turn_picture
+from handlib.geometry.turn import turn_matrix, turn_picture
 from handlib.hand.skeleton import NUM_JOINTS
 from handlib.utils.reprs import in_shapes
 
@@ -39,7 +39,7 @@ class LocatedJoints:
         return LocatedJoints(uv, places * towards, certainty, presence)
 
     def turned(self, angle: Float[Tensor, "batch"]) -> "LocatedJoints":
-        """Returns the joints of the picture turned by an angle (:mod:`handlib.geometry.upright`)."""
+        """Returns the joints of the picture turned by an angle (:mod:`handlib.geometry.turn`)."""
         turn = turn_matrix(angle)[:, None]
         return LocatedJoints(
             self.uv @ turn[..., :2, :2].mT, self.places @ turn.mT, self.certainty, self.presence
@@ -77,7 +77,7 @@ class JointMaps:
         )
 
     def turned(self, angle: Float[Tensor, "batch"]) -> "JointMaps":
-        """Returns the maps of the picture turned by an angle (:mod:`handlib.geometry.upright`)."""
+        """Returns the maps of the picture turned by an angle (:mod:`handlib.geometry.turn`)."""
         hands = (2, NUM_JOINTS)
         places = turn_picture(self.locations.flatten(1, 3), angle).unflatten(1, (*hands, 3))
         return JointMaps(

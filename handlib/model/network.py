@@ -11,10 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handlib.geometry.camera import project_weak_perspective
-from handlib.geometry.upright import turn_picture, turn_to_upright
+from handlib.geometry.turn import turn_picture
 from handlib.hand.hand import Hand, Hands
 from handlib.hand.skeleton import SIDES
 from handlib.hand.submesh import submesh
+from handlib.hand.upright import turn_to_upright
 from handlib.model.config import NUM_VERTEX_TOKENS, DIRConfig
 from handlib.model.encoder import Encoder
 from handlib.model.estimate import Estimate, Prediction, StageTrace, Trace, decode

@@ -59,8 +59,9 @@ show.hands(sample)
 # %% [markdown]
 # ## How good is an estimate?
 #
-# A network will answer in a moment. One number says how good its answer is. **Each estimated hand is moved so that its wrist lies on
-# the true wrist; nothing is turned or rescaled. The error is the mean distance of the joints from their true places, in millimetres.**
+# A network will answer in a moment. One number says how good its answer is. **First each estimated hand is shifted until its wrist lies on
+# the true wrist. Then the error is the mean distance of the 42 joints from their true places, in millimetres.** Nothing is turned or rescaled.
+# The field calls this error MPJPE, *mean per-joint position error*.
 #
 # On paper, in centimetres: the true wrist is at $(1, 0, 40)$ and a true fingertip at $(1, -9, 40)$. The estimate has its wrist at $(0, 0, 0)$ and
 # this fingertip at $(3, -9, 4)$. What is the mean error of these two joints?
@@ -226,7 +227,7 @@ for axis, across, seen_from in zip(
             points = mm[list(bone)]
             label = f"{name} {SIDES[hand]} hand" if k == 0 else None
             axis.plot(points[:, across], points[:, 1], ".", color=style[0], linestyle=style[1], label=label)
-    axis.set(xlabel=f"from {seen_from} (mm)", aspect="equal")
+    axis.set(xlabel=f"from {seen_from} (mm)", ylabel="up and down (mm)", aspect="equal")
 axes[0].invert_yaxis()
 axes[1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 figure
@@ -309,7 +310,7 @@ result.show()
 #
 # - A picture goes in; surfaces (778 vertices), skeletons (21 joints) and their places in the picture come out, for two hands.
 # - The encoder makes the initial estimate; each stage reads the picture again and corrects it.
-# - The tour's error: wrists together, nothing turned or rescaled, mean distance of joints in mm.
+# - The tour's error, MPJPE: wrists together, nothing turned or rescaled, mean distance of joints in mm.
 # - In the picture an error has two parts, place and form. An error in depth hardly shows there.
 # - `small` knows rendered hands; `wild` is the network for photographs.
 #

@@ -23,6 +23,7 @@ import roma
 import torch
 
 from handlib import DIR, load_samples, show
+from handlib.analysis.comparison import paired_difference
 from handlib.data.sample import normalise, resize, stack
 from handlib.exercises import check, my_parts, predict, progress
 from handlib.geometry.mesh import enclosed_volume
@@ -418,9 +419,11 @@ moved = 1000 * (stiff.vertices - by_library.vertices).norm(dim=-1)
 mean = float(moved.mean())
 guess.compare("less than 1 mm" if mean < 1 else "1 to 5 mm" if mean < 5 else "more")
 true = batch.vertices - batch.joints[:, :, :1]  # wrists together
-blended, alone = (1000 * float((e.vertices - true).norm(dim=-1).mean()) for e in (by_library, stiff))
+blended, alone = (1000 * (e.vertices - true).norm(dim=-1).mean((1, 2)) for e in (by_library, stiff))
+more = paired_difference(alone.tolist(), blended.tolist())
 joints_move = 1000 * float((stiff.joints - by_library.joints).norm(dim=-1).max())
-print(f"error of the surfaces: {blended:.0f} mm with blending, {alone - blended:.2f} mm more without")
+print(f"error of the surfaces with blending: {blended.mean():.0f} mm")
+print(f"without: {more.low:.2f} to {more.high:.2f} mm more (95 % interval over {len(batch)} pictures)")
 print(
     f"joints move by at most {joints_move:.1f} mm, vertices of the hands below by at most {moved[14].max():.1f} mm"
 )
@@ -449,6 +452,8 @@ view
 # with the same point is the product with the weighted sum.</details>
 #
 # <details><summary>What do pose correctives do to a flat hand?</summary>Nothing: every rotation is the identity, so R - I is 0.</details>
+#
+# Next: [02, cameras and crops](02_cameras.ipynb).
 
 # %% [markdown]
 # # Further
@@ -580,5 +585,3 @@ check("camera_translation", camera_translation_solution)
 # %% [markdown]
 # **Open question.** Blended rotations don't shrink. Why do hand models still blend matrices, and add correctives? Think of what must be learned
 # from scans, what a graphics card does well, and what happens to skin that follows three bones.
-#
-# Next: [02, cameras and crops](02_cameras.ipynb).

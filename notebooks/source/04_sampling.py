@@ -270,7 +270,7 @@ with torch.no_grad():
 
 @torch.no_grad()
 def stage_again(of, number, uv):
-    """What stage 0 or 1 of a trace would have estimated, had it read at these places."""
+    """Returns what stage 0 or 1 of a trace estimates if it reads at these places."""
     stage = of.stages[number]
     deep = of.features[-1] if number == 0 else of.stages[number - 1].enhanced
     return model.stages[number](deep, stage.skip, replace(stage.before, uv=uv), model.decode).after
@@ -285,7 +285,7 @@ half = model.config.image_size / 2
 
 
 def against_own(number, uv, count=80):
-    """The 95 % interval by which reading at these places is better, pair by pair (mm)."""
+    """Returns the 95 % interval by which reading at these places is better, pair by pair (mm)."""
     other = mpjpe(stage_again(pairs_trace, number, uv))
     return paired_difference(own_errors[number][:count], other[:count])
 
@@ -343,35 +343,42 @@ for number, stage in enumerate(trace.stages):
             error = evaluate_batch(again, batch, INTAG_MCP, hands)["mpjpe"].mean()
             pushes[number, k] += ((again.uv - stage.after.uv) @ shift).mean() / shift.square().sum() / 2
             curve[number, k] += error / 2
-
-# %% tags=["reveals"]
 at_four = pushes[:, shifts.index(4)].mean()
 guess.compare(guess.answers[0 if at_four > 0.2 else 2 if at_four < -0.2 else 1])
 figure, axes = show.detached_figure(1, 2, figsize=(10, 3.2), layout="constrained")
 for number, (stage, colour) in enumerate(zip(trace.stages, ("0.55", "black"))):
     axes[0].plot(pushes[number], "o-", color=colour, label=f"stage {number + 1}")
-    axes[1].plot(curve[number], "o-", color=colour)
+    axes[1].plot(curve[number], "o-", color=colour, label=f"after stage {number + 1}")
     given = evaluate_batch(stage.before, batch, INTAG_MCP, hands)["mpjpe"].mean()
     axes[1].axhline(given, color=colour, linestyle="--", linewidth=1, label=f"given to stage {number + 1}")
 axes[0].set(ylabel="push per pixel of shift", ylim=(-1.05, 0.1))
 axes[1].set(ylabel="MPJPE (mm)", ylim=(0, None))
-for axis in axes:
+for axis, corner in zip(axes, ("upper left", "lower right")):
     axis.set(xlabel="all places shifted by (pixels)", xticks=range(len(shifts)), xticklabels=shifts)
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, loc=corner)
 figure
 
 # %% [markdown]
-# On the left, $-1$ means that the stage takes the whole shift for an error of its own and corrects it; 0 means that it doesn't notice. Far out, with nothing of the hand near the place, a joint learns nothing about the direction. On the right, a dashed line is the estimate that the stage was given: above the
-# line the stage does harm. (16 test pictures; a stage's picture has 128 pixels on a side.)
+# On the left, $-1$ means that the stage takes the whole shift for an error of its own and corrects it; 0 means that it doesn't notice. Far out, with nothing of the hand near the place, a joint learns nothing about the direction. On the right, a solid line is the error after the stage, and the dashed line of the same colour the error of the estimate that it was given. Where the solid line
+# lies above its dashed one, the stage does harm. (16 test pictures; a stage's picture has 128 pixels on a side.)
 #
 # A stage is a feedback loop: read, compare, correct, and read again from nearer by. *Iterative refinement* ([08](08_refinement.ipynb)) rests on this. So this trained stage has to read at its estimate, not at a better place that somebody knows.
 #
 # ## What is a reading worth?
 #
-# Reading the nearest cell equals reading at the cell's centre, up to half a cell away, in each direction, from where the estimate has the joint. So the stage corrects an error that isn't there. The other rows take the reading away altogether. All rows say what the exchange costs *this* network, not what a network trained with another reading would reach.
-
+# Reading the nearest cell equals reading at the cell's centre, up to half a cell away, in each direction, from where the estimate has the joint. So the stage corrects an error that isn't there. We also send every joint to the other hand's place, and far outside, where it reads zeros. All rows say what the exchange costs *this* network, not what a network trained with another reading would reach.
 
 # %%
+guess = predict(
+    "Which does stage 2 more harm: reading at the other hand's places, or reading nothing?",
+    "the other hand's places: wrong news is worse than none",
+    "nothing: wrong news is better than none",
+    "80 pairs show no clear difference",
+)
+guess
+
+
+# %% tags=["reveals"]
 def to_centres(uv, size):
     return ((uv + 1) / 2 * size).floor().add(0.5) * 2 / size - 1
 
@@ -382,14 +389,19 @@ for number, stage in enumerate(pairs_trace.stages):
     places = {
         "the nearest cell": to_centres(uv, size),
         "the other hand's places": uv.flip(1),
-        "nothing (all places far outside)": torch.full_like(uv, 5.0),
+        "nothing": torch.full_like(uv, 5.0),
     }
-    for name, other in places.items():
-        rows.setdefault(name, {})[f"stage {number + 1}"] = verdict(against_own(number, other), "mm")
+    errors = {name: mpjpe(stage_again(pairs_trace, number, other)) for name, other in places.items()}
+    for name, of in errors.items():
+        gain = paired_difference(own_errors[number], of)
+        rows.setdefault(name, {})[f"stage {number + 1}"] = verdict(gain, "mm")
+more = paired_difference(errors["nothing"], errors["the other hand's places"])
+guess.compare(guess.answers[0 if more.high < 0 else 1 if more.low > 0 else 2])
+print(f"stage 2, nothing minus the other hand's places: {more.low:+.1f} to {more.high:+.1f} mm (95 %)")
 show.table(rows, "against the interpolated reading at the estimate (95 % interval, 80 pairs)")
 
 # %% [markdown]
-# Compare the last two rows. In stage 2 the other hand's places do less harm than no reading at all. In stage 1 the two intervals overlap, so this table doesn't order them. A wrong reading isn't simply better than none: a stage may correct errors that aren't there.
+# The printed line compares the last two rows for stage 2, pair by pair. In stage 1 the order may be another. Two things pull in opposite directions. At the other hand's places a stage sees fingers and a wrist, as in training, but it corrects errors that aren't there. Reading nothing invents no error, but training hardly ever showed zeros.
 #
 # ## In five lines
 #
@@ -472,7 +484,7 @@ figure
 # %%
 @torch.no_grad()
 def window(distance):
-    """The test pairs seen through a window that lies lower by a distance in uv, and the network's trace."""
+    """Returns the test pairs seen through a window that lies lower by a distance in uv, and the trace."""
     pairs, count = stack(samples), len(samples)
     shift = torch.tensor([0.0, -distance]).expand(count, 2)
     moved = resize(turn(pairs, torch.zeros(count), torch.ones(count), shift), model.config.image_size)

@@ -90,7 +90,7 @@ axes.set_title(f"true hands of {len(samples)} pairs: standard deviation of dista
 figure
 
 # %% [markdown]
-# Along one bone a distance varies only as hands differ in size. Along one bone a distance varies only as hands differ in size. Further away, most distances depend on the pose as well. (Not all: the five joints next to the wrist sit in the palm, and the pose doesn't move them against each other. They are among the lowest dots at 2.) So in the mean a neighbour leaves a hidden joint the least room: a sphere of nearly known radius around the neighbour. The paper builds this in: who is connected needn't be learned.
+# Along one bone a distance varies only as hands differ in size. Further away, most distances depend on the pose as well. (Not all: the five joints next to the wrist sit in the palm, and the pose doesn't move them against each other. They are among the lowest dots at 2.) So in the mean a neighbour leaves a hidden joint the least room: a sphere of nearly known radius around the neighbour. The paper builds this in: who is connected needn't be learned.
 #
 # ## One layer, on paper
 #
@@ -319,9 +319,11 @@ wrong = np.mean([errors for name, errors in others.items() if "wrong" in name], 
 more = paired_difference(wrong.tolist(), others["nobody sends"].tolist())
 guess.compare(guess.answers[0 if more.low > 0 else 1 if more.high < 0 else 2])
 layers = [layer for stage in model.stages for gcn in stage.gcn.modules_per_hand for layer in gcn]
-uneven = [neighbour_weights(layer.scores, A) - A / A.sum(1, keepdim=True) for layer in layers]
+learned = torch.stack([neighbour_weights(layer.scores, A) for layer in layers])
+degree = A.sum(1, keepdim=True)
+uneven = (learned - A / degree).abs()[:, A & (degree > 1)]
 print(f"wrong skeletons (mean of four) minus nobody sends: {more.low:+.1f} to {more.high:+.1f} mm (95 %)")
-print(f"a learned weight lies up to {torch.stack(uneven).abs().max():.1f} from an equal one")
+print(f"learned weights lie {uneven.mean():.2f} from equal ones on average, {uneven.max():.2f} at most")
 figure, (axes,) = show.detached_figure(figsize=(7, 2.6), layout="constrained")
 for row, errors in enumerate(others.values()):
     gain = paired_difference(errors.tolist(), trained.tolist())
@@ -334,7 +336,7 @@ axes.set(xlabel=f"change of MPJPE (mm; as trained {trained.mean():.1f}), mean an
 figure
 
 # %% [markdown]
-# In the mean of these four skeletons, news from the wrong joints costs this network more than silence: the interval of the difference leaves out zero. (It is an interval over pairs, not over skeletons.) Look at the last row. The learned weights differ from equal ones (the printed line says by how much at most), and yet equal ones cost next to nothing. *Who* is heard matters here; how much from each joint doesn't. All rows show what breaks in *this*
+# In the mean of these four skeletons, news from the wrong joints costs this network more than silence: the interval of the difference leaves out zero. (It is an interval over pairs, not over skeletons.) Look at the last row: every joint hears its neighbours equally, with weights of 1/2 in a finger and 1/5 at the wrist. The last printed line says how far the learned weights lie from these. (Fingertips don't count: with one neighbour they have no choice.) Yet equal weights cost next to nothing. *Who* is heard matters here; how much from each joint doesn't. All rows show what breaks in *this*
 # network; what the GCN is worth is a question of training.
 #
 # ## What is the GCN worth?

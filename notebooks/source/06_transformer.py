@@ -352,8 +352,9 @@ for axes, (title, found) in zip(both_axes, panels.items()):
         axes.plot(gain.mean, row, "o", color="black")
     axes.axvline(0, color="0.6", linewidth=1)
     axes.set_yticks(range(len(found)), found)
-    axes.set(title=title, xlabel="rise of the error (mm), mean and 95 % interval")
+    axes.set(title=title)
     axes.invert_yaxis()
+figure.supxlabel("rise of the error (mm), mean and 95 % interval", fontsize=10)
 figure
 
 # %% [markdown]
@@ -388,7 +389,7 @@ for offset, (name, values) in zip((-0.2, 0.2), told.items()):
     bars = np.arange(3) + offset
     heights = [round(value, 2) + 0.0 for value in values.values()]
     drawn = axes.bar(bars, heights, 0.38, color="0.75" if offset < 0 else "0.3", label=name)
-    axes.bar_label(drawn, fmt="%g", fontsize=9)
+    axes.bar_label(drawn, fmt="%g", fontsize=9, padding=2)
 axes.axhline(0, color="black", linewidth=1)
 axes.set(ylabel="told by the other hand (R²)", ylim=(-0.3, 1.2))
 axes.set_xticks(range(3), told["desk-full"])
@@ -457,7 +458,11 @@ rows = {
     "beside the GCN": (both, "–", worth("full", "gcn_only")),
     "against more GCN layers": ("–", "–", worth("full", "gcn_for_transformer")),
 }
-columns = ("mechanism shown: mirrored hands", "independent hands", "worth in error")
+columns = (
+    "mechanism shown: hidden joints (mm), mirrored hands",
+    "hidden joints (mm), independent hands",
+    "worth in error: MPJPE (mm)",
+)
 show.table(
     {f"transformer, {name}": dict(zip(columns, row)) for name, row in rows.items()},
     f"The networks of the last column learned from the world {results[0].data['world']}. –: not measured.",
@@ -472,7 +477,7 @@ show.table(
 # * Attention: every token receives a weighted mean of all values; queries and keys decide the weights, anew for every picture.
 # * A block adds attention and a perceptron to its tokens. DIR normalises after each block, with one shared norm.
 # * In the trained network, attention turns to the hand that can be seen.
-# * Cut the hands apart, and look at the vector between the wrists, too: MPJPE centres each hand and can't see it.
+# * Cut the hands apart: the joints around each wrist (MPJPE) lose little, because the picture and the own hand tell most of them. Only MRRPE sees the vector between the wrists; it may lose more, although the layer that updates it reads both hands anyway.
 # * A transformer between the hands pays where one hand knows something of the other. Independent hands know nothing of each other's pose.
 #
 # **Check yourself.**
@@ -531,7 +536,7 @@ rows = {}
 for title, network in zip(titles, without.values()):
     errors = errors_of(network)
     gains = {name: rise(errors, name) for name in ("mpjpe", "mrrpe")}
-    rows[title] = {name.upper(): f"{g.low:+.1f} to {g.high:+.1f} mm" for name, g in gains.items()}
+    rows[title] = {f"{name.upper()} (mm)": f"{g.low:+.1f} to {g.high:+.1f}" for name, g in gains.items()}
 show.table(rows, "rise of the error, 95 % interval over 80 pairs")
 
 # %% [markdown]
@@ -649,15 +654,15 @@ def counted(module, *inputs):
 rows = {
     "the whole of `small`": {"million operations": f"{counted(model, normalise(batch.image[:1])) / 1e6:.0f}"}
 }
-rows["the whole of `small`"] |= {"quadratic in n": "", "attention maps of a layer": ""}
+rows["the whole of `small`"] |= {"quadratic in n (%)": "", "attention maps of a layer (MB)": ""}
 for n in (42, 1556):
     one = TwoHandTransformer(n, 64, 64, depth=2, heads=4, skip_first_block=False)
     operations = counted(one, torch.zeros(1, n, 64))
     assert operations == 2 * block_operations_solution(n, 64) + 2 * n * 64 * 64
     rows[f"a transformer of {n} tokens"] = {
         "million operations": f"{operations / 1e6:.0f}",
-        "quadratic in n": f"{100 * 2 * 4 * n**2 * 64 / operations:.0f} %",
-        "attention maps of a layer": f"{4 * 4 * n**2 / 1e6:.2f} MB",
+        "quadratic in n (%)": f"{100 * 2 * 4 * n**2 * 64 / operations:.0f}",
+        "attention maps of a layer (MB)": f"{4 * 4 * n**2 / 1e6:.2f}",
     }
 show.table(rows, "two blocks of 64 features; 42 joints, 1556 vertices")
 

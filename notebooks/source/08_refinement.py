@@ -12,7 +12,7 @@
 #
 # 1. explain why a second reading helps and from where no number of readings does;
 # 2. write the update of the estimate, as new numbers or as a correction, for a whole batch;
-# 3. write a whole stage from the parts of notebooks 04 to 07, and run all of DIR after its encoder with it, from the parts of notebooks 04 to 07;
+# 3. write a whole stage from the parts of notebooks 04 to 07, and run all of DIR after its encoder with it;
 # 4. reconstruct two hands with a network that runs your own functions;
 # 5. say which bad starts the stages repair, and what stages are worth.
 #
@@ -355,7 +355,7 @@ figure
 
 # %% [markdown]
 # The titles say which share of the added error is left after all stages: at the first dot right of no disturbance, and at the last. By these measures small disturbances are repaired for the most part, and of a larger one a larger
-# share stays. Of the largest most stays: a basin with soft edges. But the measure matters. Of the MPJPE that a turn adds to the start, nearly all stays: the stages turn the hand back, but leave its fingers worse (Further, *Does a turned hand turn back?*).
+# share stays. Of the largest most stays: a basin with soft edges. But the measure matters. The left plot counts the angle alone. A stage may turn a hand back and bend its fingers meanwhile, and then MPJPE doesn't fall with the angle: the table of Further, *Does a turned hand turn back?*, has both.
 # A likely reason: in training the stages met only their own predecessor's errors. They are correctors of these errors, not searchers.
 #
 # Now interfere yourself. In 3D, surfaces are coloured by each vertex's error, and the skeletons are the estimate's. In the picture, thin grey skeletons are the truth. Turn the start by 10°, then by 30°: which joints come back first?

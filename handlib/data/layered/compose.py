@@ -24,7 +24,7 @@ from handlib.data.rendered.placement import NEAR_TO as APART
 from handlib.data.rendered.shading import linear_to_srgb_bytes
 from handlib.data.sample import Sample
 from handlib.geometry.camera import project_pinhole
-from handlib.geometry.upright import turn_to_upright
+from handlib.hand.upright import turn_to_upright
 
 Colour = Float[np.ndarray, "size size 3"]
 Mask = Float[np.ndarray, "size size 1"]

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from support.random_pairs import HANDS
 
 from handlib.geometry.camera import project_weak_perspective
-from handlib.geometry.upright import turn_matrix, turn_picture, turn_to_upright
+from handlib.geometry.turn import turn_matrix, turn_picture
 from handlib.hand.hand import HandParams, Hands
 from handlib.hand.skeleton import SIDES
+from handlib.hand.upright import turn_to_upright
 from handlib.model.config import DIRConfig
 from handlib.model.estimate import Estimate, decode, turned
 from handlib.model.joint_maps import JointMaps

@@ -27,7 +27,7 @@ from handlib.data.layered.layers import LayeredPair, make_layers
 from handlib.data.rendered.posed_arm import hands
 from handlib.data.sample import Sample
 from handlib.geometry.camera import project_pinhole, uv_to_pixels
-from handlib.geometry.upright import turn_to_upright
+from handlib.hand.upright import turn_to_upright
 
 SIZE = 96
 NOTHING = {field.name: 0.0 for field in fields(Ranges)} | {"scale": 1.0}

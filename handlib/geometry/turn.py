@@ -1,4 +1,4 @@
-"""Hands that point up: the turn of a picture that brings them there, and turned points and pictures.
+"""Turned cameras and pictures.
 
 Angles are in radians. Positive ones turn x towards y, clockwise on the screen, about the picture's centre.
 """
@@ -6,20 +6,7 @@ Angles are in radians. Positive ones turn x towards y, clockwise on the screen, 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, normalize
-
-from handlib.hand.skeleton import KNUCKLES, joint_index
-
-
-def turn_to_upright(joints: Float[Tensor, "*batch hand=2 21 2"]) -> Float[Tensor, "*batch"]:
-    """Returns the angle by which a picture must be turned so that its hands point up.
-
-    ``joints`` are in the picture, x right and y down. A hand points from its wrist to the mean of its four
-    knuckles; the two hands' directions are added as unit vectors. The angle is 0 if the directions cancel.
-    """
-    pointing = joints[..., KNUCKLES, :].mean(-2) - joints[..., joint_index("wrist"), :]
-    x, y = normalize(pointing, dim=-1).sum(-2).unbind(-1)
-    return torch.where((x == 0) & (y == 0), torch.zeros_like(x), torch.atan2(-x, -y))
+from torch.nn.functional import affine_grid, grid_sample
 
 
 def turn_matrix(angle: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 3 3"]:
