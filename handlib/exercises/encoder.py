@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from handlib.exercises import Wrong, ask, ask_part, check_gradients, exercise
+from handlib.exercises import Missing, Wrong, ask, ask_part, check_gradients, exercise
 from handlib.model.encoder import HandAttention, attention_pool
 
 
@@ -32,24 +32,6 @@ def _attention_centre(answer: object) -> None:
         raise Wrong("divide each map by its sum, then take the weighted mean of the cells' centres")
 
 
-@exercise("effective_cells")
-def _effective_cells(answer: object) -> None:
-    maps = _some_maps(4, 6)
-    weights = (maps / maps.sum()).double().numpy()
-    entropy = -(weights * np.log(weights)).sum()
-    got = float(ask(answer, maps.clone(), shape=()))
-    if np.isclose(got, entropy, rtol=1e-4):
-        raise Wrong("that is the entropy; how many equally weighted cells have this entropy?")
-    if np.isclose(got, np.exp(entropy / np.log(2)), rtol=1e-4):
-        raise Wrong("the exponential and the logarithm must have the same base")
-    if not np.isclose(got, np.exp(entropy), rtol=1e-4):
-        raise Wrong("divide the map by its sum first, then put the weights into the formula")
-    single = torch.zeros(4, 6)
-    single[1, 2] = 0.3
-    if not np.isclose(float(ask(answer, single, shape=())), 1, atol=1e-4):
-        raise Wrong("a map with zeros in all cells but one must give 1")
-
-
 @exercise("attention_parameters")
 def _attention_parameters(answer: object) -> None:
     for channels, hidden in ((5, 3), (7, 4)):
@@ -63,6 +45,69 @@ def _attention_parameters(answer: object) -> None:
             raise Wrong("both convolutions have biases")
         if got != expected:
             raise Wrong("count the 3 x 3 convolution, the batch norm and the 1 x 1 convolution, with biases")
+
+
+_LAYERS = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.Conv2d, nn.Sigmoid)
+
+
+@exercise("map_layers")
+def _map_layers(answer: object) -> None:
+    if not callable(answer):
+        raise Wrong("expected a function")
+    channels, hidden = 6, 4
+    result = answer(channels, hidden)
+    if result is None or result is ...:
+        raise Missing
+    if not isinstance(result, tuple | list) or [type(one) for one in result] != 2 * [nn.Sequential]:
+        raise Wrong("return two nn.Sequential, the left hand's and the right hand's: return left, right")
+    left, right = result
+    if set(left.parameters()) & set(right.parameters()):
+        raise Wrong("both hands share weights, so their maps can't differ freely: build the layers twice")
+    library = HandAttention(channels, hidden).maps
+    c4 = torch.randn(2, channels, 5, 7, generator=torch.Generator().manual_seed(15))
+    for layers, trained in zip(result, library, strict=True):
+        _check_map_layers(layers, channels, hidden)
+        if _shapes(layers) != _shapes(trained):
+            raise Wrong(
+                "the trained weights don't fit: leave what the formula doesn't name as PyTorch has it"
+            )
+        layers.load_state_dict(trained.state_dict())
+        with torch.no_grad():
+            got, expected = layers(c4), trained(c4).sigmoid()
+        if got.shape != expected.shape:
+            raise Wrong("the map must be as high and as wide as c4: the 3 x 3 convolution needs padding=1")
+        if not torch.allclose(got, expected, atol=1e-5):
+            raise Wrong("equal weights give another map: leave stride, dilation and padding mode as they are")
+
+
+def _check_map_layers(layers: nn.Sequential, channels: int, hidden: int) -> None:
+    """Raises Wrong, with a hint, unless these are a map's five layers with the right widths."""
+    kinds = [type(layer) for layer in layers]
+    if nn.Softmax in kinds or nn.Softmax2d in kinds:
+        raise Wrong("no softmax: cells and hands don't compete, every cell gets a sigmoid of its own")
+    for kind, hint in (
+        (nn.Sigmoid, "the numbers must lie between 0 and 1: the sigmoid is missing"),
+        (nn.BatchNorm2d, "BN is missing: nn.BatchNorm2d"),
+        (nn.ReLU, "the ReLU is missing: without it, both convolutions are worth a single one"),
+    ):
+        if kind not in kinds:
+            raise Wrong(hint)
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    if [layer.kernel_size for layer in convolutions] != [(3, 3), (1, 1)]:
+        raise Wrong("two convolutions: the first sees 3 x 3 cells, the second a single cell")
+    if kinds != list(_LAYERS):
+        raise Wrong("another order: read the formula from the inside, beginning at c4")
+    first, last = convolutions
+    if last.out_channels != 1:
+        raise Wrong("one number per cell: each hand has layers of its own, and they make one map")
+    if (first.in_channels, first.out_channels, last.in_channels) != (channels, hidden, hidden):
+        raise Wrong("the widths go from channels to hidden, and from hidden to 1")
+    if first.bias is None or last.bias is None:
+        raise Wrong("both convolutions have a bias, which is PyTorch's default")
+
+
+def _shapes(layers: nn.Module) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in layers.state_dict().items()}
 
 
 def attention_pool_by_loops(

@@ -2,8 +2,12 @@
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from handlib.exercises import Wrong, ask, exercise
+from handlib.hand.skeleton import NUM_JOINTS
+from handlib.model.joint_maps import ELSEWHERE
 
 
 @exercise("square_around")
@@ -125,3 +129,108 @@ def _palm_alignment(answer: object) -> None:
         if np.allclose(abs(got), abs(vt @ u.T), atol=1e-5) or np.allclose(abs(got), abs(u @ vt.T), atol=1e-5):
             raise Wrong("torch.linalg.svd returns V transposed already")
         raise Wrong("decompose the sum of found times rest, U S V^T; the rotation is U D V^T")
+
+
+def _two_humps(
+    size: int,
+) -> tuple[Float[Tensor, "b=2 hand=2 21 size size"], Float[Tensor, "b=2 hand=2 size size"]]:
+    """Returns heatmaps with a hump in either half of the map, and where each hand's own half is.
+
+    The left hand's half is the left one. In the other half most heatmaps are higher. The first three joints
+    have no hump of their own, and of the second picture's right hand nothing is seen.
+    """
+    chance = torch.Generator().manual_seed(13)
+    ticks = torch.arange(size) + 0.0
+    half = size / 2
+
+    def humps(at_left: Bool[Tensor, "hand=2"], heights: Float[Tensor, "b=2 hand=2 21"]) -> Tensor:
+        across, down = (torch.rand(2, 2, NUM_JOINTS, 1, generator=chance) for _ in range(2))
+        from_x = ticks - half * (across + ~at_left[:, None, None])
+        from_y = ticks - size * down
+        squared = from_y[..., :, None].square() + from_x[..., None, :].square()
+        return heights[..., None, None] * torch.exp(-squared / 5)
+
+    left_hand = torch.tensor([True, False])
+    own_height, other_height = 4 + 2 * torch.rand(2, 2, 2, NUM_JOINTS, generator=chance)
+    own_height[..., :3] = 0
+    heat = humps(left_hand, own_height) + humps(~left_hand, other_height + 1)
+    own = 0.95 * ((ticks < half) == left_hand[:, None]).float()[:, None].expand(2, 2, size, size).clone()
+    own[1, 1] = 0
+    return heat + 0.3 * torch.randn(heat.shape, generator=chance), own
+
+
+def _around(highest: Float[Tensor, "*batch size size"], reach: int) -> Float[Tensor, "*batch size size"]:
+    """Returns 1 in the cells that are within ``reach`` cells, along both axes, of a map's highest cell."""
+    size = highest.shape[-1]
+    peak, ticks = highest.flatten(-2).argmax(-1)[..., None], torch.arange(size)
+    row, column = ((ticks - at).abs() <= reach for at in (peak // size, peak % size))
+    return (row[..., None] & column[..., None, :]).float()
+
+
+def _mean_place(weights: Float[Tensor, "*batch size size"]) -> Float[Tensor, "*batch 2"]:
+    """Returns the weighted mean of a map's cells, in uv."""
+    size = weights.shape[-1]
+    ticks = (torch.arange(size) + 0.5) * (2 / size) - 1
+    x, y = weights.sum(-2) @ ticks, weights.sum(-1) @ ticks
+    return torch.stack((x, y), dim=-1) / weights.sum((-2, -1))[..., None]
+
+
+@exercise("own_heat")
+def _own_heat(answer: object) -> None:
+    for size in (12, 9):
+        heat, own = _two_humps(size)
+        got = ask(answer, heat.clone(), own.clone(), shape=(2, 2, NUM_JOINTS, 2))
+        product = heat.exp() * (own + ELSEWHERE)[:, :, None]
+        expected = _mean_place(product * _around(product, 2))
+        if not np.allclose(got, expected, atol=1e-3):
+            raise Wrong(_hint_for_places(got, expected, heat, own))
+
+
+def _hint_for_places(
+    got: np.ndarray,
+    expected: Float[Tensor, "b hand 21 2"],
+    heat: Float[Tensor, "b hand 21 size size"],
+    own: Float[Tensor, "b hand size size"],
+) -> str:
+    """Returns the hint for places that aren't the local means of heatmap times own pixels."""
+
+    def said(places: Tensor) -> bool:
+        return np.allclose(got, places, atol=1e-3)
+
+    def read(product: Tensor) -> Tensor:
+        return _mean_place(product * _around(product, 2))
+
+    size, probability = heat.shape[-1], heat.exp()
+    factor = (own + ELSEWHERE)[:, :, None]
+    product = probability * factor
+    if not np.isfinite(got).all() or said(read(probability * own[:, :, None].clamp_min(1e-9))):
+        return "where the segmentation sees nothing of the hand, 0.02 of the heatmap remains"
+    if said(read(probability)):
+        return "that is the heatmap alone: its own hand's pixels must count"
+    if any(said(read(scores.exp())) for scores in (heat * factor, heat + factor)):
+        return "the heatmap is in logits: multiply its exponential, or add the factor's logarithm"
+    if said(read(probability * factor.flip(1))):
+        return "every hand gets its own pixels, not those of the other hand"
+    if said(_mean_place(_around(product, 0))):
+        return "that is the highest cell; go on to the mean over the 5 x 5 cells around it"
+    if said(_mean_place(product)):
+        return "that is the mean over the whole map; take only the 5 x 5 cells around the highest one"
+    if said(_mean_place(_around(product, 2))):
+        return "the cells of the mean are weighted, by the product"
+    if any(said(_mean_place(product * _around(product, reach))) for reach in (1, 3, 4, 5)):
+        return "5 x 5 cells are the highest one and two to each side"
+    if said(_mean_place(product * _around(probability, 2))):
+        return "the highest cell is that of the product, not of the heatmap"
+    if said(_mean_place(probability * _around(product, 2))):
+        return "the weights of the mean are the product's too, not the heatmap's"
+    kept = (product * _around(product, 2)).sum((-2, -1)) / product.sum((-2, -1))
+    if said(expected * kept[..., None]):
+        return "within the 5 x 5 cells the weights must sum to 1: divide by their sum"
+    if said(expected.flip(-1)):
+        return "uv is (x, y): the column first"
+    if said(expected - 1 / size):
+        return "a cell's centre is half a cell from its corner"
+    cells = (expected + 1) * size / 2
+    if said(cells) or said(cells - 0.5):
+        return "those are cells; uv is -1 and 1 at the map's edges"
+    return "find the highest cell of exp(heat) * (own + 0.02), then the mean of the 5 x 5 cells around it"

@@ -136,6 +136,19 @@ def bone_masks_by_loops(
     return masks
 
 
+def _geometry(uv: Float[Tensor, "b hand 21 2"], size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Returns each pixel's place along each bone (0 at a, 1 at b), and its distances in pixels from the
+    bone's endless line, from a and from b; all of shape (b, hand, 20, size, size).
+    """
+    centre = torch.arange(size) + 0.5
+    pixels = torch.stack(torch.meshgrid(centre, centre, indexing="xy"), -1)
+    places = (uv + 1) / 2 * size
+    a, b = (places[:, :, [bone[end] for bone in BONES], None, None] for end in (0, 1))
+    along = ((pixels - a) * (b - a)).sum(-1) / (b - a).square().sum(-1)
+    from_line = (pixels - a - along[..., None] * (b - a)).norm(dim=-1)
+    return along, from_line, (pixels - a).norm(dim=-1), (pixels - b).norm(dim=-1)
+
+
 @exercise("bone_masks")
 def _bone_masks(answer: object) -> None:
     generator = torch.Generator().manual_seed(18)
@@ -144,28 +157,13 @@ def _bone_masks(answer: object) -> None:
     for size, half_width in ((8, 0.25), (10, 0.4)):
         (got,) = ask_part(answer, hands, size, half_width, shapes=[(2, 2, 20, 2, size, size)])
 
-        def loops(
-            half_width: float, hands: Tensor = hands, move: float = 0.0, size: int = size
-        ) -> np.ndarray:
-            drawn = [bone_masks_by_loops(uv + move, size, half_width) for uv in hands.flatten(0, 1)]
+        def loops(half_width: float, uv: Tensor = hands, size: int = size) -> np.ndarray:
+            drawn = [bone_masks_by_loops(hand, size, half_width) for hand in uv.flatten(0, 1)]
             return torch.stack(drawn).unflatten(0, (2, 2)).numpy()
 
         expected = loops(half_width)
-        if np.allclose(got, expected, atol=1e-3):
-            continue
-        if np.allclose(got, expected[:, :, :, ::-1], atol=1e-3):
-            raise Wrong("the ends are exchanged: the nearer a pixel is to an end, the more it shows of it")
-        if np.allclose(got, expected.swapaxes(-1, -2), atol=1e-3):
-            raise Wrong("rows come first: y before x in what you return")
-        if np.allclose(got, loops(half_width, move=1 / size), atol=1e-3):
-            raise Wrong("a pixel's centre is half a pixel from its corner")
-        if any(np.allclose(got, loops(half_width * k), atol=1e-3) for k in (2.0, 2 / size)):
-            raise Wrong("half_width is in uv; how many pixels are that, where the map is 2 wide?")
-        if np.allclose(got, expected.sum(3, keepdims=True).repeat(2, axis=3), atol=1e-3):
-            raise Wrong("inside a bone both ends share: their two masks sum to 1")
-        if ((got != 0) >= (expected != 0)).all() and ((got != 0) != (expected != 0)).any():
-            raise Wrong("a bone ends at its joints: clamp the nearest point of the line to the segment")
-        raise Wrong("compare with the loop at one bone: which pixels are near it, and what do they show?")
+        if not np.allclose(got, expected, atol=1e-3):
+            raise Wrong(_hint_for_masks(got, expected, hands, size, half_width, loops))
     covered = torch.zeros(1, 2, 21, 2) + 0.125
     (disc,) = ask_part(answer, covered, 8, 0.25, shapes=[(1, 2, 20, 2, 8, 8)])
     if not np.isfinite(disc).all():
@@ -174,3 +172,58 @@ def _bone_masks(answer: object) -> None:
         )
     if not np.allclose(disc, bone_masks_by_loops(covered[0, 0], 8, 0.25).numpy(), atol=1e-3):
         raise Wrong("a bone of no length shows a disc, half and half")
+
+
+def _hint_for_masks(
+    got: np.ndarray,
+    expected: np.ndarray,
+    hands: Float[Tensor, "b hand 21 2"],
+    size: int,
+    half_width: float,
+    loops: Callable[..., np.ndarray],
+) -> str:
+    """Returns the hint for masks that aren't the loop's; ``loops`` draws with other widths or places."""
+
+    def said(masks: np.ndarray | Tensor) -> bool:
+        return np.allclose(got, masks, atol=1e-3)
+
+    radius = half_width * size / 2
+    along, from_line, d_a, d_b = _geometry(hands, size)
+    shares = torch.stack((d_b, d_a), 3) / (d_a + d_b).unsqueeze(3)
+    if said(expected[:, :, :, ::-1]):
+        return "the ends are exchanged: the nearer a pixel is to an end, the more it shows of it"
+    if said(expected.swapaxes(-1, -2)):
+        return "rows come first: y before x in what you return"
+    if said(loops(half_width, hands + 1 / size)):
+        return "a pixel's centre is half a pixel from its corner"
+    corners = (hands + 1) * (size - 1) / size - 1
+    if any(said(loops(half_width, uv)) for uv in (hands - 1, corners, corners + 1 / size)):
+        return "uv -1 and 1 are the map's edges, size pixels apart: a place is (uv + 1) / 2 * size"
+    if any(said(loops(half_width * k)) for k in (2.0, 2 / size)):
+        return "half_width is in uv; how many pixels are that, where the map is 2 wide?"
+    if said(loops(half_width * radius**-0.5)):
+        return "a squared distance is compared with the half width, which isn't squared"
+    if said(shares):
+        return "every bone is drawn over the whole map: what isn't near the bone shows nothing"
+    if said(shares * (from_line < radius).unsqueeze(3)):
+        return "a bone ends at its joints: clamp the nearest point of the line to the segment"
+    if said(shares * (torch.minimum(d_a, d_b) < radius).unsqueeze(3)):
+        return "only the bones' ends are drawn: measure the distance from the segment between them"
+    if said(expected.sum(3, keepdims=True).repeat(2, axis=3)):
+        return "inside a bone both ends share: their two masks sum to 1"
+    place = along.clamp(0, 1)
+    if said(torch.stack((1 - place, place), 3) * torch.from_numpy(expected.sum(3, keepdims=True))):
+        return "the shares come from the pixel's distances to both ends, not from the place along the bone"
+    if said(
+        (shares.square() / shares.square().sum(3, keepdim=True)).numpy() * expected.sum(3, keepdims=True)
+    ):
+        return "the shares come from the distances to both ends, not from their squares"
+    seen = expected.any((-3, -2, -1))
+    right = np.isclose(got, expected, atol=1e-3).all((-3, -2, -1)) & seen
+    if (right == seen).all(-1).any():
+        return "a hand is right and another isn't: keep the hands and the pictures of a batch apart"
+    if right.any():
+        return "some bones are right and others aren't: BONES has each bone's two joints"
+    if ((got != 0).any(3) == (expected != 0).any(3)).all():
+        return "the right pixels, but other shares: a shows 1 - d_a / (d_a + d_b), and b shows the rest"
+    return "compare with the loop at one bone: which pixels are near it, and what do they show?"

@@ -1,20 +1,18 @@
 # %% [markdown]
 # # 07 · Multi-plane projection: how joints write back into the picture
 #
-# After the transformer a stage holds 42 vectors, one for each joint of both hands. They know things that no pixel knows: which hand
-# they belong to, where the other hand is, what is hidden. The next stage reads from a *map* again, so the vectors go back to the places
-# of their joints. Where hands touch, many joints want the same pixel. **How do joints write into a map without mixing where they meet
-# (Sec. 3.2.3)?**
+# After the transformer a stage holds 42 vectors, the *features* of both hands' joints. They know things that no pixel knows: which hand a joint belongs to, where the other hand is, what is hidden. The next stage reads from a *map* again, so the features go back to the
+# places of their joints. Where hands touch, many joints want the same pixel. **How do joints write into a map without mixing where they meet (Sec. 3.2.3)?**
 #
-# **Time:** about 50 minutes for the core, 50 for Further.
+# **Time:** about 50 minutes for the core, 40 for Further.
 #
 # Afterwards you can
 #
 # 1. draw a bone on its plane, pixel by pixel, and write the function that draws all bones of a batch;
 # 2. measure how much of a joint's feature is lost on one shared plane, on a plane per bone and on a plane per joint;
 # 3. say which joints meet in the picture, and how often;
-# 4. tell what the planes do from what they are worth in millimetres;
-# 5. say which gradients pass through a drawing and which don't.
+# 4. say why a trained network reads back less than the best reader;
+# 5. tell what planes do from what they are worth in millimetres.
 #
 # Words: [multi-plane projection](../docs/glossary.md#multi-plane-projection), [bone](../docs/glossary.md#bone), [token](../docs/glossary.md#token), [feature map](../docs/glossary.md#feature-map), [uv](../docs/glossary.md#uv).
 
@@ -50,8 +48,8 @@ progress()
 # %% [markdown]
 # ## One plane or forty
 #
-# Both hands' index fingertips lie in one pixel of a 16 x 16 map, the framed one. Above, both hands are drawn into **one plane**. Below, each of the 40 bones has **a plane of its own**. The sums on the left are equal, and what can be read at the framed pixel isn't. A dot marks a pixel where both
-# hands show; the rest of the same hand is pale. The bars say how much of each fingertip's feature is lost to a reader of the framed pixel, as computed below.
+# Both hands' index fingertips lie in one pixel of a 16 x 16 map, the framed one. In the upper half both hands are drawn into **one plane**. In the lower half each of the 40 bones has **a plane of its own**. Added up, both show the same (left). The middle shows the plane in which a fingertip's reader looks: its own bone in strong colours, the rest of its hand
+# pale, a dot where both hands show. The bars say how much of each fingertip's feature is lost to the reader of the framed pixel, as computed below.
 
 # %%
 train, test = load_samples("train"), load_samples("test")
@@ -68,7 +66,7 @@ Image.fromarray(np.vstack([projection_picture(state) for state in drawn]))
 #    P(f, u)[y, x] = \begin{cases} f & \text{if the centre of pixel } (x, y) \text{ is closer than } r \text{ to } u \\
 #    0 & \text{otherwise} \end{cases} $$
 #
-# Pixel $(x, y)$ has its centre at $(x + \tfrac12, y + \tfrac12)$. On a map of 4 x 4 pixels, with $r = 1$ and features of one channel, the left fingertip draws 3 at $(2, 2)$ and the right one 10 at $(3, 2)$.
+# The centre of pixel $(x, y)$ is $(x + \tfrac12, y + \tfrac12)$. On a map of 4 x 4 pixels, with $r = 1$ and features of one channel, the left fingertip draws 3 at $(2, 2)$ and the right one 10 at $(3, 2)$.
 
 
 # %%
@@ -96,17 +94,17 @@ left_tip, right_tip = 3 * disc_by_loops((2, 2), 4, 1), 10 * disc_by_loops((3, 2)
 numbered({"left tip": left_tip, "right tip": right_tip, "one shared plane": left_tip + right_tip})
 
 # %% [markdown]
-# Whoever reads 13 can't tell whether it was 3 + 10, 10 + 3 or 12 + 1. A plane for each joint keeps both numbers, for twice the channels.
+# Whoever reads 13 can't tell whether it was 3 + 10 or 12 + 1. A plane for each joint keeps both numbers, for twice the channels.
 #
 # ## A bone on its plane
 #
-# The released code draws bones instead of joints. A pixel belongs to the bone from $a$ to $b$ if its centre is closer than $r$ to the *segment* between them. There it shows a blend of both ends, by the distances $d_a$ and $d_b$ from them:
+# The released code draws bones instead of joints. A pixel belongs to the bone from $a$ to $b$ if its centre is closer than $r$ to the *segment* between them. There its plane shows a blend of both ends, by the distances $d_a$ and $d_b$ from them:
 #
 # $$ B(f_a, f_b)[y, x] = \Big(1 - \frac{d_a}{d_a + d_b}\Big) f_a + \Big(1 - \frac{d_b}{d_a + d_b}\Big) f_b $$
 #
 # On paper, on a map of 4 x 4: a bone from $(0.5, 1.5)$ to $(3.5, 1.5)$, $f_a = 3$, $f_b = 6$, $r = 1$. Only the centres of row $y = 1$ are closer than 1. They lie 0, 1, 2 and 3 pixels from $a$, so $a$'s shares are $1, \tfrac23, \tfrac13, 0$, and the row shows 3, 4, 5, 6.
 #
-# The loop takes one hand. It gives two masks for each bone, the shares of $a$ and of $b$. `half_width` is $r$ in uv, where the map is 2 wide. A millionth keeps the sum of distances above zero.
+# The loop takes one hand. It gives two masks for each bone, the shares of $a$ and of $b$. `half_width` is $r$ in uv, where the map is 2 wide. A millionth is added to each distance, so that no pixel divides by zero.
 
 # %%
 show.draw_bone_plane()
@@ -143,8 +141,7 @@ of_a, of_b = bone_masks_by_loops(on_paper * 2 / 4 - 1, 4, 0.5)[0]
 numbered({"share of a": of_a, "share of b": of_b, "the plane": 3 * of_a + 6 * of_b})
 
 # %% [markdown]
-# **Your part: `bone_masks`.** Write the function for a batch of both hands, without a loop: offsets from all ends to all pixel centres are broadcasts, and a clamp finds the nearest point of each segment. `BONES` lists the ends
-# $(a, b)$ as joint numbers. A right answer is kept in `my_dir.py`.
+# **Your part: `bone_masks`.** Write the function for a batch of both hands, without a loop: offsets from all ends to all pixel centres are broadcasts, and a clamp finds the nearest point of each segment. `BONES` lists the ends $(a, b)$ as joint numbers.
 
 
 # %% tags=["exercise"]
@@ -173,8 +170,17 @@ def bone_masks_solution(uv, size, half_width):
 check("bone_masks", bone_masks_solution)
 
 # %% [markdown]
-# From here on we use the library's function. DIR's half width is 0.125: one pixel of a 16 x 16 map, two of a 32 x 32 map. Masks times features are planes. A bone's plane takes two masks, a joint's plane one, and the shared plane is the sum of all bone planes. Left comes before right, then bone by bone
-# (or joint by joint), then channels.
+# From here on we use the library's function. DIR's half width is 0.125: one pixel of a 16 x 16 map, two of a 32 x 32 map. Masks times features are planes. A bone's plane is the sum of two masks, each times its end's feature; the shared plane is the sum of all bone planes.
+#
+# ## Planes that fill
+#
+# The fingertips of the first picture, now in your hands.
+#
+# 1. *Bones drawn* 1: only the last bones of both index fingers are there. Draw the others one by one on one shared plane. Which of them raise the bars? On a plane per bone the right bar *falls* when the finger's other bones are drawn. Why can they help?
+# 2. One shared plane, gap 6: the hands are apart, and the loss isn't zero. Which joints share the framed pixels?
+# 3. One shared plane, map of 32, gap 2: make the half width smaller until both bars fall. What do the small tiles say?
+#
+# <details><summary>Answers</summary>1. Only bones that cover a framed pixel raise a bar. On planes of their own, the bone before the last one shows in that pixel the very joint that disturbs the tip, so the reader can subtract it. 2. Joints of the same finger and of its neighbours. 3. Bones lose pixels; an empty tile is a bone that isn't drawn at all.</details>
 
 # %%
 from handlib.model.projection import bone_masks
@@ -182,36 +188,11 @@ from handlib.model.projection import bone_masks
 uv, half_width = fingertips.uv[None], 0.125
 masks = bone_masks(uv, 16, half_width)
 assert torch.allclose(masks[0, 1], bone_masks_by_loops(uv[0, 1], 16, half_width), atol=1e-4)
-
 features = torch.randn(1, 2, 21, 3, generator=torch.Generator().manual_seed(0))
-ends = features[:, :, torch.tensor(BONES)]
-by_hand = {
-    "bone": torch.einsum("bhkeyx,bhkec->bhkcyx", masks, ends).flatten(1, 2),
-    "joint": torch.einsum("bhjeyx,bhjc->bhjcyx", joint_masks(uv, 16, half_width), features).flatten(1, 2),
-}
-by_hand["single"] = by_hand["bone"].sum(1, keepdim=True)
-for way, planes in by_hand.items():
-    assert torch.allclose(planes, project_planes(features, uv, 16, half_width, way), atol=1e-5)
-show.table(
-    {
-        way: {"planes": p.shape[1], "channels, three per plane": p.shape[1:3].numel()}
-        for way, p in by_hand.items()
-    }
-)
+planes = torch.einsum("bhkeyx,bhkec->bhkcyx", masks, features[:, :, torch.tensor(BONES)]).flatten(1, 2)
+assert torch.allclose(planes, project_planes(features, uv, 16, half_width), atol=1e-5)
+print("pictures, planes, channels, rows, columns:", tuple(planes.shape))
 
-# %% [markdown]
-# ## Planes that fill
-#
-# The index fingertips of the first picture again, now in your hands.
-#
-# 1. *Bones drawn* 1: only the bones of both tips are there. Draw the others one by one on one shared plane. Which of them raise the bars? On a plane per bone the right bar *falls* when the finger's other bones are drawn. Why can they help?
-# 2. One shared plane, gap 6: the hands are apart, and the loss isn't zero. Which joints share the framed pixels?
-# 3. One shared plane, map of 32, gap 2: make the half width smaller until both bars fall. What do the small tiles say?
-# 4. A plane per joint, map of 8, half width 0.06 and less: a bar jumps to 100 %. Why? (Further answers.)
-#
-# <details><summary>Answers to 1, 2 and 3</summary>1. Only bones that cover a framed pixel raise a bar. On planes of their own, the bone before the last one shows in that pixel the very joint that disturbs the tip, so the reader can subtract it. 2. Joints of the same finger and of its neighbours. 3. Bones lose pixels; an empty tile is a bone that isn't drawn at all.</details>
-
-# %%
 explorer = show.ProjectionExplorer(fingertips, gap=0.0)
 explorer.drawn.value = 6
 explorer
@@ -224,9 +205,9 @@ explorer
 #
 # $$ \varepsilon_i = 1 - (M^+ M)_{ii}, \qquad\text{for one plane with values } m\text{:}\qquad \varepsilon_i = 1 - \frac{m_i^2}{\sum_j m_j^2} $$
 #
-# $M^+$ is the pseudoinverse. By hand: two joints at one pixel of a shared plane, $m = (1, 1)$, lose $\tfrac12$ each; three lose $\tfrac23$; on planes of their own, $M = I$, none loses anything.
+# $M^+$ is the pseudoinverse. By hand: two joints at one pixel of a shared plane, $m = (1, 1)$, lose $\tfrac12$ each; three lose $\tfrac23$; on planes of their own, $M = I$, they lose nothing.
 #
-# Is this reader too weak? A convolution sees nine pixels, so it might tell two overlapping discs apart by their shapes. It is also weaker: its weights are the same for all pictures. So we compare both readers. Two index fingers, each with a last bone of 3 pixels, approach each other; for each gap there
+# Is this reader too weak? A convolution sees nine pixels, so it might tell two overlapping bones apart by their shapes. But its weights are the same for all pictures, and the reader of one pixel knows the masks of each. So we compare both. Two index fingers, each with a last bone of 3 pixels, approach each other; for each gap there
 # are 300 random placements, and the convolution's weights are fitted to all of them.
 #
 # **Exercise.** First write the reader of one pixel. `shares` is $M$; return $\varepsilon_i$ for every joint. `torch.linalg.pinv` gives $M^+$.
@@ -299,12 +280,11 @@ guess.compare(guess.answers[0 if at_zero < 0.1 else 1 if at_zero < 0.37 else 2])
 figure
 
 # %% [markdown]
-# Exchange both fingers together with their features, and the shared plane is the same. It doesn't say which finger is whose, so weights that are always the same can't do better than half. **A plane per joint** loses nothing at any gap. **A plane per bone** loses a little, at every gap alike: what disturbs it is the other end of its own
-# bone, not the other hand.
+# Exchange both fingers together with their features, and the shared plane is the same. So weights that are always the same can't do better than half. **A plane per joint** loses nothing at any gap. **A plane per bone** loses a little, at every gap alike: the other end of its own bone disturbs it, not the other hand.
 #
 # ## Who meets whom?
 #
-# The paper argues with two hands whose joints lie at the same or near positions. In the 80 pairs that ship, how many joints have a joint of the other hand within a half width, so that its disc covers them? Of another finger of the same hand? Of their own finger? And how much of a joint's feature is lost for it?
+# The paper argues with two hands whose joints lie at the same or near positions. In the 80 sample pairs, how many joints have a joint of the other hand within a half width? Of another finger of the same hand? Of their own finger? And how much of their features is lost for it?
 
 # %%
 guess = predict(
@@ -373,14 +353,13 @@ rows["a hand's size in the picture (uv)"] = {
 show.table(rows, "lost of a finger joint's feature, one-pixel reader, map of 16 x 16")
 
 # %% [markdown]
-# Joints of the same finger come first, in every group: neighbours along a finger are close. Other fingers follow, then the other hand. So one plane is confused by one hand already. Hands apart crowd themselves most: one picture has to hold both, so each is smaller in it (last row), and its joints lie
-# closer. In the table the shared plane is drawn from one finger, from one hand, from both: the other hand adds less than ten points to what one hand has already lost.
+# Joints of the same finger come first in every group, then other fingers, then the other hand. Hands apart crowd themselves most: one picture has to hold both, so each is smaller in it (last row), and its joints lie closer. In the table's first three rows the shared plane is drawn from one finger, from one hand, from both. So one hand alone confuses one plane; the other adds less than ten points.
 #
 # ## Your code runs the network
 #
-# The planes aren't yet a part of the map. In `small` a 3 x 3 convolution turns 40 planes of 16 channels into 64 channels; batch norm, ReLU and a 1 x 1 convolution follow. This is the *drawn* map. It is put behind the map that the stage has read, and a residual block makes 64 channels of the 128: the map that is *handed on*.
+# How do planes become a part of the map? In `small` a 3 x 3 convolution turns 40 planes of 16 channels into 64 channels; batch norm, ReLU and a 1 x 1 convolution follow. This is the *drawn* map. It is put behind the map that the stage has read, and a residual block makes 64 channels of the 128: the map that is *handed on*.
 #
-# If you have written `bone_masks`, the shipped network draws with it, and must agree with the library's to 1e-5 m. The pictures show each stage's three maps, each in its own three strongest directions; equal colours in two pictures mean nothing.
+# If you have written `bone_masks`, the shipped network draws with yours, and must agree with the library's to 1e-5 m. The pictures show each stage's three maps, each in its own three strongest directions; equal colours in two pictures mean nothing.
 
 # %%
 model = DIR.from_pretrained("small", parts=my_parts()).eval()
@@ -435,18 +414,19 @@ for name in ("nothing drawn", "hands exchanged"):
 figure
 
 # %% [markdown]
-# *Nothing drawn* says how much this network leans on its drawing. *Hands exchanged* says whether what is drawn is read: a network that ignored it would lose nothing, one that reads it is misled by wrong drawing. What drawing is *worth* is another question.
+# *Nothing drawn* says how much this network leans on its drawing. *Hands exchanged* says whether it reads what is drawn: a network that ignored the drawing would lose nothing. What drawing is *worth* comes next.
 #
 # ## What are planes worth?
 #
-# **Does the mechanism do what is claimed?** In the micro-task `read_back` each joint of a real pair gets a random code of four numbers. A small network with DIR's projection draws all codes into an empty map; convolutions and sampling read them back. The control is one plane **40 times as wide**, with as many weights
+# **Does the mechanism do what is claimed?** In the micro-task `read_back` each joint of a sample pair gets a random code of four numbers. A small network draws all codes into an empty map, by DIR's projection, and reads them back with convolutions and sampling. The control is one plane **40 times as wide**, with as many weights
 # as all bone planes.
 #
-# **What is it worth in a whole network?** Networks of two stages were trained alike with other projections (notebook 11). The table below the pictures shows both answers, as 95 % intervals. "Smaller than": the interval holds zero, a larger effect is excluded.
+# **What is it worth in a whole network?** Networks of two stages were trained alike with other projections (notebook 11). The table below the pictures shows both answers, as 95 % intervals. "Smaller than" means: the interval holds zero, and a larger effect is excluded.
 
 # %%
 guess = predict(
-    "On a map of 8 x 8, more is read back from bone planes than from one plane. How much of their lead does the wide plane get?",
+    "On a map of 8 x 8 bone planes lead: more is read back from them than from one plane. "
+    "How much of this lead has the wide plane, too?",
     "nearly all of it: the weights do it",
     "about half of it",
     "nearly none of it: the planes do it",
@@ -455,9 +435,7 @@ guess
 
 # %% tags=["reveals"]
 stored = stored_result("read_back")
-live = micro_task.read_back(
-    seeds=(0,), rows=tuple(f"8 x 8, {way}" for way in ("one plane", "bone planes", "joint planes"))
-)
+live = micro_task.read_back(seeds=(0,), rows=tuple(f"8 x 8, {way}" for way in micro_task.PLANES))
 figure, all_axes = show.detached_figure(1, 3, figsize=(10, 2.8), layout="constrained", width_ratios=(2, 2, 3))
 named = {"now, 8 x 8, one seed": (live, "8 x 8"), "stored, 8 x 8": (stored, "8 x 8")}
 for axes, (title, (result, size)) in zip(all_axes, named.items()):
@@ -503,16 +481,54 @@ columns = ("mechanism shown, 8 x 8", "mechanism shown, 16 x 16", "worth in error
 show.table({name: dict(zip(columns, row)) for name, row in rows.items()}, "–: not measured")
 
 # %% [markdown]
-# In the right panel of the picture, the share that is read falls with the number of bones over the joint's pixel, with planes too: behind the planes one convolution adds all of them up (Further).
+# In the right panel less is read where more bones lie over the joint's pixel, from bone planes too.
 #
-# The columns of the table don't contradict each other. The first two say that a trained network reads back more from bone planes than from one plane. That is far less than the one-pixel reader kept. No contradiction: that reader knows where everything was drawn and reads the planes themselves. The network has weights that are always the same, and its first convolution adds all planes up. The last says how much a network gains by having it, after short trainings on small pictures. One reason is in the structure: what the *last* stage draws reaches no estimate, since nothing reads joints behind it. With two stages one
-# drawing is left that can help, on a map of 8 x 8, the most crowded one.
+# The table's columns don't contradict each other. The first two say that a network reads back more from bone planes than from one. The last says what having them gains, after short trainings on small pictures. One reason for so little: nothing reads the map behind the *last* stage. With two stages one drawing is left that can help, on a map of 8 x 8.
+#
+# ## Where do three quarters go?
+#
+# From bone planes the one-pixel reader lost a few per cent; the network loses three quarters. Three things differ: the network's weights are the same in all pictures, its convolution leaves 32 numbers of 40 planes with four each, and it had 120 steps to learn. One after the other:
+
+# %%
+placements = micro_task.moved(micro_task.joint_places().repeat(4, 1, 1, 1), torch.Generator().manual_seed(0))
+seen = torch.stack([seen_at_joints(plane_shares(one, 8, 0.25, "bone"), one) for one in placements])
+shares = seen.diagonal(dim1=1, dim2=3).mean(0).T  # (joint, plane)
+products = torch.einsum("njpi,njqi->jpq", seen, seen) / len(seen)  # (joint, plane, plane)
+
+
+def lost_by_fixed_weights(mixed):
+    """The least squares error of weights that are the same in all pictures; mixed: (numbers, planes)."""
+    wanted, matrix = shares @ mixed.T, mixed @ products @ mixed.T + 1e-6 * torch.eye(len(mixed))
+    return 1 - (wanted * torch.linalg.solve(matrix, wanted)).sum(-1).mean()
+
+
+mixed = torch.randn(32 // 4, 40, generator=torch.Generator().manual_seed(0)).requires_grad_()
+optimiser = torch.optim.Adam([mixed], lr=0.05)
+for _ in range(200):
+    optimiser.zero_grad()
+    lost_by_fixed_weights(mixed).backward()
+    optimiser.step()
+longer = micro_task.read_back(seeds=(0,), rows=("8 x 8, bone planes",), steps=600)
+bars = {
+    "one pixel, masks known": 100 * torch.stack([read_back_error(one).diagonal() for one in seen]).mean(),
+    "... the same weights in all pictures": 100 * lost_by_fixed_weights(torch.eye(40)),
+    "... behind a convolution: 32 numbers": 100 * lost_by_fixed_weights(mixed.detach()),
+    "network, 600 steps": 100 - longer.rows["8 x 8, bone planes"][0],
+    "network, 120 steps (the micro-task)": 100 - bone,
+}
+figure, (axes,) = show.detached_figure(figsize=(7, 2.2), layout="constrained")
+axes.bar_label(axes.barh(list(bars), [float(value) for value in bars.values()], color="0.6"), fmt=" %.0f")
+axes.set(xlabel="lost of a joint's feature (%), bone planes, map of 8 x 8", xlim=(0, 100), ylim=(4.5, -0.5))
+figure
+
+# %% [markdown]
+# Fixed weights and few numbers together cost about a quarter. The rest is training: with five times the steps the network loses little more than that quarter.
 #
 # ## In five lines
 #
 # * The projection writes the joints' features into a map, at the places of the new estimate.
 # * On one plane features add up where joints meet. Two that lie on each other can't be parted by a reader with fixed weights.
-# * A plane per joint keeps everything and a plane per bone nearly everything, for a reader who sees the planes and knows the masks. A trained network reads back less: one convolution adds the planes up, each with weights of its own.
+# * A plane per joint keeps everything and a plane per bone nearly everything, for a reader who sees the planes and knows the masks. A trained network reads back less: its weights are fixed, its convolution adds the planes up, and it must learn to read.
 # * Joints meet joints of their own finger most often, then other fingers, then the other hand.
 # * That planes keep features is shown. What they are worth in millimetres is another question, answered by training.
 #
@@ -522,7 +538,7 @@ show.table({name: dict(zip(columns, row)) for name, row in rows.items()}, "–: 
 #
 # <details><summary>2. Why is the wide plane a good control?</summary>It has as many weights behind it as all bone planes, but its features are added before any weight sees them. So it lacks only what is claimed: the separation.</details>
 #
-# <details><summary>3. A trained network draws nothing and is hardly worse. Does this prove that planes aren't worth training?</summary>No. It says how much <em>this</em> network relies on them. What a network could learn without planes, or with better use of them, only training says.</details>
+# <details><summary>3. A trained network draws nothing and is hardly worse. Does this prove that planes aren't worth training?</summary>No. It says how much <em>this</em> network relies on them. What another would learn without them only training says.</details>
 
 # %% [markdown]
 # # Further
@@ -549,7 +565,7 @@ assert torch.equal(literal, factorised)
 factorised.tolist()
 
 # %% [markdown]
-# `conv_of_masks` does this for the whole projection; the network runs it. "The same" must hold for training too, so the gradients are compared as well, at the released widths.
+# `conv_of_masks` does this for the whole projection; the network runs it. We call this the *factorised* form; planes and then a convolution are the *literal* form. "The same" must hold for training too, so the gradients are compared as well, at the released widths.
 
 # %%
 random = torch.Generator().manual_seed(0)
@@ -597,84 +613,39 @@ def factorised_cost_solution(planes, ends, channels, out, size, kernel=3):
 check("factorised_cost", factorised_cost_solution)
 
 
-# %%
-def literal_cost(planes, ends, channels, out, size, kernel=3):
-    adds = planes * ends * channels * size**2 + planes * channels * out * kernel**2 * size**2
-    return adds, 4 * planes * channels * size**2
-
-
-rows = {}
-for bones, channels, size in ((40, 64, 32), (80, 64, 32), (160, 64, 32), (40, 16, 32)):
-    given = (bones, 2, channels, 256, size)
-    (adds, held), (fewer, kept) = literal_cost(*given), factorised_cost_solution(*given)
-    rows[f"{bones} bones, {channels} channels, map of {size}"] = {
-        "literal (million multiply-adds)": round(adds / 1e6),
-        "factorised": round(fewer / 1e6),
-        "planes (MB)": round(held / 1e6, 1),
-        "masks and kernels (MB)": round(kept / 1e6, 1),
-    }
-show.table(rows)
-
 # %% [markdown]
-# Channels have left the term that grows with the map: on large maps the gain tends to $C/2$ for bones and to $C$ for joints. **Both forms stay linear in the number of bones**; only the slope changes.
-#
-# ### Larger maps, measured
-#
-# Does torch count the same, and what does memory do on maps of 8 to 64 pixels? One shared plane is drawn directly from the masks of all 40 bones.
-
+# Does torch count the same, and how much memory do both forms take? The widths are the released network's, the maps have sides of 8 to 64 pixels.
 
 # %%
-PLANES = {"single": (1, 80), "bone": (40, 2), "joint": (42, 1)}  # Planes, masks for each.
-wide, _, bias = full
+values, weight, bias = full
+# The factorised form reads the weights plane by plane; stored in this order they needn't be copied.
+by_plane = weight.transpose(0, 1).contiguous().transpose(0, 1)
 
 
-def shared_plane(size):
-    """One plane with all bones, drawn directly."""
-    ends = wide[:, :, torch.tensor(BONES)]
-    return torch.einsum("bhkeyx,bhkec->bcyx", bone_masks(uv, size, half_width), ends)[:, None]
+def literal_form(size):
+    return planes_then_conv(project_planes(values, uv, size, half_width), weight, bias)
 
 
-def call_of(way, form, size):
-    """The library's function for one form, ready to be called."""
-    # Each form gets its weights in the layout in which it needs no copy of them.
-    first = torch.randn(64 * PLANES[way][0], 256, 3, 3, generator=random)
-    if form == "factorised":
-        return partial(conv_of_masks, wide, uv, size, half_width, first.transpose(0, 1), bias, way)
-    planes = (
-        partial(shared_plane, size)
-        if way == "single"
-        else partial(project_planes, wide, uv, size, half_width, way)
-    )
-    weight = first.transpose(0, 1).contiguous()
-    return lambda: planes_then_conv(planes(), weight, bias)
+def factorised_form(size):
+    return conv_of_masks(values, uv, size, half_width, by_plane, bias)
 
 
-# %%
-ways = [(way, "literal") for way in PLANES] + [(way, "factorised") for way in ("bone", "joint")]
-sizes, rows = (8, 16, 32, 64), {}
-figure, (axes,) = show.detached_figure(figsize=(6.5, 3.2), layout="constrained")
-for way, form in ways:
-    cost = literal_cost if form == "literal" else factorised_cost_solution
-    counts = [cost(*PLANES[way], 64, 256, size)[0] for size in sizes]
-    assert math.isclose(flops(call_of(way, form, 16)) / 2, counts[1], rel_tol=0.01)  # Two per multiply-add.
-    unit = [literal_cost(*PLANES["single"], 64, 256, size)[0] for size in sizes]
-    rows[f"{way}, {form}"] = {f"map of {s}": f"{n / one:.2g}" for s, n, one in zip(sizes, counts, unit)}
-    peaks = [peak_megabytes(call_of(way, form, size)) for size in sizes]
-    style = {"color": "0" if form == "literal" else "0.55", "linestyle": "-" if form == "literal" else "--"}
-    axes.plot(
-        sizes, peaks, marker={"single": "o", "bone": "s", "joint": "^"}[way], label=f"{way}, {form}", **style
-    )
-axes.set(xscale="log", yscale="log", xlabel="side of the map (pixels)", ylabel="measured peak memory (MB)")
-axes.minorticks_off()
-axes.set_xticks(sizes, sizes)
-axes.legend(frameon=False, fontsize=8)
+sizes, forms = (8, 16, 32, 64), {"literal": literal_form, "factorised": factorised_form}
+# Two operations are one multiply-add.
+adds = {name: [flops(partial(form, size)) / 2 for size in sizes] for name, form in forms.items()}
+peaks = {name: [peak_megabytes(partial(form, size)) for size in sizes] for name, form in forms.items()}
+by_formula = [factorised_cost_solution(40, 2, 64, 256, size)[0] for size in sizes]
+assert np.allclose(adds["factorised"], by_formula, rtol=0.01)
+figure, all_axes = show.detached_figure(1, 2, figsize=(9, 2.8), layout="constrained")
+for axes, lines, title in zip(all_axes, (adds, peaks), ("multiply-adds", "peak memory (MB)")):
+    show.grey_lines(axes, sizes, lines, "o", xlabel="side of the map (pixels)", title=title)
+    axes.set(xscale="log", yscale="log")
+    axes.minorticks_off()
+    axes.set_xticks(sizes, sizes)
 figure
 
-# %%
-show.table(rows, "multiply-adds, in units of one literal plane's")
-
 # %% [markdown]
-# Computed literally, forty planes take about forty times the multiply-adds of one, on every map. Factorised, bone planes take at most two and a half times as many, and joint planes hardly more than one literal plane, on large maps fewer. On the largest map the literal planes take more than 100 MB, the factorised ones about 20.
+# Channels have left the term that grows with the map: on large maps the gain tends to $C/2$ for bones and to $C$ for joints. **Both forms stay linear in the number of bones**; only the slope changes. On large maps forty bone planes, factorised, cost about as much as *one* plane does literally: 80 masks against 64 channels.
 #
 # ## The convolution adds all planes anyway
 #
@@ -682,7 +653,7 @@ show.table(rows, "multiply-adds, in units of one literal plane's")
 #
 # $$ W_1 f_1 + \dots + W_k f_k = [W_1 \cdots W_k]\,(f_1; \dots; f_k). $$
 #
-# Every feature is turned by a learned matrix of its own *before* the sum. On the shared plane it is $W(f_1 + \dots + f_k)$, one matrix for all. With planes they can be parted as long as the $kC$ unknowns don't outnumber the $O$ equations of a pixel. In DIR $O / C = 4$, so beyond four planes $1 - 4/k$ must be lost: on the left for the trained weights (the middle tap) and planes chosen at random. On the right, how many planes meet on the sample pairs.
+# Every feature is turned by a learned matrix of its own *before* the sum. On the shared plane it is $W(f_1 + \dots + f_k)$, one matrix for all. With planes the features can be parted as long as the $kC$ unknowns don't outnumber the $O$ equations of a pixel. In DIR $O / C = 4$, so beyond four planes $1 - 4/k$ must be lost: on the left for the trained weights (the middle tap) and planes chosen at random. On the right, how many planes meet on the sample pairs.
 
 # %%
 blocks = model.stages[-1].project.gather.weight.detach()[..., 1, 1].unflatten(1, (40, -1))  # (O, planes, C)

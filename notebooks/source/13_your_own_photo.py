@@ -11,7 +11,7 @@
 #
 # 1. say what the **view** costs, and why it cost `small` more than anything else;
 # 2. say which changes of **appearance** cost which network how much;
-# 3. explain what **localisation** costs: whose hand is where, and the rotation that hangs on it;
+# 3. read joints from heatmaps with their own hand's pixels, and say what **localisation** still costs;
 # 4. say for which pictures a **confidence** is a promise;
 # 5. read scores on photographs with the right doubts.
 #
@@ -59,7 +59,7 @@ progress()
 #
 # Press *use the camera*, or upload a picture (JPEG, PNG or WebP). Until then a rendered picture stands there: from `wild`'s world, but of a pair that it has not seen.
 #
-# **The picture goes to the kernel that runs this notebook and nowhere else.** It stays in the outputs only if you save the notebook. The camera needs a page from your own machine or by https; the browser asks you first.
+# **The picture goes to the kernel that runs this notebook and nowhere else.** It stays in the outputs only if you save the notebook. The camera needs a page from your own machine or by https.
 
 # %%
 from handlib.photos.widget import YourPhoto
@@ -77,7 +77,7 @@ YourPhoto(wild, example.image)
 #
 # Each hand comes with a **confidence**, meant as a probability: that the hand is there, *and* that its joints lie, on average, within a fifth of its size in the picture. It says nothing of depth, nor of fingers that the palm hides: turn the hands in the 3D view.
 #
-# Why was an answer wrong? A photograph can't say: it differs from the training pictures in everything at once. From here on we change one thing at a time.
+# Why was an answer wrong? A photograph differs from the training pictures in everything at once. From here on we change one thing at a time.
 #
 # ## Gap one: the view
 #
@@ -185,7 +185,7 @@ def drawn(name, pair=1):
 show.picture_row(drawn("small"), [f"small, from {view}" for view in VIEWS])
 
 # %% [markdown]
-# (Blue is a left hand, orange a right one. Dark dots on thin lines with white edges are the truth.) From opposite `small` takes what is on the left for a left hand, and what it sees for a back. It has never had a reason to ask.
+# (Blue is a left hand, orange a right one. Dark dots on thin lines with white edges are the truth.) From opposite `small` takes what is on the left for a left hand, and a palm for a back. It has never seen anything else.
 #
 # Now `wild`. In its world people hold their hands before somebody's camera.
 
@@ -199,11 +199,11 @@ told("wild")
 show.picture_row(drawn("wild"), [f"wild, from {view}" for view in VIEWS])
 
 # %% [markdown]
-# `wild` minds the view far less, but a wide world has its price: compare the first lines of both tables. And the networks differ in world, encoder *and* first estimate; the comparison says what all three are worth together.
+# `wild` minds the view far less, but a wide world has its price: compare the first lines of both tables. The networks differ in world, encoder *and* first estimate; the comparison says what all three are worth together.
 #
 # ## Gap two: appearance and camera
 #
-# Eleven other differences, one at a time: in the light, in the picture, in the camera. A person has no trouble with any of them. `small`'s training pictures varied in brightness, tint and background, with a little blur and noise. `wild`'s were also colourless, coarse or stored as JPEG.
+# Eleven other differences, one at a time: in the light, in the picture, in the camera. `small`'s training pictures varied in brightness, tint and background, with a little blur and noise. `wild`'s were also colourless, coarse or stored as JPEG.
 
 # %%
 ask(*CHANGES)
@@ -239,9 +239,9 @@ figure
 # %% [markdown]
 # Differences are taken pair by pair (notebook 12). `desk` isn't `wild`'s world, so the chart shows what a change *adds*.
 #
-# Read `small`'s dots as a list of what its training pictures had and what they hadn't. What they varied costs little, even skin colours behind the hands. What they had only a little of (noise) or never (a picture without colour) costs much. `wild`'s pictures had most of these changes, and its encoder had seen photographs; which of the two helped, the chart can't say.
+# What `small`'s training pictures varied costs little, even skin colours behind the hands. What they had only a little of (noise) or never (no colour) costs much. `wild`'s pictures had most of these changes, and its encoder had seen photographs; which of the two helped, the chart can't say.
 #
-# How skin *looks* isn't among the thirteen, because the renderer can't draw it. For that `wild` relies on its encoder.
+# How skin *looks* isn't among the changes, because the renderer can't draw it. For that `wild` relies on its encoder.
 #
 # ## Gap three: where is each joint?
 #
@@ -260,18 +260,52 @@ rows = {
 show.table(rows, "wild on its own world")
 
 # %% [markdown]
-# That is worse than on `desk`, and not because fingers interlock: compare the last row with hands apart. What goes wrong? The first estimate can be opened up, because it isn't regressed from a pooled vector (notebook 03) but **read from maps** (`handlib/model/joint_maps.py`):
+# That is worse than on `desk`, and not because fingers interlock: compare the last row with hands apart. What goes wrong? The first estimate can be opened up: it isn't regressed from a pooled vector (notebook 03) but **read from maps** (`handlib/model/joint_maps.py`):
 #
 # * the **segmentation**: is this cell background, left hand or right hand?
 # * a **heatmap** for each of 42 joints: is it here?
 # * a **location map** for each joint: if it is here, where in space, in palm lengths from the middle finger's knuckle?
 #
-# A heatmap must decide between two places that look alike: the same joint of *the other hand*. When it decides wrongly, the reading **jumps** across. `wild` does two things against it:
+# A heatmap must decide between two places that look alike: the same joint of *the other hand*. When it decides wrongly, the reading **jumps** across. `wild` does two things against it.
 #
-# * **Own pixels.** A heatmap is multiplied by the probability, from the segmentation, that its own hand is near (`own_pixels`; elsewhere a little remains). The joint is read at the product's highest cell, then at the mean over a few cells around it (`locate`).
-# * **Two looks.** The mirror image of a left hand is a right hand. So the network is also asked about the mirrored picture; left and right are exchanged back, and the mean of both maps is taken.
+# **Two looks.** The mirror image of a left hand is a right hand. So the network is also asked about the mirrored picture; left and right are exchanged back, and the mean of both maps is taken.
 #
-# For comparison, two more ways look at the truth: every pixel's side is known; every joint's place is known.
+# **Own pixels.** A heatmap $h$ (in logits) is multiplied by the probability $o$, from the segmentation, that its own hand is near; 0.02 remains elsewhere. The joint is read around the product's highest cell $\hat c$, as the mean of the centres $u_c$ of the 5 x 5 cells $N(\hat c)$ (fewer at the border):
+#
+# $$ p_c = (o_c + 0.02)\, e^{h_c}, \qquad \hat c = \arg\max_c p_c, \qquad u = \sum_{c \in N(\hat c)} p_c\, u_c \Big/ \sum_{c \in N(\hat c)} p_c $$
+#
+# A mean over the whole map would lie between both hands.
+#
+# **On paper.** A row of six cells, $e^h = (10, 6, 1, 1, 4, 2)$, $o = (0, 0, 0.98, 0.98, 0.98, 0.98)$. Where is the joint read, in cells, without and with its own hand's pixels?
+#
+# <details><summary>Answer</summary>Without: around cell 0, at (0 · 10 + 1 · 6 + 2 · 1) / 17, about 0.5. With: p = (0.2, 0.12, 1, 1, 4, 2). Cell 4 is the highest, and the cells 2 to 5 give (2 · 1 + 3 · 1 + 4 · 4 + 5 · 2) / 8 = 3.875.</details>
+#
+# **Your part: `own_heat`.** Write this reading for all joints of a batch. `own` is $o$.
+#
+# <details><summary>Hint</summary><code>argmax</code> over a flattened map gives row · size + column. A cell belongs to N if its row and its column are both within 2 of these. The library adds the logarithm of o + 0.02 to h.</details>
+
+
+# %% tags=["exercise"]
+def own_heat(heat, own):
+    """heat: (b, hand, 21, size, size); own: (b, hand, size, size); returns uv (b, hand, 21, 2)."""
+    ...
+
+
+check("own_heat", own_heat)
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def own_heat_solution(heat, own):
+    size = heat.shape[-1]
+    p = (heat + (own + 0.02).log()[:, :, None]).flatten(3).softmax(-1)
+    cell, peak = torch.arange(size * size), p.argmax(-1)[..., None]
+    row, column = cell // size, cell % size
+    near = ((row - peak // size).abs() <= 2) & ((column - peak % size).abs() <= 2)
+    weights = p * near / (p * near).sum(-1, keepdim=True)
+    return torch.stack([(weights * ((at + 0.5) * 2 / size - 1)).sum(-1) for at in (column, row)], -1)
+
+
+check("own_heat", own_heat_solution)
 
 # %%
 from torch.nn.functional import one_hot
@@ -302,15 +336,16 @@ print(maps)
 two_looks = maps.mean_with(wild.joint_maps(image.flip(-1)).mirrored())
 true_label = resize_label(pictures.label.long(), maps.heat.shape[-2:])
 certain = 20.0 * one_hot(true_label, 3).permute(0, 3, 1, 2)  # Scores of somebody who knows every pixel.
-OURS, KNOWN, TRUE = "... of two looks: `wild`", "... if all sides were known", "the joint's true place"
-ways = {
+OURS, KNOWN, TRUE = "... of two looks", "... if all sides were known", "the joint's true place"
+ways = {  # The last two look at the truth, for comparison.
     "the highest cell": (maps, highest(maps.heat)),
     "... of its own hand's pixels": (maps, highest(within(maps, maps.segmentation))),
-    "... the mean around it": (maps, maps.located.uv),
+    "... the mean around it": (maps, own_heat_solution(maps.heat, own_pixels(maps.segmentation))),
     OURS: (two_looks, two_looks.located.uv),
     KNOWN: (two_looks, replace(two_looks, segmentation=certain).located.uv),
     TRUE: (two_looks, pictures.uv),
 }
+assert torch.allclose(ways["... the mean around it"][1], maps.located.uv, atol=1e-4)  # The library agrees.
 other_hand = pictures.uv.flip(1)
 miss = {name: (uv - pictures.uv).norm(dim=-1) for name, (_, uv) in ways.items()}
 jumped = {name: (uv - other_hand).norm(dim=-1) < miss[name] for name, (_, uv) in ways.items()}
@@ -318,19 +353,20 @@ jumped = {name: (uv - other_hand).norm(dim=-1) < miss[name] for name, (_, uv) in
 # %%
 PART, BOTH, ALL = "joints jump one by one", "both about as often", "whole hands jump"
 guess = predict(
-    "Of the joints that `wild` reads at the other hand: what happens more often?", PART, BOTH, ALL
+    "Of the joints that two looks still read at the other hand: what happens more often?", PART, BOTH, ALL
 )
 guess
 
 # %% tags=["reveals"]
 hand_size = (pictures.uv.amax(2) - pictures.uv.amin(2)).amax(-1)[..., None]
-plain, own, *_ = ways
+plain, own, mean, *_ = ways
 whole = jumped[OURS].float().mean(-1) > 0.5
-first, left, known = (int(jumped[name].sum()) for name in (plain, OURS, KNOWN))
+first, by_own, left, known = (int(jumped[name].sum()) for name in (plain, mean, OURS, KNOWN))
 in_whole = int(jumped[OURS][whole].sum())
-guess.compare(PART if in_whole < left / 3 else BOTH if in_whole < 2 * left / 3 else ALL)
+guess.compare(PART if in_whole < 0.4 * left else BOTH if in_whole < 0.6 * left else ALL)
 print(
-    f"{first} joints lie nearer to the other hand; own pixels and two looks leave {left}, known sides {known}"
+    f"{first} joints lie nearer to the other hand; "
+    f"own pixels leave {by_own}, two looks {left}, known sides {known}"
 )
 print(f"{int(whole.sum())} of {whole.numel()} hands jumped with more than half of their joints;")
 print(f"{in_whole} of the {left} joints belong to them, the other {left - in_whole} jumped one by one")
@@ -344,56 +380,26 @@ rows = {
 show.table(rows, f"Joints of {count} pictures, by where they are read; ± two standard errors")
 
 # %% [markdown]
-# The printed counts say what both remedies bring back, and what it would bring to know **whose hand this is**. Even then some joints are nearer to the other hand. Not all of these have jumped: where hands overlap, a small error can end there.
+# The first printed line says what your reading brings back, what two looks add, and what it would bring to know **whose hand this is**. Even then some joints are nearer to the other hand; where hands overlap, a small error can end there.
 #
-# A **whole hand** that jumped can't be mended by the network's own segmentation: where the sides are exchanged there too, the best cell within the wrong pixels is wrong. What the table's first column lacks even if all sides were known is of another kind: right hand, wrong place. Hidden joints can't be seen anywhere.
+# A **whole hand** that jumped can't be mended by the network's own segmentation: where the sides are exchanged there too, the best cell within the wrong pixels is wrong. What the first column lacks even if all sides were known is of another kind: right hand, wrong place. Hidden joints can't be seen anywhere.
 #
 # ### What hangs on it: the rotation
 #
-# Read where the joints are seen, the location maps place the palm's five joints in space: $q_i$. At rest they are at $p_i$. The hand's rotation is the $R$ that minimises $\sum_i \lVert R(p_i-\bar p)-(q_i-\bar q)\rVert^2$ (a [Procrustes alignment](../docs/glossary.md#procrustes-alignment) without scale, as in notebook 10):
-#
-# $$ M=\sum_i (q_i-\bar q)(p_i-\bar p)^\top = USV^\top, \qquad R=UDV^\top, \quad D=\mathrm{diag}(1,1,\det(UV^\top)). $$
-#
-# **On paper.** Four points $(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)$ are found at $(0, 1, 0), (0, -1, 0), (-1, 0, 0), (1, 0, 0)$. What is $M$, which rotation is it, and why the $D$?
-#
-# <details><summary>Answer</summary>M has a -2 in row 1, column 2, and a 2 in row 2, column 1, else zeros: the turn by 90° about z. But the points are flat and the third singular value is 0: a matrix that also mirrors z fits as well. A palm is nearly flat too; without D some hands would be turned inside out.</details>
-#
-# **Exercise 1.** Write that alignment for one palm. (The library's `palm_rotation` works by quaternions.)
-#
-# <details><summary>Hint</summary><code>torch.linalg.svd(M)</code> returns U, the singular values and V transposed. D changes the sign of the last column of U.</details>
-
-
-# %% tags=["exercise"]
-def palm_alignment(rest, found): ...  # two tensors (5, 3); return the rotation (3, 3)
-
-
-check("palm_alignment", palm_alignment)
-
-
-# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
-def palm_alignment_solution(rest, found):
-    p, q = (points - points.mean(0) for points in (rest, found))
-    u, _, vt = torch.linalg.svd(q.T @ p)
-    signs = torch.stack((u.new_tensor(1.0), u.new_tensor(1.0), torch.linalg.det(u @ vt)))
-    return u @ torch.diag(signs) @ vt
-
-
-check("palm_alignment", palm_alignment_solution)
+# Read where the joints are seen, the location maps place the palm's five joints in space. The hand's rotation is the [Procrustes alignment](../docs/glossary.md#procrustes-alignment) of notebook 10, without its scale: it brings the palm at rest closest to these five joints. (Further: why a flat palm needs care.)
 
 # %%
-from handlib.model.joints_head import PALM, palm_rotation
+from handlib.model.joints_head import palm_rotation
 
 
 def degrees_between(a, b):
     return torch.rad2deg(roma.rotmat_geodesic_distance(a, b))
 
 
-rest, places = wild.encoder.head.rest, two_looks.located.places
-ours = [palm_alignment_solution(rest[h, PALM], places[k, h, PALM]) for k in range(count) for h in range(2)]
-agree = degrees_between(torch.stack(ours), palm_rotation(places, rest).flatten(0, 1)) < 1
-print(f"{len(ours)} palms; both ways agree to within a degree in {int(agree.sum())}")
+rest = wild.encoder.head.rest
 guess = predict(
-    "If the location maps were read at the joints' true places: which share of `wild`'s wrong rotations would stay?",
+    "Two looks leave some rotations wrong. If the location maps were read at the joints' true places: "
+    "which share of these would stay wrong?",
     "more than 70 %",
     "30 to 70 %",
     "fewer than 30 %",
@@ -428,11 +434,11 @@ show.table(
 )
 
 # %% [markdown]
-# The maps know the rotation of more hands than the network tells. What lies between `wild`'s row and the last one is lost by **localisation** alone: same maps, same alignment, other places. Of the three causes only the first needs maps that know more; the second needs to know whose hand it is, the third where in the hand.
+# The maps know the rotation of more hands than the network tells. What lies between the row of two looks and the last one is lost by **localisation** alone: same maps, same alignment, other places. Of the three causes only the first needs maps that know more; the second needs to know whose hand it is, the third where in the hand.
 #
-# ## Does it know?
+# ## Does it know when it is wrong?
 #
-# Does a network say when it is wrong? `wild`'s confidence sums up four pieces of evidence (presence, the heatmaps' peaks, segmentation, a second opinion) with weights fitted on rendered pictures with two hands, one or none; the left chart shows others. Of all hands with a confidence of about 0.7, do 70 % meet the promise? The right chart asks this of both networks in another world: `desk` and its thirteen changes. `small`'s confidence is the mean probability of its segmentation, never fitted to anything.
+# `wild`'s confidence sums up four pieces of evidence (presence, the heatmaps' peaks, segmentation, a second opinion) with weights fitted on rendered pictures with two hands, one or none; the left chart shows others. Of all hands with a confidence of about 0.7, do 70 % meet the promise? The right chart asks this of both networks in another world, `desk` and its changes. `small`'s confidence is the mean probability of its segmentation, never fitted to anything.
 
 # %%
 measured = json.loads((Path(handlib.__file__).parent / "assets" / "confidence.json").read_text())["measured"]
@@ -467,11 +473,11 @@ outside.legend(frameon=False, loc="upper left")
 figure
 
 # %% [markdown]
-# (Bars: two standard errors; bins with fewer than ten hands are left out.) Below the diagonal a network is too sure, above it too modest. `small` is as sure of exchanged hands as of any: they look like hands, and its training asked for no more. `wild`'s confidence was fitted, but the same renderer drew both worlds. On photographs nobody has measured it: take it as a hint.
+# (Bars: two standard errors; no bins with fewer than ten hands.) Below the diagonal a network is too sure, above it too modest. `small` is as sure of exchanged hands as of any: they look like hands, and its training asked for no more. `wild`'s confidence was fitted, but the same renderer drew both worlds. On photographs nobody has measured it: take it as a hint.
 #
 # ## What still fails: photographs
 #
-# What counts in the end are photographs. In a few, people have annotated the joints in two dimensions (the photographs aren't ours to show). None was trained on, and no weights were chosen by them; but the way in which hands are searched, and the views across a table in `wild`'s training pictures, were worked out while looking at these photographs, so expect others to be somewhat worse. PCK@0.2 is the share of joints within a fifth of the hand's size, *swapped* the share of pictures with exchanged sides, *missing* the number of hands per picture without an answer. "No boxes": each program looked for the hands itself. MediaPipe's hand landmarker gives joints, no surface.
+# What counts in the end are photographs. In a few, people have annotated the joints in two dimensions (the photographs aren't ours to show). None was trained on, and no weights were chosen by them. But the search for hands, and the views across a table in `wild`'s training pictures, were worked out while looking at these photographs. Expect others to be somewhat worse. PCK@0.2 is the share of joints within a fifth of the hand's size, *swapped* the share of pictures with exchanged sides, *missing* the number of hands per picture without an answer. "No boxes": each program looked for the hands itself. MediaPipe's hand landmarker gives joints, no surface.
 
 # %%
 scores = json.loads((networks_folder() / "wild" / "photographs.json").read_text())
@@ -497,9 +503,9 @@ show.table(rows, f"{round(given['wild']['pictures'])} photographs")
 # %% [markdown]
 # Read it with care:
 #
-# * **Few photographs.** The intervals (Student's t over pictures) are wide.
+# * **Few photographs.** The intervals are wide.
 # * **The threshold can decide who wins.** See the two printed lines. Where the order changes, one program places more joints exactly, the other more joints roughly.
-# * **MediaPipe is favoured.** Its answers were the annotations' starting points, and it was trained on photographs of hands. A hand that it doesn't find counts as missed. (It searches whatever it is shown, with boxes their squares; compare its two rows.)
+# * **MediaPipe is favoured.** Its answers were the annotations' starting points, and it was trained on photographs of hands. A hand that it doesn't find counts as missed. (Given boxes, it searches their squares; compare its two rows.)
 # * **`wild` isn't independent of MediaPipe.** Its encoder began there, and MediaPipe's network gives the second opinion on left and right.
 # * **Two dimensions only.** A good PCK can hide a palm that was taken for a back.
 #
@@ -507,7 +513,7 @@ show.table(rows, f"{round(given['wild']['pictures'])} photographs")
 #
 # * The **view** cost `small` most: who has only seen hands as their owner does exchanges left and right from opposite.
 # * **Appearance** costs where training pictures didn't vary: brightness, tint and background cost `small` little, noise and missing colour much.
-# * **Localisation** limits what is left: rotations that the maps know come out wrong where joints are read at the other hand, or beside their place in their own.
+# * **Localisation** limits what is left: rotations that the maps know come out wrong where joints are read in the wrong place.
 # * A **confidence** is a promise about the pictures on which it was fitted; one that was never fitted promises nothing.
 # * **Scores on photographs** come with wide intervals, in two dimensions only, and their order can depend on the threshold.
 #
@@ -592,7 +598,7 @@ print(f"side {crop.side:.0f}, corner ({crop.x}, {crop.y}), and back {back.tolist
 assert (crop.side, crop.x, crop.y) == (375, 62.5, -37.5) and back.tolist() == [250, -37.5]
 
 # %% [markdown]
-# **Exercise 2.** Write that square for any box and share.
+# **Exercise.** Write that square for any box and share.
 
 
 # %% tags=["exercise"]
@@ -609,6 +615,47 @@ def square_around_solution(x, y, width, height, share):
 
 
 check("square_around", square_around_solution)
+
+# %% [markdown]
+# ## The rotation of a flat palm
+#
+# The palm's five joints, wrist and four knuckles, are found at $q_i$; at rest they are at $p_i$. As in notebook 10 the rotation follows from a singular value decomposition:
+#
+# $$ M=\sum_i (q_i-\bar q)(p_i-\bar p)^\top = USV^\top, \qquad R=UDV^\top, \quad D=\mathrm{diag}(1,1,\det(UV^\top)). $$
+#
+# **On paper.** Four points $(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)$ are found at $(0, 1, 0), (0, -1, 0), (-1, 0, 0), (1, 0, 0)$. What is $M$, which rotation is it, and why does $D$ matter more here than for a whole hand?
+#
+# <details><summary>Answer</summary>M has a -2 in row 1, column 2, and a 2 in row 2, column 1, else zeros: the turn by 90° about z. But the points are flat and the third singular value is 0: a matrix that also mirrors z fits as well. A palm is nearly flat too; without D some hands would be turned inside out.</details>
+#
+# **Exercise.** Write that alignment for one palm. (The library's `palm_rotation` works by quaternions.)
+#
+# <details><summary>Hint</summary><code>torch.linalg.svd(M)</code> returns U, the singular values and V transposed. D changes the sign of the last column of U.</details>
+
+
+# %% tags=["exercise"]
+def palm_alignment(rest, found): ...  # two tensors (5, 3); return the rotation (3, 3)
+
+
+check("palm_alignment", palm_alignment)
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def palm_alignment_solution(rest, found):
+    p, q = (points - points.mean(0) for points in (rest, found))
+    u, _, vt = torch.linalg.svd(q.T @ p)
+    signs = torch.stack((u.new_tensor(1.0), u.new_tensor(1.0), torch.linalg.det(u @ vt)))
+    return u @ torch.diag(signs) @ vt
+
+
+check("palm_alignment", palm_alignment_solution)
+
+# %%
+from handlib.model.joints_head import PALM
+
+places = two_looks.located.places
+aligned = [palm_alignment_solution(rest[h, PALM], places[k, h, PALM]) for k in range(count) for h in range(2)]
+agree = degrees_between(torch.stack(aligned), palm_rotation(places, rest).flatten(0, 1)) < 1
+print(f"{len(aligned)} palms; both ways agree to within a degree in {int(agree.sum())}")
 
 # %% [markdown]
 # ## How the hands are found
@@ -652,7 +699,7 @@ show.picture_row(looks, [f"look {k}" for k in range(1, 5)])
 #
 # <details><summary>Answer</summary>Both cover 2 · 2 = 4, either covers 8 + 8 - 4 = 12; the overlap is 1/3.</details>
 #
-# **Exercise 3.** Write it. (Boxes that don't meet are part of it.)
+# **Exercise.** Write it. (Boxes that don't meet are part of it.)
 
 
 # %% tags=["exercise"]
@@ -675,7 +722,7 @@ check("overlap", overlap_solution)
 # %% [markdown]
 # The two networks take their boxes from different things. `wild` locates joints, so its box is the box around the joints of the hands that are there. `small` has only its segmentation, so its box is the one around all pixels that are called hand.
 #
-# **Exercise 4.** Write the step for `small`: a map of labels (0 background, 1 left, 2 right, square) of a crop with corner (x, y) and a side in the photograph's pixels becomes the box around all hand pixels, in the photograph's pixels.
+# **Exercise.** Write the step for `small`: a map of labels (0 background, 1 left, 2 right, square) of a crop with corner (x, y) and a side in the photograph's pixels becomes the box around all hand pixels, in the photograph's pixels.
 #
 # <details><summary>Hint</summary>A pixel of the map is side / len(labels) wide, and the last one counts with its whole width.</details>
 
@@ -739,7 +786,7 @@ for hands_take, zoom in (("a third", 0.4), ("a sixth", 0.2)):
 #
 # ## One joint that jumps
 #
-# One joint: it jumps without its own hand's pixels and doesn't with them, in the picture where that happens most often (among pictures in which the segmentation sees both hands).
+# Which joints jump without their own hand's pixels and don't with them? The next cells show one of them, in the picture where that happens most often (of those in which the segmentation sees both hands).
 
 # %%
 from handlib.hand.skeleton import JOINT_NAMES, SIDES
@@ -822,7 +869,7 @@ for name, given_answers in (("`wild` alone", looks), ("with a second opinion", a
 print("On these pictures it", "helps." if counts[1] < counts[0] else "doesn't help.")
 
 # %% [markdown]
-# A difference of a picture or two says nothing. The second network has learnt from photographs, which rendered skin only resembles. On photographs `wild` was measured *with* the second opinion only, so its share there is unknown.
+# With so few pictures a small difference says nothing. The second network has learnt from photographs, which rendered skin only resembles. On photographs `wild` was measured *with* the second opinion only, so its share there is unknown.
 #
 # ## Hands that aren't there
 #

@@ -75,13 +75,71 @@ def transposed_twice(rest, found):
     return v @ u.T
 
 
+def product_of(heat, own, elsewhere=0.02):
+    return (heat + (own + elsewhere).log()[:, :, None]).flatten(3).softmax(-1)
+
+
+def local_mean(weights, highest, reach=2, centre=0.5, divide=True):
+    """The mean place of the cells around the highest one; both maps are flattened."""
+    size = round(weights.shape[-1] ** 0.5)
+    cell, peak = torch.arange(size * size), highest.argmax(-1)[..., None]
+    row, column = cell // size, cell % size
+    near = ((row - peak // size).abs() <= reach) & ((column - peak % size).abs() <= reach)
+    weights = weights * near
+    weights = weights / weights.sum(-1, keepdim=True) if divide else weights
+    return torch.stack([(weights * ((at + centre) * 2 / size - 1)).sum(-1) for at in (column, row)], -1)
+
+
+def own_heat(heat, own):
+    product = product_of(heat, own)
+    return local_mean(product, product)
+
+
+def read_with(factor=product_of, **options):
+    return lambda heat, own: local_mean(factor(heat, own), factor(heat, own), **options)
+
+
+def as_cells(heat, own):
+    return (own_heat(heat, own) + 1) * heat.shape[-1] / 2 - 0.5
+
+
 SOLUTIONS = {
     "square_around": square_around,
     "box_of_hands": box_of_hands,
     "overlap": overlap,
     "palm_alignment": palm_alignment,
+    "own_heat": own_heat,
+}
+DIAGNOSED = {
+    "own_heat": {
+        "0.02 of the heatmap": read_with(lambda heat, own: product_of(heat, own, 1e-9)),
+        "heatmap alone": lambda heat, own: own_heat(heat, torch.ones_like(own)),
+        "in logits": lambda heat, own: own_heat(heat * (own + 0.02)[:, :, None], torch.ones_like(own)),
+        "those of the other hand": lambda heat, own: own_heat(heat, own.flip(1)),
+        "highest cell; go on": read_with(reach=0),
+        "over the whole map": read_with(reach=99),
+        "are weighted": lambda heat, own: local_mean(
+            torch.ones(heat.flatten(3).shape), product_of(heat, own)
+        ),
+        "two to each side": read_with(reach=1),
+        "that of the product": lambda heat, own: local_mean(product_of(heat, own), heat.flatten(3)),
+        "the weights of the mean are the product's": lambda heat, own: local_mean(
+            heat.flatten(3).softmax(-1), product_of(heat, own)
+        ),
+        "sum to 1": read_with(divide=False),
+        "the column first": lambda heat, own: own_heat(heat, own).flip(-1),
+        "half a cell": read_with(centre=0.0),
+        "those are cells": as_cells,
+        "find the highest cell": lambda heat, own: torch.zeros_like(own_heat(heat, own)),
+    },
 }
 MISTAKES = {
+    "own_heat": [
+        *DIAGNOSED["own_heat"].values(),
+        read_with(lambda heat, own: product_of(heat, own, 0.0)),
+        read_with(reach=5),
+        lambda heat, own: own_heat(heat + own[:, :, None], torch.ones_like(own)),
+    ],
     "square_around": [
         corner_kept,
         lambda x, y, w, h, share: square_around(x, y, w, h, 1 / share),

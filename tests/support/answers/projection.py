@@ -73,6 +73,57 @@ def bones(uv, size, radius, edge=0.5, clamp=True, least=1e-12, apart=1e-6):
     return torch.stack((d_b, d_a), 3) / (d_a + d_b).unsqueeze(3) * inside.unsqueeze(3)
 
 
+def drawn_with(uv, size, half_width, bones=BONES, inside=None, shares=None):
+    """Masks as in ``bone_masks``, with other bones, another rule for what is inside, or other shares."""
+    centre = torch.arange(size) + 0.5
+    pixels = torch.stack(torch.meshgrid(centre, centre, indexing="xy"), -1)
+    places = (uv + 1) / 2 * size
+    a, b = (places[:, :, [bone[end] for bone in bones], None, None] for end in (0, 1))
+    t = (((pixels - a) * (b - a)).sum(-1) / (b - a).square().sum(-1).clamp_min(1e-12)).clamp(0, 1)
+    distance = (pixels - a - t[..., None] * (b - a)).norm(dim=-1)
+    d_a, d_b = ((pixels - end).norm(dim=-1) + 1e-6 for end in (a, b))
+    within = distance < half_width * size / 2 if inside is None else inside(distance, d_a, d_b)
+    of_a = d_b / (d_a + d_b) if shares is None else shares(t, d_a, d_b)
+    return torch.stack((of_a, 1 - of_a), 3) * within.unsqueeze(3)
+
+
+def squared_against_not_squared(uv, size, half_width):
+    return drawn_with(uv, size, half_width, inside=lambda d, *_: d.square() < half_width * size / 2)
+
+
+def whole_map(uv, size, half_width):
+    return drawn_with(uv, size, half_width, inside=lambda d, *_: d > -1)
+
+
+def discs_at_the_ends(uv, size, half_width):
+    radius = half_width * size / 2
+    return drawn_with(uv, size, half_width, inside=lambda d, d_a, d_b: (d_a < radius) | (d_b < radius))
+
+
+def shares_along_the_bone(uv, size, half_width):
+    return drawn_with(uv, size, half_width, shares=lambda t, *_: 1 - t)
+
+
+def shares_of_squares(uv, size, half_width):
+    return drawn_with(uv, size, half_width, shares=lambda t, d_a, d_b: d_b**2 / (d_a**2 + d_b**2))
+
+
+def shares_of_nearness(uv, size, half_width):
+    return drawn_with(uv, size, half_width, shares=lambda t, d_a, d_b: (d_a < d_b).float())
+
+
+def joints_in_their_order(uv, size, half_width):
+    return drawn_with(uv, size, half_width, bones=[(j, j + 1) for j in range(20)])
+
+
+def left_hand_twice(uv, size, half_width):
+    return bone_masks(uv[:, [0, 0]], size, half_width)
+
+
+def edges_at_the_outermost_centres(uv, size, half_width):
+    return bone_masks(((uv + 1) * (size - 1) + 1) / size - 1, size, half_width)
+
+
 SOLUTIONS = {
     "bone_masks": bone_masks,
     "lost_by_reader": lost_by_reader,
@@ -80,19 +131,39 @@ SOLUTIONS = {
     "smallest_half_width": smallest_half_width,
     "plane_that_mixes": plane_that_mixes,
 }
-MISTAKES = {
-    "bone_masks": [
-        lambda uv, size, half_width: bone_masks(uv, size, half_width).flip(3),
-        lambda uv, size, half_width: bone_masks(uv, size, half_width).mT,
-        lambda uv, size, half_width: bone_masks(uv, size, 2 * half_width),
-        lambda uv, size, half_width: bones(uv, size, half_width),
-        lambda uv, size, half_width: bones(uv, size, half_width * size / 2, edge=0.0),
-        lambda uv, size, half_width: bones(uv, size, half_width * size / 2, clamp=False),
-        lambda uv, size, half_width: bones(uv, size, half_width * size / 2, least=0.0),
-        lambda uv, size, half_width: bones(uv, size, half_width * size / 2, apart=0.0),
-        lambda uv, size, half_width: (
+DIAGNOSED = {
+    "bone_masks": {
+        "ends are exchanged": lambda uv, size, half_width: bone_masks(uv, size, half_width).flip(3),
+        "rows come first": lambda uv, size, half_width: bone_masks(uv, size, half_width).mT,
+        "half a pixel": lambda uv, size, half_width: bones(uv, size, half_width * size / 2, edge=0.0),
+        "a place is (uv + 1) / 2 * size": edges_at_the_outermost_centres,
+        "is in uv": lambda uv, size, half_width: bone_masks(uv, size, 2 * half_width),
+        "squared distance": squared_against_not_squared,
+        "over the whole map": whole_map,
+        "clamp": lambda uv, size, half_width: bones(uv, size, half_width * size / 2, clamp=False),
+        "only the bones' ends": discs_at_the_ends,
+        "sum to 1": lambda uv, size, half_width: (
             bone_masks(uv, size, half_width).sum(3, keepdim=True).repeat(1, 1, 1, 2, 1, 1)
         ),
+        "along the bone": shares_along_the_bone,
+        "not from their squares": shares_of_squares,
+        "batch apart": left_hand_twice,
+        "BONES": joints_in_their_order,
+        "the right pixels": shares_of_nearness,
+        "compare with the loop": lambda uv, size, half_width: torch.zeros_like(
+            bone_masks(uv, size, half_width)
+        ),
+        "keep what divides above zero": lambda uv, size, half_width: bones(
+            uv, size, half_width * size / 2, apart=0.0
+        ),
+        "half and half": lambda uv, size, half_width: bones(uv, size, half_width * size / 2, least=0.0),
+    },
+}
+MISTAKES = {
+    "bone_masks": [
+        *DIAGNOSED["bone_masks"].values(),
+        lambda uv, size, half_width: bone_masks(uv - 1, size, half_width),
+        lambda uv, size, half_width: bones(uv, size, half_width),
         lambda uv, size, half_width: bone_masks(uv, size, half_width).square(),
     ],
     "lost_by_reader": [

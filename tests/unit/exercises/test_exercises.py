@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.answers import MISTAKES, SOLUTIONS
+from support.answers import DIAGNOSED, MISTAKES, SOLUTIONS
 
 from handlib.data.sample import normalise
 from handlib.data.shipped import load_samples
 from handlib.exercises import MY_DIR, check, exercise, exercise_names, my_parts, progress
+from handlib.model.joint_maps import JointMaps, own_pixels
 from handlib.model.network import DIR
 from handlib.model.parts import PARTS
 from handlib.utils.errors import InputError
@@ -51,12 +52,24 @@ def test_plausible_mistake_is_refused_with_the_same_words_each_time(capsys, name
     assert not MY_DIR.exists()
 
 
+@pytest.mark.parametrize(("name", "words"), [(n, words) for n, ms in DIAGNOSED.items() for words in ms])
+def test_the_hint_names_the_mistake(capsys, name, words):
+    assert words in said(capsys, name, DIAGNOSED[name][words])
+
+
 def test_a_value_where_a_function_is_asked_for(capsys):
     assert said(capsys, "mirror_pose", 3.0) == "not right yet: expected a function"
 
 
 def test_unknown_exercise_names_those_there_are(capsys):
     assert "mirror_pose" in said(capsys, "no such thing", 1)
+
+
+def test_the_answer_to_own_heat_is_what_the_library_reads():
+    random = torch.Generator().manual_seed(0)
+    scores, heat = (4 * torch.randn(2, *shape, 14, 14, generator=random) for shape in ((3,), (2, 21)))
+    maps = JointMaps(scores, heat, torch.zeros(2, 2, 21, 3, 14, 14), torch.zeros(2, 2))
+    torch.testing.assert_close(SOLUTIONS["own_heat"](heat, own_pixels(scores)), maps.located.uv)
 
 
 def test_every_exercise_has_answers_here():
