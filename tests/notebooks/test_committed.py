@@ -65,6 +65,25 @@ def test_no_magics_and_no_trailing_semicolon(notebook):
 def test_code_cells_are_short(notebook):
     lengths = sorted(len(cell.source.splitlines()) for cell in code_cells(notebook))
     assert lengths[len(lengths) // 2] <= 12
+    assert lengths[-1] <= 30
+
+
+def test_the_core_is_at_most_35_cells_long(notebook):
+    sources = [cell.source for cell in notebook.cells]
+    assert sources.index(next(source for source in sources if source.startswith("# Further"))) <= 35
+
+
+def test_links_lead_to_files_and_headings(notebook):
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for target in re.findall(r"\]\((?!https?:|#|attachment:)([^)\s]+)\)", text):
+        name, _, heading = target.partition("#")
+        path = NOTEBOOKS / name
+        assert path.exists(), target
+        if heading and path.suffix == ".md":
+            headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            # GitHub's rule: lower case, no punctuation, hyphens for spaces.
+            anchors = [re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings]
+            assert heading in anchors, target
 
 
 def test_no_path_of_the_machine_that_built_it(notebook):

@@ -72,8 +72,20 @@ def test_the_frame_is_drawn_where_the_crop_is_and_what_lies_beyond_the_picture_i
         assert low == pytest.approx(quarter, abs=3) and high == pytest.approx(3 * quarter, abs=3)
 
 
+def test_the_least_error_is_a_secret_until_the_camera_is_fitted(sample):
+    panel = show.CropExplorer(sample)
+    assert panel.state.errors.mean() > 2 * panel.state.least
+    assert "least squares" not in f"{panel!r}{[line.value for line in panel.lines]}"
+    panel.fit_button.click()
+    said = f"least squares is {panel.state.least:.1f} pixels"
+    assert said in repr(panel) and said in panel.lines[-1].value
+    panel.scale.value = 3.0
+    assert said in repr(panel)
+
+
 def test_moving_the_crop_keeps_the_weak_camera_until_it_is_fitted(sample):
     panel = show.CropExplorer(sample, hand="right")
+    panel.fit_button.click()
     before = panel.scale.value
     panel.zoom.value = 2.0
     assert panel.scale.value == before
