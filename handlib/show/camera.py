@@ -92,8 +92,7 @@ def crop_state(
             f"Crop: {crop.side:.0f} pixels from ({crop.x:.0f}, {crop.y:.0f}), resampled to {CROP_SIZE}. "
             f"There fx = {fx:.0f}, fy = {fy:.0f}, cx = {cx:.1f}, cy = {cy:.1f}.",
             f"Weak camera of the {SIDES[hand]} hand: s = {s:.2f}, tx = {tx:.2f}, ty = {ty:.2f}.",
-            f"It is {errors.mean():.1f} pixels off on average, {errors[worst]:.1f} at {JOINT_NAMES[worst]}; "
-            f"the one of least squares would be {least:.1f}.",
+            f"It is {errors.mean():.1f} pixels off on average, {errors[worst]:.1f} at {JOINT_NAMES[worst]}.",
         ),
     )
 
@@ -149,8 +148,9 @@ class CropExplorer(Explorer[CropState]):
     """One sample's picture with a movable crop, and one hand's weak camera to set or fit.
 
     On the left is the whole picture with the crop's frame and the principal point (a cross). On the right is
-    the crop: true joints are solid, the weak camera's projection is dashed. A weak camera belongs to its
-    crop. Moving the crop doesn't change the camera, so it must be fitted anew.
+    the crop: true joints are solid, the weak camera's projection is dashed. The camera starts unfitted; once
+    it was fitted, a line tells how far off the camera of least squares is. A weak camera belongs to its crop.
+    Moving the crop doesn't change the camera, so it must be fitted anew.
     """
 
     def __init__(self, sample: Sample, hand: str = "left"):
@@ -159,14 +159,14 @@ class CropExplorer(Explorer[CropState]):
         self.sample = sample
         self.zoom = slider("zoom", 1, 0.5, 2.5, 0.1, 1)
         self.shift = [slider(f"shift {axis}", 0, -64, 64, 2.0, 0) for axis in "xy"]
-        self.scale = slider("s", 5, 0.5, 28, 0.01, 2)
+        self.scale = slider("s", 3, 0.5, 28, 0.01, 2)
         self.translation = [slider(f"t{axis}", 0, -4, 4, 0.01, 2) for axis in "xy"]
         self.hand = choice("hand", SIDES, hand, f"{DRAWN_SIDE}px")
         self.fit_button = ipywidgets.Button(description="fit the weak camera", layout={"width": "auto"})
         self.fit_button.on_click(lambda _: self.fit())
         self.images = [png_image(DRAWN_SIDE, DRAWN_SIDE) for _ in range(2)]
-        self.lines = [ipywidgets.Label() for _ in range(3)]
-        self.fit()
+        self.fitted = False
+        self.lines = [ipywidgets.Label() for _ in range(4)]
         super().__init__(
             [
                 [self.hand, self.fit_button],
@@ -188,6 +188,7 @@ class CropExplorer(Explorer[CropState]):
         with self.quiet():
             for control, value in zip((self.scale, *self.translation), fitted, strict=True):
                 control.value = value
+        self.fitted = True
         self.refresh()
 
     def compute(self) -> CropState:
@@ -195,17 +196,22 @@ class CropExplorer(Explorer[CropState]):
         camera = (self.scale.value, *(control.value for control in self.translation))
         return crop_state(self.sample, SIDES.index(self.hand.value), *self.position, camera)
 
+    def text(self) -> list[str]:
+        """Returns the lines about the state; once the camera was fitted, the last is about least squares."""
+        least = f"The camera of least squares is {self.state.least:.1f} pixels off on average."
+        return [*self.state.summary, *([least] if self.fitted else [])]
+
     def draw(self, state: CropState) -> None:
-        """Shows both pictures and the three lines."""
+        """Shows both pictures and the lines."""
         for image, drawn in zip(self.images, (state.whole, state.cropped), strict=True):
             image.value = quick_png(drawn)
-        for label, text in zip(self.lines, state.summary, strict=True):
-            label.value = text
+        for label, line in zip(self.lines, self.text(), strict=False):
+            label.value = line
 
     def picture(self) -> Picture:
         """Returns both pictures above the lines."""
         both = beside(self.state.whole, self.state.cropped, gap=8)
-        return above(both, words("\n".join(self.state.summary), both.shape[1]))
+        return above(both, words("\n".join(self.text()), both.shape[1]))
 
     def __repr__(self) -> str:
-        return f"CropExplorer: {' '.join(self.state.summary)}"
+        return f"CropExplorer: {' '.join(self.text())}"
