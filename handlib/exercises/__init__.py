@@ -25,7 +25,7 @@ from handlib.model.parts import PARTS, OwnFunction, functions_of, globals_of
 from handlib.utils.errors import InputError, in_one_line, told
 
 if TYPE_CHECKING:
-    from handlib.exercises.core.prediction import Prediction
+    from handlib.exercises.core.prediction import Guess
 
 Check = Callable[[object], None]
 _CHECKS: dict[str, Check] = {}
@@ -181,16 +181,16 @@ def my_parts() -> dict[str, OwnFunction]:
     return functions_of(MY_DIR) if MY_DIR.exists() else {}
 
 
-def predict(question: str, *answers: str) -> "Prediction":
-    """Returns a question for the reader, with answers to choose from; :meth:`Prediction.compare` then says
+def predict(question: str, *answers: str) -> "Guess":
+    """Returns a question for the reader, with answers to choose from; :meth:`Guess.compare` then says
     which one is right.
 
     The cell that shows the right answer has the tag ``reveals``: the reader's copy of the notebook comes
     without its output.
     """
-    from handlib.exercises.core.prediction import Prediction
+    from handlib.exercises.core.prediction import Guess
 
-    return Prediction(question, answers)
+    return Guess(question, answers)
 
 
 def progress() -> Strip:

@@ -19,7 +19,7 @@ from handlib.show.map_parts import (
     ROWS,
     WIDTH,
     Flow,
-    Part,
+    MapPart,
     flows,
     planes_drawn,
     shape,
@@ -52,7 +52,7 @@ def mark_of(name: str, here: str | None) -> Mark:
     return "usual" if PARTS[name].of == here else "faded"
 
 
-def frame(part: Part, mark: Mark) -> str:
+def frame(part: MapPart, mark: Mark) -> str:
     """The box of a part."""
     fill, edge = {
         "usual": (part.space, f"{part.space}-edge"),
@@ -78,21 +78,21 @@ def you_are_here(x: float, y: float) -> str:
     return f'<g class="you-are-here">{pill}{text(x, y + 12.7, "you are here", "sub", "on-here")}</g>'
 
 
-def draw_part(part: Part, mark: Mark, does: str) -> str:
+def draw_part(part: MapPart, mark: Mark, does: str) -> str:
     """A box with its name and what it does, or the words that the reader is here."""
     x, y = part.edge("top")
     drawn = frame(part, mark) + text(x, y + 20, part.title, "name", ink(mark))
     return drawn + (you_are_here(x, y + 25) if mark == "here" else text(x, y + 37, does, "sub", "muted"))
 
 
-def draw_picture(part: Part) -> str:
+def draw_picture(part: MapPart) -> str:
     """Both hands, as the network sees them."""
     drawn = box(part.x, part.y, part.width, part.height, "plain", "plain-edge", radius=4.0)
     hands = two_hands(part.x, part.y, part.width)
     return drawn + "".join(hand_shape(hand, side, 5.5) for hand, side in zip(hands, SIDES, strict=True))
 
 
-def draw_encoder(part: Part, mark: Mark, trace: Trace) -> Iterator[str]:
+def draw_encoder(part: MapPart, mark: Mark, trace: Trace) -> Iterator[str]:
     """The encoder: maps c1 to c4, then both attention maps."""
     yield frame(part, mark)
     yield text(part.x + 14, part.y + 21, part.title, "name", ink(mark), "start")
@@ -115,7 +115,7 @@ def draw_encoder(part: Part, mark: Mark, trace: Trace) -> Iterator[str]:
     yield text(x, words_at, shape(trace.attention), "sub", ink(mark))
 
 
-def draw_stage(part: Part, mark: Mark, trace: Trace) -> Iterator[str]:
+def draw_stage(part: MapPart, mark: Mark, trace: Trace) -> Iterator[str]:
     """The frame of the stage, and the spaces in which it works."""
     edge, thick = ("here", 2.4) if mark == "here" else ("plain-edge", 1.2)
     yield box(part.x, part.y, part.width, part.height, "frame", edge, 12.0, thick)

@@ -29,7 +29,7 @@ FUSED = (MAP + 75, ROWS[1] + 16, 78.0)
 
 
 @dataclass(frozen=True)
-class Part:
+class MapPart:
     """A block of the map, what it is called and what it does.
 
     ``notebook`` is the number of the notebook that explains it; a part without one is explained with the part
@@ -58,31 +58,31 @@ class Part:
         return {"left": (self.x, y), "right": (right, y), "top": (x, self.y), "bottom": (x, bottom)}[name]
 
 
-def whole(notebook: str, name: str, does: str, place: int) -> Part:
+def whole(notebook: str, name: str, does: str, place: int) -> MapPart:
     """A block for a notebook about the whole network, in the last row."""
     x = 8.0 + place * WHOLE_STEP
-    return Part(notebook, name, does, "plain", x, WHOLE, WHOLE_WIDTH, of="whole")
+    return MapPart(notebook, name, does, "plain", x, WHOLE, WHOLE_WIDTH, of="whole")
 
 
-PARTS: dict[str, Part] = {
-    "picture": Part("", "Picture", "", "plain", MAP, 16.0, 86.0, 86.0, "encoder"),
-    "encoder": Part("03", "Encoder and attention", "", "map", 250.0, 10.0, 428.0, 98.0),
-    "initial": Part("", "Initial estimate", "through 01 and 02", "hands", HANDS, 36.0, of="encoder"),
-    "refinement": Part("08", "Refinement stage", "", "plain", 8.0, STAGE, WIDTH - 16, STAGE_HEIGHT),
-    "fuse": Part("", "Fuse", "coarse and fine", "map", MAP, ROWS[0], of="refinement"),
-    "sampling": Part("04", "Sampling", "at the joints", "plain", BRIDGE, ROWS[0], of="refinement"),
-    "gcn": Part("05", "GCN", "within each hand", "joint", JOINT, ROWS[0], of="refinement"),
-    "transformer": Part("06", "Transformer", "between hands", "joint", JOINT, ROWS[1], of="refinement"),
-    "estimate": Part("", "Estimate", "mesh, joints, uv", "hands", HANDS, ROWS[0], of="refinement"),
-    "update": Part("", "Update", "corrects numbers", "hands", HANDS, ROWS[1], of="refinement"),
-    "hand": Part("01", "Hand model", "numbers to mesh", "hands", HANDS, ROWS[2], of="refinement"),
-    "camera": Part("02", "Camera", "metres to uv", "hands", HANDS, ROWS[3], of="refinement"),
-    "projection": Part("07", "Projection", "", "plain", BRIDGE, ROWS[3], of="refinement"),
-    "enhance": Part("", "Enhance", "adds what is drawn", "map", MAP, ROWS[3], of="refinement"),
-    "heads": Part("", "Pixel heads", "which hand, where", "map", MAP, AFTER, of="training"),
-    "training": Part("09", "Losses", "every estimate", "plain", BRIDGE, AFTER),
-    "truth": Part("", "Truth", "of both hands", "plain", JOINT, AFTER, of="training"),
-    "evaluation": Part("10", "Metrics", "in millimetres", "plain", HANDS, AFTER),
+PARTS: dict[str, MapPart] = {
+    "picture": MapPart("", "Picture", "", "plain", MAP, 16.0, 86.0, 86.0, "encoder"),
+    "encoder": MapPart("03", "Encoder and attention", "", "map", 250.0, 10.0, 428.0, 98.0),
+    "initial": MapPart("", "Initial estimate", "through 01 and 02", "hands", HANDS, 36.0, of="encoder"),
+    "refinement": MapPart("08", "Refinement stage", "", "plain", 8.0, STAGE, WIDTH - 16, STAGE_HEIGHT),
+    "fuse": MapPart("", "Fuse", "coarse and fine", "map", MAP, ROWS[0], of="refinement"),
+    "sampling": MapPart("04", "Sampling", "at the joints", "plain", BRIDGE, ROWS[0], of="refinement"),
+    "gcn": MapPart("05", "GCN", "within each hand", "joint", JOINT, ROWS[0], of="refinement"),
+    "transformer": MapPart("06", "Transformer", "between hands", "joint", JOINT, ROWS[1], of="refinement"),
+    "estimate": MapPart("", "Estimate", "mesh, joints, uv", "hands", HANDS, ROWS[0], of="refinement"),
+    "update": MapPart("", "Update", "corrects numbers", "hands", HANDS, ROWS[1], of="refinement"),
+    "hand": MapPart("01", "Hand model", "numbers to mesh", "hands", HANDS, ROWS[2], of="refinement"),
+    "camera": MapPart("02", "Camera", "metres to uv", "hands", HANDS, ROWS[3], of="refinement"),
+    "projection": MapPart("07", "Projection", "", "plain", BRIDGE, ROWS[3], of="refinement"),
+    "enhance": MapPart("", "Enhance", "adds what is drawn", "map", MAP, ROWS[3], of="refinement"),
+    "heads": MapPart("", "Pixel heads", "which hand, where", "map", MAP, AFTER, of="training"),
+    "training": MapPart("09", "Losses", "every estimate", "plain", BRIDGE, AFTER),
+    "truth": MapPart("", "Truth", "of both hands", "plain", JOINT, AFTER, of="training"),
+    "evaluation": MapPart("10", "Metrics", "in millimetres", "plain", HANDS, AFTER),
     "tour": whole("00", "Tour", "all of it, once", 0),
     "ablations": whole("11", "Ablations", "what a part is worth", 1),
     "robustness": whole("12", "Robustness", "where it breaks", 2),

@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 HEADING = re.compile(r"^([A-Z][^:`]*):$")
@@ -76,11 +77,21 @@ def entries(lines: list[str]) -> Iterator[str]:
             yield f"    {marked_up(line.strip())}" if line.strip() else ""
 
 
+def all_entries(lines: list[str]) -> bool:
+    """Tells whether lines are two or more entries ``name: words``, each perhaps with indented lines below."""
+    starts = [line for line in lines if not line.startswith(" ")]
+    return len(starts) > 1 and all(ENTRY.match(line) for line in starts)
+
+
 def docstring(text: str) -> str:
-    """Returns a docstring as RST: ``Raises:`` and similar lines become headings of definition lists."""
-    blocks: list[str] = []
+    """Returns a docstring as RST: lines ``name: words`` become definition lists, ``Raises:`` a heading."""
+    blocks: list[str] = [""]
     lines = text.splitlines()
     while lines:
+        if not blocks[-1] and all_entries(paragraph := list(takewhile(str.strip, lines))):
+            blocks += [*entries(paragraph), ""]
+            del lines[: len(paragraph)]
+            continue
         line = lines.pop(0)
         heading = HEADING.match(line)
         if heading and lines and lines[0].startswith("    ") and ENTRY.match(lines[0].strip()):
@@ -90,7 +101,7 @@ def docstring(text: str) -> str:
             blocks += ["", f".. rubric:: {heading[1]}", *entries(under), ""]
         else:
             blocks.append(marked_up(line))
-    return "\n".join(blocks)
+    return "\n".join(blocks[1:])
 
 
 def directive(kind: str, signature: str, words: str | None, *more: str) -> str:

@@ -29,7 +29,7 @@ SCENE_FIELDS = ("stratum", "pose", "betas")
 
 
 @dataclass(frozen=True)
-class Part:
+class BenchmarkPart:
     """One split of the benchmark: samples 0 to ``count`` - 1 of a split of a world, in several sizes."""
 
     world: str
@@ -38,12 +38,12 @@ class Part:
     sizes: tuple[int, ...]
 
 
-PARTS: dict[str, Part] = {
-    "train": Part("desk-full", "train", 50_000, (64, 128)),
-    "val": Part("desk-full", "val", 1_000, (64, 128)),
-    "test": Part("desk-full", "test", 2_000, (64, 128, 256)),
-    "studio-test": Part("studio-full", "test", 1_000, (64, 128)),
-    "wild-test": Part("wild", "test", 2_000, (224,)),
+PARTS: dict[str, BenchmarkPart] = {
+    "train": BenchmarkPart("desk-full", "train", 50_000, (64, 128)),
+    "val": BenchmarkPart("desk-full", "val", 1_000, (64, 128)),
+    "test": BenchmarkPart("desk-full", "test", 2_000, (64, 128, 256)),
+    "studio-test": BenchmarkPart("studio-full", "test", 1_000, (64, 128)),
+    "wild-test": BenchmarkPart("wild", "test", 2_000, (224,)),
 }
 
 

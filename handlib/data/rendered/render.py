@@ -97,7 +97,7 @@ class PairScene:
     def directions(
         self, rows: Int[np.ndarray, "n"], columns: Int[np.ndarray, "n"], size: int, samples: int
     ) -> Float[np.ndarray, "rays 3"]:
-        """Returns rays (z = 1), pixel by pixel, through the centres of each pixel's ``samples``² parts."""
+        """Returns rays (z = 1), pixel by pixel; each goes through one of ``samples`` x ``samples`` parts."""
         fx, fy, cx, cy = self.intrinsics
         part = ((np.arange(samples, dtype=np.float32) + 0.5) / samples)[None]
         x = ((columns[:, None] + part) / np.float32(size) - cx) / fx

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 NEXT = "Kept. Run the next cell and compare."
 
 
-class Prediction(widgets.VBox):
+class Guess(widgets.VBox):
     """A question with answers to choose from; ``answer`` is the chosen one, None before.
 
     A page without a kernel shows the question and its answers as a list.

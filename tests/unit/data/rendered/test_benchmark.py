@@ -17,7 +17,7 @@ from handlib.data.rendered.benchmark import (
     PARTS,
     SEED,
     SUMS,
-    Part,
+    BenchmarkPart,
     check_sums,
     compare_with_published,
     make_benchmark,
@@ -30,8 +30,8 @@ from handlib.data.rendered.synthetic import make_sample
 from handlib.data.shards import load_dataset
 
 SMALL = {
-    "train": Part("desk", "train", 3, (16, 24)),
-    "studio-test": Part("studio", "test", 2, (16,)),
+    "train": BenchmarkPart("desk", "train", 3, (16, 24)),
+    "studio-test": BenchmarkPart("studio", "test", 2, (16,)),
 }
 
 
