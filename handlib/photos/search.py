@@ -38,8 +38,6 @@ MOSTLY = 0.8
 """Least share of the hands' box that must be inside a given box; otherwise other hands were found."""
 SAME_HANDS = 0.5
 """If more than this share of a box is inside another box, both show the same hands."""
-EXCHANGE = -1.0
-"""Log-odds that the sides are right; below this value, left and right are exchanged."""
 WINDOWS = (1.0, 0.5)
 """Sides of the windows that are searched, as shares of the picture's shorter side."""
 
@@ -128,22 +126,12 @@ def glance_at(network: Network, picture: Picture, crops: Sequence[Crop]) -> list
     return looks
 
 
-def checked(network: Network, picture: Picture, look: Look) -> Look:
-    """Returns a look with a second opinion on its hands.
-
-    Left and right of a prediction are exchanged if the opinion, over all hands together, favours the other
-    sides.
-    """
+def checked(picture: Picture, look: Look) -> Look:
+    """Returns a look with a second opinion on its hands."""
     located = look.answer.located
     if located is None or not look.presence.sides:
         return look
-    there = look.presence.there.cpu()
-    pixels = look.crop.to_picture(located.uv[0].cpu().double()).numpy()
-    opinion, right = second_opinion(picture, pixels)
-    exchanged = float(((right * torch.tensor([-1.0, 1.0]))[there]).sum()) < EXCHANGE
-    if exchanged and isinstance(look.answer, Prediction):
-        prediction = look.answer.exchanged(network.hands, network.config.log_scale)
-        return Look(look.crop, prediction, opinion.flip(0))
+    opinion, _ = second_opinion(picture, look.crop.to_picture(located.uv[0].cpu().double()).numpy())
     return replace(look, opinion=opinion)
 
 
@@ -164,7 +152,7 @@ def look_again(network: Network, picture: Picture, glance: Look) -> Look:
     if isinstance(glance.answer, Prediction):
         return glance
     (look,) = look_at(network, picture, [glance.crop])
-    return checked(network, picture, look)
+    return checked(picture, look)
 
 
 def look_at_each(network: Network, picture: Picture, look: Look) -> Prediction:
@@ -259,7 +247,7 @@ def find_hands(network: Network, picture: Picture, within: Box | None = None) ->
         return seen[0]
     looks = [look for look in seen if look.box(picture)]
     surest = sorted(looks, key=sureness, reverse=True)[:CANDIDATES]
-    closer = [checked(network, picture, glance_closer(network, picture, look)) for look in surest]
+    closer = [checked(picture, glance_closer(network, picture, look)) for look in surest]
     if within:
         boxes = [look.box(picture) for look in closer]
         closer = [
@@ -272,7 +260,7 @@ def find_hands(network: Network, picture: Picture, within: Box | None = None) ->
 def find_everyone(network: Network, picture: Picture) -> list[Look]:
     """Returns close looks at all hands of a picture, surest first; no two show the same hands."""
     looks = [look for look in overview(network, picture, None) if look.box(picture)]
-    closer = [checked(network, picture, glance_closer(network, picture, look)) for look in looks]
+    closer = [checked(picture, glance_closer(network, picture, look)) for look in looks]
     kept: list[tuple[Box, Look]] = []
     for look in sorted(closer, key=sureness, reverse=True):
         box = look.box(picture)

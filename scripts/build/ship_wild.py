@@ -129,8 +129,8 @@ which left and right were exchanged. With so few pictures a share is uncertain b
 
 MediaPipe's hand landmarker was trained on photographs of hands and its answers were the annotations' starting
 points, which favours it; a hand that it doesn't find counts as missed. `wild` starts from that landmarker's
-encoder and has seen rendered pairs only, and
-its sides are checked by that landmarker's network."""
+encoder and has seen rendered pairs only since; which hands are there is told with the help of that
+landmarker's network."""
 
 
 def search_told() -> str:
@@ -208,7 +208,7 @@ authors trained on photographs of hands. So this network is **not** trained on r
 the rest: MIT.
 
 `handlib.reconstruct` asks that hand landmark network, whole and unchanged, for a second opinion on every hand
-that `wild` has located: is this a hand, and is it a right one? Confidence and sides take it into account
+that `wild` has located: is this a hand? Presence and confidence take it into account
 (`handlib/photos/hand_network.py`).
 
 ## Training
