@@ -44,6 +44,8 @@ def _lost_by_reader(answer: object) -> None:
 
     if said(kept):
         raise Wrong("this is the share that the reader keeps")
+    if said(lambda shares: (1 - kept(shares)).clamp_min(0).sqrt()):
+        raise Wrong("this is the distance from the unit vector; the share that is lost is its square")
     if said(lambda shares: 1 - (shares.T @ shares).diagonal()):
         raise Wrong("the pseudoinverse of M stands in front of M, not its transpose")
     if said(lambda shares: 1 - (shares.square() / shares.square().sum(1, keepdim=True)).amax(0)):
@@ -55,7 +57,10 @@ def _lost_by_reader(answer: object) -> None:
     if not np.allclose(got[3], 0, atol=1e-3):
         raise Wrong("with shares (1/2, 1/2) and (0, 1) both joints can be read: subtract the second plane")
     if not said(lambda shares: 1 - kept(shares)):
-        raise Wrong("joint i loses 1 minus the i-th number on the diagonal of the pseudoinverse times M")
+        raise Wrong(
+            "row i of the pseudoinverse times M says how much of each joint is in reader i's sum; how far is "
+            "it from joint i's unit vector, squared?"
+        )
 
 
 @exercise("factorised_cost")
@@ -172,6 +177,35 @@ def _bone_masks(answer: object) -> None:
         )
     if not np.allclose(disc, bone_masks_by_loops(covered[0, 0], 8, 0.25).numpy(), atol=1e-3):
         raise Wrong("a bone of no length shows a disc, half and half")
+
+
+@exercise("planes_from_masks")
+def _planes_from_masks(answer: object) -> None:
+    generator = torch.Generator().manual_seed(19)
+    masks = torch.rand(2, 2, 20, 2, 5, 5, generator=generator)
+    features = torch.randn(2, 2, 21, 3, generator=generator)
+    got = ask(answer, masks.clone(), features.clone(), shape=(2, 2, 20, 3, 5, 5))
+    # (b, hand, bone, end, channel, y, x): each mask times its end's feature.
+    terms = masks.unsqueeze(4) * features[:, :, torch.tensor(BONES), :, None, None]
+    crossed = masks.flip(3).unsqueeze(4) * features[:, :, torch.tensor(BONES), :, None, None]
+
+    def said(planes: Tensor) -> bool:
+        return np.allclose(got, planes, atol=1e-3)
+
+    if said(terms[:, :, :, 0]) or said(terms[:, :, :, 1]):
+        raise Wrong("a bone's plane shows both of its ends: add both masks' parts")
+    if said(terms.mean(3)):
+        raise Wrong("the parts of both ends are added, not averaged")
+    if said(crossed.sum(3)):
+        raise Wrong(
+            "the ends are exchanged: mask 0 belongs to a bone's first joint in BONES, mask 1 to its second"
+        )
+    if said(terms.sum(3).mT):
+        raise Wrong("rows come first: y before x in what you return")
+    if not said(terms.sum(3)):
+        raise Wrong(
+            "BONES[k] has both joints of bone k: mask e of bone k multiplies the feature of joint BONES[k][e]"
+        )
 
 
 def _hint_for_masks(

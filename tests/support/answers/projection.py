@@ -9,6 +9,11 @@ def lost_by_reader(shares):
     return 1 - (torch.linalg.pinv(shares) @ shares).diagonal()
 
 
+def lost_by_distance(shares):
+    got = torch.linalg.pinv(shares) @ shares
+    return (got - torch.eye(len(got))).square().sum(1)
+
+
 def best_plane_alone(shares):
     return 1 - (shares.square() / shares.square().sum(1, keepdim=True)).amax(0)
 
@@ -59,6 +64,15 @@ def bone_masks(uv, size, half_width):
     inside = (pixels - nearest).square().sum(-1) < (half_width * size / 2) ** 2
     d_a, d_b = ((pixels - end).norm(dim=-1) + 1e-6 for end in (a, b))
     return torch.stack((d_b, d_a), 3) / (d_a + d_b).unsqueeze(3) * inside.unsqueeze(3)
+
+
+def planes_from_masks(masks, features):
+    return torch.einsum("bhkeyx,bhkec->bhkcyx", masks, features[:, :, torch.tensor(BONES)])
+
+
+def features_of_neighbours(masks, features):
+    ends = torch.stack((features[:, :, :20], features[:, :, 1:]), 3)
+    return torch.einsum("bhkeyx,bhkec->bhkcyx", masks, ends)
 
 
 def bones(uv, size, radius, edge=0.5, clamp=True, least=1e-12, apart=1e-6):
@@ -126,7 +140,8 @@ def edges_at_the_outermost_centres(uv, size, half_width):
 
 SOLUTIONS = {
     "bone_masks": bone_masks,
-    "lost_by_reader": lost_by_reader,
+    "planes_from_masks": planes_from_masks,
+    "lost_by_reader": lost_by_distance,
     "factorised_cost": factorised_cost,
     "smallest_half_width": smallest_half_width,
     "plane_that_mixes": plane_that_mixes,
@@ -158,6 +173,22 @@ DIAGNOSED = {
         ),
         "half and half": lambda uv, size, half_width: bones(uv, size, half_width * size / 2, least=0.0),
     },
+    "planes_from_masks": {
+        "both of its ends": lambda masks, features: torch.einsum(
+            "bhkyx,bhkc->bhkcyx", masks[:, :, :, 1], features[:, :, [end for _, end in BONES]]
+        ),
+        "not averaged": lambda masks, features: planes_from_masks(masks, features) / 2,
+        "ends are exchanged": lambda masks, features: planes_from_masks(masks.flip(3), features),
+        "rows come first": lambda masks, features: planes_from_masks(masks, features).mT,
+        "BONES": features_of_neighbours,
+    },
+    "lost_by_reader": {
+        "that the reader keeps": lambda shares: 1 - lost_by_reader(shares),
+        "its square": lambda shares: lost_by_distance(shares).clamp_min(0).sqrt(),
+        "not its transpose": lambda shares: 1 - (shares.T @ shares).diagonal(),
+        "each plane is read alone": best_plane_alone,
+        "lose a half each": lambda shares: 1 - shares.amax(0),
+    },
 }
 MISTAKES = {
     "bone_masks": [
@@ -166,12 +197,14 @@ MISTAKES = {
         lambda uv, size, half_width: bones(uv, size, half_width),
         lambda uv, size, half_width: bone_masks(uv, size, half_width).square(),
     ],
+    "planes_from_masks": [
+        *DIAGNOSED["planes_from_masks"].values(),
+        lambda masks, features: planes_from_masks(masks, features.flip(1)),
+        lambda masks, features: planes_from_masks(masks, features).sum(2, keepdim=True),
+    ],
     "lost_by_reader": [
-        best_plane_alone,
-        lambda shares: 1 - lost_by_reader(shares),
-        lambda shares: 1 - (shares.T @ shares).diagonal(),
+        *DIAGNOSED["lost_by_reader"].values(),
         lambda shares: 1 - (torch.linalg.pinv(shares) @ shares).sum(1),
-        lambda shares: 1 - shares.amax(0),
         lambda shares: 1 - (shares @ torch.linalg.pinv(shares)).diagonal(),
     ],
     "factorised_cost": [
