@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 07 · Multi-plane projection: how joints write back into the picture
 #
-# After the transformer a stage holds 42 vectors, the *features* of both hands' joints. They know what no pixel knows: which hand a joint belongs to, where the other hand is, what is hidden. The next stage reads from a *map*, so the features go back to the places of their joints.
+# After the transformer a stage holds 42 vectors, the *features* of both hands' joints. They know what no pixel knows, such as what is hidden. The next stage reads from a *map*, so the features go back to the places of their joints.
 # Where hands touch, many joints want the same pixel. **How do joints write into a map without mixing where they meet (Sec. 3.2.3)?**
 #
 # **Time:** about 50 minutes for the core, 35 for Further.
@@ -208,7 +208,7 @@ explorer
 # %% [markdown]
 # ## "Confused", as a number
 #
-# Features "will be confused" on one plane, says the paper. A reader sees **one pixel of all planes**, the one of joint $i$. It knows the masks and wants $f_i$. Plane $p$ shows $v_p = \sum_j M_{pj} f_j$ there: $M$ holds the masks' values, one row per plane. The reader weights the planes and adds them:
+# The paper says that features on one plane "will be confused". A reader sees **one pixel of all planes**, the one of joint $i$. It knows the masks and wants $f_i$. Plane $p$ shows $v_p = \sum_j M_{pj} f_j$ there: $M$ holds the masks' values, one row per plane. The reader weights the planes and adds them:
 #
 # $$ \sum_p w_p v_p = \sum_j (w^\top M)_j \, f_j $$
 #
@@ -300,10 +300,10 @@ figure
 
 # %%
 guess = predict(
-    "Hands that touch each other. Which joints lie most often within a half width of a joint?",
-    "joints of the other hand",
-    "joints of another finger of the same hand",
-    "joints of the same finger",
+    "Hands touch each other. What does a joint most often have within a half width of it?",
+    "a joint of the other hand",
+    "a joint of another finger of its hand",
+    "another joint of its own finger",
 )
 guess
 
@@ -365,13 +365,13 @@ rows["a hand's size in the picture (uv)"] = {
 show.table(rows, "lost of a finger joint's feature, one-pixel reader, map of 16 x 16")
 
 # %% [markdown]
-# The order is the same in all three groups: own finger, other fingers, other hand. Joints crowd most where hands are apart: each hand is smaller there (last row). In the table one hand alone already confuses one plane; the other adds less than ten points.
+# The order is the same in all three groups: own finger, other fingers, other hand. The groups are made by the distance between the two surfaces in space: a hand *near* the other can cover more of its joints than one that *touches* it. Joints crowd most where hands are apart: each hand is smaller there (last row). In the table one hand alone already confuses one plane; the other adds less than ten points.
 #
 # ## Your code runs the network
 #
-# In `small` a 3 x 3 convolution turns 40 planes of 16 channels into 64 channels; batch norm, ReLU and a 1 x 1 convolution follow. This is the *drawn* map. A residual block makes 64 channels of it and of the map that the stage has *read*: the map that is *handed on*.
+# The transformer hands over 64 numbers for each joint. In `small` an MLP makes 16 of them; these are drawn. A 3 x 3 convolution turns the 40 planes of 16 channels into 64 channels; batch norm, ReLU and a 1 x 1 convolution follow. This is the *drawn* map. A residual block makes 64 channels of it and of the map that the stage has *read*: the map that is *handed on*.
 #
-# If you have written `bone_masks`, the shipped network draws with yours, and must agree with the library's to 1e-5 m. The pictures show each stage's three maps; equal colours in two pictures mean nothing.
+# If you have written `bone_masks`, the shipped network draws with yours, and must agree with the library's to 1e-5 m. Equal colours in two pictures mean nothing.
 
 # %%
 model = DIR.from_pretrained("small", parts=my_parts()).eval()
@@ -389,7 +389,7 @@ show.picture_row([show.principal_colours(values)[14] for values in maps.values()
 
 # %%
 guess = predict(
-    "Replace `bone_masks`, so that the trained network draws nothing. By which share does its error (MPJPE) grow?",
+    "The trained network gets a bone_masks that draws nothing. By which share does its error (MPJPE) grow?",
     "by less than a tenth",
     "by a tenth to a half",
     "by more than a half",
@@ -426,13 +426,13 @@ for name in ("nothing drawn", "hands exchanged"):
 figure
 
 # %% [markdown]
-# *Nothing drawn* says how much this network leans on its drawing, *hands exchanged* whether it reads what is drawn.
+# An interval of *nothing drawn* above zero means: this network uses its drawing. An interval of *hands exchanged* above zero means: it reads *what* is drawn, not only where. But a network *trained* without drawing could learn to do without; that comes next.
 #
 # ## What are planes worth?
 #
 # **Does the mechanism do what is claimed?** In the micro-task `read_back` each joint of a sample pair gets a random code of four numbers. A small network draws all codes into an empty map, by DIR's projection, and reads them back with convolutions and sampling. The control is one plane **40 times as wide**, with as many weights as all bone planes.
 #
-# **What is it worth in a whole network?** Networks of two stages were trained alike with other projections (notebook 11). The table shows both answers as 95 % intervals. "Smaller than": the interval holds zero, and a larger effect is excluded.
+# **What is it worth in a whole network?** Networks of two stages were trained alike with other projections (notebook 11). The table shows both answers as 95 % intervals; three seeds of the micro-task were trained for 120 steps. "Smaller than": the interval holds zero, and a larger effect is excluded.
 
 # %%
 guess = predict(
@@ -493,9 +493,7 @@ caption = f"–: not measured; error of the full model: {np.mean(trained['full']
 show.table({name: dict(zip(columns, row)) for name, row in rows.items()}, caption)
 
 # %% [markdown]
-# Above the table, right: less is read where more bones lie over the joint's pixel, from bone planes too.
-#
-# The first two columns say that a network reads back more from bone planes than from one. The last column says what having them gains, after short trainings on small pictures. A possible reason for so little, not tested here: no stage follows the *last* map. Only the pixel heads read it (see the map at the top). Their losses train the last drawing, but it can't change the hands in this picture any more. With two stages, only the first drawing can, and it is made on a map of 8 x 8.
+# The first two columns say that a network reads back more from bone planes than from one. The last column says what having them gains, after short trainings on small pictures. A possible reason for so little, not tested here: no stage follows the *last* map, which only the pixel heads read. So of two drawings only the first can change the hands, on a map of 8 x 8.
 #
 # ## Where do three quarters go?
 #
@@ -537,13 +535,13 @@ figure
 # %% [markdown]
 # Dark: fixed weights and few numbers cost about a quarter. The rest is training: after 600 steps the network loses little more.
 #
-# Light: from one plane, a linear reader of one pixel with fixed weights must lose the first light bar, however long it learns. A plane 40 times as wide has the same limit: all its channels are made of the same sum. So planes move the limit itself, not only the speed. A network isn't linear and sees neighbouring pixels; it gets below this bar. But after 600 steps it still loses most from one plane, narrow or wide.
+# Light: from one plane, a linear reader of one pixel with fixed weights must lose the first light bar, however long it learns. A plane 40 times as wide has the same limit: all its channels are made of the same sum. So planes move the limit itself, not only the speed. A network isn't linear and sees neighbouring pixels; it gets below this bar. But after 600 steps it still loses most from one plane, narrow or wide. So the table above understates the mechanism. The whole networks were trained briefly too; whether longer training would make planes worth more millimetres isn't tested here.
 #
 # ## In five lines
 #
 # * The projection writes the joints' features into a map, at the places of the new estimate.
 # * On one plane features add up where joints meet. Fixed weights can't part two that lie on each other.
-# * A plane per joint keeps everything and a plane per bone nearly everything, for a reader who knows the masks. A network reads back less: its weights are fixed, and its convolution adds the planes up.
+# * A plane per joint keeps everything and a plane per bone nearly everything, for a reader who knows the masks. A network loses more: fixed weights and few numbers cost some, too short a training most.
 # * Joints meet their own finger most often, then other fingers, then the other hand.
 # * Trained briefly on small pictures, bone planes change the error by less than 0.35 mm against one plane, and drawing by less than 0.26 mm against none (95 %, table above).
 #
