@@ -230,7 +230,7 @@ axes.legend(frameon=False, loc="lower right")
 figure
 
 # %% [markdown]
-# Differences are taken pair by pair (notebook 12). What `small`'s training pictures varied costs little, even skin colours behind the hands. The reverse doesn't hold: noise, missing colour and hard JPEG cost much; few pixels, which they never had, cost almost nothing. A change that is missing from training *may* cost; only measuring says how much.
+# Differences are taken pair by pair (notebook 12). Brightness, tint and background were varied in `small`'s training; changes of this kind cost little, even skin colours behind the hands. A little of a change doesn't protect against much of it: noise was varied too, but weakly. Of the changes that training lacked, missing colour and hard JPEG cost much, few pixels almost nothing. Only measuring says how much.
 #
 # Three things differ between the networks, and the chart can't separate them: `wild`'s training pictures had most of these changes, its encoder had seen photographs, and it sees more pixels (224 in a row, `small` 128). The same noise in each pixel, and JPEG's blocks of 8 pixels, spoil a small picture more. (The pictures above are `small`'s.)
 #
@@ -259,11 +259,13 @@ show.table(rows, "wild on its own world")
 # * a **heatmap** for each of 42 joints: is it here?
 # * a **location map** for each joint: if it is here, where in space, in palm lengths from the middle finger's knuckle?
 #
+# Heatmap and segmentation give each joint's uv; the location map, read there, its place in space. The palm's places give the rotation (`palm_rotation`), places and uv the camera (`fit_weak_perspective`, notebook 02); a small network adds finger pose and shape. A joint that is read at the wrong place spoils all that follows.
+#
 # A heatmap can take the same joint of *the other hand* for its own: the reading **jumps** across. `wild` does three things against it.
 #
 # **Two looks.** The mirror image of a left hand is a right hand. So the network is also asked about the mirrored picture; left and right are exchanged back, and both maps averaged.
 #
-# **Upright.** The encoder has learnt from hands that point up. So a first look only locates the joints. Then the picture is turned so that the hands point up, and the two looks are made at the turned picture (`DIR.forward`). The mean of all three maps is turned back.
+# **Upright.** The encoder has learnt from hands that point up. So a first look locates the joints roughly. Then the picture is turned so that the hands point up, and the two looks are made at the turned picture (`DIR.forward`). The first look's maps are turned too; the mean of all three is turned back.
 #
 # **Own pixels.** A heatmap $h$ (in logits) is multiplied by the probability $o$, from the segmentation, that its own hand is near; 0.02 remains elsewhere. The joint is read around the product's highest cell $\hat c$, as the mean of the centres $u_c$ of the 5 x 5 cells $N(\hat c)$ (fewer at the border):
 #
@@ -275,7 +277,7 @@ show.table(rows, "wild on its own world")
 #
 # <details><summary>Answer</summary>Without: around cell 0, at (0 · 10 + 1 · 6 + 2 · 1) / 17, about 0.5. With: p = (0.2, 0.12, 1, 1, 4, 2). Cell 4 is the highest, and the cells 2 to 5 give (2 · 1 + 3 · 1 + 4 · 4 + 5 · 2) / 8 = 3.875.</details>
 #
-# **Your part: `own_heat`.** Write this reading for all joints of a batch. `own` is $o$.
+# **Exercise: `own_heat`.** Write this reading for all joints of a batch. `own` is $o$.
 #
 # <details><summary>Hint</summary><code>argmax</code> over a flattened map gives row · size + column. A cell belongs to N if its row and its column are both within 2 of these. The library adds the logarithm of o + 0.02 to h.</details>
 
@@ -357,7 +359,7 @@ jumped = {name: (uv - other_hand).norm(dim=-1) < miss[name] for name, (_, uv) in
 # %%
 hand_size = (pictures.uv.amax(2) - pictures.uv.amin(2)).amax(-1)[..., None]
 plain, own, mean, *_ = ways
-before = {own: plain, mean: plain, TWO: mean, OURS: TWO, KNOWN: OURS, TRUE: OURS}
+before = {own: plain, mean: own, TWO: mean, OURS: TWO, KNOWN: OURS, TRUE: OURS}
 
 
 def compared(column, values):
@@ -372,7 +374,7 @@ def compared(column, values):
     return rows
 
 
-PART, BOTH, ALL = "joints jump one by one", "both about as often", "whole hands jump"
+PART, BOTH, ALL = "single joints or fingers jump", "both about as often", "whole hands jump"
 guess = predict(
     "Of the joints that three looks still read at the other hand: what happens more often?", PART, BOTH, ALL
 )
@@ -385,11 +387,11 @@ in_whole = int(jumped[OURS][whole].sum())
 guess.compare(PART if in_whole < 0.4 * remaining else BOTH if in_whole < 0.6 * remaining else ALL)
 print(
     f"{first} joints lie nearer to the other hand; "
-    f"own pixels leave {by_own}, two looks {two}, three looks {remaining}, known sides {known}"
+    f"own pixels and the mean leave {by_own}, two looks {two}, three looks {remaining}, known sides {known}"
 )
 print(f"{int(whole.sum())} of {whole.numel()} hands jumped with more than half of their joints;")
 print(
-    f"{in_whole} of the {remaining} joints belong to them, the other {remaining - in_whole} jumped one by one"
+    f"{in_whole} of the {remaining} joints belong to them, the other {remaining - in_whole} jumped without most of their hand"
 )
 near = compared("within a fifth of the hand", {name: off < 0.2 * hand_size for name, off in miss.items()})
 away = compared("nearer to the other hand", jumped)
@@ -400,6 +402,8 @@ show.table(
 
 # %%
 from handlib.hand.skeleton import JOINT_NAMES, SIDES
+from handlib.show.core.figures import LABEL_COLOURS
+from handlib.show.core.palette import HANDS
 
 seen_sides = torch.stack([maps.segmentation.argmax(1) == side for side in (1, 2)], dim=1)
 clear = seen_sides.float().mean((2, 3)).amin(1) > 0.03  # Pictures in which the network sees both hands.
@@ -410,13 +414,7 @@ far = (pictures.uv - other_hand).norm(dim=-1) / hand_size
 k, h, j = (int(i) for i in torch.unravel_index((far * mended).argmax(), far.shape))
 heatmaps = {"left": maps.heat[k, 0, j], "right": maps.heat[k, 1, j]}
 heatmaps[f"{SIDES[h]}, own pixels"] = within(maps, maps.segmentation)[k, h, j]
-print("One joint that jumped, and was brought back by its own hand's pixels: of these")
-print(f"the one whose two places lie farthest apart, {JOINT_NAMES[j]} of the {SIDES[h]} hand in picture {k}.")
-
-# %%
-from handlib.show.core.figures import LABEL_COLOURS
-from handlib.show.core.palette import HANDS
-
+print(f"{JOINT_NAMES[j]} of the {SIDES[h]} hand in picture {k} jumped, and own pixels brought it back")
 figure, axes = show.detached_figure(1, 5, figsize=(12, 2.8), layout="constrained")
 square = (-1, 1, 1, -1)
 axes[0].imshow(pictures.image[k].permute(1, 2, 0), extent=square)
@@ -435,9 +433,9 @@ figure
 # %% [markdown]
 # (Crosses: the joint's true places, blue left, orange right; ×: where the map is highest. The last map is the one of the hand that jumps, times its own pixels.)
 #
-# The third row is `own_heat`; the library reads in the same way (the assert above). *Added* compares the same pictures: rows two and three with the first, the last two with three looks, others with the row before. An interval that holds 0 leaves open whether there is an effect. Compare the second row's two columns: own pixels can bring a joint back to its own hand and still not to its place. Known sides tell what it would bring to know **whose hand this is**.
+# The third row is `own_heat`; the library reads in the same way (the assert above). *Added* compares the same pictures: each row with the row before, the last one with three looks. An interval that holds 0 leaves open whether there is an effect. Compare the second row's two columns: own pixels can bring a joint back to its own hand and still not to its place. Known sides tell what it would bring to know **whose hand this is**.
 #
-# A **whole hand** that jumped can't be mended by a segmentation that has exchanged the sides too. What the first column lacks even if all sides were known is of another kind: right hand, wrong place.
+# A **whole hand** that jumped can't be mended by a segmentation that has exchanged the sides too. Even with known sides some joints miss their place. Some of them lie nearer to the other hand's joint: where hands overlap, a joint that is merely misplaced can lie there.
 #
 # ### What hangs on it: the rotation
 #
@@ -487,13 +485,22 @@ assert wrong[TRUE].sum() < wrong[OURS].sum()
 show.table(compared("rotation wrong", wrong), "Hands, by where their joints are read")
 
 # %% [markdown]
-# **What was it worth?** Own pixels bring joints back to their own hand; the mean around the peak and further looks bring them to their place. For rotations look at the intervals: 96 hands are few. What lies between the row of three looks and the last one is lost by **localisation** alone: same maps, same alignment, other places. But the rotations that are wrong at the true places too need location maps that know more.
+# **What was it worth?** Read the *added* columns: which step brings joints back to their own hand, and which to their place? For rotations look at the intervals: 96 hands are few. The last row uses the maps and the alignment of three looks, at the true places: the difference is lost by **localisation** alone. But the rotations that are wrong at the true places too need location maps that know more.
 #
 # ## Does it know when it is wrong?
 #
 # `wild`'s confidence sums up four pieces of evidence (presence, the heatmaps' peaks, segmentation, and a second opinion: MediaPipe's whole network looks at each hand alone). Its weights were fitted on rendered pictures with two hands, one or none; the left chart shows other pictures of this kind. Of all hands with a confidence of about 0.7, do 70 % meet the promise? The right chart asks this of both networks in another world, `desk` and its changes. `small`'s confidence is the mean probability of its segmentation, never fitted to anything.
 
 # %%
+guess = predict(
+    "From opposite `small` finds hardly any hand. How sure is it there, compared with its own view?",
+    "far less sure",
+    "somewhat less sure",
+    "about as sure, or surer",
+)
+guess
+
+# %% tags=["reveals"]
 measured = json.loads((Path(handlib.__file__).parent / "assets" / "confidence.json").read_text())["measured"]
 figure, (inside, outside) = show.detached_figure(1, 2, figsize=(9, 3.8), layout="constrained")
 
@@ -517,6 +524,8 @@ for name in networks:
     one = said[name]["seen from opposite"]
     print(f"{name:5} mean confidence {sure.mean():.2f}, share of hands found {found.mean():.2f}; ", end="")
     print(f"from opposite {one.confidence.mean():.2f} and {one.found.float().mean():.2f}")
+sure = [float(said["small"][kind].confidence.mean()) for kind in ("desk", "seen from opposite")]
+guess.compare(guess.answers[0 if sure[0] - sure[1] > 0.3 else 1 if sure[0] - sure[1] > 0.05 else 2])
 for axes, title in ((inside, "the world it was fitted in"), (outside, "desk and its thirteen changes")):
     axes.plot([0, 1], [0, 1], color=TRUTH, linestyle=":", linewidth=1)
     axes.set(
@@ -574,7 +583,7 @@ show.table(rows, f"{round(given['wild']['pictures'])} photographs")
 # ## Summary
 #
 # * The **view** cost `small` most: it has only seen hands as their owner does, so it exchanges left and right from opposite.
-# * **Appearance**: a change that training varied costs little; a change that it lacked costs much or nothing.
+# * **Appearance**: a change costs little if training varied it as strongly. A change that training lacked, or varied weakly, costs much or nothing.
 # * **Localisation**: own pixels and more looks bring joints to their place. Of the rotations still wrong, some stay wrong at the true places: there the location maps don't know. So few hands don't settle the share.
 # * A **confidence** is a promise about pictures like those on which it was fitted. The right chart shows how far `wild`'s carries in `desk`; `small`'s was never fitted and promises nothing.
 # * **Scores on photographs** come with wide intervals, in two dimensions only.
