@@ -507,8 +507,7 @@ figure, (inside, outside) = show.detached_figure(1, 2, figsize=(9, 3.8), layout=
 
 def draw(axes, name, sure, found, error):
     colour, marker = STYLES[name]
-    bars = 2 * np.array(error)
-    axes.errorbar(sure, found, bars, color=colour, marker=marker, linestyle="", label=name)
+    axes.errorbar(sure, found, 2 * np.array(error), color=colour, marker=marker, linestyle="", label=name)
 
 
 tenths = [row for row in measured["by_tenths"] if row["hands"] >= 10]
@@ -528,9 +527,8 @@ sure = [float(said["small"][kind].confidence.mean()) for kind in ("desk", "seen 
 guess.compare(guess.answers[0 if sure[0] - sure[1] > 0.3 else 1 if sure[0] - sure[1] > 0.05 else 2])
 for axes, title in ((inside, "the world it was fitted in"), (outside, "desk and its thirteen changes")):
     axes.plot([0, 1], [0, 1], color=TRUTH, linestyle=":", linewidth=1)
-    axes.set(
-        xlabel="confidence", ylabel="share of hands found", xlim=(0, 1.03), ylim=(-0.03, 1.03), title=title
-    )
+    axes.set(xlabel="confidence", ylabel="share of hands found", title=title)
+    axes.set(xlim=(0, 1.03), ylim=(-0.03, 1.03))
 outside.legend(frameon=False, loc="upper left")
 figure
 
