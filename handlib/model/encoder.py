@@ -215,8 +215,8 @@ class Encoder(nn.Module):
         """Returns feature maps c1 to c4, attention, hand vectors, offset and joint maps.
 
         The offset is right minus left root, in units of 0.15 m. The joint maps are None unless the estimate
-        was read from them (head ``joints``). In evaluation they are the mean with the mirror image's
-        (``DIRConfig.mirror``) and with maps of the same picture that were ``seen`` before.
+        was read from them (head ``joints``). They are the mean with maps of the same picture that were
+        ``seen`` before and, in evaluation, with the mirror image's (``DIRConfig.mirror``).
         """
         features = self.backbone(image)
         c4 = features[-1]

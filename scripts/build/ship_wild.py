@@ -220,8 +220,9 @@ world had views across a table. 2500 of them were rendered again for the second 
 third run and for the later ones. The first three runs saw 192 pixels, the later ones {size}. From the fifth
 run on, {100 * RANGES.upright:.0f} % of the pictures were turned so that the hands point up.
 
-It looks at a picture twice: joint maps tell in which direction the hands point; then the picture is turned
-so that they point up, and the whole network looks (`DIRConfig.upright`).
+It looks at a picture three times. The joint maps of the first look tell in which direction the hands point.
+Then the picture is turned so that they point up, and looked at again, also in the mirror
+(`DIRConfig.upright`, `DIRConfig.mirror`). The joint maps of all three looks are averaged.
 
 {training["curve"][-1]["hours"]:.1f} hours on two cores of a CPU, and the rendering before it.
 All settings and the curve are in `training.json`; the dashed lines are what a constant answer scores.
