@@ -175,6 +175,36 @@ def _mean_place(weights: Float[Tensor, "*batch size size"]) -> Float[Tensor, "*b
     return torch.stack((x, y), dim=-1) / weights.sum((-2, -1))[..., None]
 
 
+@exercise("unmirrored")
+def _unmirrored(answer: object) -> None:
+    chance = torch.Generator().manual_seed(13)
+    towards = torch.tensor([-1.0, 1.0, 1.0])[:, None, None]
+    for batch, size in ((2, 6), (1, 7)):
+        locations = torch.randn(batch, 2, NUM_JOINTS, 3, size, size, generator=chance)
+        got = ask(answer, locations.clone(), shape=locations.shape)
+
+        def said(places: Tensor, got: np.ndarray = got) -> bool:
+            return np.allclose(got, places, atol=1e-5)
+
+        flipped = locations.flip(-1)
+        exchanged = flipped.flip(1)
+        if said(exchanged * towards):
+            continue
+        if said(locations):
+            raise Wrong("those are still the mirrored picture's maps")
+        if said(exchanged):
+            raise Wrong("the maps hold places in space, and of these the mirror changes x")
+        if said(flipped * towards):
+            raise Wrong("the mirror image of a left hand is a right hand: exchange the hands")
+        if said(locations.flip(1) * towards):
+            raise Wrong("the cells are mirrored too: a map's columns change their order")
+        if said(locations.flip(-2).flip(1) * towards):
+            raise Wrong("a mirror exchanges left and right: flip the columns, not the rows")
+        if said(-exchanged):
+            raise Wrong("only x changes its sign in the mirror; y and z keep theirs")
+        raise Wrong("flip the columns, exchange the hands, and change the sign of x")
+
+
 @exercise("own_heat")
 def _own_heat(answer: object) -> None:
     for size in (12, 9):

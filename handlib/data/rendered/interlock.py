@@ -6,6 +6,8 @@ bones, thickened to capsules, push the hands apart by rigid motion, a little fur
 surfaces don't cross. Finally one hand moves in a random direction until the two touch.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
@@ -25,6 +27,28 @@ RADII = np.array([0.0140, 0.0130, 0.0115, 0.0090] + 4 * [0.0110, 0.0095, 0.0083,
 # Clearances in metres around the bones; they are tried one after another until the surfaces don't cross.
 CLEARANCES = (0.001, 0.002, 0.003, 0.004)
 TRIES = 3
+
+
+@dataclass(frozen=True)
+class Interlocking:
+    """How varied interlocked hands are, in degrees.
+
+    Ranges: how far ``knuckles`` and ``middle_joints`` are bent; ``pitch`` turns the pair about the picture's
+    horizontal axis, from fingers that point at the camera to fingers that point up. Standard deviations:
+    ``lean`` of a hand's angle to the plane between the hands, ``jitter`` of its other turns.
+    """
+
+    knuckles: tuple[float, float] = (-8.0, 25.0)
+    middle_joints: tuple[float, float] = (0.0, 50.0)
+    pitch: tuple[float, float] = (20.0, 70.0)
+    lean: float = 6.0
+    jitter: float = 5.0
+
+
+USUAL, VARIED = (
+    Interlocking(),
+    Interlocking(knuckles=(-8.0, 40.0), middle_joints=(0.0, 75.0), pitch=(0.0, 85.0), lean=10.0, jitter=10.0),
+)
 
 
 def _gaps(joints: Float[np.ndarray, "21 3"]) -> Float[np.ndarray, "18 3 3"]:
@@ -52,9 +76,10 @@ def count_interlocked(left: Float[np.ndarray, "21 3"], right: Float[np.ndarray, 
     return count
 
 
-def _sample_angles(rng: np.random.Generator) -> Float[np.ndarray, "15 3"]:
+def _sample_angles(rng: np.random.Generator, how: Interlocking) -> Float[np.ndarray, "15 3"]:
     """Returns random joint angles of a hand with spread fingers, more or less bent."""
-    knuckle, middle_joint, spread = rng.uniform(-8, 25), rng.uniform(0, 50), rng.uniform(0.7, 1.15)
+    knuckle, middle_joint = rng.uniform(*how.knuckles), rng.uniform(*how.middle_joints)
+    spread = rng.uniform(0.7, 1.15)
     fingers = {}
     for name in FOUR_FINGERS:
         bend = np.clip(middle_joint + rng.normal(0, 6), 0, 105)
@@ -69,18 +94,19 @@ def _sample_angles(rng: np.random.Generator) -> Float[np.ndarray, "15 3"]:
     return finger_angles(**fingers, thumb=thumb.tolist())
 
 
-def _sample_arm(rng: np.random.Generator, side: int, pitch: float, betas: np.ndarray | None) -> Arm:
+def _sample_arm(
+    rng: np.random.Generator, side: int, pitch: float, how: Interlocking, betas: np.ndarray | None
+) -> Arm:
     """Returns a random hand whose fingers point to the other hand's side, across the plane between the hands.
 
     Fingers will cross at the middle phalanges. These are at about 45 degrees to that plane, however bent the
-    fingers are. ``pitch`` (degrees) turns the pair about the picture's horizontal axis, from fingers that
-    point at the camera to fingers that point up.
+    fingers are. ``pitch`` is in degrees.
     """
     while True:
-        angles = _sample_angles(rng)
+        angles = _sample_angles(rng, how)
         bend = angles[3, 0] + 0.6 * angles[4, 0]
-        lean = Rotation.from_euler("y", -(rng.normal(45, 6) + bend), degrees=True)
-        jitter = Rotation.from_rotvec(rng.normal(0, np.deg2rad(5), 3))
+        lean = Rotation.from_euler("y", -(rng.normal(45, how.lean) + bend), degrees=True)
+        jitter = Rotation.from_rotvec(rng.normal(0, np.deg2rad(how.jitter), 3))
         inwards = Rotation.from_euler("z", -90, degrees=True)
         turn = Rotation.from_euler("x", -pitch, degrees=True) * jitter * lean * inwards
         root = turn.as_matrix() @ BACK_TO_CAMERA
@@ -164,7 +190,7 @@ def _bring_to_touch(
 
 
 def sample_interlocked(
-    rng: np.random.Generator, betas: Float[np.ndarray, "10"] | None = None
+    rng: np.random.Generator, how: Interlocking = USUAL, betas: Float[np.ndarray, "10"] | None = None
 ) -> tuple[Arm, Arm, Float[np.ndarray, "3"]]:
     """Returns two interlocked arms (left, right) that touch, and the left arm's offset in the right's frame.
 
@@ -172,8 +198,8 @@ def sample_interlocked(
     forearms below, the left hand on the left, backs outwards.
     """
     while True:
-        pitch = rng.uniform(20, 70)
-        left, right = (_sample_arm(rng, side, pitch, betas) for side in (0, 1))
+        pitch = rng.uniform(*how.pitch)
+        left, right = (_sample_arm(rng, side, pitch, how, betas) for side in (0, 1))
         across = right.root[:, 2] + left.root[:, 2]
         across /= np.linalg.norm(across)
         for _ in range(TRIES):

@@ -6,6 +6,7 @@ has interlocked pairs; ``desk-full`` and ``studio-full`` are the same with all f
 between these two: hands are turned further, seen from the side and from any height, the picture any way up.
 In all of these the hands are drawn independently. ``desk-person`` shows ``desk-full`` hands of one person:
 one shape, and poses and turns that are related (``LIKENESS``), so that one hand tells something of the other.
+Its interlocked hands are bent and turned further than those of the other worlds.
 Three more worlds test how robust a network is. They show ``desk`` hands with things in front of them
 (``desk-objects``), with somebody else's hands behind them (``desk-others``), or with one hand behind the
 other (``desk-stacked``).
@@ -26,7 +27,7 @@ from scipy.spatial.transform import Rotation
 
 from handlib.data.rendered.arm import hand_faces
 from handlib.data.rendered.contact import slide_to_contact
-from handlib.data.rendered.interlock import sample_interlocked
+from handlib.data.rendered.interlock import USUAL, VARIED, Interlocking, sample_interlocked
 from handlib.data.rendered.posed_arm import BACK_TO_CAMERA, MIRROR, MIRRORED_POSE, Arm, hands, pose_arm
 from handlib.data.rendered.poses import joint_axes, sample_finger_pose
 from handlib.data.sample import STRATA
@@ -56,7 +57,8 @@ class World:
 
     In the picture, each hand covers at least ``least_share`` of the area that both cover. ``around`` says
     what surrounds them (:mod:`handlib.data.rendered.occluders.surroundings`). ``one_person``: both hands have
-    the same shape. ``related``: the hands' poses and turns are related (``LIKENESS``).
+    the same shape. ``related``: the hands' poses and turns are related (``LIKENESS``). ``interlocking``: how
+    varied interlocked hands are.
     """
 
     shares: tuple[float, float, float, float]
@@ -68,6 +70,7 @@ class World:
     around: Literal["nothing", "objects", "others"] = "nothing"
     one_person: bool = False
     related: bool = False
+    interlocking: Interlocking = USUAL
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ WORLDS = {
         look=partial(_look_within, angles=(75.0, 75.0, 180.0)),
     ),
     "studio-full": replace(STUDIO, shares=(0.20, 0.25, 0.40, 0.15)),
-    "desk-person": replace(DESK_FULL, one_person=True, related=True),
+    "desk-person": replace(DESK_FULL, one_person=True, related=True, interlocking=VARIED),
     "desk-objects": replace(DESK, around="objects"),
     "desk-others": replace(DESK, around="others"),
     "desk-stacked": replace(DESK, shares=(0.0, 0.5, 0.5, 0.0), approach=_stacked_approach, least_share=0.005),
@@ -244,7 +247,7 @@ def place_pair(world: World, rng: np.random.Generator) -> Pair:
     stratum = str(rng.choice(STRATA, p=world.shares))
     betas = sample_betas(rng) if world.one_person else None
     if stratum == "interlocked":
-        return joined(*sample_interlocked(rng, betas), 0.0, stratum)
+        return joined(*sample_interlocked(rng, world.interlocking, betas), 0.0, stratum)
     while True:
         if world.related:
             left, right = _related_arms(rng, world, betas)

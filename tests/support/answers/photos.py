@@ -103,14 +103,32 @@ def as_cells(heat, own):
     return (own_heat(heat, own) + 1) * heat.shape[-1] / 2 - 0.5
 
 
+def unmirrored(locations):
+    return in_space(locations.flip(-1).flip(1))
+
+
+def in_space(places):
+    return places * torch.tensor([-1.0, 1.0, 1.0])[:, None, None]
+
+
 SOLUTIONS = {
     "square_around": square_around,
     "box_of_hands": box_of_hands,
     "overlap": overlap,
     "palm_alignment": palm_alignment,
     "own_heat": own_heat,
+    "unmirrored": unmirrored,
 }
 DIAGNOSED = {
+    "unmirrored": {
+        "still the mirrored": lambda maps: maps,
+        "the mirror changes x": lambda maps: maps.flip(-1).flip(1),
+        "exchange the hands": lambda maps: in_space(maps.flip(-1)),
+        "columns change their order": lambda maps: in_space(maps.flip(1)),
+        "not the rows": lambda maps: in_space(maps.flip(-2).flip(1)),
+        "only x changes": lambda maps: -maps.flip(-1).flip(1),
+        "flip the columns": lambda maps: maps.flip(-1),
+    },
     "own_heat": {
         "0.02 of the heatmap": read_with(lambda heat, own: product_of(heat, own, 1e-9)),
         "heatmap alone": lambda heat, own: own_heat(heat, torch.ones_like(own)),
@@ -134,6 +152,7 @@ DIAGNOSED = {
     },
 }
 MISTAKES = {
+    "unmirrored": [*DIAGNOSED["unmirrored"].values(), lambda maps: in_space(maps.flip(-1).flip(2))],
     "own_heat": [
         *DIAGNOSED["own_heat"].values(),
         read_with(lambda heat, own: product_of(heat, own, 0.0)),
