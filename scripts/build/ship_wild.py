@@ -21,7 +21,7 @@ import torch
 from make_data_samples import update_manifest
 from ship_checkpoint import TRAINING, constant_answer, history, write_history
 
-from handlib.analysis.comparison import mean_interval
+from handlib.analysis.comparison import mean_interval, paired_difference
 from handlib.commands.training import evaluate as evaluate_command
 from handlib.data.shards import load_dataset
 from handlib.evaluation.evaluate import COLUMNS, write_report
@@ -77,12 +77,16 @@ def measure_photographs(photographs: Path) -> None:
         asked = dict(finders)
         if answers[way].exists():
             asked["mediapipe"] = read_answers(answers[way])
-        scores[way] = {}
-        for name, find in asked.items():
-            each = score_folder(photographs, find, boxes)
-            scores[way][name] = report(annotations, each)
-            interval = mean_interval([score.pck[THRESHOLDS.index(0.2)] for score in each.values()])
-            scores[way][name]["all"]["pck@0.2 interval"] = [max(0.0, interval.low), min(1.0, interval.high)]
+        each = {name: score_folder(photographs, find, boxes) for name, find in asked.items()}
+        scores[way] = {name: report(annotations, scored) for name, scored in each.items()}
+        for place, most in enumerate(THRESHOLDS):
+            found = {name: [score.pck[place] for score in scored.values()] for name, scored in each.items()}
+            for name, shares in found.items():
+                interval, kept = mean_interval(shares), scores[way][name]["all"]
+                kept[f"pck@{most} interval"] = [max(0.0, interval.low), min(1.0, interval.high)]
+                if name != NAME:
+                    ahead = paired_difference(found[NAME], shares)
+                    kept[f"pck@{most}: {NAME} ahead by"] = [ahead.mean, ahead.low, ahead.high]
     write_text(OUT / "photographs.json", json.dumps(scores, indent=1) + "\n")
 
 
