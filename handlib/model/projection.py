@@ -134,7 +134,8 @@ def conv_of_masks(
     kernels = blocks @ shown.permute(1, 3, 0, 2).flatten(2)
     kernels = kernels.view(planes, out_channels, k, k, batch, -1).permute(4, 2, 3, 0, 5, 1).flatten(1, 4)
 
-    padded = pad(masks.flatten(1, 3).to(kernels.dtype), [k // 2] * 4).permute(0, 2, 3, 1)
+    # Contiguous, because parts of it are copied nine times.
+    padded = pad(masks.flatten(1, 3).to(kernels.dtype), [k // 2] * 4).permute(0, 2, 3, 1).contiguous()
     rows = torch.cat([padded[:, y : y + size, x : x + size] for y in range(k) for x in range(k)], dim=-1)
     out = rows.flatten(1, 2) @ kernels + bias
     return out.transpose(1, 2).unflatten(-1, (size, size))

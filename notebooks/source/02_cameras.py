@@ -234,7 +234,7 @@ check("fit_weak_perspective", fit_weak_perspective_solution)
 # * Press *fit the weak camera*. How near did you come?
 # * The dashed hand never fits all joints. Which stay off?
 #
-# <details><summary>Answer</summary>The wrist most, by 3.7 pixels. It lies at one end of the hand's depth, and one scale serves the middle
+# <details><summary>Answer</summary>The wrist most, by almost 4 pixels. It lies at one end of the hand's depth, and one scale serves the middle
 # best. So even a perfect hand misses its wrist: the grey line of notebook 00.</details>
 
 # %%

@@ -319,8 +319,10 @@ show.table(rows, f"Means over 16 test pictures, before → after. A hand covers 
 # Now move it yourself. Left: a cell's blue disc is the left map, its orange disc the right map, the letters mark their centres. Right: the first estimate in colour, the truth in grey.
 #
 # * Paint a hand out. Follow its letter, and find its skeleton.
-# * Switch `mirrored` on. The letters should swap sides: a left hand in a mirror is a right hand.
+# * Switch `mirrored` on. The letters should keep their sides and swap hands: a left hand in a mirror is a right hand, so the hand that was under L is now under R.
 # * Find a picture in which the letters lie close together. Is the first estimate worse there?
+#
+# <details><summary>Answers</summary>The letter of the hand that was painted out moves to the other hand, and its skeleton lies there or in between. In the mirror L stays on the left. Close letters come with hands that overlap; the estimates there are often worse, but overlap hides joints, too, so this alone doesn't blame the attention.</details>
 
 # %%
 show.AttentionExplorer(samples, run, index=12)

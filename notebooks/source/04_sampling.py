@@ -22,7 +22,7 @@ from dataclasses import replace
 from math import floor
 
 import torch
-from torch.nn.functional import cosine_similarity, grid_sample
+from torch.nn.functional import cosine_similarity
 
 from handlib import DIR, load_samples, show
 from handlib.analysis.comparison import paired_difference, verdict
@@ -175,6 +175,8 @@ show.overlay(stack(samples), own, truth=stack(samples), index=14)
 # * Choose `right index4` on the 16 x 16 map, then on the 32 x 32 map. How much smaller is the tinted region?
 # * Which other places does a fingertip resemble? On which hand?
 # * Choose a joint, look at its bars, press *true place*. How much of the pattern stays?
+#
+# <details><summary>Answers</summary>The tinted region is half as wide and half as high. A fingertip resembles other fingertips, of both hands. Most of the pattern stays where the estimate is near the truth; the farther the place moves, the more bars change.</details>
 
 # %%
 show.SamplingExplorer(batch, own_trace, index=13)
@@ -234,6 +236,8 @@ guess = predict(
 guess
 
 # %% tags=["reveals"]
+from torch.nn.functional import grid_sample
+
 profile = torch.tensor([1.0, 0.2, 0.6, 2.0, 1.6, 0.4, 0.8, 1.4])[None, None, None]
 along, slopes = torch.linspace(-1.6, 1.6, 1281), {}
 figure, (above, below) = show.detached_figure(2, 1, figsize=(8, 5), sharex=True, layout="constrained")
@@ -420,6 +424,8 @@ show.table(rows, "against the interpolated reading at the estimate (95 % interva
 # <details><summary>3. A stage that somehow knew the true places would refine worse. Why?</summary>It was trained to read at the estimate. What it reads there shows how far off the estimate is; at the true place it looks as if nothing were wrong.</details>
 #
 # <details><summary>4. On which of the two maps should reading the nearest cell do more harm?</summary>On the coarser one: its cells are twice as wide, so the place moves by up to twice as many pixels, and the stage corrects that.</details>
+#
+# **Next.** Each of the 42 joints now holds a vector, read at its place, and knows nothing of the others. A fingertip that was read badly could be corrected by the joints of the same finger: [05 The skeleton GCN](05_gcn.ipynb).
 
 # %% [markdown]
 # # Further
@@ -632,5 +638,3 @@ check("border_by_moving", border_by_moving_solution)
 # * `sample_joints` computes in 32 bits when the network runs in 16: in bfloat16 a place would move by up to a tenth of a cell.
 #
 # **An open question.** How would you tell a stage that a joint lies outside? Which input, which loss, which training pictures?
-#
-# **Next.** Each of the 42 joints now holds a vector, read at its place, and knows nothing of the others. A fingertip that was read badly could be corrected by the joints of the same finger: [05 The skeleton GCN](05_gcn.ipynb).

@@ -220,7 +220,7 @@ figure
 # The picture shows which news *may* arrive. How much *does* arrive? Nudge joint $j$'s feature by a step of length 1 in a random direction: joint $i$'s feature moves by $\|J_{ij}\| / \sqrt{f}$, where $J_{ij}$ is the Jacobian matrix of $i$'s output by $j$'s input and
 # $f$ the number of features. (Root mean square, to first order.)
 #
-# We compute this for four networks: the trained stages; stage 2 on a *wrong skeleton*, whose bones lie between other joints while each joint keeps its matrices; and an untrained stack of eight layers. The wrong skeleton is nothing but another `graph_convolution`.
+# We compute this for four networks: the trained stages; stage 2 on a *wrong skeleton*, whose bones lie between other joints while each joint keeps its matrices; and an untrained stack of eight layers. The wrong skeleton is nothing but another `graph_convolution`. (About 10 seconds.)
 
 
 # %%
@@ -273,11 +273,13 @@ show.InfluenceExplorer(networks, place(batch, 14))
 # * With eight untrained layers the thumb's tip reaches the little finger's. How much of it arrives?
 # * Is there a setting in which the other hand moves? Why not?
 #
+# <details><summary>Answers</summary>Counts and picture agree. Influence isn't mutual: index1 shares its attention between two neighbours, the wrist between five, so the wrist moves index1 more. On the wrong skeleton the neighbours of the fingertip's new bones feel it. Of eight layers next to nothing arrives. No bone leads to the other hand, so no number of layers reaches it.</details>
+#
 # Reach isn't influence. A message over eight bones is divided among neighbours at each of them.
 #
 # ## Wrong bones
 #
-# If the trained network uses the skeleton, other bones must hurt. We run the stages on all 80 pairs, again with other functions in the place of `graph_convolution`: four wrong skeletons; a function in which nobody sends; and one in which all scores are 0, so that every joint takes a plain mean.
+# If the trained network uses the skeleton, other bones must hurt. We run the stages on all 80 pairs, again with other functions in the place of `graph_convolution`: four wrong skeletons; a function in which nobody sends; and one in which all scores are 0, so that every joint takes a plain mean. (About 10 seconds.)
 
 # %%
 guess = predict(
@@ -342,7 +344,7 @@ figure
 # ## What is the GCN worth?
 #
 # A GCN brings two things: messages, and many weights (two matrices for every joint). The micro-task `scattered_hiding` separates them. There is no picture. Each joint but the wrist is hidden with probability 0.6. A small network gets the noisy x and y of the seen joints and every joint's place in the mean hand. It must place the hidden
-# joints, each from its own features. Five networks differ in the layers before that: none; the GCN's matrices, where every joint is its own only neighbour; a GCN on a shuffled skeleton; the GCN; a transformer. The three GCNs have equally many matrices.
+# joints, each from its own features. Five networks differ in the layers before that: none; the GCN's matrices, where every joint is its own only neighbour; a GCN on a shuffled skeleton; the GCN; a transformer. The three GCNs have equally many matrices. (One seed now, about 10 seconds.)
 
 # %%
 guess = predict(
@@ -372,10 +374,14 @@ guess.compare(guess.answers[0 if share < 0.1 else 1 if share <= 0.5 else 2])
 figure
 
 # %% [markdown]
-# Wrong neighbours tell something, too, but less. Each seed shuffles anew, so it depends on whom a joint happens to hear; this is why the third interval of the table below is so wide. Matrices alone bring nothing here: a hidden joint knows only its place in the mean hand, and no matrix makes news of that. Its neighbours' messages are news. In the **whole network** messages have competitors: the picture, the transformer, the update that reads all joints of a hand at once. The table shows both, as 95 % intervals. Its second
+# Compare three rows: matrices alone, the shuffled skeleton, the hand's own bones.
+#
+# <details><summary>What they say</summary>Wrong neighbours tell something, too, but less. Each seed shuffles anew, so it depends on whom a joint happens to hear; this is why the third interval of the table below is so wide. Matrices alone bring nothing here: a hidden joint knows only its place in the mean hand, and no matrix makes news of that. Its neighbours' messages are news.</details>
+#
+# In the **whole network** messages have competitors: the picture, the transformer, the update that reads all joints of a hand at once. The table shows both, as 95 % intervals. Its second
 # column comes from whole networks trained alike on smaller pictures ([notebook 11](11_ablations.ipynb)).
 
-# %%
+# %% tags=["reveals"]
 errors = ablations.errors_of(ablations.load_results())
 
 
@@ -417,6 +423,8 @@ show.table({name: dict(zip(heads, row)) for name, row in rows.items()}, f"95 % i
 # <details><summary>3. The released network has four layers per stage. Does a thumb's tip hear another finger's tip?</summary>Not within a stage's GCN: tips of different fingers are eight bones apart.</details>
 #
 # <details><summary>4. Why does the micro-task need "matrices without messages"?</summary>They have all weights of the GCN and lack only what is claimed: news from other joints.</details>
+#
+# **Next.** Within the GCN a left joint can't hear a right one, in any number of layers. But where two hands touch, what hides a left finger is a right one, and no skeleton says which. All 42 joints go into one transformer and find out whom to attend to: [06 The inter-hand transformer](06_transformer.ipynb).
 
 # %% [markdown]
 # # Further
@@ -591,5 +599,3 @@ check("released_graph_layer", released_graph_layer_solution)
 
 # %% [markdown]
 # **An open question.** The scores are learned once and are the same for every picture. When a thumb touches an index tip, two joints eight bones apart are at one place. How would you let the picture decide who hears whom?
-#
-# **Next.** Within the GCN a left joint can't hear a right one, in any number of layers. But where two hands touch, what hides a left finger is a right one, and no skeleton says which. All 42 joints go into one transformer and find out whom to attend to: [06 The inter-hand transformer](06_transformer.ipynb).

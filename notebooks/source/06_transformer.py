@@ -215,7 +215,9 @@ show.AttentionLines(traces)
 #
 # * Go through the four heads of the last layer. Does one of them stay mostly within the hand, or mostly cross?
 # * Switch from *attends to* to *is attended by*. Find a joint that many listen to and that itself listens elsewhere.
-# * Choose *right hand painted over*, pick a right fingertip, and compare the last number of the caption with the picture as it is. Then a left fingertip.
+# * Choose *left hand painted over*, pick a left fingertip, and compare the last number of the caption with the picture as it is. Then a right fingertip. (One joint in one picture may do otherwise than the mean that comes next.)
+#
+# <details><summary>Answers</summary>Heads differ: some lines stay mostly within the hand, some mostly cross. The tips of the hidden left hand attend to the right hand more than before, the right tips to the left hand less.</details>
 #
 # ## Where does attention go?
 #
@@ -402,7 +404,7 @@ figure
 # ## What is the transformer worth?
 #
 # The micro-task `hidden_hand` makes both cases pure. All joints of the right hand are hidden, except its wrist. In the **mirrored** world the left hand has the same shape and nearly the mirror image of the pose. In the **independent** world it tells nothing. A small network must place the hidden joints: with nothing between the joints, with a GCN, with a
-# transformer, with both. Two controls: a transformer for each hand alone, and a transformer behind the GCN's matrices without messages.
+# transformer, with both. Two controls: a transformer for each hand alone, and a transformer behind the GCN's matrices without messages. (Some rows now, about 10 seconds.)
 
 # %%
 guess = predict(
@@ -432,12 +434,13 @@ guess.compare(guess.answers[0 if left > 0.8 else 1 if left > 0.2 else 2])
 figure
 
 # %% [markdown]
-# A transformer for each hand alone leaves all of the error: what helps is the way to the other hand. The GCN's messages add nothing that these seeds show (compare the rows *matrices and transformer* and *GCN and transformer*): a hand is hidden or seen as a whole, so its own bones have little news to carry. [Notebook 05](05_gcn.ipynb) has the
-# task in which they do.
+# Compare the mirrored rows: what does the transformer for each hand alone leave, and what do the GCN's messages add to the transformer (*matrices and transformer* against *GCN and transformer*)?
+#
+# <details><summary>What they say</summary>A transformer for each hand alone leaves all of the error: what helps is the way to the other hand. The GCN's messages add nothing that these seeds show: a hand is hidden or seen as a whole, so its own bones have little news to carry. Notebook 05 has the task in which they do.</details>
 #
 # Now beside it what the transformer is worth in **whole networks**, trained alike on the world that the caption names (95 % intervals of MPJPE, [notebook 11](11_ablations.ipynb)).
 
-# %%
+# %% tags=["reveals"]
 results = ablations.load_results()
 
 
@@ -489,6 +492,8 @@ show.table(
 # <details><summary>3. Why is a transformer per hand the right control?</summary>It has more weights than the transformer and lacks only what is claimed: the way to the other hand.</details>
 #
 # <details><summary>4. In <code>desk-person</code> the shape of one hand is told by the other. Why might MPJPE still gain little?</summary>Most hands are visible, so the picture tells their shape as well. The other hand helps where a hand is hidden.</details>
+#
+# **Next.** The 42 tokens know of each other, and a stage makes its new estimate from them. But they are vectors without a place in the picture, and the next stage will read a *map* again. How do joints write what they know back into the image, and why into many planes? [07 Multi-plane projection](07_projection.ipynb).
 
 # %% [markdown]
 # # Further
@@ -717,5 +722,3 @@ show.table(rows, "after the shared norm that follows the first block")
 # The first column is mostly one common factor, which the learned weights could absorb. The second column can't be absorbed: trained tokens have different lengths, and the next norm makes them equal.
 #
 # **An open question.** Which pairs of hands, and which error, would show the transformer's worth in whole networks? Say what you would render, how many pairs you would need, and which result would convince you that it is worth nothing.
-#
-# **Next.** The 42 tokens know of each other, and a stage makes its new estimate from them. But they are vectors without a place in the picture, and the next stage will read a *map* again. How do joints write what they know back into the image, and why into many planes? [07 Multi-plane projection](07_projection.ipynb).

@@ -4,7 +4,7 @@
 # After the transformer a stage holds 42 vectors, the *features* of both hands' joints. They know what no pixel knows, such as what is hidden. The next stage reads from a *map*, so the features go back to the places of their joints.
 # Where hands touch, many joints want the same pixel. **How do joints write into a map without mixing where they meet (Sec. 3.2.3)?**
 #
-# **Time:** about 50 minutes for the core, 35 for Further.
+# **Time:** about 75 minutes for the core, 35 for Further.
 #
 # Afterwards you can
 #
@@ -141,6 +141,8 @@ numbered({"share of a": of_a, "share of b": of_b, "the plane": 3 * of_a + 6 * of
 
 # %% [markdown]
 # **Your part: `bone_masks`.** Write it for a batch of both hands, without a loop: offsets from all ends to all pixel centres are broadcasts, and a clamp finds the nearest point of each segment. `BONES` lists the ends $(a, b)$ as joint numbers.
+#
+# <details><summary>Hint</summary>Ends as (b, hand, 20, 1, 1, 2), pixel centres as (size, size, 2), in pixels: their differences broadcast. <code>uv[:, :, [a for a, b in BONES]]</code> picks the first ends.</details>
 #
 # Then `planes_from_masks`: a bone's plane is the sum of its two masks, each times its end's feature. One `einsum` does it.
 
@@ -335,7 +337,7 @@ touching = [shares[list(strata).index("touching")] for shares in met.values()]
 guess.compare(guess.answers[int(np.argmax(touching))])
 figure
 
-# %%
+# %% tags=["reveals"]
 finger_of_bone, hand_of_bone = torch.arange(40) % 20 // 4, torch.arange(40) // 20
 drawn_by = {
     "own finger": (hand[:, None] == hand_of_bone) & (finger[:, None] == finger_of_bone),
@@ -500,7 +502,7 @@ show.table({name: dict(zip(columns, row)) for name, row in rows.items()}, captio
 # From bone planes the one-pixel reader lost a few per cent; the network loses three quarters. Three things differ: its weights are the same in all pictures, its convolution leaves 32 numbers of 40 planes with four each, and it had 120 steps to learn. The dark bars add them one by one. Do bone planes only learn *faster* than one plane? The light bars answer. (About 40 seconds.)
 
 
-# %%
+# %% tags=["reveals"]
 def lost_by_fixed_weights(mixed):  # (numbers, planes) -> the error of the best weights for all pictures
     wanted, matrix = shares @ mixed.T, mixed @ products @ mixed.T + 1e-6 * torch.eye(len(mixed))
     return 1 - (wanted * torch.linalg.solve(matrix, wanted)).sum(-1).mean()

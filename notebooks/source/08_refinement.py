@@ -360,10 +360,12 @@ figure
 #
 # Now interfere yourself. In 3D, surfaces are coloured by each vertex's error, and the skeletons are the estimate's. In the picture, thin grey skeletons are the truth. Turn the start by 10°, then by 30°: which joints come back first?
 # Shift it by 5 %, then by 15 %. Then take the GCN or the transformer out. (Without the transformer everything breaks. Further says why this doesn't measure its worth.)
+#
+# <details><summary>Answers</summary>After 10° most joints come back, the wrist's neighbours first, since they moved least; after 30° the fingertips stay off. A shift by 5 % is repaired nearly wholly, one by 15 % only in part: too many joints read beside the hand.</details>
 
 # %%
 run = experiment(network, picture, stages=(0, 1, 1))
-show.RefinementExplorer(one, run, [*names, "stage 2 again"])
+show.RefinementExplorer(one, run, [*names, "2 again"])
 
 # %% [markdown]
 # ## What are stages worth?
@@ -433,6 +435,8 @@ show.table(rows, "networks trained alike, 64-pixel pictures, means over seeds")
 # <details><summary>3. The weights and biases of the update are zero. What does an absolute update answer, what a residual one?</summary>The absolute update says 0 and forgets the estimate. The residual update keeps it.</details>
 #
 # <details><summary>4. Which says what stages are worth: stopping a trained network early, or training one without stages?</summary>Training: only a network trained without stages shows what an encoder can do alone. That stopping early gives nearly the same here (18.3 against 18.5 mm) is a result; nobody could know it before.</details>
+#
+# **Next.** Every estimate has a loss of its own. Which distances does it measure? [Notebook 09](09_training.ipynb).
 
 # %% [markdown]
 # # Further
@@ -749,4 +753,4 @@ check("turned_root", turned_root_solution)
 # * The losses on hands count every estimate alike. The pixel heads see only the last enhanced map.
 # * The planes are drawn at the *new* places. A bone without length divides by zero in the release; ours draws a disc.
 #
-# This notebook's code: `handlib/model/refinement.py` (one stage), `handlib/model/network.py` (the loop), `handlib/analysis/interventions.py` (bad starts). **Next:** every estimate has a loss of its own. Which distances does it measure? [Notebook 09](09_training.ipynb).
+# This notebook's code: `handlib/model/refinement.py` (one stage), `handlib/model/network.py` (the loop), `handlib/analysis/interventions.py` (bad starts).

@@ -506,6 +506,8 @@ show.EvaluationExplorer(pairs, prediction, hands)
 # <details><summary>3. Two perfect hands are estimated a metre apart. Which of the five numbers notices?</summary>None: each hand is measured from its own root. MRRPE does (Further).</details>
 #
 # <details><summary>4. A paper reports its median over "pairs with a detection". What do you ask?</summary>How many pairs have none, what the mean is, and what a blind answer scores on the pairs that were left out.</details>
+#
+# **Next.** What is each mechanism worth? [Notebook 11](11_ablations.ipynb).
 
 # %% [markdown]
 # # Further
@@ -735,4 +737,4 @@ check("area_between", area_between_solution)
 # * Both hands are scaled by the true wrist to middle-knuckle length, then averaged over 21 joints or 778 vertices (MPVPE), the zero root counted. MRRPE is right minus left and isn't scaled.
 # * **The crop comes from the truth**: the box of both hands' true vertices decides what the network gets to see. So does ours. Neither number includes a detector.
 #
-# This notebook's code: `handlib/evaluation/metrics.py`. **Next:** what is each mechanism worth? [Notebook 11](11_ablations.ipynb).
+# This notebook's code: `handlib/evaluation/metrics.py`.

@@ -181,11 +181,11 @@ display(told("small"))
 show.picture_row(drawn("small"), [f"small, from {view}" for view in VIEWS])
 
 # %% [markdown]
-# (Dark dots on thin lines with white edges are the truth.) In training the left hand was nearly always on the left, and mostly its back was seen. From opposite `small` takes what is on the left for a left hand, and a palm for a back. "0 ± 0 %" says that all sixteen pictures agree; up to about a fifth of other pictures may not.
+# (Dark dots on thin lines with white edges are the truth.) In the third picture both meshes cover their hands, and yet every number is wrong. The hand that is orange in the first picture is blue here. In training the left hand was nearly always on the left, and mostly its back was seen. From opposite `small` takes what is on the left for a left hand, and a palm for a back. "0 ± 0 %" says that all sixteen pictures agree; up to about a fifth of other pictures may not.
 #
-# Now `wild`:
+# Now `wild`. **Predict**: which row changes most? And in `small`'s own view, which of the two is nearer to the truth?
 
-# %%
+# %% tags=["reveals"]
 from handlib.data.layered.people import VIEW_SHARES, VIEWS as WILD_VIEWS
 
 print("wild's training pictures:", ", ".join(f"{100 * s:.0f} % {v}" for v, s in zip(WILD_VIEWS, VIEW_SHARES)))
@@ -215,21 +215,20 @@ costs = {
 ordered = sorted(CHANGES, key=lambda kind: costs["small"][kind][0])
 guess.compare(max(guess.answers, key=ordered.index))
 STYLES = {"small": ("0.6", "o"), "wild": ("black", "D"), "mediapipe": (HIGHLIGHT, "s")}
-figure, (axes,) = show.detached_figure(figsize=(8, 4.4), layout="constrained")
-for name, shift in (("small", 0.12), ("wild", -0.12)):
+figure, panels = show.detached_figure(1, 2, figsize=(11, 4.4), sharey=True, layout="constrained")
+for axes, name in zip(panels, networks):
     means, spread = zip(*(costs[name][kind] for kind in ordered))
-    rows, (colour, marker) = np.arange(len(ordered)) + shift, STYLES[name]
+    colour, marker = STYLES[name]
     axes.errorbar(
-        means, rows, xerr=2 * np.array(spread), color=colour, marker=marker, linestyle="", label=name
+        means, range(len(ordered)), xerr=2 * np.array(spread), color=colour, marker=marker, linestyle=""
     )
-axes.axvline(0, color="0.8", zorder=0)
-axes.set(yticks=range(len(ordered)), yticklabels=ordered, title="the same sixteen pairs, one change each")
-axes.set(xlabel="MPJPE added by the change (mm); bars: two standard errors of the paired difference")
-axes.legend(frameon=False, loc="lower right")
+    axes.axvline(0, color="0.8", zorder=0)
+    axes.set(title=f"{name} (mind the scale)", xlabel="MPJPE added by the change (mm)")
+panels[0].set(yticks=range(len(ordered)), yticklabels=ordered)
 figure
 
 # %% [markdown]
-# Differences are taken pair by pair (notebook 12). **Appearance:** brightness, tint and background were varied in `small`'s training; changes of this kind cost little. A little of a change doesn't protect against much of it: noise was varied too, but weakly. Of the changes that training lacked, missing colour and hard JPEG cost much, few pixels almost nothing. **Camera:** rolled, or moved to the side, it costs `small` about as much as hard JPEG, with wide intervals. **`wild`:** no change costs it more than some millimetres; the view from the side, the rarest of its training views, costs most. Look which of its bars leave out 0.
+# (The same sixteen pairs, one change each; bars: two standard errors of the difference, taken pair by pair as in notebook 12.) **Appearance:** brightness, tint and background were varied in `small`'s training; changes of this kind cost little. A little of a change doesn't protect against much of it: noise was varied too, but weakly. Of the changes that training lacked, missing colour and hard JPEG cost much, few pixels almost nothing. **Camera:** rolled by 60°, it costs `small` about as much as hard JPEG; moved by 70° to the side, more; both intervals are wide. **`wild`:** no change costs it more than some millimetres; the view from the side, the rarest of its training views, costs most. Look which of its bars leave out 0; of thirteen bars one may do so by chance.
 #
 # How skin *looks* isn't among the changes: the renderer can't draw it.
 #
@@ -250,13 +249,19 @@ rows = {
 show.table(rows, "wild on its own world")
 
 # %% [markdown]
-# That is worse than on `desk`, though these pictures are rendered like `wild`'s training pictures. So it is no gap between rendered and real: it is what stays wrong without one, and photographs bring it along. Interlocked pairs do best and hands apart worst; the groups differ in more than distance, so the table doesn't say why. What goes wrong? The first estimate isn't regressed from a pooled vector (notebook 03) but **read from maps** (`handlib/model/joint_maps.py`):
+# That is worse than on `desk`, though these pictures are rendered like `wild`'s training pictures. So it is no gap between rendered and real: it stays wrong without any gap, and in photographs too. Interlocked pairs do best and hands apart worst; the groups differ in more than distance, so the table doesn't say why. What goes wrong? The first estimate isn't regressed from a pooled vector (notebook 03) but **read from maps** (`handlib/model/joint_maps.py`):
 #
 # * the **segmentation**: is this cell background, left hand or right hand?
 # * a **heatmap** for each of 42 joints: is it here?
 # * a **location map** for each joint: if it is here, where in space, in palm lengths from the middle finger's knuckle?
 #
-# Heatmap and segmentation give each joint's uv; the location map, read there, its place in space. The palm's places give the rotation (`palm_rotation`), places and uv the camera (`fit_weak_perspective`, notebook 02); a small network adds finger pose and shape. A joint that is read at the wrong place spoils all that follows.
+# ```
+# picture ─ encoder ─┬─ segmentation 3×28×28 ──┐
+#                    ├─ heatmaps 2×21×28×28 ───┴─ uv 2×21×2 ─────────┬─ fit_weak_perspective ─ camera
+#                    └─ locations 2×21×3×28×28 ─ read at uv ─ places ┴─ palm_rotation ─ rotation
+# ```
+#
+# (The rotation needs the places alone.) A small network adds finger pose and shape. A joint that is read at the wrong place spoils all that follows.
 #
 # A heatmap can take the same joint of *the other hand* for its own: the reading **jumps** across. `wild` does three things against it.
 #
@@ -289,7 +294,7 @@ check("unmirrored", unmirrored_solution)
 # %% [markdown]
 # **Upright.** The encoder has learnt from hands that point up. So a first look locates the joints roughly. Then the picture is turned so that the hands point up, and the network looks at it and at its mirror image (`DIR.forward`). The mean of all three looks' maps is turned back.
 #
-# **Own pixels.** A heatmap $h$ (in logits) is multiplied by the probability $o$, from the segmentation, that its own hand is near; 0.02 remains elsewhere. The joint is read around the product's highest cell $\hat c$, as the mean of the centres $u_c$ of the 5 x 5 cells $N(\hat c)$ (fewer at the border):
+# **Own pixels.** A heatmap $h$ is in logits. $e^h$ is multiplied by $o + 0.02$; here $o$ is the segmentation's largest probability of the joint's own hand in the 5 x 5 cells around. The joint is read around the product's highest cell $\hat c$, as the mean of the centres $u_c$ of the 5 x 5 cells $N(\hat c)$ (fewer at the border):
 #
 # $$ p_c = (o_c + 0.02)\, e^{h_c}, \qquad \hat c = \arg\max_c p_c, \qquad u = \sum_{c \in N(\hat c)} p_c\, u_c \Big/ \sum_{c \in N(\hat c)} p_c $$
 #
@@ -453,7 +458,7 @@ figure
 # %% [markdown]
 # (Crosses: the joint's true places, blue left, orange right; ×: where the map is highest. The last map is the one of the hand that jumps, times its own pixels.)
 #
-# The table's third row is `own_heat`; the library reads in the same way. *Added* compares a row with the row before it, on the same pictures; an interval that holds 0 leaves open whether there is an effect. Compare the second row's two columns: own pixels bring joints back to their own *hand*, but hardly more of them to their *place*. The mean around the cell does that, and so do the further looks (the last one also turns the hands upright). "Sides known" takes the true segmentation: what there would be to gain by knowing **whose hand each pixel shows**. Even then some joints lie nearer to the other hand's: where hands overlap, a merely misplaced joint can lie there.
+# The table's third row is `own_heat`; the library reads in the same way. *Added* compares a row with the row before it, on the same pictures; an interval that holds 0 leaves open whether there is an effect. Compare the second row's two columns: own pixels bring joints back to their own *hand*, but hardly more of them to their *place*. The mean around the cell does that, and so do the further looks (the last one also turns the hands upright). "Sides known" takes the true segmentation, to ask what there would be to gain by knowing **whose hand each pixel shows**. These 48 pictures hardly decide it. Even then some joints lie nearer to the other hand's: where hands overlap, a merely misplaced joint can lie there.
 #
 # ## Does it know when it is wrong?
 #
@@ -507,19 +512,20 @@ figure
 #
 # In a few photographs people have annotated the joints in two dimensions (the photographs aren't ours to show). None was trained on, and no weights were chosen by them. But the search for hands, and the views across a table in `wild`'s training pictures, were worked out while looking at them. Expect others to be worse.
 #
-# PCK@0.2 is the share of joints within a fifth of the hand's size. *Swapped* is the share of pictures with exchanged sides, *missing* the number of hands per picture without an answer. "Boxes": the box around the hands was given; "no boxes": each program looked for them itself. **Predict**: is `wild` ahead of MediaPipe's landmarker, within a fifth of the hand's size and within a tenth? How wide is an interval of so few pictures?
+# PCK@0.2 is the share of joints within a fifth of the hand's size. *Swapped* is the share of pictures with exchanged sides, *missing* the number of hands per picture without an answer. "Boxes": the box around the hands was given (`wild` still searches inside it); "no boxes": each program looked for them itself. **Predict**: is `wild` ahead of MediaPipe's landmarker, within a fifth of the hand's size and within a tenth? How wide is an interval of so few pictures?
 
 # %% tags=["reveals"]
-AHEAD = "pck@0.2: wild ahead by"
 scores = json.loads((networks_folder() / "wild" / "photographs.json").read_text())
 rows = {
     f"{name}, {way}": {
         "PCK@0.1": f"{groups['all']['pck@0.1']:.2f}",
         "PCK@0.2": f"{groups['all']['pck@0.2']:.2f}",
-        "PCK@0.2, 95 % interval": "{:.2f} to {:.2f}".format(*groups["all"]["pck@0.2 interval"]),
-        "`wild` ahead by": ""
-        if name == "wild"
-        else "{:+.2f} ({:+.2f} to {:+.2f})".format(*groups["all"][AHEAD]),
+        **{
+            f"@{most}: `wild` ahead by": ""
+            if name == "wild"
+            else "{:+.2f} ({:+.2f} to {:+.2f})".format(*groups["all"][f"pck@{most}: wild ahead by"])
+            for most in (0.1, 0.2)
+        },
         "error (hand sizes)": f"{groups['all']['error']:.2f}",
         "swapped": f"{100 * groups['all']['swapped']:.0f} %",
         "missing": f"{groups['all']['missing']:.1f}",
@@ -532,7 +538,7 @@ show.table(rows, f"{round(scores['boxes']['wild']['all']['pictures'])} photograp
 # %% [markdown]
 # Read it with care:
 #
-# * **The order isn't settled.** All programs answered the same pictures, so differences are paired (the column *ahead by*, at PCK@0.2). MediaPipe's interval holds 0, and within a tenth MediaPipe is ahead. A hand that it finds is mostly exact; it lacks the hands that it doesn't find or exchanges. `wild` answers for every hand, more roughly.
+# * **The order isn't settled.** All programs answered the same pictures, so differences are paired (the columns *ahead by*, with 95 % intervals). Against MediaPipe these hold 0: within a fifth `wild` looks better, within a tenth MediaPipe does. A hand that MediaPipe finds is mostly exact; one without an answer counts as an error of 2 hand sizes. `wild` answers for every hand, more roughly.
 # * **MediaPipe has an advantage:** its answers were the annotations' starting points, and it was trained on photographs. And `wild` isn't independent of it: encoder and second opinion come from there.
 # * **Two dimensions only.** A good PCK can hide a palm that was taken for a back.
 #
@@ -569,16 +575,35 @@ figure
 # | the same hands, photographed as your own eyes see them | the view |
 # | more light, a plain background, a sharper picture | appearance |
 # | the other hand taken away | localisation: joints were read at the other hand |
-# | the box dragged closer, or wider | the crop, not the network's reading |
+# | the box dragged closer, or wider | the search: `wild` looks for hands inside your box and cuts its own squares there |
 #
 # Then **predict** what `small` makes of the same picture, and ask: write `YourPhoto(small, yours.photo)` into a new cell.
 #
-# Write down the confidence before and after: did it know? Two photographs differ in more than the thing that you meant to change, so try each change five times. Turn the hands in the 3D view, too.
+# Two photographs differ in more than the thing that you meant to change, so try each change five times. Light and colours you can change in the *same* photograph. **Predict** which network's joints move more, and under which change. (This says how far an answer moves, not whether it was right.)
+
+# %% tags=["reveals"]
+from handlib.photos.reconstruct import reconstruct
+
+rows = {}
+for kind in ("no colour", "warm lamp", "too dark", "out of focus"):
+    changed = CHANGES[kind].picture(yours.photo, np.random.default_rng(13))
+    rows[kind] = {}
+    for name, network in networks.items():
+        usual, other = (reconstruct(picture, yours.box, network) for picture in (yours.photo, changed))
+        moved = off_by(other.joint_pixels[None], usual.joint_pixels[None])[0]
+        sure = " and ".join(f"{c:.2f}" for c in other.confidence.tolist())
+        rows[kind][f"{name}: joints move by (hand sizes)"] = f"{moved[0]:.2f} and {moved[1]:.2f}"
+        rows[kind][f"{name}: confidence"] = sure
+show.table(rows, "your photo changed: left hand and right hand")
+
+# %% [markdown]
+# Where the joints moved far: did the confidence fall?
+#
 #
 # ## Summary
 #
 # * The **view** cost `small` most: it knows hands as their owner sees them, and exchanges left and right from opposite.
-# * **Appearance**: a change costs little if training varied it as strongly. Where it didn't, only a measurement tells: for `small` noise and missing colour cost tens of millimetres, few pixels almost nothing. `wild` lost some millimetres at most.
+# * **Appearance** and **camera**: a change costs little if training varied it as strongly. Where it didn't, only a measurement tells: for `small` noise and missing colour cost tens of millimetres, few pixels almost nothing. `wild` lost some millimetres at most.
 # * **Localisation**: own pixels bring joints back to their own hand. The mean around the highest cell and the further looks bring them to their place.
 # * A **confidence** is a promise about pictures like those on which it was fitted; `small`'s was never fitted and promises nothing.
 # * **Scores on photographs** come with wide intervals, in two dimensions only.
@@ -587,6 +612,7 @@ figure
 #
 # <details><summary>Hands seen from opposite: <code>small</code> is sure and exchanges them. Why doesn't its confidence notice?</summary>It is the mean probability of the segmentation: it says that hands are there, not whose they are. Nobody fitted it to a promise.</details>
 # <details><summary>Two cells of a heatmap, e<sup>h</sup> = 8 and 2, with o = 0.03 and 0.98. Which one is the highest?</summary>8 · (0.03 + 0.02) = 0.4 and 2 · (0.98 + 0.02) = 2: the second. The first is probably the other hand's joint.</details>
+# <details><summary>In a mirrored picture the left thumb is read at (0.4, 0.1), its place in space at (0.2, 0, 0.5). What is read for the picture itself?</summary>The right thumb at (-0.4, 0.1), its place at (-0.2, 0, 0.5).</details>
 # <details><summary>Which of world, encoder and first estimate closed the gap?</summary>Only their sum was measured. One would have to train networks that differ in one of them.</details>
 # <details><summary>Open: how would you measure on photographs whether a confidence keeps its promise?</summary>Annotate joints, count the hands that are found, by tenths of the confidence. Ten photographs hold twenty hands, so two for each tenth. For intervals of ± 0.1 at one confidence you need about a hundred hands there.</details>
 
@@ -875,9 +901,6 @@ check("box_of_hands", box_of_hands_solution)
 
 
 # %%
-from handlib.photos.reconstruct import reconstruct
-
-
 def box_around(points):
     low, high = points.amin(0), points.amax(0)
     return Box(*low.tolist(), *(high - low).tolist())
@@ -908,7 +931,7 @@ for hands_take, zoom in (("a third", 0.4), ("a sixth", 0.2)):
 # %% [markdown]
 # (Medians of five pictures.) Compare the overlaps. The renderer's labels count a forearm as part of its hand, so `small`'s box reaches up the arms, and the hands in its square are smaller than in training. A box around joints has no arms in it.
 #
-# Compare the last column, too: `desk` is `small`'s own world, and it knows nothing else. And note where a box comes from: the **same network** whose answer it prepares. Where the looks go wrong, so does every number after them.
+# (`wild` searches inside a given box, too. So its two numbers compare two searches; `small` takes the box as it is.) Compare the last column, too: `desk` is `small`'s own world, and it knows nothing else. And note where a box comes from: the **same network** whose answer it prepares. Where the looks go wrong, so does every number after them.
 #
 # ## Left or right: a second opinion
 #

@@ -1,7 +1,7 @@
 """JupyterLab as `make lab` starts it: its first page, its links, what opening a notebook changes."""
 
 from build_notebooks import NOTEBOOKS
-from support.lab_page import IDLE, LONG, open_notebook
+from support.lab_page import IDLE, LONG, open_notebook, run_cells, save_and_reload
 
 
 def test_it_begins_with_the_tour_and_asks_nothing(page, lab):
@@ -16,6 +16,9 @@ def test_a_link_to_the_glossary_opens_it(page, lab):
     open_notebook(page, lab, "00_tour.ipynb")
     page.locator('.jp-Notebook a[href*="docs/glossary.md"]').first.click()
     page.locator('.jp-MarkdownViewer h2:has-text("procrustes alignment")').wait_for(timeout=LONG)
+    links = page.locator('.jp-MarkdownViewer a[href*="_hand_model.ipynb"]')
+    assert "work/" in links.first.get_attribute("href")
+    assert page.locator('.jp-MarkdownViewer a[href*="notebooks/0"]').count() == 0
 
 
 def test_a_notebook_that_was_only_opened_stays_as_it_was(page, lab):
@@ -35,6 +38,22 @@ def test_readers_save_in_copies_of_their_own(page, lab):
         page.click('.lm-MenuBar-itemLabel:text-is("File")')
         page.click('.lm-Menu-itemLabel:text-is("Save Notebook")')
     assert (lab.notebooks / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
+
+
+def test_the_next_day_pictures_stand_where_widgets_were(page, lab):
+    ask = """
+# %%
+from handlib.exercises import predict
+
+predict("Which one?", "this", "that")
+"""
+    run_cells(page, lab, "saved", ask)
+    save_and_reload(page)
+    assert page.locator(".jp-OutputArea-output .jupyter-widgets").count() > 0
+    lab.stop_kernels()
+    open_notebook(page, lab, "saved.ipynb")
+    page.locator('.jp-OutputArea-output:has-text("Which one?")').wait_for(timeout=LONG)
+    assert page.locator("text=Error displaying widget").count() == 0
 
 
 def test_dots_of_the_trade_off_say_what_they_are(page, lab):

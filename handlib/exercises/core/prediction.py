@@ -1,11 +1,17 @@
 """A question that a reader answers before the notebook does."""
 
+import re
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
 NEXT = "Kept. Run the next cell and compare."
+
+
+def _with_code(text: str) -> str:
+    """Returns text as HTML; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 class Guess(widgets.VBox):
@@ -23,7 +29,7 @@ class Guess(widgets.VBox):
         )
         self._told = widgets.Label()
         self._choice.observe(self._keep, "value")
-        text = widgets.HTML(f"<b>Your prediction.</b> {escape(question)}")
+        text = widgets.HTML(f"<b>Your prediction.</b> {_with_code(question)}")
         super().__init__([text, self._choice, self._told])
 
     @property
@@ -50,6 +56,6 @@ class Guess(widgets.VBox):
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         answers = "".join(f"<li>{escape(answer)}</li>" for answer in self.answers)
-        page = f"<p><b>Your prediction.</b> {escape(self.question)}</p><ul>{answers}</ul>"
+        page = f"<p><b>Your prediction.</b> {_with_code(self.question)}</p><ul>{answers}</ul>"
         bundle = super()._repr_mimebundle_(**options) or {}
         return {**bundle, "text/html": page, "text/plain": f"{self.question} {' / '.join(self.answers)}"}

@@ -18,8 +18,8 @@ def test_the_readers_answer_is_kept_and_compared(capsys):
 
 
 def test_a_page_without_a_kernel_shows_the_question_and_no_answer_is_chosen():
-    page = predict("Is 1 < 2?", "yes", "no")._repr_mimebundle_()["text/html"]
-    assert "Is 1 &lt; 2?" in page
+    page = predict("Is 1 < 2 in `handlib`?", "yes", "no")._repr_mimebundle_()["text/html"]
+    assert "Is 1 &lt; 2 in <code>handlib</code>?" in page
     assert "<li>yes</li>" in page
     assert "<li>no</li>" in page
 
