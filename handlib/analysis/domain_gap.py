@@ -1,7 +1,8 @@
 """Makes rendered pictures more like photographs, one change at a time; each picture keeps its exact truth.
 
 A change adds one property that photographs have and the training pictures don't. It changes the scene, its
-light and colours, or the finished picture. So one can measure which changes harm a network, and how much.
+light and colours, or the finished picture. So one can measure which changes harm a network, and how much
+(:mod:`handlib.photos.trials`).
 """
 
 import io

@@ -205,6 +205,39 @@ def _unmirrored(answer: object) -> None:
         raise Wrong("flip the columns, exchange the hands, and change the sign of x")
 
 
+def _tenths(confidence: Float[Tensor, "hands"], found: Bool[Tensor, "hands"]) -> Float[np.ndarray, "10 3"]:
+    """Returns mean confidence, share found and number of hands of each tenth of the confidence.
+
+    A confidence of 1 belongs to the last tenth. A tenth without hands has NaN, NaN and 0.
+    """
+    tenth = (10 * confidence).floor().clamp_max(9)
+    inside = [tenth == k for k in range(10)]
+    return np.array([(confidence[i].mean(), found[i].float().mean(), i.sum()) for i in inside])
+
+
+@exercise("by_tenths")
+def _by_tenths(answer: object) -> None:
+    chance = torch.Generator().manual_seed(13)
+    for least, count in ((0.0, 400), (0.42, 60)):
+        confidence = least + (1 - least) * torch.rand(count, generator=chance)
+        confidence[0] = 1.0
+        found = torch.rand(count, generator=chance) < confidence
+        expected = _tenths(confidence, found)
+        got = ask(answer, confidence.clone(), found.clone(), shape=(10, 3))
+        right = np.isclose(got, expected, atol=1e-5, equal_nan=True)
+        if right.all():
+            continue
+        if right[:9].all():
+            raise Wrong("a confidence of exactly 1 belongs to the last tenth")
+        if not right[:, 2].any() and np.allclose(got[:, 2] * count, expected[:, 2], atol=1e-3):
+            raise Wrong("third the number of hands in the tenth, not their share")
+        if right[:, 1:].all():
+            raise Wrong("first the mean confidence of the tenth's hands, not the tenth's middle or edge")
+        if np.allclose(got[:, 1], expected[:, 1] * expected[:, 2], atol=1e-3, equal_nan=True):
+            raise Wrong("second the share of the tenth's hands that were found, not their number")
+        raise Wrong("choose a tenth's hands, then take their mean confidence, share found and number")
+
+
 @exercise("own_heat")
 def _own_heat(answer: object) -> None:
     for size in (12, 9):

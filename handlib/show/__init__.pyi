@@ -27,6 +27,10 @@ from .interhand import FitExplorer as FitExplorer
 from .interhand import FitView as FitView
 from .losses import LossExplorer as LossExplorer
 from .map import dir_map as dir_map
+from .photos import cost_chart as cost_chart
+from .photos import heatmap_row as heatmap_row
+from .photos import kinds_chart as kinds_chart
+from .photos import reliability_chart as reliability_chart
 from .projection import ProjectionExplorer as ProjectionExplorer
 from .refinement import RefinementExplorer as RefinementExplorer
 from .robustness import Perturbation as Perturbation

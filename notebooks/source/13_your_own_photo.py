@@ -23,7 +23,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import roma
@@ -31,8 +30,8 @@ import torch
 
 import handlib
 from handlib import DIR, show
-from handlib.analysis.domain_gap import CHANGES, taken
-from handlib.analysis.robustness import binned, errors_per_hand, mean_and_error
+from handlib.analysis.domain_gap import CHANGES
+from handlib.analysis.robustness import mean_and_error
 from handlib.data.photo import as_picture
 from handlib.data.rendered.scenes import make_scene
 from handlib.data.rendered.synthetic import make_sample
@@ -42,14 +41,14 @@ from handlib.exercises import check, my_parts, predict, progress
 from handlib.geometry.camera import uv_to_pixels
 from handlib.photos.hand_network import second_opinion
 from handlib.photos.presence import hands_present
-from handlib.show.core.palette import HIGHLIGHT, TRUTH
+from handlib.photos.trials import ask, off_by
 from handlib.utils.resources import networks_folder
 
 torch.set_num_threads(1)
 _ = torch.set_grad_enabled(False)
 networks = {name: DIR.from_pretrained(name, parts=my_parts()) for name in ("small", "wild")}
 small, wild = networks.values()
-show.dir_map("photos")
+show.dir_map("photos", wild.config)
 
 # %%
 progress()
@@ -89,61 +88,12 @@ yours
 # * pictures with **exchanged** sides: left and right would be nearer to the truth the other way round;
 # * hands that are **found**: joints within a fifth of the hand's size, as the confidence promises.
 
-
 # %%
-def off_by(uv, truth):
-    """How far the joints of each hand are off in the picture, in sizes of the hand."""
-    size = (truth.amax(2) - truth.amin(2)).amax(-1)
-    return (uv - truth).norm(dim=-1).mean(-1) / size
-
-
-def sureness(prediction, k, picture):
-    """Confidence of both hands of picture k, with a second opinion: what MediaPipe's network says of each."""
-    opinion = None
-    if prediction.located is not None:
-        pixels = uv_to_pixels(prediction.located.uv[k].double(), len(picture)).numpy()
-        opinion, _ = second_opinion(picture, pixels)
-    return hands_present(prediction[[k]], opinion).confidence
-
-
-def answers(network, batch):
-    prediction = network(normalise(batch.image))
-    final = prediction.final
-    errors = errors_per_hand(network, final, batch)
-    direct, other = (off_by(uv, batch.uv) for uv in (final.uv, final.uv.flip(1)))
-    return SimpleNamespace(
-        final=final,
-        mpjpe=errors["mpjpe"],
-        wrong=errors["rotation_deg"] > WRONG_ROTATION,
-        exchanged=other.sum(1) < direct.sum(1),
-        found=direct < 0.2,
-        confidence=torch.stack([sureness(prediction, k, as_picture(x)) for k, x in enumerate(batch.image)]),
-    )
-
-
-# %%
-from handlib.show.core.overlay import overlay_with_truth
-
 scenes = [make_scene("desk", 13, k, "test") for k in range(16)]
 VIEWS = {"their owner": "desk", "the side": "camera to the side 70°", "opposite": "seen from opposite"}
-albums, said = ({name: {} for name in networks} for _ in range(2))
-
-
-def album(network, *changes):
-    """The pairs after some changes, in the network's own picture size."""
-    return stack([taken(scene, changes, network.config.image_size, k) for k, scene in enumerate(scenes)])
-
-
-def ask(*kinds):
-    """Asks both networks about albums that were not asked about yet."""
-    for name, network in networks.items():
-        for kind in kinds:
-            if kind not in said[name]:
-                albums[name][kind] = album(network, *([CHANGES[kind]] if kind in CHANGES else []))
-                said[name][kind] = answers(network, albums[name][kind])
-
-
-ask(*VIEWS.values())
+said = {
+    name: {kind: ask(network, scenes, kind) for kind in VIEWS.values()} for name, network in networks.items()
+}
 MOST, HALF, FEW = "in nearly all pictures", "in about half of them", "in hardly any"
 guess = predict(
     "Seen from opposite: in how many pictures does `small` exchange left and right?", MOST, HALF, FEW
@@ -153,7 +103,8 @@ guess
 
 # %% tags=["reveals"]
 def drawn(name, pair=1):
-    return [overlay_with_truth(albums[name][kind], said[name][kind].final, pair) for kind in VIEWS.values()]
+    one = [said[name][kind] for kind in VIEWS.values()]
+    return [show.overlay_with_truth(answers.pictures, answers.final, pair) for answers in one]
 
 
 def interval(values, unit=""):
@@ -181,7 +132,7 @@ display(told("small"))
 show.picture_row(drawn("small"), [f"small, from {view}" for view in VIEWS])
 
 # %% [markdown]
-# (Dark dots on thin lines with white edges are the truth.) In the third picture both meshes cover their hands, and yet every number is wrong. The hand that is orange in the first picture is blue here. In training the left hand was nearly always on the left, and mostly its back was seen. From opposite `small` takes what is on the left for a left hand, and a palm for a back. "0 ± 0 %" says that all sixteen pictures agree; up to about a fifth of other pictures may not.
+# (Dark dots on thin lines with white edges are the truth.) In the third picture both meshes cover their hands, and yet every number is wrong: the hand that is orange in the first picture is blue here. In training the left hand was nearly always on the left, seen from its back. So `small` takes what is on the left for a left hand, and a palm for a back. (± 0 %: all sixteen pictures agree; up to a fifth of others may not.)
 #
 # Now `wild`. **Predict**: which row changes most? And in `small`'s own view, which of the two is nearer to the truth?
 
@@ -193,16 +144,17 @@ display(told("wild"))
 show.picture_row(drawn("wild"), [f"wild, from {view}" for view in VIEWS])
 
 # %% [markdown]
-# `wild` minds the view far less. In `small`'s own view it seems the less exact of the two: compare the first lines of both tables, with their intervals. World, encoder *and* first estimate differ, so neither the gain nor the loss can be given to one of them.
+# `wild` minds the view far less. In `small`'s own view it seems the less exact of the two (the first lines of both tables). World, encoder *and* first estimate differ, so neither gain nor loss can be given to one of them.
 #
 # ## Gap two: appearance and camera
 #
 # Eleven other differences, one at a time: in the light, in the picture, in the camera. `small`'s training pictures varied in brightness, tint and background, with a little blur and noise. `wild`'s were also colourless, coarse or stored as JPEG.
 
 # %%
-ask(*CHANGES)
+for name, network in networks.items():
+    said[name] |= {kind: ask(network, scenes, kind) for kind in CHANGES if kind not in said[name]}
 chosen = ["desk", "no colour", "sensor noise", "hard JPEG", "skin colours behind"]
-display(show.picture_row([albums["small"][kind].image[1].permute(1, 2, 0) for kind in chosen], chosen))
+display(show.picture_row([said["small"][kind].pictures.image[1].permute(1, 2, 0) for kind in chosen], chosen))
 guess = predict("Which of these four changes costs `small` most?", *chosen[1:])
 guess
 
@@ -212,31 +164,24 @@ costs = {
     name: {kind: mean_and_error(errors[name][kind] - errors[name]["desk"]) for kind in CHANGES}
     for name in networks
 }
-ordered = sorted(CHANGES, key=lambda kind: costs["small"][kind][0])
-guess.compare(max(guess.answers, key=ordered.index))
-STYLES = {"small": ("0.6", "o"), "wild": ("black", "D"), "mediapipe": (HIGHLIGHT, "s")}
-figure, panels = show.detached_figure(1, 2, figsize=(11, 4.4), sharey=True, layout="constrained")
-for axes, name in zip(panels, networks):
-    means, spread = zip(*(costs[name][kind] for kind in ordered))
-    colour, marker = STYLES[name]
-    axes.errorbar(
-        means, range(len(ordered)), xerr=2 * np.array(spread), color=colour, marker=marker, linestyle=""
-    )
-    axes.axvline(0, color="0.8", zorder=0)
-    axes.set(title=f"{name} (mind the scale)", xlabel="MPJPE added by the change (mm)")
-panels[0].set(yticks=range(len(ordered)), yticklabels=ordered)
-figure
+guess.compare(max(guess.answers, key=lambda kind: costs["small"][kind][0]))
+show.cost_chart(costs)
 
 # %% [markdown]
-# (The same sixteen pairs, one change each; bars: two standard errors of the difference, taken pair by pair as in notebook 12.) **Appearance:** brightness, tint and background were varied in `small`'s training; changes of this kind cost little. A little of a change doesn't protect against much of it: noise was varied too, but weakly. Of the changes that training lacked, missing colour and hard JPEG cost much, few pixels almost nothing. **Camera:** rolled by 60°, it costs `small` about as much as hard JPEG; moved by 70° to the side, more; both intervals are wide. **`wild`:** no change costs it more than some millimetres; the view from the side, the rarest of its training views, costs most. Look which of its bars leave out 0; of thirteen bars one may do so by chance.
+# (Bars: two standard errors of the difference, taken pair by pair as in notebook 12.) **Appearance:** brightness, tint and background were varied in `small`'s training; such changes cost little. Noise was varied too, but weakly, and this didn't protect it. Of the changes that training lacked, missing colour and hard JPEG cost much, few pixels almost nothing. **Camera:** rolled by 60°, it costs `small` about as much as hard JPEG; moved by 70° to the side, more. **`wild`** loses some millimetres at most; the view from the side, the rarest of its training views, costs most. Which of its bars leave out 0? (Of thirteen bars one may do so by chance.)
 #
 # How skin *looks* isn't among the changes: the renderer can't draw it.
 #
 # ## Gap three: where is each joint?
 #
-# Here is `wild`'s score on its own world, in pictures that no training has used, by how near the hands are.
+# Here is `wild`'s score on its own world, in pictures that no training has used, by how near the hands are. Above the table: the maps that it makes of 48 such pictures.
 
 # %%
+count = 48
+pictures = stack([make_sample("wild", wild.config.image_size, 13, k, "test") for k in range(count)])
+image = normalise(pictures.image)
+maps = wild.joint_maps(image)
+print(maps)
 report = json.loads((networks_folder() / "wild" / "wild-test.json").read_text())
 *_, groups = report["scores"].values()
 rows = {
@@ -249,7 +194,7 @@ rows = {
 show.table(rows, "wild on its own world")
 
 # %% [markdown]
-# That is worse than on `desk`, though these pictures are rendered like `wild`'s training pictures. So it is no gap between rendered and real: it stays wrong without any gap, and in photographs too. Interlocked pairs do best and hands apart worst; the groups differ in more than distance, so the table doesn't say why. What goes wrong? The first estimate isn't regressed from a pooled vector (notebook 03) but **read from maps** (`handlib/model/joint_maps.py`):
+# That is worse than on `desk`, though these pictures are rendered like `wild`'s training pictures. So this gap isn't one between rendered and real; photographs bring it along. What goes wrong? The first estimate isn't regressed from a pooled vector (notebook 03) but **read from maps** (`handlib/model/joint_maps.py`):
 #
 # * the **segmentation**: is this cell background, left hand or right hand?
 # * a **heatmap** for each of 42 joints: is it here?
@@ -334,6 +279,8 @@ check("own_heat", own_heat_solution)
 # %%
 from torch.nn.functional import one_hot
 
+from handlib.geometry.turn import turn_picture
+from handlib.hand.upright import turn_to_upright
 from handlib.model.joint_maps import ELSEWHERE, own_pixels
 from handlib.training.targets import resize_label
 
@@ -345,21 +292,6 @@ def highest(scores):
     return (torch.stack((peak % cells, peak // cells), dim=-1) + 0.5) * (2 / cells) - 1
 
 
-def within(maps, segmentation):
-    """Heatmaps times the probability that their hand is near; as logarithms."""
-    return maps.heat + (own_pixels(segmentation) + ELSEWHERE).log()[:, :, None]
-
-
-count = 48
-pictures = stack([make_sample("wild", wild.config.image_size, 13, k, "test") for k in range(count)])
-image = normalise(pictures.image)
-maps = wild.joint_maps(image)
-print(maps)
-
-# %%
-from handlib.geometry.turn import turn_picture
-from handlib.hand.upright import turn_to_upright
-
 of_mirror = wild.joint_maps(image.flip(-1))
 assert torch.equal(unmirrored_solution(of_mirror.locations), of_mirror.mirrored().locations)
 two_looks = maps.mean_with(of_mirror.mirrored())
@@ -367,24 +299,35 @@ turn = turn_to_upright(maps.located.uv)
 upright = turn_picture(image, turn)
 mirrored = wild.joint_maps(upright.flip(-1)).mirrored()
 three_looks = maps.turned(turn).mean_with(wild.joint_maps(upright), mirrored).turned(-turn)
+
+# %%
+within = maps.heat + (own_pixels(maps.segmentation) + ELSEWHERE).log()[:, :, None]
 true_label = resize_label(pictures.label.long(), maps.heat.shape[-2:])
 certain = 20.0 * one_hot(true_label, 3).permute(0, 3, 1, 2)  # Scores of somebody who knows every pixel.
-TWO, OURS = "... of two looks", "... of three looks, two of them upright"
-KNOWN = "... with the sides known"
+TWO, OURS = "mean around it, two looks", "mean around it, three looks, two upright"
+KNOWN = "three looks, sides known"
 ways = {  # The last one looks at the truth, for comparison.
-    "the highest cell": (maps, highest(maps.heat)),
-    "... of its own hand's pixels": (maps, highest(within(maps, maps.segmentation))),
-    "... the mean around it": (maps, own_heat_solution(maps.heat, own_pixels(maps.segmentation))),
+    "highest cell": (maps, highest(maps.heat)),
+    "highest cell, own pixels": (maps, highest(within)),
+    "mean around it, own pixels": (maps, own_heat_solution(maps.heat, own_pixels(maps.segmentation))),
     TWO: (two_looks, two_looks.located.uv),
     OURS: (three_looks, three_looks.located.uv),
     KNOWN: (three_looks, replace(three_looks, segmentation=certain).located.uv),
 }
-assert torch.allclose(ways["... the mean around it"][1], maps.located.uv, atol=1e-4)  # The library agrees.
+assert torch.allclose(
+    ways["mean around it, own pixels"][1], maps.located.uv, atol=1e-4
+)  # The library agrees.
 other_hand = pictures.uv.flip(1)
 miss = {name: (uv - pictures.uv).norm(dim=-1) for name, (_, uv) in ways.items()}
 jumped = {name: (uv - other_hand).norm(dim=-1) < miss[name] for name, (_, uv) in ways.items()}
 
-# %%
+PART, BOTH, ALL = "single joints or fingers jump", "both about as often", "whole hands jump"
+guess = predict(
+    "Of the joints that three looks still read at the other hand: what happens more often?", PART, BOTH, ALL
+)
+guess
+
+# %% tags=["reveals"]
 hand_size = (pictures.uv.amax(2) - pictures.uv.amin(2)).amax(-1)[..., None]
 plain, own, mean, *_ = ways
 before = {own: plain, mean: own, TWO: mean, OURS: TWO, KNOWN: OURS}
@@ -402,25 +345,10 @@ def compared(column, values):
     return rows
 
 
-PART, BOTH, ALL = "single joints or fingers jump", "both about as often", "whole hands jump"
-guess = predict(
-    "Of the joints that three looks still read at the other hand: what happens more often?", PART, BOTH, ALL
-)
-guess
-
-# %% tags=["reveals"]
 whole = jumped[OURS].float().mean(-1) > 0.5
-first, by_own, two, remaining, known = (int(jumped[name].sum()) for name in (plain, mean, TWO, OURS, KNOWN))
-in_whole = int(jumped[OURS][whole].sum())
+in_whole, remaining = int(jumped[OURS][whole].sum()), int(jumped[OURS].sum())
 guess.compare(PART if in_whole < 0.4 * remaining else BOTH if in_whole < 0.6 * remaining else ALL)
-print(
-    f"{first} joints lie nearer to the other hand; "
-    f"own pixels and the mean leave {by_own}, two looks {two}, three looks {remaining}, known sides {known}"
-)
-print(f"{int(whole.sum())} of {whole.numel()} hands jumped with more than half of their joints;")
-print(
-    f"{in_whole} of the {remaining} joints belong to them, the other {remaining - in_whole} jumped without most of their hand"
-)
+print(f"{int(whole.sum())} of {whole.numel()} hands jumped as a whole, with {in_whole} of {remaining} joints")
 near = compared("within a fifth of the hand", {name: off < 0.2 * hand_size for name, off in miss.items()})
 away = compared("nearer to the other hand", jumped)
 show.table(
@@ -430,39 +358,45 @@ show.table(
 
 # %%
 from handlib.hand.skeleton import JOINT_NAMES, SIDES
-from handlib.show.core.figures import LABEL_COLOURS
-from handlib.show.core.palette import HANDS
 
 mended = jumped[plain] & ~jumped[own] & (miss[own] < 0.2 * hand_size) & (pictures.uv.abs() < 0.9).all(-1)
 large = hand_size.squeeze(-1).amin(1)[:, None, None] * mended
 k, h, j = (int(i) for i in torch.unravel_index(large.argmax(), large.shape))
-heatmaps = {"left": maps.heat[k, 0, j], "right": maps.heat[k, 1, j]}
-heatmaps[f"{SIDES[h]}, own pixels"] = within(maps, maps.segmentation)[k, h, j]
+heatmaps = {f"heatmap: {side}": maps.heat[k, i, j] for i, side in enumerate(SIDES)}
+heatmaps[f"{SIDES[h]}, times own pixels"] = within[k, h, j]
 print(f"own pixels brought {int(mended.sum())} joints back; the one between the largest hands:")
 print(f"{JOINT_NAMES[j]} of the {SIDES[h]} hand in picture {k}")
-figure, axes = show.detached_figure(1, 5, figsize=(12, 2.8), layout="constrained")
-square = (-1, 1, 1, -1)
-axes[0].imshow(pictures.image[k].permute(1, 2, 0), extent=square)
-axes[1].imshow(maps.segmentation[k].argmax(0), extent=square, cmap=LABEL_COLOURS, vmin=0, vmax=2)
-for axis, score in zip(axes[2:], heatmaps.values()):
-    axis.imshow(score.flatten().softmax(0).view_as(score), extent=square, cmap="Greys", vmin=0)
-    peak = highest(score[None, None, None])[0, 0, 0]
-    axis.plot(*peak, "x", color=HIGHLIGHT, markersize=11, markeredgewidth=2.5)
-for axis, title in zip(axes, ("picture", "segmentation", *(f"heatmap: {name}" for name in heatmaps))):
-    for place, colour in zip(pictures.uv[k, :, j], HANDS):
-        axis.plot(*place, "+", color=colour, markersize=13, markeredgewidth=3)
-    axis.set(xlim=(-1, 1), ylim=(1, -1), xticks=[], yticks=[])
-    axis.set_title(title, fontsize=10)
-figure
+show.heatmap_row(pictures.image[k], maps.segmentation[k].argmax(0), heatmaps, pictures.uv[k, :, j])
 
 # %% [markdown]
-# (Crosses: the joint's true places, blue left, orange right; ×: where the map is highest. The last map is the one of the hand that jumps, times its own pixels.)
+# (+: the joint's true places, blue left, orange right; ×: where the map is highest. The last map is the one of the hand that jumps, times its own pixels.)
 #
-# The table's third row is `own_heat`; the library reads in the same way. *Added* compares a row with the row before it, on the same pictures; an interval that holds 0 leaves open whether there is an effect. Compare the second row's two columns: own pixels bring joints back to their own *hand*, but hardly more of them to their *place*. The mean around the cell does that, and so do the further looks (the last one also turns the hands upright). "Sides known" takes the true segmentation, to ask what there would be to gain by knowing **whose hand each pixel shows**. These 48 pictures hardly decide it. Even then some joints lie nearer to the other hand's: where hands overlap, a merely misplaced joint can lie there.
+# The table's third row is `own_heat`; the library reads in the same way. *Added* compares a row with the row before it, on the same pictures; an interval that holds 0 leaves open whether there is an effect. Own pixels (second row) bring joints back to their own *hand*, but hardly more of them to their *place*. The mean around the cell does that, and so do the further looks. "Sides known" takes the true segmentation: what is there to gain by knowing **whose hand each pixel shows**? These 48 pictures don't decide it.
 #
 # ## Does it know when it is wrong?
 #
-# `wild`'s confidence weighs four pieces of evidence: presence, the heatmaps' peaks, segmentation, and a second opinion of MediaPipe's whole network. The weights were fitted on rendered pictures with two hands, one or none; the left chart shows other pictures of this kind. Of all hands with a confidence of about 0.7, do 70 % meet the promise? The right chart asks this of both networks in another world, `desk` and its changes. `small`'s confidence is the mean probability of its segmentation, never fitted to anything.
+# `wild`'s confidence weighs presence, the heatmaps' peaks, segmentation, and a second opinion of MediaPipe's whole network. The weights were fitted on rendered pictures. `small`'s confidence is the mean probability of its segmentation, never fitted to anything. Of all hands with a confidence of about 0.7, do 70 % meet the promise?
+#
+# **Exercise: `by_tenths`.** For the hands whose confidence lies in 0 to 0.1, in 0.1 to 0.2, and so on, compute their mean confidence, the share that was found, and their number. A confidence of 1 belongs to the last tenth. A tenth without hands has NaN, NaN and 0.
+
+
+# %% tags=["exercise"]
+def by_tenths(confidence, found):
+    """Two tensors (hands,), numbers from 0 to 1 and bool; returns a tensor (10, 3)."""
+    ...
+
+
+check("by_tenths", by_tenths)
+
+
+# %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
+def by_tenths_solution(confidence, found):
+    tenth = (10 * confidence).floor().clamp_max(9)
+    inside = [tenth == k for k in range(10)]
+    return torch.tensor([(confidence[i].mean(), found[i].float().mean(), i.sum()) for i in inside])
+
+
+check("by_tenths", by_tenths_solution)
 
 # %%
 guess = predict(
@@ -475,44 +409,32 @@ guess
 
 # %% tags=["reveals"]
 measured = json.loads((Path(handlib.__file__).parent / "assets" / "confidence.json").read_text())["measured"]
-figure, (inside, outside) = show.detached_figure(1, 2, figsize=(9, 3.8), layout="constrained")
-
-
-def draw(axes, name, sure, found, error):
-    colour, marker = STYLES[name]
-    axes.errorbar(sure, found, 2 * np.array(error), color=colour, marker=marker, linestyle="", label=name)
-
-
-tenths = [row for row in measured["by_tenths"] if row["hands"] >= 10]
-sure, found, hands = (np.array([row[key] for row in tenths]) for key in ("confidence", "found", "hands"))
-draw(inside, "wild", sure, found, np.sqrt(found * (1 - found) / hands))
+elsewhere, desk = {}, "desk and its thirteen changes"
 for name in networks:
     sure, found = (
-        torch.cat([vars(one)[key].flatten() for one in said[name].values()]).float()
+        torch.cat([getattr(one, key).flatten() for one in said[name].values()])
         for key in ("confidence", "found")
     )
-    edges = np.linspace(0, 1, 11).tolist()
-    bins = zip(binned(sure, sure, edges), binned(sure, found, edges))
-    draw(outside, name, *zip(*((at.mean, b.mean, b.error) for at, b in bins if b.count >= 10)))
+    elsewhere[name] = by_tenths_solution(sure, found).tolist()
     one = said[name]["seen from opposite"]
-    print(f"{name:5} mean confidence {sure.mean():.2f}, share of hands found {found.mean():.2f}; ", end="")
+    print(
+        f"{name:5} mean confidence {sure.mean():.2f}, share of hands found {found.float().mean():.2f}; ",
+        end="",
+    )
     print(f"from opposite {one.confidence.mean():.2f} and {one.found.float().mean():.2f}")
-sure = [float(said["small"][kind].confidence.mean()) for kind in ("desk", "seen from opposite")]
-guess.compare(guess.answers[0 if sure[0] - sure[1] > 0.3 else 1 if sure[0] - sure[1] > 0.05 else 2])
-for axes, title in ((inside, "the world it was fitted in"), (outside, "desk and its thirteen changes")):
-    axes.plot([0, 1], [0, 1], color=TRUTH, linestyle=":", linewidth=1)
-    axes.set(xlabel="confidence", ylabel="share of hands found", title=title, xlim=(0, 1.03), ylim=(0, 1.03))
-outside.legend(frameon=False, loc="upper left")
-figure
+own_view, opposite = (said["small"][kind].confidence.mean() for kind in ("desk", "seen from opposite"))
+guess.compare(guess.answers[0 if own_view - opposite > 0.3 else 1 if own_view - opposite > 0.05 else 2])
+fitted = [(row["confidence"], row["found"], row["hands"]) for row in measured["by_tenths"]]
+show.reliability_chart({"the world it was fitted in": {"wild": fitted}, desk: elsewhere})
 
 # %% [markdown]
-# (Bars: two standard errors; no dots for fewer than ten hands. The right bars are too short: all answers there come from the same sixteen pairs.) Below the diagonal a network is too sure, above it too modest. **Left:** near 0.7 the promise holds, within bars of ± 0.1 to 0.2; most hands lie in the first or the last tenth. **Right:** `small` is as sure of exchanged hands as of any: they look like hands. `wild`'s confidence was fitted, but the same renderer drew both worlds, and `desk` hardly tests its middle values. On photographs nobody has measured it: take it as a hint.
+# (Bars: two standard errors; no dots for fewer than ten hands. The right bars are too short: all answers there come from the same sixteen pairs.) Below the diagonal a network is too sure, above it too modest. **Left**, other pictures of the kind on which it was fitted: near 0.7 the promise holds, within bars of ± 0.1 to 0.2. **Right**, another world: `small` is as sure of exchanged hands as of any, for they look like hands; `wild` hardly meets anything that makes it doubt. On photographs nobody has measured confidences: take them as hints.
 #
 # ## Photographs
 #
 # In a few photographs people have annotated the joints in two dimensions (the photographs aren't ours to show). None was trained on, and no weights were chosen by them. But the search for hands, and the views across a table in `wild`'s training pictures, were worked out while looking at them. Expect others to be worse.
 #
-# PCK@0.2 is the share of joints within a fifth of the hand's size. *Swapped* is the share of pictures with exchanged sides, *missing* the number of hands per picture without an answer. "Boxes": the box around the hands was given (`wild` still searches inside it); "no boxes": each program looked for them itself. **Predict**: is `wild` ahead of MediaPipe's landmarker, within a fifth of the hand's size and within a tenth? How wide is an interval of so few pictures?
+# PCK@0.2 is the share of joints within a fifth of the hand's size, *swapped* the share of pictures with exchanged sides, *missing* the number of hands per picture without an answer. "Boxes": the box around the hands was given (`wild` still searches inside it). **Predict**: is `wild` ahead of MediaPipe's landmarker? And from gap one: where do `small`'s dots lie for hands that face the camera, and for hands as their owner sees them?
 
 # %% tags=["reveals"]
 scores = json.loads((networks_folder() / "wild" / "photographs.json").read_text())
@@ -533,38 +455,18 @@ rows = {
     for way, scored in scores.items()
     for name, groups in scored.items()
 }
-show.table(rows, f"{round(scores['boxes']['wild']['all']['pictures'])} photographs")
-
-# %% [markdown]
-# Read it with care:
-#
-# * **The order isn't settled.** All programs answered the same pictures, so differences are paired (the columns *ahead by*, with 95 % intervals). Against MediaPipe these hold 0: within a fifth `wild` looks better, within a tenth MediaPipe does. A hand that MediaPipe finds is mostly exact; one without an answer counts as an error of 2 hand sizes. `wild` answers for every hand, more roughly.
-# * **MediaPipe has an advantage:** its answers were the annotations' starting points, and it was trained on photographs. And `wild` isn't independent of it: encoder and second opinion come from there.
-# * **Two dimensions only.** A good PCK can hide a palm that was taken for a back.
-#
-# Gap one was measured on rendered pictures. **Predict** from it where `small`'s dots lie for photographs of hands that face the camera, and of hands as their owner sees them.
-
-# %% tags=["reveals"]
+display(show.table(rows, f"{round(scores['boxes']['wild']['all']['pictures'])} photographs"))
 by_kind = scores["boxes"]
 fingers = {name: groups["relation: interlocked"] for name, groups in by_kind.items()}
 print(f"PCK@0.2 of {fingers['wild']['pictures']:.0f} photograph with interlocked fingers: ", end="")
 print(", ".join(f"{name} {group['pck@0.2']:.2f}" for name, group in fingers.items()))
-kinds = [kind for kind, group in by_kind["wild"].items() if kind != "all" and group["pictures"] >= 3][::-1]
-labels = [f"{kind.replace('_', ' ')} ({by_kind['wild'][kind]['pictures']:.0f})" for kind in kinds]
-figure, (axes,) = show.detached_figure(figsize=(7, 0.9 + 0.4 * len(kinds)), layout="constrained")
-for name, groups in by_kind.items():
-    colour, marker = STYLES[name]
-    shares = [groups[kind]["pck@0.2"] for kind in kinds]
-    hollow = {"markersize": 11, "fillstyle": "none"} if name == "mediapipe" else {}
-    axes.plot(shares, labels, marker, color=colour, label=name, **hollow)
-axes.set(xlim=(-0.03, 1.03), xlabel="PCK@0.2, boxes given (in brackets: pictures)")
-axes.margins(y=0.2)
-axes.grid(axis="y", color="0.92")
-axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-figure
+show.kinds_chart(by_kind)
 
 # %% [markdown]
-# (Kinds with fewer than three photographs are left out of the chart. A photograph counts by its view and by how near the hands are.) Gap one is here too: `small` finds hardly a joint of hands that face the camera, and more than half of those that their owner sees. But these are few photographs, and they differ in more than the view. Interlocked fingers, the easiest of gap three's groups, are hard for all three in the single photograph that shows them.
+# * **The order isn't settled.** All programs answered the same pictures, so differences are paired (the columns *ahead by*, with 95 % intervals). Against MediaPipe these hold 0: within a fifth `wild` looks better, within a tenth MediaPipe does. (A hand without an answer counts as an error of 2 hand sizes.)
+# * **MediaPipe has an advantage:** its answers were the annotations' starting points. And `wild` isn't independent of it: encoder and second opinion come from there.
+# * **Two dimensions only.** A good PCK can hide a palm that was taken for a back.
+# * **Gap one is here too** (the chart; kinds with fewer than three photographs are left out). But few photographs differ in more than the view. Interlocked fingers, the easiest of gap three's groups, are hard for all three in the one photograph that shows them.
 #
 # ## Back to your photo
 #
@@ -599,7 +501,6 @@ show.table(rows, "your photo changed: left hand and right hand")
 # %% [markdown]
 # Where the joints moved far: did the confidence fall?
 #
-#
 # ## Summary
 #
 # * The **view** cost `small` most: it knows hands as their owner sees them, and exchanges left and right from opposite.
@@ -611,7 +512,6 @@ show.table(rows, "your photo changed: left hand and right hand")
 # **Ask yourself**
 #
 # <details><summary>Hands seen from opposite: <code>small</code> is sure and exchanges them. Why doesn't its confidence notice?</summary>It is the mean probability of the segmentation: it says that hands are there, not whose they are. Nobody fitted it to a promise.</details>
-# <details><summary>Two cells of a heatmap, e<sup>h</sup> = 8 and 2, with o = 0.03 and 0.98. Which one is the highest?</summary>8 · (0.03 + 0.02) = 0.4 and 2 · (0.98 + 0.02) = 2: the second. The first is probably the other hand's joint.</details>
 # <details><summary>In a mirrored picture the left thumb is read at (0.4, 0.1), its place in space at (0.2, 0, 0.5). What is read for the picture itself?</summary>The right thumb at (-0.4, 0.1), its place at (-0.2, 0, 0.5).</details>
 # <details><summary>Which of world, encoder and first estimate closed the gap?</summary>Only their sum was measured. One would have to train networks that differ in one of them.</details>
 # <details><summary>Open: how would you measure on photographs whether a confidence keeps its promise?</summary>Annotate joints, count the hands that are found, by tenths of the confidence. Ten photographs hold twenty hands, so two for each tenth. For intervals of ± 0.1 at one confidence you need about a hundred hands there.</details>

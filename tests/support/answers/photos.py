@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import torch
 
@@ -111,6 +113,20 @@ def in_space(places):
     return places * torch.tensor([-1.0, 1.0, 1.0])[:, None, None]
 
 
+def tenths_by(last=1.01, first=None, share=lambda f: f.float().mean(), parts=10):
+    def by_tenths(confidence, found):
+        edges = [*(k / parts for k in range(parts)), last]
+        inside = [(confidence >= low) & (confidence < high) for low, high in itertools.pairwise(edges)]
+        return torch.tensor(
+            [
+                (confidence[i].mean() if first is None else low + first, share(found[i]), i.sum())
+                for i, low in zip(inside, edges, strict=False)
+            ]
+        )
+
+    return by_tenths
+
+
 SOLUTIONS = {
     "square_around": square_around,
     "box_of_hands": box_of_hands,
@@ -118,8 +134,19 @@ SOLUTIONS = {
     "palm_alignment": palm_alignment,
     "own_heat": own_heat,
     "unmirrored": unmirrored,
+    "by_tenths": tenths_by(),
 }
 DIAGNOSED = {
+    "by_tenths": {
+        "exactly 1": tenths_by(last=1.0),
+        "not the tenth's middle": tenths_by(first=0.05),
+        "not their number": tenths_by(share=torch.sum),
+        "not their share": lambda confidence, found: (
+            tenths_by()(confidence, found) / torch.tensor([1.0, 1.0, len(found)])
+        ),
+        "choose a tenth's hands": lambda confidence, found: tenths_by()(confidence, found)[:, [1, 0, 2]],
+        "(10, 3)": tenths_by(parts=5),
+    },
     "unmirrored": {
         "still the mirrored": lambda maps: maps,
         "the mirror changes x": lambda maps: maps.flip(-1).flip(1),
@@ -152,6 +179,7 @@ DIAGNOSED = {
     },
 }
 MISTAKES = {
+    "by_tenths": [*DIAGNOSED["by_tenths"].values(), tenths_by(first=0.0)],
     "unmirrored": [*DIAGNOSED["unmirrored"].values(), lambda maps: in_space(maps.flip(-1).flip(2))],
     "own_heat": [
         *DIAGNOSED["own_heat"].values(),
