@@ -155,7 +155,7 @@ def refinement() -> Recordable:
     picture = test_pair(network)
     names = estimate_names(1 + len(network.stages))
     run = experiment(network, normalise(picture.image[None]), stages=(0, 1, 1))
-    panel = show.RefinementExplorer(picture, run, [*names, "stage 2 again"])
+    panel = show.RefinementExplorer(picture, run, [*names, "2 again"])
     controls = [selection(panel.stage), slider(panel.rotation, (0, 15, 30, 60), "°")]
     words = [panel.caption, panel.course]
     return Recordable(
