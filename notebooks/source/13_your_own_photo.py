@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 · Your own photo: the gap between rendered pictures and photographs
 #
-# `small` has never seen a photograph. A second network, `wild`, does better on photographs; `handlib.reconstruct` uses it by default. Both have the same kind of stages. Four things differ: training pictures, encoder, size of the picture (224 pixels instead of 128), and the first estimate, which is read from three looks. `wild`'s **encoder** comes from MediaPipe's hand landmark network, which was trained on photographs. The rest of `wild` has seen rendered hands only.
+# `small` has never seen a photograph. A second network, `wild`, does better there; `handlib.reconstruct` uses it by default. Both have the same kind of stages. Four things differ: training pictures, size of the picture (224 pixels, not 128), first estimate (read from three looks) and **encoder**: `wild`'s was trained on photographs, as a part of MediaPipe's hand landmark network. The rest of `wild` has seen rendered hands only.
 #
 # **The question:** what lies between a rendered picture and a photograph, and which part of the gap costs how much?
 #
@@ -9,11 +9,10 @@
 #
 # Afterwards you can
 #
-# 1. say what a change of **view** costs a network, and why;
-# 2. say which changes of **appearance** and **camera** cost which network how much;
-# 3. bring a mirror image's maps back, read joints from heatmaps with their own hand's pixels, and say what **localisation** still costs;
-# 4. say for which pictures a **confidence** is a promise;
-# 5. read scores on photographs with the right doubts, and find out which gap *your* picture fell into.
+# 1. say what **view**, **appearance** and **camera** cost which network;
+# 2. read joints from heatmaps, and say what **localisation** still costs;
+# 3. say for which pictures a **confidence** is a promise;
+# 4. read scores on photographs with the right doubts, and find out which gap *your* picture fell into.
 #
 # Both networks run your parts; only `wild` needs `fit_weak_perspective` (notebook 02).
 #
@@ -68,20 +67,20 @@ yours = YourPhoto(wild, example.image)
 yours
 
 # %% [markdown]
-# Left hands are blue, right hands orange. Try these, and write down which answers are wrong. You will need them at the end.
+# Left hands are blue, right hands orange. Try these, and note which answers are wrong; you will need them at the end.
 #
 # 1. both hands apart, palms to the camera; then backs to the camera;
 # 2. your hands **as your own eyes see them**; then photographed by somebody who faces you;
 # 3. fingers interlocked; one hand behind the other; one hand out of the picture;
 # 4. a box half as large as the hands, then twice (drag its corners).
 #
-# Each hand comes with a **confidence**, meant as a probability: that the hand is there, *and* that its joints lie, on average, within a fifth of its size in the picture. It says nothing of depth.
+# Each hand comes with a **confidence**: the probability that the hand is there *and* that its joints lie, on average, within a fifth of its size in the picture.
 #
 # A photograph differs from training pictures in everything at once. From here on one thing changes at a time.
 #
 # ## Gap one: the view
 #
-# `small`'s training pictures show hands as their owner sees them. Many photographs show them from opposite. Take sixteen pairs of `desk`, `small`'s world, that no training has used, and let only the *camera* go around them. Four numbers for each view:
+# `small`'s training pictures show hands as their owner sees them. Many photographs show them from opposite. Take sixteen pairs of `desk`, `small`'s world, that no training has used, and let only the *camera* go around them. Four numbers:
 #
 # * the **MPJPE** (each hand centred on its middle knuckle and scaled to its true size);
 # * hands whose **rotation** is wrong by more than 45°;
@@ -132,7 +131,7 @@ display(told("small"))
 show.picture_row(drawn("small"), [f"small, from {view}" for view in VIEWS])
 
 # %% [markdown]
-# (Dark dots on thin lines with white edges are the truth.) In the third picture both meshes cover their hands, and yet every number is wrong: the hand that is orange in the first picture is blue here. In training the left hand was nearly always on the left, seen from its back. So `small` takes what is on the left for a left hand, and a palm for a back. (± 0 %: all sixteen pictures agree; up to a fifth of others may not.)
+# (Dark dots on thin lines with white edges are the truth.) In the third picture both meshes cover their hands, and yet every number is wrong: the hand that is orange in the first picture is blue here. `small` takes what is on the left for a left hand, and a palm for a back. (± 0 %: all sixteen pictures agree; up to a fifth of others may not.)
 #
 # Now `wild`. **Predict**: which row changes most? And in `small`'s own view, which of the two is nearer to the truth?
 
@@ -146,7 +145,7 @@ print("the owner's eyes, wild minus small, pair by pair:", interval(more, " mm")
 show.picture_row(drawn("wild"), [f"wild, from {view}" for view in VIEWS])
 
 # %% [markdown]
-# `wild` minds the view far less. In `small`'s own view `wild` is worse. The interval of the printed difference leaves out 0, but not by much: one hand that is turned wrong can make up much of it. Four things differ between the networks, so neither gain nor loss can be given to one of them.
+# `wild` minds the view far less. In `small`'s own view `wild` is worse, but the interval of the printed difference leaves out 0 only by a little. Four things differ between the networks, so neither gain nor loss can be given to one of them.
 #
 # ## Gap two: appearance and camera
 #
@@ -170,9 +169,9 @@ guess.compare(max(guess.answers, key=lambda kind: costs["small"][kind][0]))
 show.cost_chart(costs)
 
 # %% [markdown]
-# (Bars: two standard errors of the difference, taken pair by pair as in notebook 12.) **Appearance:** brightness, tint, background and noise were all varied in `small`'s training, but less strongly than here. `too dark` halves the pixels' values, where training changed contrast by a quarter: it costs almost nothing. `sensor noise` is ten times training's, and costs most. So "it was varied in training" doesn't tell how far the protection reaches. Of the changes that training lacked, missing colour and hard JPEG cost much, few pixels almost nothing. **Camera:** rolled by 60°, it costs `small` about as much as hard JPEG; moved by 70° to the side, more. **`wild`** loses 7 mm at most on average: from the side, the rarest of its training views; the bar reaches 14. Which of its bars leave out 0, and would you believe each of them?
+# (Bars: two standard errors of the difference, pair by pair as in notebook 12.) **Appearance:** brightness, tint, background and noise were all varied in `small`'s training, but less strongly than here. `too dark` halves the pixels' values, where training changed contrast by a quarter: it costs almost nothing. `sensor noise` is ten times training's, and costs most. So "it was varied in training" doesn't tell how far the protection reaches. **`wild`** loses 7 mm at most on average, from the side; the bar reaches 14. Which of its bars leave out 0, and would you believe each of them?
 #
-# <details><summary>Answer</summary>Seven: no colour, the side, hard JPEG, close by, out of focus, few pixels, and too dark only just. Of thirteen bars one may do so by chance: the one that just leaves out 0 proves little. For "seen from opposite" the bar holds 0: here 2 mm may be nothing, where <code>small</code> loses 78.</details>
+# <details><summary>Answer</summary>Seven: no colour, the side, hard JPEG, close by, out of focus, few pixels, and too dark only just. Of thirteen bars one may do so by chance.</details>
 #
 # How skin *looks* isn't among the changes: the renderer can't draw it.
 #
@@ -199,9 +198,9 @@ rows = {
 show.table(rows, "wild on its own world")
 
 # %% [markdown]
-# That is worse than on `desk`: `wild`'s own world mixes all views and most of gap two's changes. Even pictures of the kind that it was trained on leave this error, so a photograph's error needn't come from the photograph. The stages take away about a tenth of the error and mend few wrong rotations: what the first estimate gets wrong mostly stays wrong. And hands *apart* are hardest, so confusing two hands can't be the whole cost. (Groups differ in more than nearness: hands that are apart can be small, and many turn independently. What this costs isn't measured here.) All groups depend on one step: where is each joint read? Two things can go wrong there: a joint is read **beside its place**, or **at the other hand**.
+# That is worse than on `desk`: `wild`'s own world mixes all views and most of gap two's changes. So a photograph's error needn't come from the photograph. The stages take away about a tenth: what the first estimate gets wrong mostly stays wrong. And hands *apart* are hardest, so confusing two hands can't be the whole cost. (They can also be small, and many turn independently.) All groups depend on one step: where is each joint read? It can be read **beside its place**, or **at the other hand**.
 #
-# `wild`'s first estimate isn't regressed from a pooled vector (notebook 03) but **read from maps** (`handlib/model/joint_maps.py`). They stand between encoder and initial estimate; the map at the top doesn't show them. (The attention's vectors only help to find finger pose and shape.)
+# `wild`'s first estimate isn't regressed from a pooled vector (notebook 03) but **read from maps** (`handlib/model/joint_maps.py`), which the map at the top doesn't show:
 #
 # * the **segmentation**: is this cell background, left hand or right hand?
 # * a **heatmap** for each of 42 joints: is it here?
@@ -213,9 +212,9 @@ show.table(rows, "wild on its own world")
 #                    └─ locations 2×21×3×28×28 ─ read at uv ─ places ┴─ palm_rotation ─ rotation
 # ```
 #
-# (The rotation needs the places alone.) A small network adds finger pose and shape. A joint that is read at the wrong place spoils all that follows.
+# A small network adds finger pose and shape. A joint that is read at the wrong place spoils all that follows.
 #
-# A heatmap can be unsure, and it can take the same joint of *the other hand* for its own: the reading **jumps** across. `wild` does three things about it. Which of them helps against which of the two errors? A table will tell.
+# A heatmap can be unsure, and it can take the same joint of *the other hand* for its own: the reading **jumps** across. `wild` does three things about it. Which of them helps against which error?
 #
 # **Two looks.** The mirror image of a left hand is a right hand. So the network also sees the mirrored picture, its maps are brought back, and both answers are averaged.
 #
@@ -244,7 +243,7 @@ def unmirrored_solution(locations):
 check("unmirrored", unmirrored_solution)
 
 # %% [markdown]
-# **Upright.** The encoder has learnt from hands that point up. So a first look locates the joints roughly. Then the picture is turned so that the hands point up, and the network looks at it and at its mirror image (`DIR.forward`). The mean of all three looks' maps is turned back.
+# **Upright.** The encoder has learnt from hands that point up. So a first look locates the joints roughly, the picture is turned so that the hands point up, and the network looks at it and at its mirror image (`DIR.forward`). The mean of all three looks' maps is turned back.
 #
 # **Own pixels.** A heatmap $h$ is in logits. $e^h$ is multiplied by $o + 0.02$; here $o$ is the segmentation's largest probability of the joint's own hand in the 5 x 5 cells around. The joint is read around the product's highest cell $\hat c$, as the mean of the centres $u_c$ of the 5 x 5 cells $N(\hat c)$ (fewer at the border):
 #
@@ -383,17 +382,17 @@ print(f"{JOINT_NAMES[j]} of the {SIDES[h]} hand in picture {k}")
 show.heatmap_row(pictures.image[k], maps.segmentation[k].argmax(0), heatmaps, pictures.uv[k, :, j])
 
 # %% [markdown]
-# (+: the joint's true places, blue left, orange right; ×: where the map is highest. The last map is that of the hand whose joint had jumped.)
+# (+: true places, blue left, orange right; ×: where the map is highest. The last map is that of the hand whose joint had jumped.)
 #
-# The table's third row is your `own_heat` (the solution, if you haven't written it); the library reads in the same way. *Added* compares a row with the row before it, on the same pictures. The table makes ten comparisons, so gap two's warning holds here too: an interval that only just leaves out 0 proves little. **Place:** the mean around the cell and the third look clearly help; the second look's interval only just leaves out 0, and own pixels don't help measurably. **Jumping:** own pixels help by about one joint in a hundred, but only just; all other intervals hold 0. (Own pixels were measured with one look; what they add beside three isn't measured here.)
+# The table's third row is your `own_heat` (the solution, if you haven't written it). *Added* compares a row with the row before it, on the same pictures. **Place:** the mean around the cell and the third look clearly help; own pixels don't measurably. **Jumping:** own pixels help by about one joint in a hundred, but only just; all other intervals hold 0. Of ten comparisons one that only just leaves out 0 proves little.
 #
-# **What localisation still costs:** after all of it about one joint in eight is farther off than a fifth of the hand, and one in twenty lies nearer to the other hand. (Where both hands have the same joint close by, a small error counts as nearer.) Most of the latter are single joints or fingers: the rest of the hand is on the right side and could tell, but each heatmap is read alone. "Sides known" takes the true segmentation: what is there to gain by knowing **whose hand each pixel shows**? These 48 pictures don't decide it, and millimetres stay open, too.
+# **What localisation still costs:** after all of it about one joint in eight is farther off than a fifth of the hand, and one in twenty lies nearer to the other hand. Most of the latter are single joints or fingers: the rest of the hand could tell, but each heatmap is read alone. "Sides known" takes the true segmentation; these 48 pictures don't decide what that gains. Millimetres stay open, too.
 #
 # ## Does it know when it is wrong?
 #
-# `wild`'s confidence weighs presence, the heatmaps' peaks, segmentation, and a second opinion of MediaPipe's whole network. The weights were fitted on rendered pictures. `small`'s confidence is the mean probability of its segmentation, never fitted to anything. Of all hands with a confidence of about 0.7, do 70 % meet the promise?
+# `wild`'s confidence weighs presence, the heatmaps' peaks, segmentation, and a second opinion of MediaPipe's whole network, with weights fitted on rendered pictures. `small`'s is the mean probability of its segmentation. Of all hands with a confidence of about 0.7, do 70 % meet the promise?
 #
-# **Exercise: `by_tenths`.** For the hands whose confidence lies in 0 to 0.1, in 0.1 to 0.2, and so on, compute their mean confidence, the share that was found, and their number. A confidence of 1 belongs to the last tenth. A tenth without hands has NaN, NaN and 0.
+# **Exercise: `by_tenths`.** For hands whose confidence lies in 0 to 0.1, in 0.1 to 0.2, and so on: their mean confidence, the share that was found, their number. 1 belongs to the last tenth. A tenth without hands has NaN, NaN and 0.
 
 
 # %% tags=["exercise"]
@@ -445,13 +444,13 @@ fitted = [(row["confidence"], row["found"], row["hands"]) for row in measured["b
 show.reliability_chart({"the world it was fitted in": {"wild": fitted}, desk: elsewhere})
 
 # %% [markdown]
-# (Bars: two standard errors; no dots for fewer than ten hands. The right bars are too short: all answers there come from the same sixteen pairs.) Below the diagonal a network is too sure, above it too modest. **Left**, other pictures of the kind on which it was fitted: near 0.7 the promise holds, within bars of ± 0.1 to 0.2. **Right**, another world: `small` is as sure of exchanged hands as of any, for they look like hands; `wild` hardly meets anything that makes it doubt. On photographs nobody has measured confidences: take them as hints.
+# (No dots for fewer than ten hands. The right bars are too short: all answers there come from the same sixteen pairs.) Below the diagonal a network is too sure. **Left**, pictures of the kind on which it was fitted: near 0.7 the promise holds, within bars of ± 0.1 to 0.2. **Right**, another world: `small` is as sure of exchanged hands as of any, for they look like hands; `wild` hardly meets anything that makes it doubt. On photographs nobody has measured confidences.
 #
 # ## Photographs
 #
-# In a few photographs people have annotated the joints in two dimensions (the photographs aren't ours to show). None was trained on, and no weights were chosen by them. But the search for hands, and the views across a table in `wild`'s training pictures, were worked out while looking at them. Expect others to be worse.
+# In a few photographs people have annotated the joints in two dimensions (they aren't ours to show). No weights were trained on them or chosen by them. But the search for hands, and the views across a table in `wild`'s training, were worked out while looking at them: expect others to be worse.
 #
-# PCK@0.2 is the share of joints within a fifth of the hand's size, *swapped* the share of pictures with exchanged sides, *missing* the number of hands per picture without an answer. "Boxes": the box around the hands was given (`wild` still searches inside it). **Predict**: is `wild` ahead of MediaPipe's landmarker? And from gap one: where do `small`'s dots lie for hands that face the camera, and for hands as their owner sees them?
+# PCK@0.2 is the share of joints within a fifth of the hand's size, *swapped* the share of pictures with exchanged sides, *missing* the hands per picture without an answer. "Boxes": the box around the hands was given (`wild` still searches inside it). **Predict**: is `wild` ahead of MediaPipe's landmarker? Where do `small`'s dots lie for hands that face the camera, and for hands as their owner sees them?
 
 # %% tags=["reveals"]
 scores = json.loads((networks_folder() / "wild" / "photographs.json").read_text())
@@ -480,26 +479,26 @@ print(", ".join(f"{name} {group['pck@0.2']:.2f}" for name, group in fingers.item
 show.kinds_chart(by_kind)
 
 # %% [markdown]
-# * **The order isn't settled.** All programs answered the same pictures, so differences are paired (the columns *ahead by*, with 95 % intervals). Against MediaPipe these hold 0: within a fifth `wild` looks better, within a tenth MediaPipe does. (A hand without an answer counts as an error of 2 hand sizes.)
+# * **The order isn't settled.** All programs answered the same pictures, so differences are paired (*ahead by*, with 95 % intervals). Against MediaPipe these hold 0: within a fifth `wild` looks better, within a tenth MediaPipe does. (A hand without an answer counts as an error of 2 hand sizes.)
 # * **MediaPipe has an advantage:** its answers were the annotations' starting points. And `wild` isn't independent of it: encoder and second opinion come from there.
 # * **Two dimensions only.** A good PCK can hide a palm that was taken for a back.
-# * **Gap one seems to be here too:** `small` finds hardly a joint of hands that face the camera, and more than half of those that their owner sees. But the photographs also differ in people, light and pose. (Kinds with fewer than three are left out.)
-# * **One photograph shows interlocked fingers.** It is hard for all three. One picture proves nothing, but don't conclude from gap three's table that interlocked hands are easy in photographs.
+# * **Gap one seems to be here too:** `small` finds hardly a joint of hands that face the camera. But the photographs also differ in people, light and pose. (Kinds with fewer than three are left out.)
+# * **One photograph shows interlocked fingers,** and is hard for all three. Don't conclude from gap three's table that interlocked hands are easy in photographs.
 #
 # ## Back to your photo
 #
-# Take an answer from the start that was wrong. **Predict** which gap it fell into. Then change one thing, and ask again:
+# Take a wrong answer from the start. **Predict** which gap it fell into. Then change one thing, and ask again:
 #
 # | change | if the answer becomes right, suspect |
 # |---|---|
 # | the same hands, photographed as your own eyes see them | the view |
 # | more light, a plain background, a sharper picture | appearance |
-# | the other hand taken away, the box left as it was | localisation: joints were read at the other hand (or occlusion, if that hand hid fingers: hold the hands side by side and ask again) |
-# | the box dragged closer, or wider | the search: `wild` looks for hands inside your box and cuts its own squares there |
+# | the other hand taken away, the box left as it was | localisation: joints were read at the other hand (or occlusion, if that hand hid fingers) |
+# | the box dragged closer, or wider | the search, which stays inside your box |
 #
 # Then **predict** what `small` makes of the same picture, and ask: write `YourPhoto(small, yours.photo)` into a new cell.
 #
-# Two photographs differ in more than the thing that you meant to change, so try each change five times. Light and colours you can change in the *same* photograph. **Predict** which network's joints move more, and under which change. (This says how far an answer moves, not whether it was right.)
+# Try each change five times: two photographs differ in more than the thing that you meant. Light and colours you can change in the *same* photograph. **Predict** which network's joints move more. (This says how far an answer moves, not whether it was right.)
 
 # %% tags=["reveals"]
 from handlib.photos.reconstruct import reconstruct
@@ -522,17 +521,16 @@ show.table(rows, "your photo changed: left hand and right hand")
 # ## Summary
 #
 # * The **view** cost `small` most: it knows hands as their owner sees them, and exchanges left and right from opposite.
-# * **Appearance** and **camera**: what training varied held far beyond its range for brightness and tint, and broke for noise. What training lacked cost tens of millimetres (missing colour) or almost nothing (few pixels). Only a measurement tells.
-# * **Localisation**: the mean around the highest cell and the third look bring joints nearer to their place; own pixels bring about one joint in a hundred back to its own hand, if that isn't chance. One joint in eight still lies farther off than a fifth of the hand.
+# * **Appearance** and **camera**: what training varied held far beyond its range for brightness and tint, and broke for noise. Only a measurement tells.
+# * **Localisation**: the mean around the highest cell and the third look bring joints nearer to their place. One joint in eight still lies farther off than a fifth of the hand.
 # * A **confidence** is a promise about pictures like those on which it was fitted; `small`'s was never fitted and promises nothing.
 # * **Scores on photographs** come with wide intervals, in two dimensions only.
 #
 # **Ask yourself**
 #
-# <details><summary>Hands seen from opposite: <code>small</code> is sure and exchanges them. Why doesn't its confidence notice?</summary>It is the mean probability of the segmentation: it says that hands are there, not whose they are. Nobody fitted it to a promise.</details>
+# <details><summary>Hands seen from opposite: <code>small</code> is sure and exchanges them. Why doesn't its confidence notice?</summary>It is the mean probability of the segmentation: it says that hands are there, not whose.</details>
 # <details><summary>In a mirrored picture the left thumb is read at (0.4, 0.1), its place in space at (0.2, 0, 0.5). What is read for the picture itself?</summary>The right thumb at (-0.4, 0.1), its place at (-0.2, 0, 0.5).</details>
-# <details><summary>Which of the four differences closed the gap?</summary>Only their sum was measured. One would have to train networks that differ in one of them.</details>
-# <details><summary>Open: how would you measure on photographs whether a confidence keeps its promise?</summary>Annotate joints, count the hands that are found, by tenths of the confidence. Ten photographs hold twenty hands, so two for each tenth. For intervals of ± 0.1 at one confidence you need about a hundred hands there.</details>
+# <details><summary>Open: how would you measure on photographs whether a confidence keeps its promise?</summary>Annotate joints and count the hands that are found, by tenths of the confidence. For intervals of ± 0.1 at one confidence you need about a hundred hands there.</details>
 
 # %% [markdown]
 # # Further
