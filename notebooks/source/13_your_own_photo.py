@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 · Your own photo: the gap between rendered pictures and photographs
 #
-# `small` has never seen a photograph. A second network, `wild`, does better there; `handlib.reconstruct` uses it by default. Both have the same kind of stages. Four things differ: training pictures, size of the picture (224 pixels, not 128), first estimate (read from three looks) and **encoder**: `wild`'s was trained on photographs, as a part of MediaPipe's hand landmark network. The rest of `wild` has seen rendered hands only.
+# `small` has never seen a photograph. A second network, `wild`, does better there; `handlib.reconstruct` uses it by default. Both have the same kind of stages. Four things differ: training pictures, size of the picture (224 pixels, not 128), first estimate (read from three looks) and **encoder**: `wild`'s was trained on photographs, as a part of MediaPipe's hand landmark network. (MediaPipe is Google's free software; this network finds the 21 joints of one hand, and we will compare with it.) The rest of `wild` has seen rendered hands only.
 #
 # **The question:** what lies between a rendered picture and a photograph, and which part of the gap costs how much?
 #
@@ -175,7 +175,7 @@ show.cost_chart(costs)
 #
 # How skin *looks* isn't among the changes: the renderer can't draw it.
 #
-# ## Gap three: where is each joint?
+# ## What stays wrong without a gap: where is each joint?
 #
 # Here is `wild`'s score on its own world, in pictures that no training has used, by how near the hands are. **Predict**: in which group is `wild` worst, hands apart, near, touching or interlocked? How much of the first estimate's error do your stages take away?
 
@@ -198,7 +198,7 @@ rows = {
 show.table(rows, "wild on its own world")
 
 # %% [markdown]
-# That is worse than on `desk`: `wild`'s own world mixes all views and most of gap two's changes. So a photograph's error needn't come from the photograph. The stages take away about a tenth: what the first estimate gets wrong mostly stays wrong. And hands *apart* are hardest, so confusing two hands can't be the whole cost. (They can also be small, and many turn independently.) All groups depend on one step: where is each joint read? It can be read **beside its place**, or **at the other hand**.
+# That is worse than on `desk`: `wild`'s own world mixes all views and most of gap two's changes. So every photograph inherits an error that no gap explains. The stages take away about a tenth: what the first estimate gets wrong mostly stays wrong. And hands *apart* are hardest, so confusing two hands can't be the whole cost. (They can also be small, and many turn independently.) All groups depend on one step: where is each joint read? It can be read **beside its place**, or **at the other hand**.
 #
 # `wild`'s first estimate isn't regressed from a pooled vector (notebook 03) but **read from maps** (`handlib/model/joint_maps.py`), which the map at the top doesn't show:
 #
@@ -212,7 +212,7 @@ show.table(rows, "wild on its own world")
 #                    └─ locations 2×21×3×28×28 ─ read at uv ─ places ┴─ palm_rotation ─ rotation
 # ```
 #
-# A small network adds finger pose and shape. A joint that is read at the wrong place spoils all that follows.
+# A small network adds finger pose and shape, from the located joints and from what your `attention_pool` collects. A joint that is read at the wrong place spoils all that follows.
 #
 # A heatmap can be unsure, and it can take the same joint of *the other hand* for its own: the reading **jumps** across. `wild` does three things about it. Which of them helps against which error?
 #
@@ -300,8 +300,11 @@ def highest(scores):
 
 print(maps)
 of_mirror = wild.joint_maps(image.flip(-1))
-assert torch.equal(unmirrored_solution(of_mirror.locations), of_mirror.mirrored().locations)
-two_looks = maps.mean_with(of_mirror.mirrored())
+locations = unmirrored(of_mirror.locations)  # Yours, once it is written.
+if locations is None:
+    locations = unmirrored_solution(of_mirror.locations)
+assert torch.allclose(locations, of_mirror.mirrored().locations, atol=1e-5)  # The library agrees.
+two_looks = maps.mean_with(replace(of_mirror.mirrored(), locations=locations))
 turn = turn_to_upright(maps.located.uv)
 upright = turn_picture(image, turn)
 mirrored = wild.joint_maps(upright.flip(-1)).mirrored()
@@ -374,17 +377,15 @@ large = hand_size.squeeze(-1).amin(1)[:, None, None] * mended
 k, h, j = (int(i) for i in torch.unravel_index(large.argmax(), large.shape))
 heatmaps = {f"heatmap: {side}": maps.heat[k, i, j] for i, side in enumerate(SIDES)}
 heatmaps[f"{SIDES[h]}, times own pixels"] = within[k, h, j]
-lost = int((~jumped[plain] & jumped[own]).sum())
-print(
-    f"own pixels brought {int(mended.sum())} joints back and sent {lost} to the other hand; one brought back:"
-)
+back, lost = (int(c.sum()) for c in (jumped[plain] & ~jumped[own], ~jumped[plain] & jumped[own]))
+print(f"own pixels brought {back} joints back from the other hand and sent {lost} there; one brought back:")
 print(f"{JOINT_NAMES[j]} of the {SIDES[h]} hand in picture {k}")
 show.heatmap_row(pictures.image[k], maps.segmentation[k].argmax(0), heatmaps, pictures.uv[k, :, j])
 
 # %% [markdown]
 # (+: true places, blue left, orange right; ×: where the map is highest. The last map is that of the hand whose joint had jumped.)
 #
-# The table's third row is your `own_heat` (the solution, if you haven't written it). *Added* compares a row with the row before it, on the same pictures. **Place:** the mean around the cell and the third look clearly help; own pixels don't measurably. **Jumping:** own pixels help by about one joint in a hundred, but only just; all other intervals hold 0. Of ten comparisons one that only just leaves out 0 proves little.
+# The table's third row is your `own_heat` (the solution, if you haven't written it). *Added* compares a row with the row before it, on the same pictures. **Place:** the mean around the cell and the third look clearly help, the second look only just; own pixels don't measurably. **Jumping:** own pixels help by about one joint in a hundred, but only just; all other intervals hold 0. Two of ten comparisons leave out 0 only just: believe these two least. (The table reads heatmaps. The location maps that you brought back count for the rotation, in Further.)
 #
 # **What localisation still costs:** after all of it about one joint in eight is farther off than a fifth of the hand, and one in twenty lies nearer to the other hand. Most of the latter are single joints or fingers: the rest of the hand could tell, but each heatmap is read alone. "Sides known" takes the true segmentation; these 48 pictures don't decide what that gains. Millimetres stay open, too.
 #
@@ -432,12 +433,10 @@ for name in networks:
     )
     mine = by_tenths(sure, found)  # Yours, once it is written.
     elsewhere[name] = (by_tenths_solution(sure, found) if mine is None else mine).tolist()
-    one = said[name]["seen from opposite"]
-    print(
-        f"{name:5} mean confidence {sure.mean():.2f}, share of hands found {found.float().mean():.2f}; ",
-        end="",
-    )
-    print(f"from opposite {one.confidence.mean():.2f} and {one.found.float().mean():.2f}")
+    print(f"{name}: mean confidence {sure.mean():.2f}, share of hands found {found.float().mean():.2f}")
+    for view in ("the owner's eyes", "opposite"):
+        one = said[name][VIEWS[view]]
+        print(f"    from {view}: {one.confidence.mean():.2f} and {one.found.float().mean():.2f}")
 own_view, opposite = (said["small"][kind].confidence.mean() for kind in ("desk", "seen from opposite"))
 guess.compare(guess.answers[0 if own_view - opposite > 0.3 else 1 if own_view - opposite > 0.05 else 2])
 fitted = [(row["confidence"], row["found"], row["hands"]) for row in measured["by_tenths"]]
@@ -483,7 +482,7 @@ show.kinds_chart(by_kind)
 # * **MediaPipe has an advantage:** its answers were the annotations' starting points. And `wild` isn't independent of it: encoder and second opinion come from there.
 # * **Two dimensions only.** A good PCK can hide a palm that was taken for a back.
 # * **Gap one seems to be here too:** `small` finds hardly a joint of hands that face the camera. But the photographs also differ in people, light and pose. (Kinds with fewer than three are left out.)
-# * **One photograph shows interlocked fingers,** and is hard for all three. Don't conclude from gap three's table that interlocked hands are easy in photographs.
+# * **One photograph shows interlocked fingers,** and is hard for all three. Don't conclude from the table of `wild`'s own world that interlocked hands are easy in photographs.
 #
 # ## Back to your photo
 #
@@ -522,7 +521,7 @@ show.table(rows, "your photo changed: left hand and right hand")
 #
 # * The **view** cost `small` most: it knows hands as their owner sees them, and exchanges left and right from opposite.
 # * **Appearance** and **camera**: what training varied held far beyond its range for brightness and tint, and broke for noise. Only a measurement tells.
-# * **Localisation**: the mean around the highest cell and the third look bring joints nearer to their place. One joint in eight still lies farther off than a fifth of the hand.
+# * **Localisation**: the mean around the highest cell and the third look bring joints nearer to their place (the second look only just). One joint in eight still lies farther off than a fifth of the hand.
 # * A **confidence** is a promise about pictures like those on which it was fitted; `small`'s was never fitted and promises nothing.
 # * **Scores on photographs** come with wide intervals, in two dimensions only.
 #
