@@ -8,6 +8,8 @@ from handlib.utils.errors import InputError
 
 NUM_VERTEX_TOKENS = 84
 """Four times the number of joints, so attention between the tokens costs sixteen times as much."""
+LARGEST = 2048
+"""The largest whole number that a configuration may hold; a mistyped number must not fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,9 @@ class DIRConfig:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
+            numbers = value if isinstance(value, (list, tuple)) else (value,)
+            if any(isinstance(number, int) and abs(number) > LARGEST for number in numbers):
+                raise InputError(f"{field.name}: expected whole numbers up to {LARGEST}, got {value}")
         for name, hint in get_type_hints(type(self)).items():
             value, choices = getattr(self, name), get_args(hint)
             if get_origin(hint) is Literal and value not in choices:

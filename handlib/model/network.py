@@ -126,7 +126,10 @@ class DIR(
             source = str(_network_folder(source))
         # The mixin prints how it loads the network.
         with redirect_stdout(None), reading(Path(source), "a network that save_pretrained has written"):
-            model: DIR = super().from_pretrained(source, **{"strict": True, **options})
+            try:
+                model: DIR = super().from_pretrained(source, **{"strict": True, **options})
+            except InputError as error:
+                raise InputError(f"{source}: {error}") from error
         model.name = str(name)
         use_parts(model, parts)
         return model

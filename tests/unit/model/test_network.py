@@ -325,6 +325,17 @@ def test_the_hub_is_asked_by_its_prefix(model: DIR, tmp_path: Path, monkeypatch:
     assert asked == ["owner/hands/config.json", "owner/hands/model.safetensors"]
 
 
+@pytest.mark.parametrize(("option", "value"), [("channels", 10**6), ("stage_levels", [-1, 0])])
+def test_a_configuration_that_cant_be_built_is_refused_with_its_folder(
+    model: DIR, tmp_path: Path, option: str, value: object
+):
+    model.save_pretrained(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), option: value}))
+    with pytest.raises(InputError, match=f"{tmp_path.name}: {option}: expected"):
+        DIR.from_pretrained(tmp_path)
+
+
 @given(data=st.data())
 def test_broken_networks_are_refused_in_one_line_that_names_the_folder(model: DIR, tmp_path: Path, data):
     model.save_pretrained(tmp_path)
