@@ -25,7 +25,7 @@ FOUND = 0.2
 
 @dataclass(frozen=True)
 class Answers:
-    """What a network answers about a batch of pictures, and how right it is.
+    """A network's answers about a batch of pictures, and their errors.
 
     ``mpjpe`` is in millimetres (``INTAG_MCP``). ``wrong`` says whose rotation is off by more than 45 degrees,
     ``exchanged`` in which pictures left and right would be nearer to the truth the other way round, ``found``

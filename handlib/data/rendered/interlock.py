@@ -31,7 +31,7 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Interlocking:
-    """How varied interlocked hands are, in degrees.
+    """The variety of interlocked hands, in degrees.
 
     Ranges: how far ``knuckles`` and ``middle_joints`` are bent; ``pitch`` turns the pair about the picture's
     horizontal axis, from fingers that point at the camera to fingers that point up. Standard deviations:
