@@ -6,7 +6,7 @@ rows; compare it with the spread over seeds.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import Any
 
 import torch
 
+from handlib.analysis.controls import coupled, widened, without_messages
 from handlib.analysis.cost import cost_of, medians
 from handlib.data.augment import Augmentation
-from handlib.data.shards import load_dataset
+from handlib.data.shards import Dataset, load_dataset
 from handlib.evaluation.evaluate import evaluate, write_report
 from handlib.evaluation.metrics import INTAG_MCP
 from handlib.evaluation.scores import Rows
@@ -44,6 +45,9 @@ FULL = replace(
     half_width=0.25,
 )
 """``small`` for 64 pixels: its picture is four times coarser than the released one, its maps twice."""
+READ_AGAIN = replace(FULL, stage_levels=(2, 1, 1))
+"""Three stages, the last two on maps of one size. What a stage draws matters to the next stages only, so here
+two drawings can help the hands; in ``FULL`` one can."""
 
 ABLATIONS: dict[str, DIRConfig] = {
     "full": FULL,
@@ -61,11 +65,28 @@ ABLATIONS: dict[str, DIRConfig] = {
     "no_enhancement": replace(FULL, enhancement=False),
     "no_attention": replace(FULL, hand_attention=False),
     "separate_encoders": replace(FULL, separate_encoders=True),
+    "matrices_only": replace(FULL, inter_hand="none"),
+    "matrices_and_transformer": FULL,
+    "wide_transformer": replace(FULL, gcn_layers=0),
+    "read_again": READ_AGAIN,
+    "read_again_single_plane": replace(READ_AGAIN, projection="single"),
+    "read_again_joint_planes": replace(READ_AGAIN, projection="joint"),
+    "read_again_no_projection": replace(READ_AGAIN, projection="none"),
+    "read_again_no_enhancement": replace(READ_AGAIN, enhancement=False),
+    "read_again_coupled": READ_AGAIN,
 }
 """Configurations by name; ``changes`` lists what each one changes.
 
 ``full`` has a plane per bone, as released.
 """
+
+CONTROLS: dict[str, Callable[[DIR], None]] = {
+    "matrices_only": without_messages,
+    "matrices_and_transformer": without_messages,
+    "wide_transformer": widened,
+    "read_again_coupled": coupled,
+}
+"""Changes of the stages that no option makes, by the ablation's name."""
 
 IN_WORDS = {
     "full": "the full model, two stages",
@@ -83,19 +104,39 @@ IN_WORDS = {
     "no_enhancement": "no enhancement",
     "no_attention": "no left/right attention",
     "separate_encoders": "separate encoders",
+    "matrices_only": "the GCN's matrices, no messages",
+    "matrices_and_transformer": "matrices, no messages, transformer",
+    "wide_transformer": "transformer as large as GCN and transformer",
+    "read_again": "three stages, the last two on one size",
+    "read_again_single_plane": "three stages, one shared plane",
+    "read_again_joint_planes": "three stages, a plane per joint",
+    "read_again_no_projection": "three stages, no projection",
+    "read_again_no_enhancement": "three stages, no enhancement",
+    "read_again_coupled": "three stages, joints and cells in one attention",
 }
 
 PAPER_ROWS = {"no_gcn_no_transformer": 3, "gcn_only": 4, "transformer_only": 5, "single_plane": 7, "full": 9}
 """IDs of ablations in the paper's table. The table also has one, two and three stages."""
 
 
+def build(name: str) -> DIR:
+    """Returns the untrained network of an ablation; its weights are drawn from torch's random numbers."""
+    model = DIR(ABLATIONS[name])
+    if name in CONTROLS:
+        CONTROLS[name](model)
+    return model
+
+
 def changes() -> dict[str, dict[str, Any]]:
     """Returns the changes of each ablation: the options in which it differs from ``full``."""
     full = asdict(FULL)
-    return {
+    changed = {
         name: {option: value for option, value in asdict(config).items() if value != full[option]}
         for name, config in ABLATIONS.items()
     }
+    for name, control in CONTROLS.items():
+        changed[name]["stages"] = control.__name__
+    return changed
 
 
 @dataclass(frozen=True)
@@ -185,7 +226,7 @@ def run(
     Raises:
         InputError: there is no such ablation, or the pairs don't fit.
     """
-    from handlib.training.loop import batches, train
+    from handlib.training.loop import train
     from handlib.training.run_folder import CHECKPOINT, SETTINGS
 
     if name not in ABLATIONS:
@@ -194,19 +235,43 @@ def run(
     test_pairs = load_dataset(test)
     folder = runs / f"{name}-{seed}"
     model = train(data, folder, config, training, LossWeights.small(), Augmentation())
-    report = evaluate(model.eval(), batches(test_pairs), INTAG_MCP)
-    cost = cost_of(DIR(config))
     settings = json.loads((folder / SETTINGS).read_text())
     state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")
-    result = AblationResult(
+    result = measured(
+        name, seed, model.eval(), asdict(training), settings, load_dataset(data), test_pairs, state["hours"]
+    )
+    make_folder(out)
+    write_result(out, result)
+    return result
+
+
+def measured(
+    name: str,
+    seed: int,
+    model: DIR,
+    training: dict[str, Any],
+    settings: dict[str, Any],
+    data: Dataset,
+    test: Dataset,
+    hours: float,
+) -> AblationResult:
+    """Returns the result of a trained network, in evaluation mode: its errors on test pairs, and its cost.
+
+    ``settings`` are those of the training's folder, ``hours`` is the time that the training took.
+    """
+    from handlib.training.loop import batches
+
+    report = evaluate(model, batches(test), INTAG_MCP)
+    cost = cost_of(build(name))
+    return AblationResult(
         name=name,
         seed=seed,
-        config=asdict(config),
-        training=asdict(training),
+        config=asdict(ABLATIONS[name]),
+        training=training,
         precision=", ".join(dict.fromkeys(machine["precision"] for machine in settings["ran_on"])),
-        data=asdict(load_dataset(data).info),
-        test=asdict(test_pairs.info),
-        hours=state["hours"],
+        data=asdict(data.info),
+        test=asdict(test.info),
+        hours=hours,
         parameters=cost.parameters,
         flops=cost.flops,
         peak_megabytes=cost.peak_megabytes,
@@ -214,9 +279,6 @@ def run(
         protocol=report["protocol"],
         scores=report["scores"],
     )
-    make_folder(out)
-    write_result(out, result)
-    return result
 
 
 def write_result(folder: Path, result: AblationResult) -> None:
@@ -233,7 +295,7 @@ def measure_costs(folder: Path) -> None:
     """
     results = load_results(folder)
     names = dict.fromkeys(result.name for result in results)
-    models = {name: DIR(ABLATIONS[name]).eval() for name in names}
+    models = {name: build(name).eval() for name in names}
     picture = torch.zeros(1, 3, FULL.image_size, FULL.image_size)
     times = medians({name: partial(model, picture) for name, model in models.items()}, TURNS)
     costs = {name: replace(cost_of(model, 1), milliseconds=times[name]) for name, model in models.items()}

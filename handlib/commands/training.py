@@ -223,6 +223,7 @@ def _batches_of_split(
 def ablate(
     list: bool = False,
     run: str | None = None,
+    stages: bool = False,
     table: bool = False,
     costs: bool = False,
     seed: int = 0,
@@ -238,6 +239,8 @@ def ablate(
     Args:
         list: print the names of all ablations and the options that each one changes.
         run: train and measure the ablation of this name. Interrupted? Run it again; it resumes.
+        stages: train the stages of all ablations that differ in them alone, on one frozen encoder and the
+            same batches, and measure them. Interrupted? Run it again; it resumes.
         table: print the table of all results.
         costs: measure arithmetic, memory and time of all networks in the results again, one after the other.
         seed: random seed of the weights, the order of pairs and their augmentation.
@@ -250,11 +253,11 @@ def ablate(
         steps: number of batches, of 32 pairs each.
         threads: CPU threads to compute with; 0 leaves the choice to torch.
     """
-    from handlib.analysis import ablations
+    from handlib.analysis import ablations, stage_ablations
 
     check_at_least("steps", steps, 1)
-    if list + table + costs + (run is not None) != 1:
-        raise InputError("ablate: expected one of --list, --run NAME, --table and --costs")
+    if list + table + costs + stages + (run is not None) != 1:
+        raise InputError("ablate: expected one of --list, --run NAME, --stages, --table and --costs")
     results = out or ablations.results_folder()
     if list:
         for name, changes in ablations.changes().items():
@@ -265,4 +268,6 @@ def ablate(
         ablations.measure_costs(results)
     if run:
         ablations.run(run, seed, data, test, runs, results, steps)
+    if stages:
+        stage_ablations.run(stage_ablations.NAMES, seed, data, test, runs / "stages", results, steps)
     print(ablations.table(ablations.load_results(results)))

@@ -189,11 +189,10 @@ class RefinementStage(nn.Module):
         half = offset[:, None, :] / 2
         in_one_frame = local + torch.stack((-half, half), dim=1)
         tokens = self.second_gcn(graph + self.global_position(in_one_frame))
-        tokens, attention = self.transformer(tokens.flatten(1, 2))
-        tokens = tokens.unflatten(1, (2, -1))
+        tokens, attention, canvas = self.exchange(tokens, fused)
         after = decode(*self.update(tokens, before.params.to_vector().detach(), offset))
 
-        plane_features, projected, enhanced = self._draw(fused, tokens, self._places(after)[1])
+        plane_features, projected, enhanced = self._draw(canvas, tokens, self._places(after)[1])
         return StageTrace(
             before=before,
             after=after,
@@ -208,6 +207,13 @@ class RefinementStage(nn.Module):
             projected=projected,
             enhanced=enhanced,
         )
+
+    def exchange(
+        self, tokens: Float[Tensor, "batch hand=2 tokens features"], fused: Float[Tensor, "batch _ _ _"]
+    ) -> tuple[Float[Tensor, "batch hand=2 tokens features_out"], Float[Tensor, "batch _ _ _ _"], Tensor]:
+        """Returns the tokens after both hands' exchange, its attention weights, and the map to draw on."""
+        tokens, attention = self.transformer(tokens.flatten(1, 2))
+        return tokens.unflatten(1, (2, -1)), attention, fused
 
     def _draw(self, fused: Tensor, tokens: Tensor, uv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Returns plane features, projected map and enhanced map; empty where the configuration has none."""
