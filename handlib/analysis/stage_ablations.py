@@ -8,29 +8,26 @@ of them. Whole trainings (:mod:`handlib.analysis.ablations`) also change what th
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from handlib.analysis.ablations import ABLATIONS, FULL, AblationResult, build, measured, write_result
+from handlib.analysis.pair_errors import PAIRS, pair_errors, pair_facts, save_arrays
 from handlib.data.augment import Augmentation
-from handlib.data.sample import normalise
 from handlib.data.shards import Dataset, load_dataset
-from handlib.evaluation.metrics import INTAG_MCP, align, joint_errors, mrrpe
-from handlib.hand.skeleton import SIDES
 from handlib.model.encoder import Encoder
 from handlib.model.network import DIR, weights_sum
-from handlib.training.loop import Run, batches, machine_of, one_processor, progress, train
+from handlib.training.loop import Run, machine_of, one_processor, progress, train
 from handlib.training.losses import LossWeights
 from handlib.training.run_folder import CHECKPOINT, SETTINGS, check_same_run, save_checkpoint
 from handlib.training.schedule import Steps, TrainConfig
 from handlib.utils.errors import InputError
-from handlib.utils.files import make_folder, reading, replacing
+from handlib.utils.files import make_folder
 
 ENCODER_STEPS, STEPS = 3000, 600
 RATE = 0.005
@@ -54,6 +51,8 @@ NAMES = (
     "read_again_coupled",
 )
 """The ablations whose stages are compared on a frozen encoder."""
+OWN_ENCODER = ("no_refinement", "no_attention", "separate_encoders")
+"""Ablations that change the encoder, or have no stage."""
 
 
 class FrozenEncoder(nn.Module):
@@ -88,7 +87,7 @@ def on_encoder(name: str, encoder: FrozenEncoder, seed: int) -> DIR:
     """Returns an ablation's network with new stages, drawn from the seed, on the frozen encoder."""
     torch.manual_seed(seed)
     model = build(name)
-    model.encoder = encoder
+    model.add_module("encoder", encoder)
     return model
 
 
@@ -107,11 +106,12 @@ def learn_stages(
     augmentation are the usual ones if not given.
 
     Raises:
-        InputError: an ablation isn't one of ``NAMES``, or a folder holds a different training.
+        InputError: an ablation changes more than the stages, or a folder holds a different training.
     """
+    allowed = [name for name in ABLATIONS if name not in OWN_ENCODER]
     for name in names:
-        if name not in NAMES:
-            raise InputError(f"stages: expected some of {', '.join(NAMES)}, got {name!r}")
+        if name not in allowed:
+            raise InputError(f"stages: expected some of {', '.join(allowed)}, got {name!r}")
     config = TrainConfig(steps=steps, seed=seed, optimiser="muon", learning_rate=RATE)
     ranges = ranges or Augmentation()
     fabric, runs = one_processor(), {}
@@ -152,65 +152,27 @@ def _step(run: Run, fields: dict[str, Tensor], checkpoint: Path) -> None:
         save_checkpoint(run.fabric, checkpoint, run.state())
 
 
-@dataclass(frozen=True)
-class PairErrors:
-    """The last estimate's errors on every test pair, in mm, joint by joint.
-
-    ``joints`` are those of :func:`handlib.evaluation.metrics.joint_errors`, ``offset`` is the error of one
-    root relative to the other.
-    """
-
-    joints: Float[np.ndarray, "pairs hand=2 21"]
-    offset: Float[np.ndarray, "pairs"]
-
-    def save(self, path: Path) -> None:
-        """Writes the errors, rounded to half precision."""
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **{name: v.astype(np.float16) for name, v in vars(self).items()})
-
-    @classmethod
-    def load(cls, path: Path) -> "PairErrors":
-        """Reads the errors that :meth:`save` wrote.
-
-        Raises:
-            InputError: the file is missing or damaged.
-        """
-        with reading(path, "errors of an ablation's test pairs"), np.load(path, allow_pickle=False) as file:
-            return cls(*(file[f.name].astype(np.float32) for f in fields(cls)))
-
-
-@torch.inference_mode()
-def pair_errors(model: DIR, pairs: Dataset) -> PairErrors:
-    """Returns the errors of a network in evaluation mode on every pair."""
-    hands, joints, offsets = [model.hands[side] for side in SIDES], [], []
-    for batch in batches(pairs):
-        aligned = align(model(normalise(batch.image)).final, batch, INTAG_MCP, hands)
-        joints.append(joint_errors(aligned))
-        offsets.append(mrrpe(aligned))
-    return PairErrors(torch.cat(joints).numpy(), torch.cat(offsets).numpy())
-
-
 def run(
     names: Sequence[str], seed: int, data: Path, test: Path, runs: Path, out: Path, steps: int = STEPS
 ) -> list[AblationResult]:
     """Trains the stages of several ablations, measures them and writes their results.
 
     ``data`` and ``test`` are folders of 64-pixel pairs. ``runs`` keeps the trainings, first of all the
-    encoder's; ``out`` receives ``NAME-SEED.json`` and ``NAME-SEED.npz`` (:class:`PairErrors`).
+    encoder's; ``out`` receives ``NAME-SEED.json``, ``NAME-SEED.npz``
+    (:class:`handlib.analysis.pair_errors.PairErrors`), and ``pairs.npz``, what is known of the test pairs.
 
     Raises:
         InputError: there is no such ablation, or the pairs don't fit.
     """
     pairs, test_pairs = load_dataset(data), load_dataset(test)
     encoder = FrozenEncoder(trained_encoder(data, runs / "encoder"))
+    make_folder(out)
+    save_arrays(pair_facts(test_pairs), out / PAIRS)
     results = []
     for name, trained in learn_stages(names, seed, pairs, encoder, runs, steps).items():
         model, settings = trained.network.eval(), json.loads((runs / f"{name}-{seed}" / SETTINGS).read_text())
-        result = measured(
-            name, seed, model, settings["training"], settings, pairs, test_pairs, trained.hours
-        )
-        make_folder(out)
-        pair_errors(model, test_pairs).save(out / f"{name}-{seed}.npz")
+        result = measured(name, seed, model, settings["training"], settings, pairs, test_pairs, trained.hours)
+        save_arrays(pair_errors(model, test_pairs), out / f"{name}-{seed}.npz")
         write_result(out, result)
         results.append(result)
     return results

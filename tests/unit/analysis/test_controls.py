@@ -61,7 +61,10 @@ def test_the_wide_transformer_lets_all_joints_attend_and_has_no_gcn():
 
 
 def test_coupled_joints_read_far_cells_and_cells_read_joints():
-    tokens, fused = torch.randn(1, 2, 21, 64, requires_grad=True), torch.randn(1, 64, 8, 8, requires_grad=True)
+    tokens, fused = (
+        torch.randn(1, 2, 21, 64, requires_grad=True),
+        torch.randn(1, 64, 8, 8, requires_grad=True),
+    )
     coupled, decoupled = (stages_of(name)[0] for name in ("read_again_coupled", "read_again"))
     assert isinstance(coupled, CoupledStage)
     new, attention, canvas = coupled.exchange(tokens, fused)

@@ -1,0 +1,46 @@
+"""Few training pairs: stages with joints and with vertices, measured on training and on test pairs."""
+
+import pytest
+from hypothesis import given
+from support.malformed import assert_read_or_refused, malformed_json
+
+from handlib.analysis import stage_ablations
+from handlib.analysis.few_pairs import FewPairs, learn_from_few_pairs, read_few_pairs
+from handlib.data.rendered.synthetic import make_dataset
+from handlib.utils.errors import InputError
+
+RESULT = {
+    "seeds": [0, 1],
+    "steps": 3,
+    "world": "desk",
+    "train": {"joints": {"300": [5.0, 5.0]}, "vertices": {"300": [4.0, 4.0]}},
+    "test": {"joints": {"300": [10.0, 10.2]}, "vertices": {"300": [11.0, 11.4]}},
+}
+
+
+def test_the_gap_is_test_minus_training_and_the_gain_is_on_test_pairs():
+    result = FewPairs(**RESULT)
+    assert result.gap(300).mean == pytest.approx(2.1)
+    assert result.gain(300).mean == pytest.approx(1.1)
+    assert result.gap(300).low < 2.1 < result.gap(300).high
+
+
+def test_both_kinds_learn_from_the_first_pairs_and_read_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage_ablations, "ENCODER_STEPS", 1)
+    for split, count in (("train", 6), ("test", 4)):
+        make_dataset(tmp_path / split, split=split, count=count, size=64, seed=0)
+    folders = (tmp_path / "train", tmp_path / "test", tmp_path / "runs", tmp_path / "few.json")
+    with pytest.raises(InputError, match="counts: expected at most the 6 pairs"):
+        learn_from_few_pairs(*folders, counts=(7,))
+    result = learn_from_few_pairs(*folders, seeds=(0, 1), counts=(4,), steps=2)
+    assert read_few_pairs(tmp_path / "few.json") == result
+    for where in (result.train, result.test):
+        for tokens in ("joints", "vertices"):
+            errors = where[tokens]["4"]
+            assert len(errors) == 2 and errors[0] != errors[1] and all(5 < error < 200 for error in errors)
+
+
+@given(malformed_json(RESULT))
+def test_a_broken_result_is_refused_in_one_line(tmp_path, content):
+    (tmp_path / "few.json").write_bytes(content)
+    assert_read_or_refused(lambda: read_few_pairs(tmp_path / "few.json"), "few.json")
