@@ -18,7 +18,10 @@ from handlib.model.estimate import Estimate, Prediction
 from handlib.model.network import DIR
 from handlib.photos.hand_network import second_opinion
 from handlib.photos.presence import hands_present
+from handlib.utils.errors import InputError
 
+UNCHANGED = "desk"
+"""The name of scenes as they are, seen by their owner's eyes."""
 FOUND = 0.2
 """Hand sizes: a hand is found if its joints are nearer than this to their places, on average."""
 
@@ -80,7 +83,13 @@ def answers_to(network: DIR, pictures: Sample) -> Answers:
 
 
 def ask(network: DIR, scenes: Sequence[Scene], kind: str) -> Answers:
-    """Asks a network about scenes after one of ``CHANGES``, or unchanged under any other name."""
-    changes = [CHANGES[kind]] if kind in CHANGES else []
+    """Asks a network about scenes as they are (``UNCHANGED``), or after one of ``CHANGES``.
+
+    Raises:
+        InputError: there is no such change.
+    """
+    if kind not in (UNCHANGED, *CHANGES):
+        raise InputError(f"kind: expected one of {', '.join((UNCHANGED, *CHANGES))}, got {kind!r}")
+    changes = [] if kind == UNCHANGED else [CHANGES[kind]]
     size = network.config.image_size
     return answers_to(network, stack([taken(scene, changes, size, k) for k, scene in enumerate(scenes)]))

@@ -9,7 +9,8 @@ from handlib.analysis.domain_gap import CHANGES, taken
 from handlib.data.rendered.scenes import make_scene
 from handlib.data.sample import stack
 from handlib.model.network import DIR
-from handlib.photos.trials import answers_to, ask, off_by
+from handlib.photos.trials import UNCHANGED, answers_to, ask, off_by
+from handlib.utils.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_hands_are_off_in_sizes_of_the_true_hand():
 
 
 def test_a_network_in_its_own_world_finds_both_hands_on_their_sides(network, scenes):
-    usual = ask(network, scenes, "nothing")
+    usual = ask(network, scenes, UNCHANGED)
     assert usual.found.all() and not usual.exchanged.any() and not usual.wrong.any()
     assert (usual.confidence > 0.8).all()
     assert usual.mpjpe.max() < 25
@@ -53,6 +54,11 @@ def test_the_network_sees_the_changed_picture(network, scenes):
 
 
 def test_networks_that_locate_joints_ask_for_a_second_opinion(scenes):
-    answers = ask(DIR.from_pretrained("wild"), scenes[:1], "nothing")
+    answers = ask(DIR.from_pretrained("wild"), scenes[:1], UNCHANGED)
     assert answers.confidence.shape == (1, 2)
     assert (answers.confidence > 0.5).all()
+
+
+def test_an_unknown_change_is_refused(network, scenes):
+    with pytest.raises(InputError, match=r"kind: expected one of desk, .* got 'no color'"):
+        ask(network, scenes, "no color")
