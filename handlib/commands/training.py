@@ -29,7 +29,7 @@ class Machine:
     """The hardware that a training runs on. A run may resume on other hardware.
 
     Args:
-        accelerator: kind of device: cpu, cuda, mps or auto.
+        accelerator: kind of device: cpu, cuda or mps; auto takes a GPU if there is one.
         devices: number of devices on each machine.
         num_nodes: number of machines.
         precision: arithmetic. If not given: bf16-mixed where the device is quick at it, else 32-true.
@@ -37,7 +37,7 @@ class Machine:
         workers: processes per device that prepare pictures; 0 prepares them between the steps.
     """
 
-    accelerator: str = "cpu"
+    accelerator: str = "auto"
     devices: int = 1
     num_nodes: int = 1
     precision: Literal["32-true", "bf16-mixed"] | None = None

@@ -12,7 +12,7 @@
 # 4. explain why twisted skin gets thin, and what corrects it;
 # 5. tell which fingertips and which frame a number belongs to (Further).
 #
-# Words: [MANO](../docs/glossary.md#hand-model), [joint](../docs/glossary.md#joint), [MCP](../docs/glossary.md#finger-joints), [axis-angle](../docs/glossary.md#axis-angle), [linear blend skinning](../docs/glossary.md#linear-blend-skinning), [pose blend shapes](../docs/glossary.md#pose-blend-shapes).
+# Words: [MANO](../docs/glossary.md#hand-model), [joint](../docs/glossary.md#joint), [MCP](../docs/glossary.md#finger-joints), [axis-angle](../docs/glossary.md#axis-angle), [linear blend skinning](../docs/glossary.md#linear-blend-skinning), [pose blend shapes](../docs/glossary.md#pose-blend-shapes), [open hand](../docs/glossary.md#open-hand).
 
 # %%
 from copy import deepcopy

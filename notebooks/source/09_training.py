@@ -13,7 +13,7 @@
 # 3. write the step of a training loop, and test the loop on one pair;
 # 4. train a network of your own functions, and judge it by pairs that it has not seen.
 #
-# Words: [dense correspondence](../docs/glossary.md#dense-correspondence), [estimate](../docs/glossary.md#estimate), [axis-angle](../docs/glossary.md#axis-angle), [offset](../docs/glossary.md#offset), [weak perspective](../docs/glossary.md#weak-perspective).
+# Words: [dense correspondence](../docs/glossary.md#dense-correspondence), [estimate](../docs/glossary.md#estimate), [axis-angle](../docs/glossary.md#axis-angle), [offset](../docs/glossary.md#offset), [weak perspective](../docs/glossary.md#weak-perspective), [Muon](../docs/glossary.md#muon).
 
 # %%
 import math

@@ -14,7 +14,7 @@
 # 4. say of each mechanism of DIR what was shown and what it is worth in error;
 # 5. name three ways in which a table is made to say what one wants.
 #
-# Words: [stage](../docs/glossary.md#stage), [GCN](../docs/glossary.md#graph-convolutional-network), [token](../docs/glossary.md#token), [multi-plane projection](../docs/glossary.md#multi-plane-projection), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [stratum](../docs/glossary.md#stratum).
+# Words: [stage](../docs/glossary.md#stage), [GCN](../docs/glossary.md#graph-convolutional-network), [multi-plane projection](../docs/glossary.md#multi-plane-projection), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [stratum](../docs/glossary.md#stratum), [ablation](../docs/glossary.md#ablation), [seed](../docs/glossary.md#seed), [micro-task](../docs/glossary.md#micro-task).
 
 # %%
 import numpy as np

@@ -16,7 +16,7 @@
 #
 # Both networks run your parts; only `wild` needs `fit_weak_perspective` (notebook 02).
 #
-# Words: [joint](../docs/glossary.md#joint), [estimate](../docs/glossary.md#estimate), [uv](../docs/glossary.md#uv), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [PCK](../docs/glossary.md#percentage-of-correct-keypoints).
+# Words: [joint](../docs/glossary.md#joint), [estimate](../docs/glossary.md#estimate), [uv](../docs/glossary.md#uv), [MPJPE](../docs/glossary.md#mean-per-joint-position-error), [PCK](../docs/glossary.md#percentage-of-correct-keypoints), [joint map](../docs/glossary.md#joint-map).
 
 # %%
 import json

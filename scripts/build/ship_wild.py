@@ -96,11 +96,12 @@ def runs_told(runs: list[dict]) -> str:
     for number, run in enumerate(runs, start=1):
         config, data = run["training"], run["data"]
         start = "from the hand network's encoder" if number == 1 else "with the weights so far"
+        maps = f"; only the joint maps in the first {100 * config['maps_first']:.0f} % of the steps"
         lines.append(
             f"{number}. {start}, {data['count']} layered pairs (seed {data['seed']}): {run['steps_done']} of "
             f"{config['steps']} steps of {config['batch_size']} pairs, Muon (the encoder: AdamW at "
-            f"{config['backbone_rate']:g} of its rate), learning rate {config['learning_rate']:g}; only the "
-            f"joint maps in the first {100 * config['maps_first']:.0f} % of the steps."
+            f"{config['backbone_rate']:g} of its rate), learning rate {config['learning_rate']:g}"
+            f"{maps if config['maps_first'] else ''}."
         )
     return "\n".join(lines)
 
@@ -140,8 +141,17 @@ landmarker's network."""
 def search_told() -> str:
     """Returns the table of the hands found in rendered pictures and in photographs without hands."""
     answers = json.loads((OUT / "search.json").read_text())["answers"]
-    told = ("both hands", "the right one", "the other side", "one hand", "no hand")
-    lines = [f"| the picture shows | pictures | {' | '.join(told)} |", f"|---|---:|{'---:|' * len(told)}"]
+    told = {
+        "both hands": "both hands",
+        "the right one": "just this hand",
+        "the other side": "a hand of the other side",
+        "one hand": "one of the two",
+        "no hand": "no hand",
+    }
+    lines = [
+        f"| the picture shows | pictures | {' | '.join(told.values())} |",
+        f"|---|---:|{'---:|' * len(told)}",
+    ]
     for shown, counts in answers.items():
         numbers = " | ".join(str(counts.get(name, 0)) for name in told)
         lines.append(f"| {shown} | {sum(counts.values())} | {numbers} |")
@@ -164,15 +174,16 @@ def what_to_expect() -> str:
     )
     mediapipe = others["mediapipe"]
     missing = 100 * mediapipe["all"]["missing"]
+    low, high = own["all"]["pck@0.2 interval"]
     count = round(own["all"]["pictures"])
     return f"""**What to expect of a photograph.** On {count} photographs that people have annotated, `wild`
 puts {share(own)} of the joints within a fifth of a hand's size when it is told where the hands are
 ({views}), {100 * alone["pck@0.2"]:.0f} % when it has to find them; left and right are exchanged in
 {100 * own["all"]["swapped"]:.0f} % of the pictures. `small`, which has never seen a photograph, reaches
 {share(others["small"])}, MediaPipe's hand landmarker, which was trained on photographs, {share(mediapipe)}
-(it finds no second hand in {missing:.0f} % of the pictures). So few pictures leave such a share uncertain by
-ten percent and more. How it was measured stands on the
-[card of `wild`](../data_samples/checkpoints/wild/README.md)."""
+(it finds no second hand in {missing:.0f} % of the pictures). So few pictures leave `wild`'s share uncertain
+(95 %: {100 * low:.0f} to {100 * high:.0f} %), and don't settle which of the two is better. How this was
+measured stands on the [card of `wild`](../data_samples/checkpoints/wild/README.md)."""
 
 
 def in_short() -> str:
@@ -180,11 +191,13 @@ def in_short() -> str:
     scores = json.loads((OUT / "photographs.json").read_text())
     own, alone = (scores[way][NAME]["all"] for way in ("boxes", "no boxes"))
     mediapipe = scores["no boxes"]["mediapipe"]["all"]
+    low, high = alone["pck@0.2 interval"]
     return (
         f"- **Photographs:** `{NAME}` puts {100 * own['pck@0.2']:.0f} % of the joints of "
         f"{own['pictures']:.0f} annotated photographs within a fifth of a hand's size, "
-        f"{100 * alone['pck@0.2']:.0f} % when it has to find the hands itself (MediaPipe's hand landmarker: "
-        f"{100 * mediapipe['pck@0.2']:.0f} %)."
+        f"{100 * alone['pck@0.2']:.0f} % when it has to find the hands itself (95 %: {100 * low:.0f} to "
+        f"{100 * high:.0f}). MediaPipe's hand landmarker has {100 * mediapipe['pck@0.2']:.0f} %; so few "
+        "pictures don't settle which is better."
     )
 
 
@@ -245,15 +258,16 @@ The last estimate by how near the hands are:
 
 {format_table(final, INTAG_MCP, ["samples", *COLUMNS])}
 
-Confidence, on {confidence["hands"]} hands of pictures with two hands, one or none: of hands that aren't there
-{100 * confidence["absent_hands_told_absent"]:.0f} % are told absent, of hands that are
-{100 * confidence["present_hands_told_present"]:.0f} % present. Of pictures with one hand
-{100 * confidence["one_hand_told_so"]:.0f} % are told to show just this hand, of pictures without hands
-{100 * confidence["no_hand_told_so"]:.0f} % to show none. Confidence differs from the share
-of hands that were found by {100 * confidence["mean_difference"]:.0f} % on average
+Confidence, on {confidence["hands"]} hands in squares around two hands, one or none: the network calls
+{100 * confidence["absent_hands_told_absent"]:.0f} % of the missing hands missing and
+{100 * confidence["present_hands_told_present"]:.0f} % of the others present. It says
+"just this hand" of {100 * confidence["one_hand_told_so"]:.0f} % of the squares with one hand, and "no hand"
+of {100 * confidence["no_hand_told_so"]:.0f} % of those without. Confidence differs from the share of hands
+that were found by {100 * confidence["mean_difference"]:.0f} % on average
 (`scripts/build/calibrate_confidence.py`).
 
-Which hands `handlib.reconstruct` finds in larger pictures by itself (`scripts/build/measure_search.py`):
+When `handlib.reconstruct` has to search larger pictures for hands, it is right less often. What it answers
+(`scripts/build/measure_search.py`):
 
 {search_told()}
 
@@ -264,7 +278,8 @@ Which hands `handlib.reconstruct` finds in larger pictures by itself (`scripts/b
 ## Limits
 
 Hands that are small in the picture or seen from unusual sides are often wrong, and left and right can be
-exchanged where somebody faces the camera. Gloves, tattoos and children's hands weren't in its
+exchanged where somebody faces the camera. A single hand is sometimes taken for two at one place. Fingers that
+interlock are placed badly in photographs. Gloves, tattoos and children's hands weren't in its
 world.
 """
 
