@@ -61,20 +61,20 @@ progress()
 
 # %%
 SEED, SIZE = 12, 128
-model = DIR.from_pretrained("small", parts=my_parts(), [world](../docs/glossary.md#world).
+model = DIR.from_pretrained("small", parts=my_parts())
 hands = [model.hands[side] for side in SIDES]
-blind = MeanPredictor(stack(load_samples("train")), dict(model.hands), [world](../docs/glossary.md#world).
-bare = [make_scene("desk", SEED, k, "test") for k in range(24), [world](../docs/glossary.md#world).
+blind = MeanPredictor(stack(load_samples("train")), dict(model.hands))
+bare = [make_scene("desk", SEED, k, "test") for k in range(24)]
 desk = [scene.sample(SIZE) for scene in bare]
 
 
-def interval(values, digits=1), [world](../docs/glossary.md#world).
+def interval(values, digits=1):
     """The mean and two standard errors, as text."""
     mean, error = mean_and_error(values)
     return f"{round(mean, digits) + 0:.{digits}f} ± {2 * error:.1f}"  # + 0: no minus before a zero
 
 
-def curve(axes, x, stats, label, grey, marker, style="-"), [world](../docs/glossary.md#world).
+def curve(axes, x, stats, label, grey, marker, style="-"):
     """Draws means with two standard errors either way, in mm."""
     means, errors = zip(*stats)
     bars = [2 * error for error in errors]
@@ -91,8 +91,8 @@ show.table({name: {"MPJPE (mm)": interval(errors["mpjpe"].mean(1))} for name, er
 versions = {
     "bare": bare[1],
     "a thing": covered([bare[1]], 0.3, seed=4)[0],
-    "other hands": make_scene("desk-others", SEED, 1, "test"), [world](../docs/glossary.md#world).
-    "one behind the other": make_scene("desk-stacked", SEED, 4, "test"), [world](../docs/glossary.md#world).
+    "other hands": make_scene("desk-others", SEED, 1, "test"),
+    "one behind the other": make_scene("desk-stacked", SEED, 4, "test"),
 }
 titles = [
     f"{name}\nvisible: {100 * scene.visibility[0][0]:.0f} % and {100 * scene.visibility[0][1]:.0f} %"
@@ -131,7 +131,7 @@ check("visible_shares", visible_shares)
 
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
-def visible_shares_solution(depth), [world](../docs/glossary.md#world).
+def visible_shares_solution(depth):
     meets = depth.isfinite()
     first = (depth.argmin(0) == torch.arange(len(depth))[:, None]) & meets
     return first.sum(1) / meets.sum(1)
@@ -155,7 +155,7 @@ guess = predict(
 guess
 
 # %% tags=["reveals"]
-hidden = [scene.sample(SIZE) for scene in islice(hidden_scenes(SEED + 1), 30), [world](../docs/glossary.md#world).
+hidden = [scene.sample(SIZE) for scene in islice(hidden_scenes(SEED + 1), 30)]
 hidden_first = stack(hidden).visible.argsort(dim=1)
 first, *_, last = errors_by_estimate(model, hidden)
 hidden_blind = errors_by_estimate(blind, hidden)[-1]["mpjpe"]
@@ -166,13 +166,13 @@ columns = {
     "always the mean hand (mm)": hidden_blind,
     "rotation off by (°)": last["rotation_deg"],
 }
-columns = {name: values.gather(1, hidden_first) for name, values in columns.items(), [world](../docs/glossary.md#world).
-ratio = float(columns["after stage 2 (mm)"][:, 0].mean() / columns["after stage 2 (mm)"][:, 1].mean(), [world](../docs/glossary.md#world).
+columns = {name: values.gather(1, hidden_first) for name, values in columns.items()}
+ratio = float(columns["after stage 2 (mm)"][:, 0].mean() / columns["after stage 2 (mm)"][:, 1].mean())
 guess.compare(guess.answers[sum(ratio > limit for limit in (1.3, 2, 4))])
 show.table(
     {
-        hand: {name: interval(values[:, k]) for name, values in columns.items(), [world](../docs/glossary.md#world).
-        for k, hand in enumerate(("hidden hand", "other hand"), [world](../docs/glossary.md#world).
+        hand: {name: interval(values[:, k]) for name, values in columns.items()}
+        for k, hand in enumerate(("hidden hand", "other hand"))
     }
 )
 
@@ -183,27 +183,27 @@ show.table(
 result = load_robustness()
 visible, measured = result.visible["stacked"], result.errors["as it was"]["stacked"]
 behind = visible.argmin(1)[:, None]
-of_hand = [np.take_along_axis(measured["final"], k, 1)[:, 0] for k in (behind, 1 - behind), [world](../docs/glossary.md#world).
+of_hand = [np.take_along_axis(measured["final"], k, 1)[:, 0] for k in (behind, 1 - behind)]
 figure, all_axes = show.detached_figure(1, 2, figsize=(9.5, 3.4), layout="constrained", sharey=True)
 estimates = (
-    ("first estimate", measured["initial"], "0.6", "s", "-"), [world](../docs/glossary.md#world).
-    ("after stage 2", measured["final"], "0.0", "o", "-"), [world](../docs/glossary.md#world).
+    ("first estimate", measured["initial"], "0.6", "s", "-"),
+    ("after stage 2", measured["final"], "0.0", "o", "-"),
 )
 both_hands = (
-    ("hand behind, after stage 2", of_hand[0], "0.0", "v", "--"), [world](../docs/glossary.md#world).
-    ("hand in front, after stage 2", of_hand[1], "0.0", "^", "--"), [world](../docs/glossary.md#world).
+    ("hand behind, after stage 2", of_hand[0], "0.0", "v", "--"),
+    ("hand in front, after stage 2", of_hand[1], "0.0", "^", "--"),
 )
 panels = (
-    ("of this hand", visible, 10, estimates), [world](../docs/glossary.md#world).
-    ("of the hand behind", visible.min(1), 5, both_hands), [world](../docs/glossary.md#world).
+    ("of this hand", visible, 10, estimates),
+    ("of the hand behind", visible.min(1), 5, both_hands),
 )
-for axes, (whose, shares, count, curves) in zip(all_axes, panels), [world](../docs/glossary.md#world).
+for axes, (whose, shares, count, curves) in zip(all_axes, panels):
     for name, errors, *style in curves:
-        row = binned(shares, errors, np.linspace(0, 1, count + 1).tolist(), [world](../docs/glossary.md#world).
+        row = binned(shares, errors, np.linspace(0, 1, count + 1).tolist())
         middles = [50 * (b.low + b.high) for b in row]
         curve(axes, middles, [(b.mean, b.error) for b in row], name, *style)
     axes.axhline(float(hidden_blind.mean()), color=HIGHLIGHT, linestyle="--", label="always the mean hand")
-    axes.set(xlabel=f"visible share {whose} (%)", ylim=(0, None), [world](../docs/glossary.md#world).
+    axes.set(xlabel=f"visible share {whose} (%)", ylim=(0, None))
     axes.legend(frameon=False, fontsize=8)
 figure
 
@@ -228,10 +228,10 @@ guess
 # %% tags=["reveals"]
 pairs = stack([make_scene("desk-stacked", SEED, k, "test").sample(SIZE) for k in range(120)])
 x, y = ((pairs.uv + 1) / 2 * SIZE).long().clamp(0, SIZE - 1).unbind(-1)
-shown_there = pairs.label.flatten(1).gather(1, (y * SIZE + x).flatten(1)).unflatten(1, (2, 21), [world](../docs/glossary.md#world).
-seen, under_the_other = (shown_there == torch.tensor(ids)[:, None] for ids in ((1, 2), (2, 1)), [world](../docs/glossary.md#world).
+shown_there = pairs.label.flatten(1).gather(1, (y * SIZE + x).flatten(1)).unflatten(1, (2, 21))
+seen, under_the_other = (shown_there == torch.tensor(ids)[:, None] for ids in ((1, 2), (2, 1)))
 partly = (pairs.visible > 0.2) & (pairs.visible < 0.8)
-errors = joint_errors(align(model(normalise(pairs.image)).final, pairs, INTAG_MCP, hands), [world](../docs/glossary.md#world).
+errors = joint_errors(align(model(normalise(pairs.image)).final, pairs, INTAG_MCP, hands))
 
 LEVELS = {"knuckles": 1, "middle joints": 2, "last joints": 3, "tips": 4}
 level = torch.tensor([0] + 5 * [1, 2, 3, 4])
@@ -242,37 +242,37 @@ def by_kind(at: Tensor) -> Float[Tensor, "kind=3 hands"]:
     """Mean error of some joints: of the other hand, where partly hidden hands are seen, where they aren't."""
     kinds = (errors.flip(1), at.expand_as(errors)), (errors, at & seen), (errors, at & under_the_other)
     means = torch.stack([((e * where).sum(-1) / where.sum(-1))[partly] for e, where in kinds])
-    return means[:, means.isfinite().all(0), [world](../docs/glossary.md#world).
+    return means[:, means.isfinite().all(0)]
 
 
-of_level = {name: by_kind(level == number) for name, number in LEVELS.items(), [world](../docs/glossary.md#world).
+of_level = {name: by_kind(level == number) for name, number in LEVELS.items()}
 clear = [
     [mean - 2 * error > 0 for mean, error in map(mean_and_error, e.diff(dim=0))] for e in of_level.values()
 ]
-of_hand, of_joint = (all(row[k] for row in clear[1:]) for k in (0, 1), [world](../docs/glossary.md#world).
+of_hand, of_joint = (all(row[k] for row in clear[1:]) for k in (0, 1))
 guess.compare(guess.answers[2 if of_hand and of_joint else 1 if of_hand else 0])
 
 # %% tags=["reveals"]
 figure, (means, differences) = show.detached_figure(1, 2, figsize=(10, 3.3), layout="constrained")
-styles = (("the hand in front", "0.75", "^"), ("seen joints", "0.45", "s"), ("hidden joints", "0.0", "o"), [world](../docs/glossary.md#world).
-for k, style in enumerate(styles), [world](../docs/glossary.md#world).
+styles = (("the hand in front", "0.75", "^"), ("seen joints", "0.45", "s"), ("hidden joints", "0.0", "o"))
+for k, style in enumerate(styles):
     curve(means, list(LEVELS), [mean_and_error(e[k]) for e in of_level.values()], *style)
-steps = (("seen joints - hand in front", "0.45", "D"), ("hidden - seen joints", "0.0", "v"), [world](../docs/glossary.md#world).
-for k, style in enumerate(steps), [world](../docs/glossary.md#world).
-    stats = [mean_and_error(e[k + 1] - e[k]) for e in of_level.values(), [world](../docs/glossary.md#world).
+steps = (("seen joints - hand in front", "0.45", "D"), ("hidden - seen joints", "0.0", "v"))
+for k, style in enumerate(steps):
+    stats = [mean_and_error(e[k + 1] - e[k]) for e in of_level.values()]
     curve(differences, np.arange(4) + 0.1 * k, stats, *style, "--")
 differences.set_xticks(range(4), LEVELS)
 differences.axhline(0, color=HIGHLIGHT, linewidth=1)
 means.set(ylim=(0, None), title="after stage 2")
 differences.set(title="differences within the same picture")
-for axes in (means, differences), [world](../docs/glossary.md#world).
+for axes in (means, differences):
     axes.legend(frameon=False, loc="upper left")
 figure
 
 # %% [markdown]
 # **Both**, as the right panel shows.
 #
-# * Half of the hand is out of sight, and even its seen joints get worse (diamonds). A likely reason: one rotation serves all joints of a hand, and hidden hands are turned wrong by far more (last column of the hidden hands' table), [world](../docs/glossary.md#world).
+# * Half of the hand is out of sight, and even its seen joints get worse (diamonds). A likely reason: one rotation serves all joints of a hand, and hidden hands are turned wrong by far more (last column of the hidden hands' table).
 # * On top of that, a hidden joint is worse than a seen joint of the same level (triangles). A stage reads the map at the joint, and there the map shows the other hand.
 # * At the knuckles the second difference is near zero. The palm moves as one piece, so a hidden knuckle follows the seen ones.
 #
@@ -287,17 +287,17 @@ batch = stack(desk)
 start, truth = encode(model, normalise(batch.image)), true_estimate(batch, hands)
 departures = {
     "from its own estimate": start.estimate,
-    "from the truth": estimate_of(truth.params, truth.offset, model.hands, model.config.log_scale), [world](../docs/glossary.md#world).
+    "from the truth": estimate_of(truth.params, truth.offset, model.hands, model.config.log_scale),
 }
 KINDS = {
-    "rotation": ("hands turned by 0 to 60°", (0, 5, 10, 20, 40, 60), "mpjpe", "MPJPE (mm)"), [world](../docs/glossary.md#world).
-    "pose": ("finger joints bent by 0 to 35°", (0, 5, 10, 15, 25, 35), "mpjpe", "MPJPE (mm)"), [world](../docs/glossary.md#world).
+    "rotation": ("hands turned by 0 to 60°", (0, 5, 10, 20, 40, 60), "mpjpe", "MPJPE (mm)"),
+    "pose": ("finger joints bent by 0 to 35°", (0, 5, 10, 15, 25, 35), "mpjpe", "MPJPE (mm)"),
     "shift": (
         "hands shifted by 0 to 0.4 uv",
-        (0, 0.05, 0.1, 0.2, 0.3, 0.4), [world](../docs/glossary.md#world).
+        (0, 0.05, 0.1, 0.2, 0.3, 0.4),
         "uv_percent",
         "uv error (% of side)",
-    ), [world](../docs/glossary.md#world).
+    ),
 }
 guess = predict(
     "The stages start from the exact truth. How large is the error after stage 2?",
@@ -309,7 +309,7 @@ guess
 
 
 # %% tags=["reveals"]
-def course(estimate, kind, amount, measure), [world](../docs/glossary.md#world).
+def course(estimate, kind, amount, measure):
     """Mean errors of the moved start and of the estimate after stage 2."""
     moved = disturb(model, estimate, Disturbance(**{kind: float(amount)}), seed=1)
     ends = moved, refine_from(model, replace(start, estimate=moved))[-1].after
@@ -324,12 +324,12 @@ courses = {
 after, own = courses["rotation", "from the truth"][0, 1], courses["rotation", "from its own estimate"][0, 0]
 guess.compare(guess.answers[0 if after < 1 else 1 if after < own else 2])
 figure, all_axes = show.detached_figure(1, 3, figsize=(10, 3.4), layout="constrained")
-for axes, (kind, (title, _, _, unit)) in zip(all_axes, KINDS.items()), [world](../docs/glossary.md#world).
-    for name, marker, grey in zip(departures, "so", ("0.6", "0.0")), [world](../docs/glossary.md#world).
+for axes, (kind, (title, _, _, unit)) in zip(all_axes, KINDS.items()):
+    for name, marker, grey in zip(departures, "so", ("0.6", "0.0")):
         axes.plot(*courses[kind, name].T, color=grey, marker=marker, label=name)
     limit = courses[kind, "from its own estimate"][:, 0].max()
     axes.plot((0, limit), (0, limit), color=HIGHLIGHT, linestyle="--", linewidth=1, label="no change")
-    axes.set(xlabel=f"start: {unit}", ylabel=f"after stage 2: {unit}", title=title, ylim=(0, None), [world](../docs/glossary.md#world).
+    axes.set(xlabel=f"start: {unit}", ylabel=f"after stage 2: {unit}", title=title, ylim=(0, None))
 all_axes[0].legend(frameon=False, fontsize=8)
 figure
 
@@ -355,9 +355,9 @@ check("break_even", break_even)
 
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
-def break_even_solution(before, after), [world](../docs/glossary.md#world).
+def break_even_solution(before, after):
     harm = np.asarray(after) - np.asarray(before)
-    k = int(np.argmax(harm < 0), [world](../docs/glossary.md#world).
+    k = int(np.argmax(harm < 0))
     share = harm[k - 1] / (harm[k - 1] - harm[k])
     return before[k - 1] + share * (before[k] - before[k - 1])
 
@@ -370,7 +370,7 @@ show.table(
         f"{title}, {unit}": {
             "break-even": f"{break_even_solution(*courses[kind, 'from the truth'].T):.2g}",
             "the network's own start": f"{courses[kind, 'from its own estimate'][0, 0]:.2g}",
-            "gained from there": interval((on_desk[0][measure] - on_desk[-1][measure]).mean(1)), [world](../docs/glossary.md#world).
+            "gained from there": interval((on_desk[0][measure] - on_desk[-1][measure]).mean(1)),
         }
         for kind, (title, _, measure, unit) in KINDS.items()
     }
@@ -393,17 +393,17 @@ guess = predict(
 guess
 
 # %% tags=["reveals"]
-with_thing = [scene.sample(SIZE) for scene in covered(bare, 0.2, SEED), [world](../docs/glossary.md#world).
+with_thing = [scene.sample(SIZE) for scene in covered(bare, 0.2, SEED)]
 by_thing = errors_by_estimate(model, with_thing)
-of_bare, of_covered = (errors[-1]["mpjpe"].mean(1) for errors in (on_desk, by_thing), [world](../docs/glossary.md#world).
-growth = float(of_covered.mean() / of_bare.mean(), [world](../docs/glossary.md#world).
+of_bare, of_covered = (errors[-1]["mpjpe"].mean(1) for errors in (on_desk, by_thing))
+growth = float(of_covered.mean() / of_bare.mean())
 guess.compare(guess.answers[(growth > 1.5) + (growth > 2)])
 median = int((of_covered - of_bare).argsort()[12])
 pictures = []
-for sample in (desk[median], with_thing[median]), [world](../docs/glossary.md#world).
+for sample in (desk[median], with_thing[median]):
     answer = place(model(normalise(sample.image[None])).final)
     picture = sample.image.permute(1, 2, 0).numpy()
-    pictures += [picture, show.draw_overlay(picture, answer.vertices, answer.vertex_uv, answer.uv), [world](../docs/glossary.md#world).
+    pictures += [picture, show.draw_overlay(picture, answer.vertices, answer.vertex_uv, answer.uv)]
 show.picture_row(pictures, ["bare", "estimate", "a fifth hidden", "estimate"])
 
 # %% [markdown]
@@ -415,24 +415,24 @@ show.picture_row(pictures, ["bare", "estimate", "a fifth hidden", "estimate"])
 names = ["as it was", "more desk pairs", "desk pairs with things"]
 
 
-def of_pairs(network, name, estimate="final"), [world](../docs/glossary.md#world).
+def of_pairs(network, name, estimate="final"):
     """MPJPE of every pair of a set, in mm."""
     return result.errors[network][name][estimate].mean(1)
 
 
 figure, (axes,) = show.detached_figure(figsize=(6.5, 3.6), layout="constrained")
-shares = [100 * share for share in result.covers(), [world](../docs/glossary.md#world).
-for network, grey, marker, style in zip(names, ("0.0", "0.6", "0.35"), "os^", ("-", "--", "-")), [world](../docs/glossary.md#world).
-    stats = [mean_and_error(of_pairs(network, name)) for name in result.covers().values(), [world](../docs/glossary.md#world).
+shares = [100 * share for share in result.covers()]
+for network, grey, marker, style in zip(names, ("0.0", "0.6", "0.35"), "os^", ("-", "--", "-")):
+    stats = [mean_and_error(of_pairs(network, name)) for name in result.covers().values()]
     curve(axes, shares, stats, network, grey, marker, style)
-blind_error = float(never_looks["mpjpe"].mean(), [world](../docs/glossary.md#world).
+blind_error = float(never_looks["mpjpe"].mean())
 axes.axhline(blind_error, color=HIGHLIGHT, linestyle="--", label="always the mean hand")
-axes.set(xlabel="share of the visible hands covered (%)", ylim=(0, None), [world](../docs/glossary.md#world).
+axes.set(xlabel="share of the visible hands covered (%)", ylim=(0, None))
 axes.legend(frameon=False, fontsize=8)
 before, after = (
     [of_pairs(n, name).mean() for name in result.covers().values()] for n in (names[0], names[-1])
 )
-back = [100 * (old - new) / (old - before[0]) for old, new in zip(before[1:], after[1:]), [world](../docs/glossary.md#world).
+back = [100 * (old - new) / (old - before[0]) for old, new in zip(before[1:], after[1:])]
 low, high = round(min(back), -1), round(max(back), -1)
 print(f"training with things takes back {low:.0f} to {high:.0f} % of the growth")
 figure
@@ -448,7 +448,7 @@ figure
 # Behind each of the 24 pairs another person's hands reach in from above or from a side. They hide nothing. But the network knows one left and one right hand, and now there are four. Does this disturb it more than a thing that hides a fifth? And does the segmentation call the other person's pixels a hand?
 
 # %%
-company = [make_scene("desk-others", SEED, k, "test").sample(SIZE) for k in range(24), [world](../docs/glossary.md#world).
+company = [make_scene("desk-others", SEED, k, "test").sample(SIZE) for k in range(24)]
 strangers, alone = stack(company), stack(desk)
 segmentation = model(normalise(strangers.image)).segmentation
 called_hand = torch.nn.functional.interpolate(segmentation, SIZE, mode="nearest-exact").argmax(1) > 0
@@ -459,7 +459,7 @@ regions = {
     "other people's hands": theirs,
     "the rest of the background": nobody & ~theirs,
 }
-for name, where in regions.items(), [world](../docs/glossary.md#world).
+for name, where in regions.items():
     print(f"{100 * called_hand[where].float().mean():.0f} % of {name} called a hand")
 
 with_company = errors_by_estimate(model, company)[-1]["mpjpe"].mean(1)
@@ -478,13 +478,13 @@ show.table({name: {"error grows by (mm)": interval(errors - of_bare)} for name, 
 # 3. Turn the start by 30°, then also put a thing over the hand. Is it worse than the sum of both?
 
 # %%
-with_others = [make_scene("desk-others", SEED, k, "test") for k in (0, 1, 2, 4, 5, 6, 7, 8, 9), [world](../docs/glossary.md#world).
+with_others = [make_scene("desk-others", SEED, k, "test") for k in (0, 1, 2, 4, 5, 6, 7, 8, 9)]
 show.RobustnessExplorer(
     [replace(scene, others=()) for scene in with_others],
     [scene.others[0] for scene in with_others],
-    trials(model), [world](../docs/glossary.md#world).
+    trials(model),
     SIZE,
-    show.Perturbation("ellipsoid", across=30, down=55, millimetres=50), [world](../docs/glossary.md#world).
+    show.Perturbation("ellipsoid", across=30, down=55, millimetres=50),
 )
 
 # %% [markdown]
@@ -511,13 +511,13 @@ show.RobustnessExplorer(
 # At 0 % covered the bars of the figure with things overlap. Is the network with things really worse there? The bars don't say: a pair that is hard for one network is hard for all, and in a difference this common part cancels. So we take differences **pair by pair**, and their interval.
 
 # %%
-sets = {f"{100 * share:.0f} % covered": name for share, name in result.covers().items(), [world](../docs/glossary.md#world).
+sets = {f"{100 * share:.0f} % covered": name for share, name in result.covers().items()}
 sets |= {"other people's hands": "others", "one hand behind the other": "stacked"}
 gains = {
     label: {network: of_pairs(names[0], name) - of_pairs(network, name) for network in names[1:]}
     for label, name in sets.items()
 }
-rows = {label: {n: interval(gain) for n, gain in row.items()} for label, row in gains.items(), [world](../docs/glossary.md#world).
+rows = {label: {n: interval(gain) for n, gain in row.items()} for label, row in gains.items()}
 show.table(rows, f"gain by {result.steps} steps on {result.pairs} pairs (mm)")
 
 # %% [markdown]
@@ -534,7 +534,7 @@ check("pairs_saved", pairs_saved)
 
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
-def pairs_saved_solution(old, new), [world](../docs/glossary.md#world).
+def pairs_saved_solution(old, new):
     return (old.var(ddof=1) + new.var(ddof=1)) / (old - new).var(ddof=1)
 
 
@@ -554,7 +554,7 @@ check("pairs_needed", pairs_needed)
 
 
 # %% tags=["solution", "hide-cell"] jupyter={"source_hidden": true}
-def pairs_needed_solution(differences), [world](../docs/glossary.md#world).
+def pairs_needed_solution(differences):
     differences = np.asarray(differences)
     return math.ceil((3 * differences.std(ddof=1) / differences.mean()) ** 2)
 
@@ -563,10 +563,10 @@ check("pairs_needed", pairs_needed_solution)
 
 # %%
 rows = {}
-for label in ("10 % covered", "30 % covered"), [world](../docs/glossary.md#world).
-    old, new = (of_pairs(network, sets[label]) for network in (names[0], names[-1]), [world](../docs/glossary.md#world).
+for label in ("10 % covered", "30 % covered"):
+    old, new = (of_pairs(network, sets[label]) for network in (names[0], names[-1]))
     rows[label] = {
-        "pairs needed": pairs_needed_solution(old - new), [world](../docs/glossary.md#world).
+        "pairs needed": pairs_needed_solution(old - new),
         "times as many without pairing": f"{pairs_saved_solution(old, new):.1f}",
     }
 show.table(rows)
