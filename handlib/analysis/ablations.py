@@ -146,7 +146,7 @@ class AblationResult:
     ``scores[estimate][stratum or "all"][name]`` are reported by :func:`handlib.evaluation.evaluate.evaluate`.
     ``flops``, ``peak_megabytes`` and ``ms_per_image`` are for one picture, see
     :class:`handlib.analysis.cost.Cost`. ``precision`` is the training's arithmetic, which depends on the
-    processor.
+    processor. ``hours`` is the time on the clock; of stages, which learn beside others, processor time.
     """
 
     name: str

@@ -47,7 +47,9 @@ def peak_megabytes(run: Callable[[], object]) -> float:
         path = Path(folder) / "trace.json"
         profiler.export_chrome_trace(str(path))
         events = json.loads(path.read_text())["traceEvents"]
-    memory = sorted((e["ts"], e["args"]) for e in events if e["name"] == "[memory]")
+    memory = sorted(
+        ((e["ts"], e["args"]) for e in events if e["name"] == "[memory]"), key=lambda event: event[0]
+    )
     before = memory[0][1]["Total Allocated"] - memory[0][1]["Bytes"]
     return (max(args["Total Allocated"] for _, args in memory) - before) / 1e6
 

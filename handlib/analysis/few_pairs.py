@@ -16,13 +16,14 @@ from handlib.analysis.stage_ablations import FrozenEncoder, learn_stages, traine
 from handlib.data.augment import Augmentation
 from handlib.data.rendered.synthetic import make_dataset
 from handlib.data.shards import load_dataset
-from handlib.utils.errors import InputError
 from handlib.utils.files import reading, record_from, write_text
 
 KINDS = {"joints": "joint_planes", "vertices": "vertex_tokens"}
 """Ablations by their tokens; both draw every token on a plane of its own."""
 COUNTS, STEPS = (300, 1000), 300
-UNCHANGED = Augmentation(*(0.0,) * 8)
+FIRST_SEED = 1000
+"""The seed of the pairs that seed 0 learns from."""
+UNCHANGED = Augmentation.none()
 
 
 @dataclass(frozen=True)
@@ -71,35 +72,34 @@ def learn_from_few_pairs(
     counts: Sequence[int] = COUNTS,
     steps: int = STEPS,
 ) -> FewPairs:
-    """Trains stages of both kinds on the first ``counts`` of the pairs in ``data``, measures and writes them.
+    """Trains stages of both kinds on few pairs, measures and writes them.
 
-    ``data`` and ``test`` are folders of 64-pixel pairs. ``runs`` keeps the frozen encoder, which was trained
-    on all pairs of ``data``, and the trainings; an interrupted one resumes.
+    Every seed has ``counts`` pairs of its own, which are rendered like those in ``data``, so that the spread
+    over seeds is also that over the choice of pairs. ``data`` and ``test`` are folders of 64-pixel pairs.
+    ``runs`` keeps the frozen encoder, which was trained on all pairs of ``data``, and the trainings; an
+    interrupted one resumes.
 
     Raises:
         InputError: the pairs don't fit.
     """
-    pairs, test_pairs = load_dataset(data), load_dataset(test)
+    info, test_pairs = load_dataset(data).info, load_dataset(test)
     encoder = FrozenEncoder(trained_encoder(data, runs / "encoder"))
     errors: dict[str, dict[str, dict[str, list[float]]]] = {
         where: {tokens: {} for tokens in KINDS} for where in ("train", "test")
     }
     for count in counts:
-        if count > len(pairs):
-            raise InputError(f"counts: expected at most the {len(pairs)} pairs of {data}, got {count}")
-        few = runs / f"first-{count}"
-        info = pairs.info
-        make_dataset(
-            few / "pairs", world=info.world, split=info.split, count=count, size=info.size, seed=info.seed
-        )
-        first = load_dataset(few / "pairs")
+        few = runs / f"few-{count}"
         for seed in seeds:
-            trained = learn_stages(tuple(KINDS.values()), seed, first, encoder, few, steps, UNCHANGED)
+            made = few / f"pairs-{seed}"
+            drawn_by = FIRST_SEED + seed
+            make_dataset(made, world=info.world, split="train", count=count, size=info.size, seed=drawn_by)
+            own = load_dataset(made)
+            trained = learn_stages(tuple(KINDS.values()), seed, own, encoder, few, steps, UNCHANGED)
             for tokens, name in KINDS.items():
                 model = trained[name].network.eval()
-                for where, measured_on in (("train", first), ("test", test_pairs)):
+                for where, measured_on in (("train", own), ("test", test_pairs)):
                     error = float(pair_errors(model, measured_on).joints.mean())
                     errors[where][tokens].setdefault(str(count), []).append(error)
-    result = FewPairs(list(seeds), steps, pairs.info.world, errors["train"], errors["test"])
+    result = FewPairs(list(seeds), steps, info.world, errors["train"], errors["test"])
     write_text(out, json.dumps(asdict(result), indent=2) + "\n")
     return result

@@ -16,7 +16,7 @@ from scipy.stats import t
 
 from handlib.analysis.comparison import Interval, blocked_spread
 from handlib.analysis.micro_tasks.read_back import bones_over
-from handlib.data.sample import LEFT, RIGHT, STRATA, normalise
+from handlib.data.sample import BACKGROUND, LEFT, RIGHT, STRATA, normalise
 from handlib.data.shards import Dataset
 from handlib.evaluation.metrics import INTAG_MCP, align, joint_errors, mrrpe
 from handlib.geometry.camera import uv_to_pixels
@@ -78,9 +78,12 @@ def load_arrays(kind: type[Record], path: Path) -> Record:
 
 
 def behind_other_hand(
-    label: UInt8[torch.Tensor, "batch size size"], uv: Float[torch.Tensor, "batch hand=2 21 2"]
+    label: UInt8[torch.Tensor, "batch size size"],
+    dense: UInt8[torch.Tensor, "batch 3 size size"],
+    uv: Float[torch.Tensor, "batch hand=2 21 2"],
 ) -> Bool[torch.Tensor, "batch hand=2 21"]:
-    """Returns which joints the other hand hides: its label lies at the joint's pixel."""
+    """Returns which joints the other hand hides: the joint's pixel shows that hand, not its forearm."""
+    label = torch.where((dense > 0).any(1), label, BACKGROUND)
     size = label.shape[-1]
     column, row = uv_to_pixels(uv, size).floor().long().clamp(0, size - 1).unbind(-1)
     shown = label.flatten(1).gather(1, (row * size + column).flatten(1)).view_as(row)
@@ -93,7 +96,7 @@ def pair_facts(pairs: Dataset) -> PairFacts:
 
     found: dict[str, list[torch.Tensor]] = {field.name: [] for field in fields(PairFacts)}
     for batch in batches(pairs):
-        found["behind"].append(behind_other_hand(batch.label, batch.uv))
+        found["behind"].append(behind_other_hand(batch.label, batch.dense, batch.uv))
         found["visible"].append(batch.visible)
         found["bones"].append(bones_over(batch.uv, MAP).to(torch.uint8))
         found["stratum"].append(batch.stratum.to(torch.uint8))

@@ -1,8 +1,8 @@
 """How much pictures are changed while a network learns from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from handlib.utils.arguments import check_finite
+from handlib.utils.arguments import check_at_least, check_between, check_finite
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,17 @@ class Augmentation:
     tint: float = 0.1
 
     def __post_init__(self) -> None:
-        """Refuses numbers that aren't finite."""
+        """Refuses numbers that describe no change of a picture."""
         check_finite("augmentation", self)
+        for name, largest in (("scale", 0.9), ("flip", 1), ("blur", 1), ("gain", 1), ("tint", 1)):
+            check_between(f"augmentation.{name}", getattr(self, name), 0, largest)
+        for name in ("rotation", "shift", "noise"):
+            check_at_least(f"augmentation.{name}", getattr(self, name), 0)
+
+    @classmethod
+    def none(cls) -> "Augmentation":
+        """Returns ranges that leave pictures as they are."""
+        return cls(**{field.name: 0.0 for field in fields(cls)})
 
     @classmethod
     def released(cls) -> "Augmentation":

@@ -21,11 +21,13 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 class Sample:
     """A square picture of two hands and the truth about it; ``hand`` is (left, right).
 
-    Lengths are metres in the camera's frame (x right, y down, z away). ``dense`` colours every visible point
-    of a hand by its place on the hand at rest (1-255 per channel; 0 on background and forearms). ``depth`` is
-    z, or 0 where nothing was hit. ``pose`` is axis-angle around the flat hand. ``intrinsics`` are (fx, fy,
-    cx, cy) in pixels. ``visible`` is the share of each hand's silhouette that nothing hides. ``distance`` is
-    the smallest distance between the two surfaces. ``stratum`` is an index into ``STRATA``.
+    Lengths are metres in the camera's frame (x right, y down, z away). ``label`` is ``BACKGROUND``, ``LEFT``
+    or ``RIGHT``; a rendered forearm has its hand's label, a layered or real one is background. ``dense``
+    colours every visible point of a hand by its place on the hand at rest (1-255 per channel; 0 on background
+    and forearms). ``depth`` is z, or 0 where nothing was hit. ``pose`` is axis-angle around the flat hand.
+    ``intrinsics`` are (fx, fy, cx, cy) in pixels. ``visible`` is the share of each hand's silhouette that
+    nothing hides. ``distance`` is the smallest distance between the two surfaces. ``stratum`` is an index
+    into ``STRATA``.
     """
 
     image: UInt8[Tensor, "*batch 3 size size"]

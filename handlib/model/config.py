@@ -134,14 +134,26 @@ class DIRConfig:
             )
         if self.initial_head == "joints" and not self.log_scale:
             raise InputError("log_scale: expected true with initial_head joints, whose camera is a logarithm")
-        if self.upright and self.initial_head != "joints":
-            raise InputError(f"upright: expected initial_head joints, got {self.initial_head}")
+        if (self.upright or self.mirror) and self.initial_head != "joints":
+            raise InputError(f"upright, mirror: expected initial_head joints, got {self.initial_head}")
         if self.nominal_pose is not None and len(self.nominal_pose) != 7:
             raise InputError(
                 f"nominal_pose: expected 7 numbers (6D root, scale), got {len(self.nominal_pose)}"
             )
-        if self.joint_features % self.transformer_heads:
-            raise InputError("transformer_heads: expected a divisor of joint_features")
+        if not all(isinstance(level, int) for level in self.stage_levels):
+            raise InputError(f"stage_levels: expected whole numbers, got {self.stage_levels}")
+        for name in ("gcn_layers", "transformer_depth"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}: expected at least 0, got {getattr(self, name)}")
+        if not 0 < self.half_width <= 2:
+            raise InputError(f"half_width: expected more than 0 and at most 2, got {self.half_width}")
+        if self.transformer_heads < 1 or self.joint_features % self.transformer_heads:
+            raise InputError(
+                f"transformer_heads: expected a divisor of joint_features, got {self.transformer_heads}"
+            )
+        stride, size = self.output_stride, self.image_size
+        if size < stride or size % stride:
+            raise InputError(f"image_size: expected a multiple of output_stride {stride}, got {size}")
 
     @classmethod
     def released(cls) -> "DIRConfig":

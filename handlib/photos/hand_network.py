@@ -1,8 +1,9 @@
 """A second opinion on single hands, from the whole of MediaPipe's hand landmark network.
 
-``wild`` has learnt from rendered pictures which hand is the left one. The network that its encoder comes from
-has learnt this from photographs, and also whether something is a hand at all. It needs a picture of one
-upright hand, which can be cut out once the hand has been located.
+The network that ``wild``'s encoder comes from has learnt from photographs whether something is a hand at all:
+``handlib.reconstruct`` asks it. It has also learnt which hand is the left one, which notebook 13 compares
+with ``wild``'s answer. It needs a picture of one upright hand, which can be cut out once the hand has been
+located.
 """
 
 from functools import cache

@@ -6,14 +6,14 @@ pixels.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import roma
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
@@ -70,14 +70,36 @@ def track_of(results: Sequence[Reconstruction]) -> Track:
     )
 
 
-def smooth_track(track: Track, rate: float, settings: OneEuro) -> Track:
-    """Smooths a track with one-euro filters, rotations as rotations; ``rate`` is in frames per second."""
+def stretches(seen: Bool[Tensor, "frames"]) -> list[slice]:
+    """Returns the frames in which a hand is seen, as slices without a gap."""
+    edges = torch.nn.functional.pad(seen.int(), (1, 1)).diff()
+    starts, ends = ((edges == step).nonzero().flatten().tolist() for step in (1, -1))
+    return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+def smooth_track(track: Track, seen: Bool[Tensor, "frames hand=2"], rate: float, settings: OneEuro) -> Track:
+    """Smooths a track with one-euro filters, rotations as rotations; ``rate`` is in frames per second.
+
+    The numbers of a hand that isn't seen mean nothing. They stay as they are, and the filters start anew
+    where the hand comes back; those of the offset need both hands.
+    """
+
+    def per_hand(values: Tensor, smooth: Callable[[Tensor, float, OneEuro], Tensor]) -> Tensor:
+        result = values.clone()
+        for h in range(len(SIDES)):
+            for some in stretches(seen[:, h]):
+                result[some, h] = smooth(values[some, h], rate, settings)
+        return result
+
     scale, place = track.camera.split((1, 2), dim=-1)
+    offset = track.offset.clone()
+    for some in stretches(seen.all(1)):
+        offset[some] = smooth_vectors(offset[some], rate, settings)
     return Track(
-        smooth_rotations(track.rotations, rate, settings),
-        smooth_vectors(track.betas, rate, settings),
-        torch.cat([smooth_vectors(part, rate, settings) for part in (scale, place)], dim=-1),
-        smooth_vectors(track.offset, rate, settings),
+        per_hand(track.rotations, smooth_rotations),
+        per_hand(track.betas, smooth_vectors),
+        torch.cat([per_hand(part, smooth_vectors) for part in (scale, place)], dim=-1),
+        offset,
     )
 
 
@@ -108,7 +130,8 @@ def posed(track: Track, results: Sequence[Reconstruction]) -> list[Reconstructio
 @torch.no_grad()
 def smoothed(results: Sequence[Reconstruction], rate: float, settings: OneEuro) -> list[Reconstruction]:
     """Returns the same frames with hands smoothed over time; ``rate`` is in frames per second."""
-    return posed(smooth_track(track_of(results), rate, settings), results)
+    seen = torch.stack([result.presence.there for result in results])
+    return posed(smooth_track(track_of(results), seen, rate, settings), results)
 
 
 def reconstruct_frames(

@@ -3,12 +3,14 @@
 A class's docstring has an entry for each of its fields. ``handlib train --help`` shows these entries.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from handlib.data.config import Augmentation
+from handlib.hand.skeleton import JOINT_NAMES
 from handlib.model.config import DIRConfig
 from handlib.utils.arguments import check_at_least, check_between, check_finite
+from handlib.utils.errors import InputError
 
 Weight = float | int
 
@@ -60,8 +62,15 @@ class LossWeights:
     lovasz_on: Literal["scores", "probabilities"] = "scores"
 
     def __post_init__(self) -> None:
-        """Refuses numbers that aren't finite."""
+        """Refuses weights that no loss can have."""
         check_finite("losses", self)
+        for field in fields(self):
+            if isinstance(getattr(self, field.name), int | float):
+                check_at_least(f"losses.{field.name}", getattr(self, field.name), 0)
+        if self.target_centre not in JOINT_NAMES:
+            raise InputError(f"target_centre: expected a joint's name, got {self.target_centre!r}")
+        if self.lovasz_on not in ("scores", "probabilities"):
+            raise InputError(f"lovasz_on: expected scores or probabilities, got {self.lovasz_on!r}")
 
     @classmethod
     def released(cls) -> "LossWeights":
@@ -145,7 +154,10 @@ class TrainConfig:
         check_finite("training", self)
         for name in ("steps", "batch_size", "evaluate_every", "save_every"):
             check_at_least(name, getattr(self, name), 1)
-        check_at_least("learning_rate", self.learning_rate, 0)
+        for name in ("learning_rate", "weight_decay", "clip", "backbone_rate"):
+            check_at_least(name, getattr(self, name), 0)
+        if self.optimiser not in ("adamw", "muon"):
+            raise InputError(f"optimiser: expected adamw or muon, got {self.optimiser!r}")
         check_between("training.warmup", self.warmup, 0, 0.99)
         check_between("training.maps_first", self.maps_first, 0, 1)
 

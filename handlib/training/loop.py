@@ -148,9 +148,19 @@ def train(
         )
     hands = hands or {side: Hand.open(side, network.tips) for side in SIDES}
     check_hands(pairs.info, hands.values(), data)
-    if config.batch_size % fabric.world_size:
+    if validation:
+        checked = load_dataset(validation).info
+        check_hands(checked, hands.values(), validation)
+        if checked.size != network.image_size:
+            raise InputError(
+                f"{validation}: pairs have {checked.size} px, the network takes {network.image_size} px"
+            )
+    if isinstance(pairs, Dataset) and photographs:
+        raise InputError(f"photographs: expected layered pairs, which are composed anew; {data} has pictures")
+    together = min(config.batch_size, len(pairs))
+    if together % fabric.world_size:
         raise InputError(
-            f"batch_size: expected a multiple of the {fabric.world_size} processes, got {config.batch_size}"
+            f"batch_size: expected a multiple of the {fabric.world_size} processes, got {together}"
         )
     make_folder(out)
     settings = {

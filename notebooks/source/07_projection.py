@@ -784,7 +784,7 @@ check("plane_that_mixes", plane_that_mixes_solution)
 #
 # Drawing is a function of features *and* places. Through the features gradients flow. Through the places? A disc's edge is a comparison, and a comparison has no gradient. A bone's shares do depend on its ends, but they sum to 1 at every drawn pixel: moving an end shifts weight from one end to the other, never the bone into a new pixel.
 #
-# DIR gives up even that: the stage detaches `after.uv` before it draws, so **no gradient flows through uv into the planes at all**. Places are taught by their own losses. With soft edges, $\sigma((r - d) / \tau)$, and without the detach, the next stage's losses could also correct where a joint was drawn.
+# The stage here gives up even that: it detaches `after.uv` before it draws, so **no gradient flows through uv into the planes at all**. Places are taught by their own losses. With soft edges, $\sigma((r - d) / \tau)$, and without the detach, the next stage's losses could also correct where a joint was drawn.
 
 # %%
 step = model.trace(normalise(resize(test[0], 128).image[None])).stages[-1]

@@ -73,7 +73,7 @@ def run(name: str, seed: int, pairs: Path, threads: int) -> None:
     minutes = (time.process_time() - before) / 60
     model = (averaged.network if experiment.average else model).eval()
     validation = load_dataset(pairs / "two_hands" / f"val-{experiment.size}")
-    wide = replace(Augmentation(*(0.0,) * 8), **WIDE)
+    wide = replace(Augmentation.none(), **WIDE)
     poor = (augment(b, wide, 50 * k + torch.arange(len(b))) for k, b in enumerate(batches(validation)))
     result = {
         "minutes": minutes,

@@ -75,8 +75,10 @@ def test_a_joint_is_behind_the_other_hand_where_the_picture_shows_that_hand():
         torch.tensor([0.75, 0.0]),
         torch.tensor([-0.75, 0.75]),
     )
-    found = behind_other_hand(label, uv)
-    assert found.nonzero().tolist() == [[0, 0, 5], [0, 1, 7]]
+    dense = label[:, None].expand(-1, 3, -1, -1).contiguous()
+    assert behind_other_hand(label, dense, uv).nonzero().tolist() == [[0, 0, 5], [0, 1, 7]]
+    dense[0, :, 3, 0] = 0  # This is the left forearm.
+    assert behind_other_hand(label, dense, uv).nonzero().tolist() == [[0, 0, 5]]
 
 
 def test_choices_of_real_pairs_are_nested_as_they_should_be(tmp_path):

@@ -14,7 +14,7 @@ from handlib.geometry.camera import uv_to_pixels
 
 SIZE = 64
 MARKED = (0, 4, 8, 9, 16, 20)
-NOTHING = Augmentation(**dict.fromkeys((f.name for f in fields(Augmentation)), 0.0))
+NOTHING = Augmentation.none()
 
 
 def dots(uv: torch.Tensor) -> torch.Tensor:

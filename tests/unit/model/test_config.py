@@ -47,6 +47,15 @@ def test_an_unknown_field_is_refused():
         ("update", "relative"),
         ("initial_head", "mlp"),
         ("output_stride", 4),
+        ("stage_levels", (1.5,)),
+        ("transformer_heads", 0),
+        ("gcn_layers", -2),
+        ("transformer_depth", -1),
+        ("half_width", -1.0),
+        ("half_width", float("nan")),
+        ("image_size", 100),
+        ("image_size", 0),
+        ("mirror", True),
     ],
 )
 def test_what_cant_be_built_is_refused_by_name(field: str, value: object):

@@ -21,7 +21,15 @@ from handlib.model.network import DIR
 from handlib.photos.frames import find_frames
 from handlib.photos.one_euro import OneEuro
 from handlib.photos.reconstruct import Reconstruction
-from handlib.photos.video import FILES, posed, reconstruct_frames, smoothed, track_of, write_sequence
+from handlib.photos.video import (
+    FILES,
+    posed,
+    reconstruct_frames,
+    smooth_track,
+    smoothed,
+    track_of,
+    write_sequence,
+)
 
 SIZE = (320, 240)
 
@@ -66,6 +74,23 @@ def test_a_track_says_all_that_the_estimates_say(model: ColourSeer):
             torch.testing.assert_close(getattr(second.params, name), wanted, atol=2e-3, rtol=1e-3)
         torch.testing.assert_close(second.vertices, first.vertices, atol=1e-5, rtol=0)
         torch.testing.assert_close(second.offset, first.offset)
+
+
+def test_frames_without_a_hand_disturb_neither_its_neighbours_nor_the_other_hand(model: ColourSeer):
+    track = track_of(bent(found(model, moving(9))))
+    seen = torch.ones(9, 2, dtype=torch.bool)
+    seen[4, 0] = False
+    wild_values = {name: getattr(track, name).clone() for name in ("rotations", "betas", "camera", "offset")}
+    wild_values["betas"][4, 0], wild_values["camera"][4, 0], wild_values["offset"][4] = 50.0, 50.0, 50.0
+    calm, wild = (
+        smooth_track(t, seen, 10.0, OneEuro(1.0, 0.0)) for t in (track, replace(track, **wild_values))
+    )
+    others = [k for k in range(9) if k != 4]
+    for name in wild_values:
+        torch.testing.assert_close(getattr(wild, name)[others], getattr(calm, name)[others])
+    assert torch.equal(wild.betas[4, 0], wild_values["betas"][4, 0])
+    torch.testing.assert_close(calm.betas[5, 0], track.betas[5, 0])
+    assert not torch.allclose(calm.rotations[5, 1], track.rotations[5, 1])
 
 
 def test_smoothing_takes_jitter_and_keeps_the_way(model: ColourSeer):

@@ -16,6 +16,7 @@ from support.tiny import TINY
 
 import handlib.training.loop
 from handlib.data.augment import Augmentation
+from handlib.data.rendered.photo_backgrounds import Photographs
 from handlib.data.rendered.synthetic import make_dataset
 from handlib.data.shards import load_dataset
 from handlib.evaluation.evaluate import evaluate
@@ -33,7 +34,7 @@ from handlib.training.schedule import TrainConfig, batch_indices, learning_rate
 from handlib.utils.errors import InputError
 
 SHORT = TrainConfig(steps=6, batch_size=4, save_every=2, evaluate_every=3)
-UNCHANGED = Augmentation(*(0.0,) * 8)
+UNCHANGED = Augmentation.none()
 JOINTS = replace(TINY, backbone="hand_landmarks", initial_head="joints", head_channels=8)
 
 
@@ -115,6 +116,20 @@ def test_pairs_of_another_size_are_refused(pairs: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"64 px.*128 px"):
         run(pairs, tmp_path / "out", network=DIRConfig.small())
     assert not (tmp_path / "out").exists()
+
+
+def test_validation_pairs_of_another_size_are_refused_before_the_first_step(
+    pairs: Path, tmp_path: Path
+) -> None:
+    make_dataset(tmp_path / "large", split="val", count=2, size=128, seed=0)
+    with pytest.raises(InputError, match=r"large: pairs have 128 px, the network takes 64 px"):
+        run(pairs, tmp_path / "out", validation=tmp_path / "large")
+    assert not (tmp_path / "out").exists()
+
+
+def test_photographs_behind_finished_pictures_are_refused(pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="photographs: expected layered pairs"):
+        run(pairs, tmp_path / "out", photographs=Photographs((tmp_path / "a.jpg",), "0" * 64))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_terms(
