@@ -33,9 +33,9 @@ class Augmentation:
     def __post_init__(self) -> None:
         """Refuses numbers that describe no change of a picture."""
         check_finite("augmentation", self)
-        for name, largest in (("scale", 0.9), ("flip", 1), ("blur", 1), ("gain", 1), ("tint", 1)):
+        for name, largest in (("scale", 0.9), ("flip", 1), ("blur", 1)):
             check_between(f"augmentation.{name}", getattr(self, name), 0, largest)
-        for name in ("rotation", "shift", "noise"):
+        for name in ("rotation", "shift", "noise", "gain", "tint"):
             check_at_least(f"augmentation.{name}", getattr(self, name), 0)
 
     @classmethod
