@@ -14,6 +14,7 @@ from torch.nn.functional import affine_grid, conv2d, grid_sample
 
 from handlib.data.config import Augmentation
 from handlib.data.sample import Sample
+from handlib.geometry.turn import turn_matrix
 
 
 def flip(batch: Sample) -> Sample:
@@ -69,9 +70,8 @@ def turn(
     fx, fy = batch.intrinsics[:, :2].unbind(-1)
     if not torch.allclose(fx, fy, rtol=1e-2):
         raise ValueError("intrinsics: expected square pixels, fx = fy within 1 %")
-    cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
-    in_plane = torch.stack((cos, -sin, sin, cos), dim=-1).unflatten(-1, (2, 2))
-    camera = torch.stack((cos, -sin, zero, sin, cos, zero, zero, zero, one), dim=-1).unflatten(-1, (3, 3))
+    camera = turn_matrix(angle)
+    in_plane = camera[:, :2, :2]
     forward = in_plane * scale[:, None, None]
 
     half = batch.size / 2

@@ -1,4 +1,4 @@
-"""The normals of a surface at its vertices, and the volume that it encloses."""
+"""A mesh's normals at its vertices, the volume that it encloses, and its edges."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -26,3 +26,8 @@ def enclosed_volume(
     it is the volume inside, wherever ``apex`` is. An open rim is closed by straight lines to ``apex``.
     """
     return float(np.linalg.det(vertices[faces] - apex).sum() / 6)
+
+
+def edges_of(faces: Int[np.ndarray, "faces 3"]) -> Int[np.ndarray, "edges 2"]:
+    """Returns every edge of the triangles once."""
+    return np.unique(np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, ::2])), axis=1), axis=0)

@@ -13,11 +13,6 @@ CLOSEST = 16
 """Number of vertices of the first surface from which the distance to the second is measured."""
 
 
-def edges_of(faces: Int[np.ndarray, "faces 3"]) -> Int[np.ndarray, "edges 2"]:
-    """Returns every edge of the triangles once."""
-    return np.unique(np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, ::2])), axis=1), axis=0)
-
-
 def pierces(
     vertices: Float[np.ndarray, "vertices 3"], edges: Int[np.ndarray, "edges 2"], scene: RayScene
 ) -> bool:

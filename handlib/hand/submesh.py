@@ -9,6 +9,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from torch import Tensor
 
+from handlib.geometry.mesh import edges_of
+
 
 @dataclass(frozen=True)
 class Submesh:
@@ -21,9 +23,9 @@ class Submesh:
     adjacency: Bool[Tensor, "points points"]
 
 
-def edge_lengths(template: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]) -> csr_array:
+def edge_graph(template: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]) -> csr_array:
     """Returns the mesh as a graph with the length of every edge, in both directions."""
-    edges = np.unique(np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0)
+    edges = edges_of(faces)
     start, end = np.concatenate((edges, edges[:, ::-1])).T
     lengths = np.linalg.norm(template[start] - template[end], axis=1)
     return csr_array((lengths, (start, end)), shape=(len(template), len(template)))
@@ -42,7 +44,7 @@ def submesh(
     """
     if not 1 <= count <= len(template):
         raise ValueError(f"count: expected 1 to {len(template)} vertices, got {count}")
-    graph, picked, distances = edge_lengths(template, faces), [], []
+    graph, picked, distances = edge_graph(template, faces), [], []
     nearest = np.full(len(template), np.inf)
     for _ in range(count):
         picked.append(int(nearest.argmax()))

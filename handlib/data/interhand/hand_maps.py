@@ -12,8 +12,9 @@ from jaxtyping import Float, UInt8
 
 from handlib.data.rendered.render import rest_colours
 from handlib.data.sample import BACKGROUND
+from handlib.geometry.mesh import edges_of
 from handlib.geometry.rays import ray_scene
-from handlib.geometry.surfaces import edges_of, pierces, surface_distance
+from handlib.geometry.surfaces import pierces, surface_distance
 from handlib.hand.hand import Hand
 
 

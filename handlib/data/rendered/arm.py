@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
+from handlib.geometry.mesh import edges_of
 from handlib.geometry.rays import RayScene, ray_scene
-from handlib.geometry.surfaces import edges_of
 from handlib.hand.hand import open_hand_data
 from handlib.hand.skeleton import Side
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import trimesh
 
+from handlib.geometry.mesh import edges_of
 from handlib.geometry.rays import ray_scene
-from handlib.geometry.surfaces import edges_of, pierces, surface_distance
+from handlib.geometry.surfaces import pierces, surface_distance
 
 SPHERE = trimesh.creation.icosphere(subdivisions=3)
 VERTICES, FACES = SPHERE.vertices.astype(np.float32), SPHERE.faces.astype(np.int32)
