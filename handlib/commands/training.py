@@ -249,7 +249,7 @@ def ablate(
             handlib data make --out DATA --world desk-full --count 20000 --size 64 --seed 11.
         test: folder of test pairs at 64 pixels: a split of the benchmark.
         runs: folder that keeps the trainings.
-        out: folder of the results; the repository's own if not given.
+        out: folder of the results; the repository's own if not given, for stages RUNS/stages/results.
         steps: number of batches, of 32 pairs each.
         threads: CPU threads to compute with; 0 leaves the choice to torch.
     """
@@ -269,5 +269,7 @@ def ablate(
     if run:
         ablations.run(run, seed, data, test, runs, results, steps)
     if stages:
+        # Results of stages on a frozen encoder can't stand in one table with those of whole networks.
+        results = out or runs / "stages" / "results"
         stage_ablations.run(stage_ablations.NAMES, seed, data, test, runs / "stages", results, steps)
     print(ablations.table(ablations.load_results(results)))
