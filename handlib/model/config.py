@@ -134,8 +134,9 @@ class DIRConfig:
             )
         if self.initial_head == "joints" and not self.log_scale:
             raise InputError("log_scale: expected true with initial_head joints, whose camera is a logarithm")
-        if (self.upright or self.mirror) and self.initial_head != "joints":
-            raise InputError(f"upright, mirror: expected initial_head joints, got {self.initial_head}")
+        for name in ("upright", "mirror"):
+            if getattr(self, name) and self.initial_head != "joints":
+                raise InputError(f"{name}: expected initial_head joints, got {self.initial_head}")
         if self.nominal_pose is not None and len(self.nominal_pose) != 7:
             raise InputError(
                 f"nominal_pose: expected 7 numbers (6D root, scale), got {len(self.nominal_pose)}"
