@@ -1,11 +1,14 @@
 """Few training pairs: stages with joints and with vertices, measured on training and on test pairs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from support.malformed import assert_read_or_refused, malformed_json
+from support.tiny import TINY
 
-from handlib.analysis import few_pairs, stage_ablations
+from handlib.analysis import ablations, few_pairs, stage_ablations
 from handlib.analysis.few_pairs import FewPairs, learn_from_few_pairs, read_few_pairs
 from handlib.analysis.pair_errors import PairErrors
 from handlib.data.rendered.synthetic import make_dataset
@@ -28,6 +31,11 @@ def test_the_gap_is_test_minus_training_and_the_gain_is_on_test_pairs():
 
 def test_both_kinds_learn_from_pairs_of_every_seed_s_own_and_read_back(tmp_path, monkeypatch):
     monkeypatch.setattr(stage_ablations, "ENCODER_STEPS", 1)
+    tokens = {"joint_planes": replace(TINY, projection="joint")}
+    tokens["vertex_tokens"] = replace(TINY, tokens="vertices", projection="joint")
+    for module in (ablations, stage_ablations):
+        monkeypatch.setattr(module, "ABLATIONS", tokens)
+        monkeypatch.setattr(module, "FULL", TINY)
     for split, count in (("train", 6), ("test", 4)):
         make_dataset(tmp_path / split, split=split, count=count, size=64, seed=0)
     folders = (tmp_path / "train", tmp_path / "test", tmp_path / "runs", tmp_path / "few.json")

@@ -1,8 +1,11 @@
 """Stages of several kinds learn on one frozen encoder, from the same batches, each as if it were alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from support.commands import failing
+from support.tiny import TINY
 
 from handlib.analysis import ablations, stage_ablations
 from handlib.analysis.pair_errors import PAIRS, PairErrors, PairFacts, load_arrays
@@ -16,6 +19,23 @@ from handlib.utils.errors import InputError
 ROWS = ("full", "one_stage", "read_again_coupled")
 
 
+TINY_STAGES = {
+    "full": TINY,
+    "one_stage": replace(TINY, stage_levels=(1,)),
+    "read_again_coupled": TINY,
+    "matrices_only": replace(TINY, inter_hand="none"),
+    "no_attention": replace(TINY, hand_attention=False),
+}
+
+
+@pytest.fixture(autouse=True)
+def tiny_networks(monkeypatch):
+    """The same kinds of stages, in networks that learn in a moment."""
+    for module in (ablations, stage_ablations):
+        monkeypatch.setattr(module, "ABLATIONS", TINY_STAGES)
+        monkeypatch.setattr(module, "FULL", TINY)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("stages")
@@ -27,7 +47,7 @@ def folders(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained():
     torch.manual_seed(7)
-    return DIR(ablations.FULL)
+    return DIR(TINY)
 
 
 def learn(folders, trained, place, names=ROWS, steps=3):
@@ -88,7 +108,7 @@ def test_other_encoders_and_unknown_names_are_refused(folders, trained, tmp_path
     learn(folders, trained, tmp_path, ("one_stage",))
     torch.manual_seed(8)
     with pytest.raises(InputError, match=r"other settings .training"):
-        learn(folders, DIR(ablations.FULL), tmp_path, ("one_stage",))
+        learn(folders, DIR(TINY), tmp_path, ("one_stage",))
     with pytest.raises(InputError, match=r"stages: expected some of full, .* got 'no_attention'"):
         learn(folders, trained, tmp_path, ("no_attention",))
 
