@@ -56,10 +56,17 @@ def test_a_wide_plane_has_the_weights_of_all_bone_planes():
     assert weights("one plane, 40 times as wide") == weights("bone planes") == 40 * weights("one plane")
 
 
-def test_what_is_read_is_also_told_by_bones():
-    result = task.read_back((0, 1), ("8 x 8, joint planes",), steps=1)
-    assert list(result.rows) == ["8 x 8, joint planes"]
+def test_what_is_read_is_also_told_by_bones(monkeypatch):
+    bones = torch.arange(1, 43).view(1, 2, 21)
+
+    def unread(planes, size, seed, steps):
+        return bones / 100 + seed, bones
+
+    monkeypatch.setattr(task, "unread", unread)
+    result = task.read_back((0, 1), ("8 x 8, joint planes",))
+    assert result.rows == {"8 x 8, joint planes": pytest.approx([78.5, -21.5])}
     assert list(result.parts) == [f"8 x 8, joint planes, {crowd} bones" for crowd in task.CROWDS]
-    for seed in range(2):
-        parts = [values[seed] for values in result.parts.values()]
-        assert min(parts) <= result.rows["8 x 8, joint planes"][seed] <= max(parts)
+    for crowd, (fewest, most) in task.CROWDS.items():
+        middle = (max(fewest, 1) + min(most, 42)) / 2
+        read = result.parts[f"8 x 8, joint planes, {crowd} bones"]
+        assert read == pytest.approx([100 - middle, -middle], abs=1e-3)
