@@ -1,6 +1,6 @@
 """Trains stages with joints and with vertices on few pairs: writes ``data_samples/few_pairs.json``.
 
-Takes about two hours on one core. An interrupted run resumes.
+An interrupted run resumes.
 """
 
 import argparse
